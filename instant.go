@@ -1,0 +1,52 @@
+package rota
+
+import (
+	"fmt"
+	"time"
+)
+
+// An Instant is a point in time as the API speaks of it: UTC, in whole
+// milliseconds, "2026-11-23T05:31:56.000Z".
+type Instant struct{ time.Time }
+
+const instantLayout = "2006-01-02T15:04:05.000Z"
+
+// InstantOf returns t as the API shows it; what is finer than a millisecond
+// is cut off.
+func InstantOf(t time.Time) Instant { return Instant{t.UTC().Truncate(time.Millisecond)} }
+
+// InstantOrNil is InstantOf for a time that may be zero, which becomes nil.
+func InstantOrNil(t time.Time) *Instant {
+	if t.IsZero() {
+		return nil
+	}
+	i := InstantOf(t)
+	return &i
+}
+
+// String returns the wire form.
+func (i Instant) String() string { return i.UTC().Format(instantLayout) }
+
+// MarshalText returns the wire form.
+func (i Instant) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
+
+// MarshalJSON returns the wire form as a JSON string.
+func (i Instant) MarshalJSON() ([]byte, error) { return []byte(`"` + i.String() + `"`), nil }
+
+// UnmarshalText accepts any RFC 3339 time.
+func (i *Instant) UnmarshalText(b []byte) error {
+	t, err := time.Parse(time.RFC3339Nano, string(b))
+	if err != nil {
+		return fmt.Errorf("%q is not an RFC 3339 time such as 2026-11-23T05:31:56Z", b)
+	}
+	*i = InstantOf(t)
+	return nil
+}
+
+// UnmarshalJSON accepts any RFC 3339 time in a JSON string.
+func (i *Instant) UnmarshalJSON(b []byte) error {
+	if len(b) < 2 || b[0] != '"' || b[len(b)-1] != '"' {
+		return fmt.Errorf("%s is not an RFC 3339 time in a string", b)
+	}
+	return i.UnmarshalText(b[1 : len(b)-1])
+}

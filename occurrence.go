@@ -1,0 +1,66 @@
+package rota
+
+import "time"
+
+// An Occurrence is a nominal time of a schedule and what became of it. There
+// is one row per (schedule, nominal time), whatever crashes or retries happen;
+// a span of missed times is one row with a count.
+type Occurrence struct {
+	Object         string       `json:"object" enum:"schedule.occurrence"`
+	ID             OccurrenceID `json:"id"`
+	ScheduleID     ScheduleID   `json:"schedule_id"`
+	ScheduledFor   Instant      `json:"scheduled_for" doc:"The nominal time; of a span, the first."`
+	ScheduledUntil *Instant     `json:"scheduled_until" doc:"The last nominal time of a span."`
+	Count          int64        `json:"count" doc:"How many nominal times the row stands for."`
+	Outcome        Outcome      `json:"outcome" enum:"fired,skipped_overlap,skipped_requested,buffered,missed,blocked"`
+	Reason         *Reason      `json:"reason"`
+	RunID          *RunID       `json:"run_id"`
+	Trigger        Trigger      `json:"trigger" enum:"schedule,manual"`
+	LatenessMS     *int64       `json:"lateness_ms" doc:"From the nominal time to the decision."`
+	RecordedAt     Instant      `json:"recorded_at"`
+}
+
+// Outcome is what became of an occurrence.
+type Outcome string
+
+const (
+	Fired            Outcome = "fired"             // a run was started
+	SkippedOverlap   Outcome = "skipped_overlap"   // a run of the schedule had not ended
+	SkippedRequested Outcome = "skipped_requested" // somebody asked to skip it
+	Buffered         Outcome = "buffered"          // it waits for the open run to end, then becomes fired
+	MissedOutcome    Outcome = "missed"            // nobody was looking, and the policy does not make up for it
+	Blocked          Outcome = "blocked"           // the schedule was due but its run must not start
+)
+
+// A Reason says why an occurrence has its outcome.
+type Reason struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// Trigger says what started a run.
+type Trigger string
+
+const (
+	TriggerAPI      Trigger = "api"      // a call of the runs API
+	TriggerSchedule Trigger = "schedule" // an occurrence that fell due
+	TriggerManual   Trigger = "manual"   // somebody asked a schedule to run
+)
+
+// Decide says what becomes of a timer that is due. It is pure: it may be
+// called again for the same timer.
+type Decide func(Timer) Decision
+
+// A Decision is what becomes of a timer that is due.
+type Decision struct {
+	Timer    Timer        // the timer afterwards
+	Records  []Occurrence // the outcomes to put on record, in the order of time; Fired ones start a run
+	Provider string       // where the runs queue
+}
+
+// A Fire is an occurrence that started a run.
+type Fire struct {
+	Occurrence Occurrence
+	Run        RunID
+	At         time.Time
+}

@@ -1,0 +1,148 @@
+package rota
+
+import "time"
+
+// A Schedule runs an agent at the times of its Spec. Source: contract.md,
+// Schedules.
+type Schedule struct {
+	Object              string            `json:"object" enum:"agent.schedule"`
+	ID                  ScheduleID        `json:"id"`
+	AgentID             AgentID           `json:"agent_id"`
+	Name                *string           `json:"name"`
+	Status              ScheduleStatus    `json:"status" enum:"active,paused,completed,deleted"`
+	Spec                Spec              `json:"schedule"`
+	Input               Input             `json:"input"`
+	Conversation        Conversation      `json:"conversation"`
+	PreviousResponseID  *string           `json:"previous_response_id"`
+	Metadata            map[string]string `json:"metadata"`
+	TemporalScheduleID  *string           `json:"temporal_schedule_id"`
+	LastRunAt           *Instant          `json:"last_run_at"`
+	LastRunID           *RunID            `json:"last_run_id"`
+	RunCount            int64             `json:"run_count" doc:"Runs that this schedule has started."`
+	CreatedAt           Instant           `json:"created_at"`
+	UpdatedAt           Instant           `json:"updated_at"`
+	DeletedAt           *Instant          `json:"deleted_at"`
+	NextRunAt           *Instant          `json:"next_run_at" doc:"The next nominal time; null unless the schedule is active."`
+	Policy              Policy            `json:"policy"`
+	PauseReason         *PauseReason      `json:"pause_reason"`
+	ConsecutiveFailures int               `json:"consecutive_failures" doc:"Runs that failed since the last one that completed."`
+	Version             int64             `json:"version" doc:"Counts the changes that callers make (not the runs); also the ETag."`
+}
+
+// ScheduleStatus is the state of a schedule.
+//
+//	create ──► active ──pause──► paused
+//	             │  ◄──resume──────┘
+//	             │ the last time has passed, end_at or max_runs is reached
+//	             ▼
+//	         completed ──update with a future time──► active
+//
+// Every state can become deleted, which is final.
+type ScheduleStatus string
+
+const (
+	ScheduleActive    ScheduleStatus = "active"
+	SchedulePaused    ScheduleStatus = "paused"
+	ScheduleCompleted ScheduleStatus = "completed"
+	ScheduleDeleted   ScheduleStatus = "deleted"
+)
+
+// PauseReason says why a schedule is paused, and who paused it.
+type PauseReason struct {
+	Code  PauseCode `json:"code" enum:"manual,failures,key_revoked"`
+	Actor *string   `json:"actor" doc:"The id of the key that paused it; null when Rota did."`
+	Note  *string   `json:"note"`
+	At    Instant   `json:"at"`
+}
+
+// PauseCode says why a schedule is paused.
+type PauseCode string
+
+const (
+	PausedManually   PauseCode = "manual"      // somebody asked for it
+	PausedByFailures PauseCode = "failures"    // pause_after_failures was reached
+	PausedByKey      PauseCode = "key_revoked" // the key that made it was revoked
+)
+
+// A Spec is the time part of a schedule, a union by Type. Only the fields of
+// its type are set.
+type Spec struct {
+	Type            SpecType `json:"type"`
+	RunAt           string   `json:"run_at,omitempty"`           // once: RFC 3339; without an offset, wall-clock time in Timezone. Answers are in UTC.
+	IntervalSeconds int64    `json:"interval_seconds,omitempty"` // interval: 1..MaxIntervalSeconds
+	Expression      string   `json:"expression,omitempty"`       // cron: five fields or a descriptor such as @daily
+	Timezone        string   `json:"timezone"`                   // IANA name; empty means UTC
+}
+
+// SpecType says how a Spec gives times.
+type SpecType string
+
+const (
+	Once     SpecType = "once"
+	Interval SpecType = "interval"
+	Cron     SpecType = "cron"
+)
+
+// MaxIntervalSeconds is the longest interval: 366 days.
+const MaxIntervalSeconds = 31_622_400
+
+// Input is what a run starts with: a string, or an array of items.
+type Input struct{ Any }
+
+// InputText returns an input that is a string.
+func InputText(s string) Input { return Input{AnyOf(s)} }
+
+// Conversation is the conversation that runs join: null, an id, or an object
+// with an id, kept as it was sent.
+type Conversation struct{ Any }
+
+// ScheduleCreate is the body that puts an agent on a schedule.
+type ScheduleCreate struct {
+	Spec               Spec              `json:"schedule"`
+	Input              Input             `json:"input"`
+	Name               Opt[string]       `json:"name,omitzero" minLength:"1" maxLength:"120" nullable:"true"`
+	Conversation       Conversation      `json:"conversation,omitzero"`
+	PreviousResponseID Opt[string]       `json:"previous_response_id,omitzero" minLength:"1" maxLength:"256" nullable:"true"`
+	Metadata           map[string]string `json:"metadata,omitempty"`
+	Policy             PolicyUpdate      `json:"policy,omitzero"`
+}
+
+// ScheduleUpdate is the body of a partial update: what is absent stays.
+type ScheduleUpdate struct {
+	Spec               Opt[Spec]              `json:"schedule,omitzero"`
+	Input              Opt[Input]             `json:"input,omitzero"`
+	Name               Opt[string]            `json:"name,omitzero" minLength:"1" maxLength:"120" nullable:"true"`
+	Conversation       Opt[Conversation]      `json:"conversation,omitzero" nullable:"true"`
+	PreviousResponseID Opt[string]            `json:"previous_response_id,omitzero" minLength:"1" maxLength:"256" nullable:"true"`
+	Metadata           Opt[map[string]string] `json:"metadata,omitzero" doc:"replaces the whole"`
+	Policy             PolicyUpdate           `json:"policy,omitzero" doc:"Fields that are absent stay; null restores a default."`
+}
+
+// SchedulePause is the optional body of pause and resume.
+type SchedulePause struct {
+	Note Opt[string] `json:"note,omitzero" maxLength:"500" nullable:"true"`
+}
+
+// A Timer is the part of a schedule that firing reads and writes. It is kept
+// apart from the rest so that a fire touches few bytes. Package policy holds
+// its transitions; the store loads and saves it.
+type Timer struct {
+	ScheduleID          ScheduleID
+	AgentID             AgentID
+	Owner               Owner
+	Model               string // the agent's model, for finding its provider; read only
+	Status              ScheduleStatus
+	PauseReason         *PauseReason
+	Spec                Spec
+	Policy              Policy
+	Anchor              time.Time // where an interval is counted from
+	NextRunAt           time.Time // the earliest nominal time that has no outcome; zero if there is none
+	DueAt               time.Time // when to act next: NextRunAt and its jitter; zero if there is nothing to do
+	OpenRuns            int       // runs of this schedule that have not ended
+	Buffered            time.Time // the nominal time that waits for OpenRuns to become 0; zero if none does
+	RunCount            int64
+	ConsecutiveFailures int
+	LastRunAt           time.Time
+	LastRunID           RunID
+	LastResponseID      string // of the last run that completed, for schedules that continue a response
+}

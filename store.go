@@ -1,0 +1,178 @@
+package rota
+
+import (
+	"context"
+	"time"
+)
+
+// A Store keeps everything, and is the truth that the API reads. Times are
+// kept in whole milliseconds. Every method blocks until the store has
+// answered, stops waiting when ctx ends, and returns NotFound for what does
+// not exist or belongs to another owner.
+type Store interface {
+	Reader
+
+	// Update runs fn in one transaction and returns when it is durable. Writes
+	// that wait are committed together. If fn returns an error, nothing that
+	// it did is kept and Update returns that error. fn may run twice, so it
+	// must have no effects outside the transaction. fn must use the context
+	// that it is given.
+	Update(ctx context.Context, fn func(context.Context, Tx) error) error
+
+	// Ping reports whether the store can read.
+	Ping(ctx context.Context) error
+
+	// Close waits for what is being written and closes the store.
+	Close() error
+}
+
+// Reader is what can be read inside and outside of a transaction.
+type Reader interface {
+	AgentReader
+	ScheduleReader
+	RunReader
+	KeyReader
+}
+
+// Tx is one transaction.
+type Tx interface {
+	Reader
+	AgentWriter
+	ScheduleWriter
+	RunWriter
+	KeyWriter
+	AnswerKeeper
+	Queue
+}
+
+// AgentReader reads agents.
+type AgentReader interface {
+	Agent(ctx context.Context, o Owner, id AgentID) (Agent, error)
+	Agents(ctx context.Context, o Owner, p Page) (List[Agent], error)
+}
+
+// AgentWriter writes agents.
+type AgentWriter interface {
+	AddAgent(ctx context.Context, o Owner, a Agent) error
+	SaveAgent(ctx context.Context, o Owner, a Agent) error
+
+	// DeleteAgent deletes the agent and its schedules, and ends the runs that
+	// have not started with the code agent_deleted. Their occurrences become
+	// blocked. Runs that have started go on.
+	DeleteAgent(ctx context.Context, o Owner, id AgentID, now time.Time) error
+}
+
+// ScheduleReader reads schedules. A deleted schedule is NotFound unless
+// deleted is true.
+type ScheduleReader interface {
+	Schedule(ctx context.Context, o Owner, a AgentID, id ScheduleID, deleted bool) (Schedule, error)
+	Schedules(ctx context.Context, o Owner, a AgentID, p Page) (List[Schedule], error)
+}
+
+// ScheduleWriter writes schedules. A schedule is its content and its timer;
+// the fields that a timer has are taken from the timer.
+type ScheduleWriter interface {
+	AddSchedule(ctx context.Context, o Owner, s Schedule, t Timer) error
+	SaveSchedule(ctx context.Context, o Owner, s Schedule, t Timer) error
+
+	// Timer returns the timer of a schedule that is not deleted.
+	Timer(ctx context.Context, o Owner, a AgentID, id ScheduleID) (Timer, error)
+
+	// DeleteSchedule deletes the schedule and drops its runs that wait.
+	DeleteSchedule(ctx context.Context, o Owner, a AgentID, id ScheduleID, now time.Time) error
+
+	// DropQueued ends the runs of a schedule that have not started, as
+	// cancelled with the given error. Their occurrences become blocked.
+	DropQueued(ctx context.Context, id ScheduleID, e RunError, now time.Time) error
+}
+
+// RunReader reads runs. A run of a deleted agent can still be read.
+type RunReader interface {
+	Run(ctx context.Context, o Owner, a AgentID, id RunID) (Run, error)
+	Runs(ctx context.Context, o Owner, a AgentID, p Page) (List[Run], error)
+}
+
+// RunWriter writes runs for callers.
+type RunWriter interface {
+	// AddRun stores a run and queues it under the provider.
+	AddRun(ctx context.Context, o Owner, r Run, provider string) error
+}
+
+// KeyReader reads keys.
+type KeyReader interface {
+	// KeyByHash returns the key whose secret has this SHA-256, also one that
+	// is revoked or expired, and the hash that is stored.
+	KeyByHash(ctx context.Context, hash []byte) (Key, []byte, error)
+	Keys(ctx context.Context, account string, p Page) (List[Key], error)
+}
+
+// KeyWriter writes keys.
+type KeyWriter interface {
+	AddKey(ctx context.Context, k Key, hash []byte) error
+
+	// RevokeKey revokes the key; one that is revoked stays as it is.
+	RevokeKey(ctx context.Context, account string, id KeyID, now time.Time) (Key, error)
+}
+
+// An Answer is the remembered result of a request with an Idempotency-Key.
+type Answer struct {
+	Fingerprint []byte // of the request
+	Body        []byte // the object that was answered
+	At          time.Time
+}
+
+// AnswerKeeper remembers answers, each for the owner that got it.
+type AnswerKeeper interface {
+	// Answer returns the answer remembered for key at or after since.
+	Answer(ctx context.Context, o Owner, key string, since time.Time) (Answer, error)
+
+	// KeepAnswer remembers an answer, in place of an older one, and forgets
+	// some of those from before since.
+	KeepAnswer(ctx context.Context, o Owner, key string, a Answer, since time.Time) error
+}
+
+// Queue is what engines write: occurrences, and the runs that have not ended.
+type Queue interface {
+	// FireDue takes up to limit timers that are due at now, the longest due
+	// first, and does with each what decide says.
+	FireDue(ctx context.Context, now time.Time, limit int, decide Decide) ([]Fire, error)
+
+	// ClaimRuns starts up to limit runs that wait under the provider, the
+	// longest waiting first. Nobody else gets them.
+	ClaimRuns(ctx context.Context, now time.Time, provider string, limit int) ([]Work, error)
+
+	// RequeueRun puts a claimed run back as if it had not been claimed, under
+	// another provider.
+	RequeueRun(ctx context.Context, id RunID, provider string) error
+
+	// SetResponse notes the id of the response that the provider has begun.
+	SetResponse(ctx context.Context, id RunID, responseID string) error
+
+	// DelayRun makes a running run wait until at for its next attempt.
+	// answered says that the provider answered this one with a failure.
+	DelayRun(ctx context.Context, id RunID, at time.Time, answered bool) error
+
+	// FinishRun ends a run and settles its schedule's timer, and reports
+	// whether the run was open; if it was not, nothing changes.
+	FinishRun(ctx context.Context, id RunID, r Result, settle Settle) (bool, error)
+
+	// Recover returns the runs that a dead process left running to the queue,
+	// fails those whose policy forbids that with worker_lost, and moves the
+	// runs of providers that are not listed to the first that is.
+	Recover(ctx context.Context, now time.Time, providers []string, settle Settle) (Recovered, error)
+
+	// NextWake returns the earliest time after which FireDue or ClaimRuns may
+	// find something: the first due time, and of the waiting runs' times the
+	// first that is after now. It is zero if there is nothing to wait for.
+	NextWake(ctx context.Context, now time.Time) (time.Time, error)
+}
+
+// Settle returns the timer of a schedule after one of its runs has ended. It
+// is pure.
+type Settle func(Timer, Result) Timer
+
+// Recovered counts what a dead process left behind.
+type Recovered struct {
+	Resumed int // runs that go on
+	Lost    int // runs that failed with worker_lost
+}
