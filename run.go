@@ -108,11 +108,12 @@ type RunCreate struct {
 type Work struct {
 	Run        Run
 	Owner      Owner
-	Agent      Agent  // as it is at the start
-	Provider   string // under which the run was queued
-	Policy     Policy // of the schedule, or the default
-	Failures   int    // attempts that the provider answered with a failure
-	ResponseID string // of an attempt that a crash cut off; empty otherwise
+	Agent      Agent     // as it is at the start
+	Provider   string    // under which the run was queued
+	Policy     Policy    // of the schedule, or the default
+	Failures   int       // attempts that the provider answered with a failure
+	ResponseID string    // of an attempt that a crash cut off; empty otherwise
+	Blocked    *RunError // why the run must not start; nil if it may
 }
 
 // Result is how a run ended.
@@ -122,5 +123,6 @@ type Result struct {
 	Response    Any
 	Usage       Any
 	Error       *RunError // nil if completed
+	Blocked     bool      // the run never started: its agent or schedule was gone or paused
 	CompletedAt time.Time
 }

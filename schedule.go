@@ -146,3 +146,15 @@ type Timer struct {
 	LastRunID           RunID
 	LastResponseID      string // of the last run that completed, for schedules that continue a response
 }
+
+// WithTimer returns the schedule with the fields that its timer holds.
+func (s Schedule) WithTimer(t Timer) Schedule {
+	s.Status, s.Spec, s.Policy, s.PauseReason = t.Status, t.Spec, t.Policy, t.PauseReason
+	s.RunCount, s.ConsecutiveFailures = t.RunCount, t.ConsecutiveFailures
+	s.NextRunAt, s.LastRunAt = InstantOrNil(t.NextRunAt), InstantOrNil(t.LastRunAt)
+	s.LastRunID = nil
+	if t.LastRunID != "" {
+		s.LastRunID = &t.LastRunID
+	}
+	return s
+}

@@ -19,6 +19,10 @@ type Store interface {
 	// that it is given.
 	Update(ctx context.Context, fn func(context.Context, Tx) error) error
 
+	// OpenRuns counts the runs that have not ended, of all owners: a figure
+	// for the operator.
+	OpenRuns(ctx context.Context) (map[Phase]int, error)
+
 	// Ping reports whether the store can read.
 	Ping(ctx context.Context) error
 
@@ -56,9 +60,8 @@ type AgentWriter interface {
 	AddAgent(ctx context.Context, o Owner, a Agent) error
 	SaveAgent(ctx context.Context, o Owner, a Agent) error
 
-	// DeleteAgent deletes the agent and its schedules, and ends the runs that
-	// have not started with the code agent_deleted. Their occurrences become
-	// blocked. Runs that have started go on.
+	// DeleteAgent deletes the agent and its schedules. Runs that have started
+	// go on; ClaimRuns blocks those that have not.
 	DeleteAgent(ctx context.Context, o Owner, id AgentID, now time.Time) error
 }
 
@@ -78,17 +81,15 @@ type ScheduleWriter interface {
 	// Timer returns the timer of a schedule that is not deleted.
 	Timer(ctx context.Context, o Owner, a AgentID, id ScheduleID) (Timer, error)
 
-	// DeleteSchedule deletes the schedule and drops its runs that wait.
+	// DeleteSchedule deletes the schedule. Runs that have started go on;
+	// ClaimRuns blocks those that have not.
 	DeleteSchedule(ctx context.Context, o Owner, a AgentID, id ScheduleID, now time.Time) error
-
-	// DropQueued ends the runs of a schedule that have not started, as
-	// cancelled with the given error. Their occurrences become blocked.
-	DropQueued(ctx context.Context, id ScheduleID, e RunError, now time.Time) error
 }
 
 // RunReader reads runs. A run of a deleted agent can still be read.
 type RunReader interface {
 	Run(ctx context.Context, o Owner, a AgentID, id RunID) (Run, error)
+	RunByID(ctx context.Context, o Owner, id RunID) (Run, error)
 	Runs(ctx context.Context, o Owner, a AgentID, p Page) (List[Run], error)
 }
 
@@ -138,7 +139,9 @@ type Queue interface {
 	FireDue(ctx context.Context, now time.Time, limit int, decide Decide) ([]Fire, error)
 
 	// ClaimRuns starts up to limit runs that wait under the provider, the
-	// longest waiting first. Nobody else gets them.
+	// longest waiting first. Nobody else gets them. A run that has not started
+	// before, and whose agent or schedule has been deleted or paused since it
+	// was queued, comes with Blocked set: the caller must finish it.
 	ClaimRuns(ctx context.Context, now time.Time, provider string, limit int) ([]Work, error)
 
 	// RequeueRun puts a claimed run back as if it had not been claimed, under
@@ -152,9 +155,9 @@ type Queue interface {
 	// answered says that the provider answered this one with a failure.
 	DelayRun(ctx context.Context, id RunID, at time.Time, answered bool) error
 
-	// FinishRun ends a run and settles its schedule's timer, and reports
-	// whether the run was open; if it was not, nothing changes.
-	FinishRun(ctx context.Context, id RunID, r Result, settle Settle) (bool, error)
+	// FinishRun ends a run and settles its schedule's timer. If the run had
+	// ended before, nothing changes. If it was blocked, so is its occurrence.
+	FinishRun(ctx context.Context, id RunID, r Result, settle Settle) (Finish, error)
 
 	// Recover returns the runs that a dead process left running to the queue,
 	// fails those whose policy forbids that with worker_lost, and moves the
@@ -170,6 +173,12 @@ type Queue interface {
 // Settle returns the timer of a schedule after one of its runs has ended. It
 // is pure.
 type Settle func(Timer, Result) Timer
+
+// A Finish tells what FinishRun did.
+type Finish struct {
+	Ended bool // the run was open and has ended
+	Due   bool // its schedule has something to do at once
+}
 
 // Recovered counts what a dead process left behind.
 type Recovered struct {

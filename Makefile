@@ -1,0 +1,46 @@
+# What a person types. CI runs .ci/run, which calls make test.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
+.DEFAULT_GOAL := help
+
+GO      ?= go
+TOOL    := $(GO) tool -modfile=tools/go.mod
+
+.PHONY: help
+help: ## Show this list.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: build
+build: ## Build bin/rota.
+	$(GO) build -trimpath -o bin/rota ./cmd/rota
+
+.PHONY: run
+run: build ## Build rota and start it with a demo agent.
+	./bin/rota serve --demo
+
+.PHONY: test
+test: lint ## Everything: linters, and all tests with the race detector.
+	$(GO) test -race -timeout 15m ./...
+
+.PHONY: check
+check: lint ## For a person in a hurry: linters and short tests.
+	$(GO) test -short ./...
+
+.PHONY: lint
+lint: ## Format and static checks.
+	$(GO) vet ./...
+	@out=$$($(TOOL) gofumpt -l .); if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
+	$(TOOL) staticcheck ./...
+
+.PHONY: fmt
+fmt: ## Format the code.
+	$(TOOL) gofumpt -w .
+
+.PHONY: golden
+golden: ## Write the files that tests keep true (OpenAPI, configuration, help, schema).
+	$(GO) test ./... -run Golden -update
+
+.PHONY: bench
+bench: ## Measure fires per second and lateness; see docs/performance.md.
+	$(GO) run ./bench/fires

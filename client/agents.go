@@ -1,0 +1,41 @@
+package client
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/rota-run/rota"
+)
+
+// Agents are the agents of the client's owner.
+type Agents struct{ s *sender }
+
+// Create saves an agent.
+func (a Agents) Create(ctx context.Context, body rota.AgentCreate, opts ...CallOption) (rota.Agent, error) {
+	return call[rota.Agent](ctx, a.s, http.MethodPost, []string{"agents"}, body, opts)
+}
+
+// List returns one page of the agents. A zero page is the newest 20; see
+// [Pages] for more.
+func (a Agents) List(ctx context.Context, p rota.Page, opts ...CallOption) (rota.List[rota.Agent], error) {
+	return list[rota.Agent](ctx, a.s, []string{"agents"}, p, opts)
+}
+
+// Get returns an agent.
+func (a Agents) Get(ctx context.Context, id rota.AgentID, opts ...CallOption) (rota.Agent, error) {
+	return call[rota.Agent](ctx, a.s, http.MethodGet, agentPath(id), nil, opts)
+}
+
+// Update changes the fields of an agent that body holds, and returns the whole.
+func (a Agents) Update(ctx context.Context, id rota.AgentID, body rota.AgentUpdate, opts ...CallOption) (rota.Agent, error) {
+	return call[rota.Agent](ctx, a.s, http.MethodPost, agentPath(id), body, opts)
+}
+
+// Delete deletes an agent and its schedules. Runs that have started go on.
+func (a Agents) Delete(ctx context.Context, id rota.AgentID, opts ...CallOption) (rota.Deleted[rota.AgentID], error) {
+	return call[rota.Deleted[rota.AgentID]](ctx, a.s, http.MethodDelete, agentPath(id), nil, opts)
+}
+
+func agentPath(id rota.AgentID, more ...string) []string {
+	return append([]string{"agents", string(id)}, more...)
+}

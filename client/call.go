@@ -1,0 +1,82 @@
+package client
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/rota-run/rota"
+)
+
+// A CallOption changes one call.
+type CallOption func(*callOptions)
+
+type callOptions struct {
+	header http.Header
+	query  url.Values
+	body   json.RawMessage
+	answer *json.RawMessage
+}
+
+func newCallOptions(opts []CallOption) callOptions {
+	o := callOptions{header: http.Header{}, query: url.Values{}}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
+}
+
+// IfMatch makes a change only if the object is at this version, and returns
+// rota.Precondition otherwise.
+func IfMatch(version int64) CallOption {
+	return func(o *callOptions) { o.header.Set("If-Match", strconv.Quote(strconv.FormatInt(version, 10))) }
+}
+
+// IdempotencyKey makes a change happen once: the same call with the same key
+// within 24 hours answers what the first one did, and another call with the
+// same key is a rota.Conflict. [Keys.Create] does not take one: the server does
+// not keep the secret that it would have to answer again.
+func IdempotencyKey(key string) CallOption {
+	return func(o *callOptions) { o.header.Set("Idempotency-Key", key) }
+}
+
+// IncludeDeleted lets [Schedules.Get] answer a schedule that is deleted.
+func IncludeDeleted() CallOption {
+	return func(o *callOptions) { o.query.Set("include_deleted", "true") }
+}
+
+// AfterEvent lets [Runs.Events] begin after the event with this id.
+func AfterEvent(id string) CallOption {
+	return func(o *callOptions) { o.header.Set("Last-Event-ID", id) }
+}
+
+// Body sends raw, which must be JSON, as it is, in place of the body that the
+// method is given.
+func Body(raw json.RawMessage) CallOption {
+	return func(o *callOptions) { o.body = raw }
+}
+
+// Answer also stores the JSON that the server answered in dst, with whatever
+// fields this version of the package does not know.
+func Answer(dst *json.RawMessage) CallOption {
+	return func(o *callOptions) { o.answer = dst }
+}
+
+// page asks for a page of a list. Zero fields are left to the server.
+func page(p rota.Page) CallOption {
+	return func(o *callOptions) {
+		if p.Limit != 0 {
+			o.query.Set("limit", strconv.Itoa(p.Limit))
+		}
+		if p.Ascending {
+			o.query.Set("order", "asc")
+		}
+		if p.After != "" {
+			o.query.Set("after", p.After)
+		}
+		if p.Before != "" {
+			o.query.Set("before", p.Before)
+		}
+	}
+}

@@ -1,0 +1,384 @@
+package client_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/client"
+	"github.com/stretchr/testify/require"
+)
+
+// A request is what the fake server saw.
+type request struct {
+	method, uri, body string
+	header            http.Header
+}
+
+// serve returns a client of a server that answers everything alike, and what
+// that server saw last.
+func serve(t *testing.T, status int, answer string, opts ...client.Option) (*client.Client, *request) {
+	t.Helper()
+	seen := new(request)
+	c := handle(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		*seen = request{r.Method, r.RequestURI, string(body), r.Header}
+		w.WriteHeader(status)
+		io.WriteString(w, answer)
+	}, opts...)
+	return c, seen
+}
+
+func handle(t *testing.T, h http.HandlerFunc, opts ...client.Option) *client.Client {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	return client.New(srv.URL+"/", "secret", opts...)
+}
+
+// A sent is a call and the request that it must become: method, target, body.
+type sent struct {
+	want string
+	call func(context.Context, *client.Client) error
+}
+
+// only drops the answer of a call.
+func only[T any](_ T, err error) error { return err }
+
+func agentCalls() []sent {
+	return []sent{
+		{`POST /api/v1/agents {"name":"n","model":"m"}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.Agents.Create(ctx, rota.AgentCreate{Name: "n", Model: "m"}))
+		}},
+		{`GET /api/v1/agents `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Agents.List(ctx, rota.Page{}))
+		}},
+		{`GET /api/v1/agents/agt_1 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Agents.Get(ctx, "agt_1"))
+		}},
+		{`POST /api/v1/agents/agt_1 {"description":null}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.Agents.Update(ctx, "agt_1", rota.AgentUpdate{Description: rota.Null[string]()}))
+		}},
+		{`DELETE /api/v1/agents/agt_1 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Agents.Delete(ctx, "agt_1"))
+		}},
+	}
+}
+
+func scheduleCalls() []sent {
+	body := rota.ScheduleCreate{Spec: rota.Spec{Type: rota.Interval, IntervalSeconds: 60, Timezone: "UTC"}, Input: rota.InputText("hello")}
+	return []sent{
+		{`POST /api/v1/agents/agt_1/schedules {"schedule":{"type":"interval","interval_seconds":60,"timezone":"UTC"},"input":"hello"}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Create(ctx, "agt_1", body))
+		}},
+		{`GET /api/v1/agents/agt_1/schedules?after=asch_1&before=asch_9&limit=5&order=asc `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.List(ctx, "agt_1", rota.Page{Limit: 5, Ascending: true, After: "asch_1", Before: "asch_9"}))
+		}},
+		{`GET /api/v1/agents/agt_1/schedules/asch_1?include_deleted=true `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Get(ctx, "agt_1", "asch_1", client.IncludeDeleted()))
+		}},
+		{`POST /api/v1/agents/agt_1/schedules/asch_1 {}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Update(ctx, "agt_1", "asch_1", rota.ScheduleUpdate{}))
+		}},
+		{`DELETE /api/v1/agents/agt_1/schedules/asch_1 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Delete(ctx, "agt_1", "asch_1"))
+		}},
+		{`POST /api/v1/agents/agt_1/schedules/asch_1/pause {"note":"rest"}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Pause(ctx, "agt_1", "asch_1", rota.SchedulePause{Note: rota.Some("rest")}))
+		}},
+		{`POST /api/v1/agents/agt_1/schedules/asch_1/resume {}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Resume(ctx, "agt_1", "asch_1", rota.SchedulePause{}))
+		}},
+	}
+}
+
+func runAndKeyCalls() []sent {
+	return []sent{
+		{`POST /api/v1/agents/agt_1/runs {"input":"hello"}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.Runs.Create(ctx, "agt_1", rota.RunCreate{Input: rota.InputText("hello")}))
+		}},
+		{`GET /api/v1/agents/agt_1/runs?limit=1 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Runs.List(ctx, "agt_1", rota.Page{Limit: 1}))
+		}},
+		{`GET /api/v1/agents/agt_1/runs/arun_1 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Runs.Get(ctx, "agt_1", "arun_1"))
+		}},
+		{`GET /api/v1/runs/arun_1 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Runs.Find(ctx, "arun_1"))
+		}},
+		{`POST /api/v1/agents/agt_1/runs/arun_1/cancel `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Runs.Cancel(ctx, "agt_1", "arun_1"))
+		}},
+		{`POST /api/v1/keys {"name":"ci","scopes":["runs:read"]}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.Keys.Create(ctx, rota.KeyCreate{Name: "ci", Scopes: rota.Some([]rota.Scope{rota.ReadRuns})}))
+		}},
+		{`GET /api/v1/keys `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Keys.List(ctx, rota.Page{}))
+		}},
+		{`DELETE /api/v1/keys/key_1 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Keys.Revoke(ctx, "key_1"))
+		}},
+	}
+}
+
+func TestEveryCallSendsItsRequest(t *testing.T) {
+	for _, test := range slices.Concat(agentCalls(), scheduleCalls(), runAndKeyCalls()) {
+		t.Run(test.want, func(t *testing.T) {
+			c, seen := serve(t, 200, `{}`)
+			require.NoError(t, test.call(t.Context(), c))
+			require.Equal(t, test.want, seen.method+" "+seen.uri+" "+seen.body)
+			require.Equal(t, "Bearer secret", seen.header.Get("Authorization"))
+			require.Equal(t, "application/json", seen.header.Get("Accept"))
+			require.Equal(t, seen.body != "", seen.header.Get("Content-Type") == "application/json")
+		})
+	}
+}
+
+func TestAnswersAreTypes(t *testing.T) {
+	c, _ := serve(t, 201, `{"object":"agent.schedule","id":"asch_1","status":"active","schedule":{"type":"cron","expression":"@daily","timezone":"UTC"},"input":"hi","next_run_at":"2026-12-01T09:00:00.000Z","version":3}`)
+	s, err := c.Schedules.Create(t.Context(), "agt_1", rota.ScheduleCreate{})
+	require.NoError(t, err)
+	require.Equal(t, rota.ScheduleID("asch_1"), s.ID)
+	require.Equal(t, rota.Spec{Type: rota.Cron, Expression: "@daily", Timezone: "UTC"}, s.Spec)
+	require.Equal(t, "2026-12-01T09:00:00.000Z", s.NextRunAt.String())
+	require.EqualValues(t, 3, s.Version)
+}
+
+func TestOptions(t *testing.T) {
+	c, seen := serve(t, 200, `{}`, client.OnBehalfOf("user 1"), client.WithUserAgent("test/1"))
+	_, err := c.Agents.Update(t.Context(), "agt_1", rota.AgentUpdate{}, client.IfMatch(7), client.IdempotencyKey("k1"))
+	require.NoError(t, err)
+	require.Equal(t, "user 1", seen.header.Get("X-On-Behalf-Of"))
+	require.Equal(t, "test/1", seen.header.Get("User-Agent"))
+	require.Equal(t, `"7"`, seen.header.Get("If-Match"))
+	require.Equal(t, "k1", seen.header.Get("Idempotency-Key"))
+}
+
+func TestRawBodiesAndAnswersLoseNothing(t *testing.T) {
+	const answer = `{"id":"agt_1", "new":{"b":1,"a":1e400}}`
+	c, seen := serve(t, 200, answer)
+	var raw json.RawMessage
+	a, err := c.Agents.Create(t.Context(), rota.AgentCreate{}, client.Body(json.RawMessage(`{"name":"x", "future":[1]}`)), client.Answer(&raw))
+	require.NoError(t, err)
+	require.Equal(t, `{"name":"x", "future":[1]}`, seen.body)
+	require.Equal(t, answer, string(raw))
+	require.Equal(t, rota.AgentID("agt_1"), a.ID)
+}
+
+func TestOptionsStayTheCallers(t *testing.T) {
+	c, _ := serve(t, 200, `{}`)
+	opts := make([]client.CallOption, 2)[:1]
+	opts[0] = client.IdempotencyKey("k")
+	_, err := c.Agents.List(t.Context(), rota.Page{}, opts...)
+	require.NoError(t, err)
+	require.Nil(t, opts[:2][1], "another goroutine may use the rest of the array")
+}
+
+func TestIDsCannotChangeThePath(t *testing.T) {
+	c, seen := serve(t, 200, `{}`)
+	for _, id := range []rota.AgentID{"", ".", ".."} {
+		_, err := c.Agents.Delete(t.Context(), id)
+		require.ErrorIs(t, err, rota.Invalid)
+	}
+	require.Empty(t, seen.method, "nothing was sent")
+
+	_, err := c.Agents.Delete(t.Context(), "a/b?c")
+	require.NoError(t, err)
+	require.Equal(t, "/api/v1/agents/a%2Fb%3Fc", seen.uri)
+}
+
+func TestRefusalsKeepTheirMeaning(t *testing.T) {
+	for _, code := range rota.Codes {
+		body, _ := json.Marshal(map[string]any{"error": map[string]any{
+			"message": "must be at least 60", "type": "whatever", "code": code, "param": "schedule.interval_seconds",
+		}})
+		c, _ := serve(t, 418, string(body))
+		_, err := c.Agents.Get(t.Context(), "agt_1")
+		require.ErrorIs(t, err, code)
+		var e *rota.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, "schedule.interval_seconds", e.Field)
+		require.Equal(t, "must be at least 60", e.Msg)
+	}
+}
+
+func TestRefusalsOfOthersAreToldByTheirStatus(t *testing.T) {
+	for status, code := range map[int]rota.Code{
+		301: rota.Invalid, 400: rota.Invalid, 401: rota.Unauthenticated, 403: rota.Denied, 404: rota.NotFound,
+		405: rota.BadMethod, 408: rota.Unavailable, 409: rota.Conflict, 412: rota.Precondition, 413: rota.TooLarge,
+		415: rota.BadMediaType, 418: rota.Invalid, 422: rota.Invalid, 429: rota.RateLimited, 500: rota.Internal,
+		502: rota.Unavailable, 503: rota.Unavailable, 504: rota.Unavailable, 507: rota.Internal,
+	} {
+		for _, body := range []string{"", "<html>", `[]`, `{"error":"text"}`, `{"error":{"code":"unheard_of","param":null}}`} {
+			c, _ := serve(t, status, body)
+			_, err := c.Agents.Get(t.Context(), "agt_1")
+			require.ErrorIs(t, err, code, "%d %s", status, body)
+			require.Contains(t, rota.Public(err).Msg, "the server answered")
+		}
+	}
+}
+
+func TestRefusalsNameTheRequest(t *testing.T) {
+	c := handle(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Request-ID", "req_1")
+		w.WriteHeader(500)
+	})
+	_, err := c.Agents.Get(t.Context(), "agt_1")
+	var r *client.Refusal
+	require.ErrorAs(t, err, &r)
+	require.Equal(t, client.Refusal{Status: 500, RequestID: "req_1"}, *r)
+}
+
+func TestRetryAfter(t *testing.T) {
+	for header, want := range map[string]time.Duration{
+		"":                              0,
+		"7":                             7 * time.Second,
+		"-7":                            0,
+		"99999999999999999999":          0,
+		"soon":                          0,
+		"Wed, 01 Dec 2027 09:00:30 GMT": 30 * time.Second,
+		"Wed, 01 Dec 2027 08:00:00 GMT": 0,
+	} {
+		c := handle(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Date", "Wed, 01 Dec 2027 09:00:00 GMT")
+			w.Header().Set("Retry-After", header)
+			w.WriteHeader(429)
+		})
+		_, err := c.Agents.Get(t.Context(), "agt_1")
+		var e *rota.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, want, e.RetryAfter, header)
+	}
+}
+
+func TestAServerThatCannotBeReachedIsUnavailable(t *testing.T) {
+	srv := httptest.NewServer(http.NotFoundHandler())
+	srv.Close()
+	_, err := client.New(srv.URL, "secret").Agents.Get(t.Context(), "agt_1")
+	require.ErrorIs(t, err, rota.Unavailable)
+	require.NotContains(t, err.Error(), "secret")
+
+	c := handle(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		io.WriteString(w, `{"id":`)
+	})
+	_, err = c.Agents.Get(t.Context(), "agt_1")
+	require.ErrorIs(t, err, rota.Unavailable, "an answer that breaks off")
+}
+
+func TestTheCallersContextEndsACall(t *testing.T) {
+	arrived := make(chan struct{})
+	c := handle(t, func(_ http.ResponseWriter, r *http.Request) {
+		close(arrived)
+		<-r.Context().Done()
+	})
+	ctx, cancel := withCause(t)
+	go func() { <-arrived; cancel(errEnough) }()
+	_, err := c.Agents.Get(ctx, "agt_1")
+	require.ErrorIs(t, err, errEnough)
+	require.NotErrorIs(t, err, rota.Unavailable)
+}
+
+func TestWhatCannotBeSentIsInvalid(t *testing.T) {
+	for _, base := range []string{"", "127.0.0.1:8080", "ftp://x", "http://", "http://a b"} {
+		_, err := client.New(base, "k").Agents.Get(t.Context(), "agt_1")
+		require.ErrorIs(t, err, rota.Invalid, base)
+	}
+	c, seen := serve(t, 200, `{}`, client.OnBehalfOf("a\nb"))
+	_, err := c.Agents.Get(t.Context(), "agt_1")
+	require.ErrorIs(t, err, rota.Invalid)
+	_, err = client.New("http://127.0.0.1:1", "k").Agents.Create(t.Context(), rota.AgentCreate{}, client.Body(nil), client.IdempotencyKey("\x00"))
+	require.ErrorIs(t, err, rota.Invalid)
+	require.Empty(t, seen.method)
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	calls := 0
+	c := handle(t, func(w http.ResponseWriter, r *http.Request) {
+		calls++
+		http.Redirect(w, r, "https://elsewhere.example/api", http.StatusMovedPermanently)
+	})
+	_, err := c.Agents.Create(t.Context(), rota.AgentCreate{})
+	require.ErrorIs(t, err, rota.Invalid)
+	require.ErrorContains(t, err, "https://elsewhere.example/api")
+	require.Equal(t, 1, calls)
+}
+
+func TestAnswersAreBounded(t *testing.T) {
+	c, _ := serve(t, 200, `{"id":"agt_1"}`, client.WithMaxAnswer(14))
+	_, err := c.Agents.Get(t.Context(), "agt_1")
+	require.NoError(t, err)
+	c, _ = serve(t, 200, `{"id":"agt_1"} `, client.WithMaxAnswer(14))
+	_, err = c.Agents.Get(t.Context(), "agt_1")
+	require.ErrorIs(t, err, rota.TooLarge)
+}
+
+func TestAnswersOfOthersAreErrors(t *testing.T) {
+	c, _ := serve(t, 200, `<html>`)
+	_, err := c.Agents.Get(t.Context(), "agt_1")
+	require.ErrorIs(t, err, rota.Internal)
+}
+
+func TestPages(t *testing.T) {
+	pages := map[string]string{
+		"":  `{"data":[{"id":"a"},{"id":"b"}],"last_id":"b","has_more":true}`,
+		"b": `{"data":[{"id":"c"}],"last_id":"c","has_more":false}`,
+	}
+	c := handle(t, func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, pages[r.FormValue("after")])
+	})
+	var ids []string
+	for l, err := range client.Pages(rota.Page{}, func(p rota.Page) (rota.List[rota.Agent], error) {
+		return c.Agents.List(t.Context(), p)
+	}) {
+		require.NoError(t, err)
+		for _, a := range l.Data {
+			ids = append(ids, string(a.ID))
+		}
+	}
+	require.Equal(t, []string{"a", "b", "c"}, ids)
+}
+
+func TestPagesStop(t *testing.T) {
+	stuck := rota.List[int]{LastID: new("a"), HasMore: true}
+	for name, test := range map[string]struct {
+		first rota.List[int]
+		err   error
+		want  error
+		calls int
+	}{
+		"at an error":                       {err: rota.NotFound, want: rota.NotFound, calls: 1},
+		"when the list repeats itself":      {first: stuck, want: rota.Internal, calls: 2},
+		"when the next page has no address": {first: rota.List[int]{HasMore: true}, want: rota.Internal, calls: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			var last error
+			for _, err := range client.Pages(rota.Page{}, func(rota.Page) (rota.List[int], error) {
+				calls++
+				return test.first, test.err
+			}) {
+				if last = err; calls > 2 {
+					break
+				}
+			}
+			require.ErrorIs(t, last, test.want)
+			require.Equal(t, test.calls, calls)
+		})
+	}
+	require.Len(t, slices.Collect(func(yield func(int) bool) {
+		for range client.Pages(rota.Page{}, func(rota.Page) (rota.List[int], error) { return stuck, nil }) {
+			yield(1)
+			break
+		}
+	}), 1, "the caller can stop")
+}
+
+var errEnough = errors.New("enough")

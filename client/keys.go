@@ -1,0 +1,28 @@
+package client
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/rota-run/rota"
+)
+
+// Keys are the keys of the client's account.
+type Keys struct{ s *sender }
+
+// Create makes a key. The answer holds its secret, which nobody can ask for
+// again.
+func (k Keys) Create(ctx context.Context, body rota.KeyCreate, opts ...CallOption) (rota.NewKey, error) {
+	return call[rota.NewKey](ctx, k.s, http.MethodPost, []string{"keys"}, body, opts)
+}
+
+// List returns one page of the keys, without their secrets. A zero page is the
+// newest 20; see [Pages] for more.
+func (k Keys) List(ctx context.Context, p rota.Page, opts ...CallOption) (rota.List[rota.Key], error) {
+	return list[rota.Key](ctx, k.s, []string{"keys"}, p, opts)
+}
+
+// Revoke ends a key for good, and returns it.
+func (k Keys) Revoke(ctx context.Context, id rota.KeyID, opts ...CallOption) (rota.Key, error) {
+	return call[rota.Key](ctx, k.s, http.MethodDelete, []string{"keys", string(id)}, nil, opts)
+}

@@ -1,0 +1,42 @@
+package client
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/rota-run/rota"
+)
+
+// Runs are the runs of agents.
+type Runs struct{ s *sender }
+
+// Create starts a run and returns it as it waits in the queue. [Runs.Events]
+// follows it.
+func (r Runs) Create(ctx context.Context, agent rota.AgentID, body rota.RunCreate, opts ...CallOption) (rota.Run, error) {
+	return call[rota.Run](ctx, r.s, http.MethodPost, agentPath(agent, "runs"), body, opts)
+}
+
+// List returns one page of an agent's runs. A zero page is the newest 20; see
+// [Pages] for more.
+func (r Runs) List(ctx context.Context, agent rota.AgentID, p rota.Page, opts ...CallOption) (rota.List[rota.Run], error) {
+	return list[rota.Run](ctx, r.s, agentPath(agent, "runs"), p, opts)
+}
+
+// Get returns a run.
+func (r Runs) Get(ctx context.Context, agent rota.AgentID, id rota.RunID, opts ...CallOption) (rota.Run, error) {
+	return call[rota.Run](ctx, r.s, http.MethodGet, runPath(agent, id), nil, opts)
+}
+
+// Find returns a run whose agent the caller does not know.
+func (r Runs) Find(ctx context.Context, id rota.RunID, opts ...CallOption) (rota.Run, error) {
+	return call[rota.Run](ctx, r.s, http.MethodGet, []string{"runs", string(id)}, nil, opts)
+}
+
+// Cancel ends a run that has not ended, and returns it.
+func (r Runs) Cancel(ctx context.Context, agent rota.AgentID, id rota.RunID, opts ...CallOption) (rota.Run, error) {
+	return call[rota.Run](ctx, r.s, http.MethodPost, runPath(agent, id, "cancel"), nil, opts)
+}
+
+func runPath(agent rota.AgentID, id rota.RunID, more ...string) []string {
+	return append(agentPath(agent, "runs", string(id)), more...)
+}

@@ -1,0 +1,56 @@
+package client
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/rota-run/rota"
+)
+
+// Schedules are the schedules of agents.
+type Schedules struct{ s *sender }
+
+// Create puts an agent on a schedule.
+func (s Schedules) Create(ctx context.Context, agent rota.AgentID, body rota.ScheduleCreate, opts ...CallOption) (rota.Schedule, error) {
+	return call[rota.Schedule](ctx, s.s, http.MethodPost, agentPath(agent, "schedules"), body, opts)
+}
+
+// List returns one page of an agent's schedules. A zero page is the newest 20;
+// see [Pages] for more.
+func (s Schedules) List(ctx context.Context, agent rota.AgentID, p rota.Page, opts ...CallOption) (rota.List[rota.Schedule], error) {
+	return list[rota.Schedule](ctx, s.s, agentPath(agent, "schedules"), p, opts)
+}
+
+// Get returns a schedule. One that is deleted is rota.NotFound unless the call
+// has the option [IncludeDeleted].
+func (s Schedules) Get(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, opts ...CallOption) (rota.Schedule, error) {
+	return call[rota.Schedule](ctx, s.s, http.MethodGet, schedulePath(agent, id), nil, opts)
+}
+
+// Update changes the fields of a schedule that body holds, and returns the
+// whole.
+func (s Schedules) Update(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, body rota.ScheduleUpdate, opts ...CallOption) (rota.Schedule, error) {
+	return call[rota.Schedule](ctx, s.s, http.MethodPost, schedulePath(agent, id), body, opts)
+}
+
+// Delete deletes a schedule. Its runs that have started go on; the others do
+// not start.
+func (s Schedules) Delete(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, opts ...CallOption) (rota.Deleted[rota.ScheduleID], error) {
+	return call[rota.Deleted[rota.ScheduleID]](ctx, s.s, http.MethodDelete, schedulePath(agent, id), nil, opts)
+}
+
+// Pause stops a schedule from starting runs. A paused one stays paused; a
+// completed one is a rota.Conflict.
+func (s Schedules) Pause(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, body rota.SchedulePause, opts ...CallOption) (rota.Schedule, error) {
+	return call[rota.Schedule](ctx, s.s, http.MethodPost, schedulePath(agent, id, "pause"), body, opts)
+}
+
+// Resume lets a paused schedule go on. An active one stays active; a completed
+// one is a rota.Conflict.
+func (s Schedules) Resume(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, body rota.SchedulePause, opts ...CallOption) (rota.Schedule, error) {
+	return call[rota.Schedule](ctx, s.s, http.MethodPost, schedulePath(agent, id, "resume"), body, opts)
+}
+
+func schedulePath(agent rota.AgentID, id rota.ScheduleID, more ...string) []string {
+	return append(agentPath(agent, "schedules", string(id)), more...)
+}

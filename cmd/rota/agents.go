@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/client"
+)
+
+type agentsCmd struct {
+	Create agentsCreate `cmd:"" help:"Save an agent." example:"rota agents create --name Reporter --model auto --instructions 'Sum up the news.'"`
+	List   agentsList   `cmd:"" help:"List the agents." example:"rota agents list --limit 5"`
+	Get    agentsGet    `cmd:"" help:"Show an agent." example:"rota agents get --agent-id $AGENT"`
+	Update agentsUpdate `cmd:"" help:"Change an agent; what is not named stays." example:"rota agents update --agent-id $AGENT --description ''"`
+	Delete agentsDelete `cmd:"" help:"Delete an agent and its schedules." example:"rota agents delete --agent-id $AGENT"`
+}
+
+// agentID is the flag of verbs that are about one agent.
+type agentID struct {
+	AgentID rota.AgentID `required:"" placeholder:"ID" help:"Id of the agent."`
+}
+
+// agentFlags are the fields of an agent that have a flag. An empty text clears
+// the field, where that is possible.
+type agentFlags struct {
+	Name         *string      `placeholder:"TEXT" help:"Name of the agent."`
+	Model        *string      `placeholder:"MODEL" help:"PROVIDER/MODEL, a model of the default provider, or auto."`
+	Description  *string      `placeholder:"TEXT" help:"What the agent is for."`
+	Instructions *string      `placeholder:"TEXT" help:"What the agent is told before its input."`
+	MaxToolCalls *int         `placeholder:"N" help:"The most tool calls in one run, 1 to 300."`
+	Metadata     metadataFlag `embed:""`
+}
+
+type agentsCreate struct {
+	Fields agentFlags `embed:""`
+	Body   bodyFlag   `embed:""`
+}
+
+func (c *agentsCreate) Run(ctx context.Context, s *session) error {
+	raw, err := c.Body.raw(s.in, c.Fields)
+	if err != nil {
+		return err
+	}
+	if raw == nil && (c.Fields.Name == nil || c.Fields.Model == nil) {
+		return usagef("give --name and --model, or --body")
+	}
+	return one(s, agentCard, func(opts ...client.CallOption) (rota.Agent, error) {
+		return s.Agents.Create(ctx, c.Fields.create(), append(opts, raw...)...)
+	})
+}
+
+func (f agentFlags) create() rota.AgentCreate {
+	return rota.AgentCreate{
+		Name:         text(f.Name),
+		Model:        text(f.Model),
+		Description:  clearable(f.Description),
+		Instructions: clearable(f.Instructions),
+		MaxToolCalls: some(f.MaxToolCalls),
+		Metadata:     f.Metadata.Metadata,
+	}
+}
+
+type agentsList struct {
+	Part listFlags `embed:""`
+}
+
+func (c *agentsList) Run(ctx context.Context, s *session) error {
+	return many(s, c.Part, agentColumns(), func(p rota.Page, opts ...client.CallOption) (rota.List[rota.Agent], error) {
+		return s.Agents.List(ctx, p, opts...)
+	})
+}
+
+type agentsGet struct {
+	Agent agentID `embed:""`
+}
+
+func (c *agentsGet) Run(ctx context.Context, s *session) error {
+	return one(s, agentCard, func(opts ...client.CallOption) (rota.Agent, error) {
+		return s.Agents.Get(ctx, c.Agent.AgentID, opts...)
+	})
+}
+
+type agentsUpdate struct {
+	Agent  agentID    `embed:""`
+	Fields agentFlags `embed:""`
+	Body   bodyFlag   `embed:""`
+}
+
+func (c *agentsUpdate) Run(ctx context.Context, s *session) error {
+	raw, err := c.Body.raw(s.in, c.Fields)
+	if err != nil {
+		return err
+	}
+	return one(s, agentCard, func(opts ...client.CallOption) (rota.Agent, error) {
+		return s.Agents.Update(ctx, c.Agent.AgentID, c.Fields.update(), append(opts, raw...)...)
+	})
+}
+
+func (f agentFlags) update() rota.AgentUpdate {
+	return rota.AgentUpdate{
+		Name:         some(f.Name),
+		Model:        some(f.Model),
+		Description:  clearable(f.Description),
+		Instructions: clearable(f.Instructions),
+		MaxToolCalls: some(f.MaxToolCalls),
+		Metadata:     f.Metadata.update(),
+	}
+}
+
+type agentsDelete struct {
+	Agent agentID `embed:""`
+}
+
+func (c *agentsDelete) Run(ctx context.Context, s *session) error {
+	return one(s, deleted, func(opts ...client.CallOption) (rota.Deleted[rota.AgentID], error) {
+		return s.Agents.Delete(ctx, c.Agent.AgentID, opts...)
+	})
+}
+
+func agentColumns() []column[rota.Agent] {
+	return []column[rota.Agent]{
+		{"ID", func(a rota.Agent) string { return string(a.ID) }},
+		{"NAME", func(a rota.Agent) string { return a.Name }},
+		{"MODEL", func(a rota.Agent) string { return a.Model }},
+		{"UPDATED", func(a rota.Agent) string { return stamp(&a.UpdatedAt) }},
+	}
+}
+
+func agentCard(a rota.Agent) []line {
+	return []line{
+		{"id", string(a.ID)},
+		{"name", a.Name},
+		{"model", a.Model},
+		{"description", text(a.Description)},
+		{"instructions", text(a.Instructions)},
+		{"tools", toolsText(a.Tools)},
+		{"max tool calls", number(a.MaxToolCalls)},
+		{"metadata", metadataText(a.Metadata)},
+		{"created", stamp(&a.CreatedAt)},
+		{"updated", stamp(&a.UpdatedAt)},
+		{"deleted", stamp(a.DeletedAt)},
+		{"version", strconv.FormatInt(a.Version, 10)},
+	}
+}
+
+// toolsText returns one line per tool.
+func toolsText(tools []rota.Object) string {
+	all := ""
+	for _, t := range tools {
+		all += anyText(rota.Any(t)) + "\n"
+	}
+	return all
+}
+
+// number returns a number that may be null.
+func number[N ~int | ~int64](n *N) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.FormatInt(int64(*n), 10)
+}

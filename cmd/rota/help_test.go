@@ -1,0 +1,158 @@
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+)
+
+func model(t *testing.T) *kong.Node {
+	t.Helper()
+	k, err := newParser(new(CLI), stdio{})
+	require.NoError(t, err)
+	return k.Model.Node
+}
+
+// clientVerbs are the commands but for the server's, whose flags have their
+// own tests.
+func clientVerbs(t *testing.T) []*kong.Node {
+	t.Helper()
+	return slices.DeleteFunc(walk(model(t)), func(n *kong.Node) bool { return n.Name == "serve" })
+}
+
+func TestGoldenHelp(t *testing.T) {
+	t.Setenv("COLUMNS", "100")
+	all := ""
+	for _, n := range clientVerbs(t) {
+		args := strings.Fields(path(n))
+		got := rotaCmd("", append(args, "--help")...)
+		require.Equal(t, exitOK, got.code, got.err)
+		all += "$ rota" + path(n) + " --help\n" + got.out + "\n"
+	}
+	golden(t, "help", all)
+}
+
+func TestHelpWithoutACommand(t *testing.T) {
+	require.Equal(t, rotaCmd("", "--help"), rotaCmd(""))
+}
+
+func TestEveryVerbHasAnExample(t *testing.T) {
+	for _, n := range clientVerbs(t) {
+		if n.Leaf() && n.Name != "version" {
+			require.Contains(t, n.Detail, "rota"+path(n), path(n))
+		}
+	}
+}
+
+func TestHelpNamesEveryChoice(t *testing.T) {
+	for _, n := range clientVerbs(t) {
+		for _, f := range n.Flags {
+			for _, choice := range f.EnumSlice() {
+				if f.Enum != "" {
+					require.Contains(t, f.Help, choice, "%s --%s", path(n), f.Name)
+				}
+			}
+		}
+	}
+}
+
+func TestScopesAreComplete(t *testing.T) {
+	for _, n := range walk(model(t)) {
+		for _, f := range n.Flags {
+			if f.Name == "scope" {
+				var want []string
+				for _, s := range rota.AllScopes() {
+					want = append(want, string(s))
+				}
+				require.Equal(t, want, f.EnumSlice())
+				return
+			}
+		}
+	}
+	t.Fatal("there is no --scope")
+}
+
+func TestVersion(t *testing.T) {
+	require.Regexp(t, `^rota \S+ \(go\S+, \w+/\w+\)\n$`, rotaCmd("", "version").out)
+}
+
+func script(t *testing.T, shell string) string {
+	t.Helper()
+	got := rotaCmd("", "completion", shell)
+	require.Equal(t, exitOK, got.code, got.err)
+	return got.out
+}
+
+// TestCompletion asks each shell that is there what can follow some words.
+func TestCompletion(t *testing.T) {
+	ask := map[string]func(t *testing.T, words []string) []string{"bash": askBash, "fish": askFish}
+	for shell, ask := range ask {
+		t.Run(shell, func(t *testing.T) {
+			if _, err := exec.LookPath(shell); err != nil {
+				t.Skip(err)
+			}
+			for _, test := range []struct{ line, want string }{
+				{"agents ", "create delete get list update"},
+				{"agents li", "list"},
+				{"agents list --ord", "--order"},
+				{"agents list --order ", "asc desc"},
+				{"agent-schedules create --overlap b", "buffer_one"},
+				{"agents list --output ", "json table"},
+				{"completion z", "zsh"},
+				{"--server http://x agents get --ag", "--agent-id"},
+				{"agents create --name ", ""},
+			} {
+				got := ask(t, append([]string{"rota"}, strings.Split(test.line, " ")...))
+				got = slices.DeleteFunc(got, func(s string) bool {
+					return strings.HasPrefix(s, "-") && !strings.HasPrefix(test.want, "-")
+				})
+				slices.Sort(got)
+				require.Equal(t, test.want, strings.Join(got, " "), test.line)
+			}
+		})
+	}
+}
+
+func askBash(t *testing.T, words []string) []string {
+	t.Helper()
+	cmd := exec.Command("bash", append([]string{"--norc", "-c", `
+		source /dev/stdin
+		compopt() { :; } # there is no completion going on
+		COMP_WORDS=("$@") COMP_CWORD=$(($#-1))
+		_rota
+		printf '%s\n' "${COMPREPLY[@]}"`, "bash"}, words...)...)
+	cmd.Stdin = strings.NewReader(script(t, "bash"))
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	return strings.Fields(string(out))
+}
+
+func askFish(t *testing.T, words []string) []string {
+	t.Helper()
+	cmd := exec.Command("fish", "--no-config", "-c", "source -; complete -C $argv[1]", strings.Join(words, " "))
+	cmd.Stdin = strings.NewReader(script(t, "fish"))
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var names []string
+	for line := range strings.Lines(string(out)) {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		names = append(names, name)
+	}
+	return names
+}
+
+func TestZshCompletionIsZsh(t *testing.T) {
+	if _, err := exec.LookPath("zsh"); err != nil {
+		t.Skip(err)
+	}
+	cmd := exec.Command("zsh", "-f", "-n")
+	cmd.Stdin = strings.NewReader(script(t, "zsh"))
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+}

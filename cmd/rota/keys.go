@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/client"
+)
+
+type keysCmd struct {
+	Create keysCreate `cmd:"" help:"Make a key; its secret is shown this once." example:"rota keys create --name ci --scope runs:read --scope runs:write --expires-in 30d"`
+	List   keysList   `cmd:"" help:"List the keys of the account." example:"rota keys list"`
+	Revoke keysRevoke `cmd:"" help:"End a key for good." example:"rota keys revoke --key-id $KEY"`
+}
+
+// keyFlags are the fields of a key.
+type keyFlags struct {
+	Name      *string      `placeholder:"TEXT" help:"What the key is for."`
+	Account   *string      `placeholder:"NAME" help:"Account that the key opens; by default that of the key in use."`
+	Scope     []rota.Scope `placeholder:"SCOPE" enum:"agents:read,agents:write,runs:read,runs:write,schedules:read,schedules:write,keys:read,keys:write,admin" help:"What the key may do, by default everything but admin; may be repeated: agents:read, agents:write, runs:read, runs:write, schedules:read, schedules:write, keys:read, keys:write, admin."`
+	ExpiresIn *span        `placeholder:"TIME" help:"How long the key opens, such as 12h or 30d; by default until it is revoked."`
+}
+
+type keysCreate struct {
+	Fields keyFlags `embed:""`
+	Body   bodyFlag `embed:""`
+}
+
+func (c *keysCreate) Run(ctx context.Context, s *session) error {
+	raw, err := c.Body.raw(s.in, c.Fields)
+	if err != nil {
+		return err
+	}
+	if raw == nil && c.Fields.Name == nil {
+		return usagef("give --name, or --body")
+	}
+	return one(s, newKeyCard, func(opts ...client.CallOption) (rota.NewKey, error) {
+		return s.Keys.Create(ctx, c.Fields.create(s.now()), append(opts, raw...)...)
+	})
+}
+
+func (f keyFlags) create(now time.Time) rota.KeyCreate {
+	body := rota.KeyCreate{Name: text(f.Name), Account: some(f.Account)}
+	if f.Scope != nil {
+		body.Scopes = rota.Some(f.Scope)
+	}
+	if f.ExpiresIn != nil {
+		body.ExpiresAt = rota.Some(rota.InstantOf(now.Add(time.Duration(*f.ExpiresIn))))
+	}
+	return body
+}
+
+type keysList struct {
+	Part listFlags `embed:""`
+}
+
+func (c *keysList) Run(ctx context.Context, s *session) error {
+	return many(s, c.Part, keyColumns(), func(p rota.Page, opts ...client.CallOption) (rota.List[rota.Key], error) {
+		return s.Keys.List(ctx, p, opts...)
+	})
+}
+
+type keysRevoke struct {
+	KeyID rota.KeyID `required:"" placeholder:"ID" help:"Id of the key."`
+}
+
+func (c *keysRevoke) Run(ctx context.Context, s *session) error {
+	return one(s, keyCard, func(opts ...client.CallOption) (rota.Key, error) {
+		return s.Keys.Revoke(ctx, c.KeyID, opts...)
+	})
+}
+
+func keyColumns() []column[rota.Key] {
+	return []column[rota.Key]{
+		{"ID", func(k rota.Key) string { return string(k.ID) }},
+		{"NAME", func(k rota.Key) string { return k.Name }},
+		{"SECRET", func(k rota.Key) string { return k.Hint + "…" }},
+		{"ACCOUNT", func(k rota.Key) string { return k.Account }},
+		{"CREATED", func(k rota.Key) string { return stamp(&k.CreatedAt) }},
+		{"EXPIRES", func(k rota.Key) string { return stamp(k.ExpiresAt) }},
+		{"REVOKED", func(k rota.Key) string { return stamp(k.RevokedAt) }},
+	}
+}
+
+func keyCard(k rota.Key) []line {
+	return []line{
+		{"id", string(k.ID)},
+		{"name", k.Name},
+		{"account", k.Account},
+		{"secret", k.Hint + "…"},
+		{"scopes", scopesText(k.Scopes)},
+		{"created", stamp(&k.CreatedAt)},
+		{"expires", stamp(k.ExpiresAt)},
+		{"revoked", stamp(k.RevokedAt)},
+	}
+}
+
+// newKeyCard is keyCard with the whole secret.
+func newKeyCard(k rota.NewKey) []line {
+	card := keyCard(k.Key)
+	for i := range card {
+		if card[i].name == "secret" {
+			card[i].value = k.Secret + "\n(keep it: it is not shown again)"
+		}
+	}
+	return card
+}
+
+func scopesText(scopes []rota.Scope) string {
+	var b strings.Builder
+	for _, s := range scopes {
+		b.WriteString(string(s) + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/client"
+)
+
+// maxPage is the most that the server gives at once.
+const maxPage = 100
+
+// listFlags choose a part of a list.
+type listFlags struct {
+	Limit  int    `placeholder:"N" help:"How many at once, 1 to 100; the server's default is 20."`
+	Order  string `enum:"asc,desc" default:"desc" placeholder:"ORDER" help:"By creation: asc or desc [${default}]."`
+	After  string `placeholder:"ID" help:"Only what follows this one."`
+	Before string `placeholder:"ID" xor:"part" help:"Only what precedes this one."`
+	All    bool   `xor:"part" help:"The list to its end."`
+}
+
+func (l listFlags) page() rota.Page {
+	p := rota.Page{Limit: l.Limit, Ascending: l.Order == "asc", After: l.After, Before: l.Before}
+	if l.All && p.Limit == 0 {
+		p.Limit = maxPage
+	}
+	return p
+}
+
+// many prints a page of a list, or all of it: as a table, or as the server
+// sent it.
+func many[T any](s *session, l listFlags, columns []column[T], fetch func(rota.Page, ...client.CallOption) (rota.List[T], error)) error {
+	switch {
+	case s.json && l.All:
+		return printAll(s, l.page(), fetch)
+	case s.json:
+		return one(s, nil, func(opts ...client.CallOption) (rota.List[T], error) { return fetch(l.page(), opts...) })
+	}
+	list, err := gather(l.page(), l.All, func(p rota.Page) (rota.List[T], error) { return fetch(p, s.call...) })
+	if err != nil {
+		return err
+	}
+	if err := printTable(s.out, columns, list.Data); err != nil {
+		return err
+	}
+	_, err = io.WriteString(s.err, hint(l, list.HasMore, list.FirstID, list.LastID))
+	return err
+}
+
+// printAll prints a list to its end as JSON, each thing as the server sent it.
+func printAll[T any](s *session, p rota.Page, fetch func(rota.Page, ...client.CallOption) (rota.List[T], error)) error {
+	list, err := gather(p, true, func(p rota.Page) (rota.List[json.RawMessage], error) {
+		var raw json.RawMessage
+		var page rota.List[json.RawMessage]
+		if _, err := fetch(p, append(s.call[:len(s.call):len(s.call)], client.Answer(&raw))...); err != nil {
+			return page, err
+		}
+		return page, json.Unmarshal(raw, &page)
+	})
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(list); err != nil {
+		return err
+	}
+	return printJSON(s.out, b.Bytes())
+}
+
+// gather returns a page of a list, or all from there on as one.
+func gather[T any](p rota.Page, all bool, fetch func(rota.Page) (rota.List[T], error)) (rota.List[T], error) {
+	var list rota.List[T]
+	for page, err := range client.Pages(p, fetch) {
+		if err != nil {
+			return list, err
+		}
+		list = join(list, page)
+		if !all {
+			break
+		}
+	}
+	return list, nil
+}
+
+// join returns two pages that follow each other as one.
+func join[T any](a, b rota.List[T]) rota.List[T] {
+	if len(a.Data) == 0 {
+		return b
+	}
+	a.Data = append(a.Data, b.Data...)
+	a.HasMore = b.HasMore
+	if b.LastID != nil {
+		a.LastID = b.LastID
+	}
+	return a
+}
+
+// hint says how to see what follows a page.
+func hint(l listFlags, more bool, first, last *string) string {
+	switch {
+	case !more:
+		return ""
+	case l.Before != "" && first != nil:
+		return "more: --before " + *first + "\n"
+	case last != nil:
+		return "more: --after " + *last + "\n"
+	}
+	return ""
+}
+
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,35 @@
+// Command rota is the server of Rota and its command line.
+//
+// The verbs other than serve are clients: they know a server only through
+// package client. They end with 0 if the server did what was asked, 1 if it
+// refused or a run failed, 2 if the command line is wrong, and 3 if the server
+// cannot be reached or is not ready.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // time zones where the system has none
+)
+
+// CLI is the command line: every verb and every flag.
+type CLI struct {
+	Serve          serveCmd      `cmd:"" local:"" help:"Run the server."`
+	Agents         agentsCmd     `cmd:"" help:"Save agents and change them."`
+	AgentSchedules schedulesCmd  `cmd:"" help:"Put agents on a schedule."`
+	AgentRuns      agentRunsCmd  `cmd:"" help:"Run agents, and see what came of it."`
+	Runs           runsCmd       `cmd:"" help:"Follow a run as it happens."`
+	Keys           keysCmd       `cmd:"" help:"Make keys and revoke them."`
+	Completion     completionCmd `cmd:"" local:"" help:"Print what makes a shell complete commands and flags." example:"source <(rota completion bash)"`
+	Version        versionCmd    `cmd:"" local:"" help:"Print the version."`
+	Help           helpFlag      `short:"h" help:"Show help."`
+	Remote         remote        `embed:"" group:"server"`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	os.Exit(run(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}))
+}

@@ -1,0 +1,315 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// golden compares got with the file, or writes it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got, "run the tests with -update if this is meant")
+}
+
+// A fake is a server that gives its answers in order, the last one again and
+// again.
+type fake struct {
+	*httptest.Server
+	answers []answer
+	seen    []request
+}
+
+type answer struct {
+	status int
+	body   string
+}
+
+type request struct {
+	method, uri, body string
+	header            http.Header
+}
+
+func newFake(t *testing.T, answers ...answer) *fake {
+	t.Helper()
+	f := &fake{answers: answers}
+	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		f.seen = append(f.seen, request{r.Method, r.RequestURI, string(body), r.Header})
+		a := f.answers[min(len(f.seen), len(f.answers))-1]
+		w.WriteHeader(a.status)
+		io.WriteString(w, a.body)
+	}))
+	t.Cleanup(f.Close)
+	t.Setenv("ROTA_SERVER", f.URL)
+	t.Setenv("ROTA_KEY", "sesame")
+	t.Setenv("COLUMNS", "")
+	return f
+}
+
+// A result is what a command did.
+type result struct {
+	code     int
+	out, err string
+}
+
+func rotaCmd(stdin string, args ...string) result {
+	var out, errs bytes.Buffer
+	code := run(context.Background(), args, stdio{strings.NewReader(stdin), &out, &errs})
+	return result{code, out.String(), errs.String()}
+}
+
+func file(t *testing.T, content string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(name, []byte(content), 0o600))
+	return name
+}
+
+// A verbCase is a command line, its words separated by |, and the request that it
+// must become: method, target, body.
+type verbCase struct{ args, want string }
+
+func agentVerbs() []verbCase {
+	return []verbCase{
+		{"agents|create|--name|n|--model|m", `POST /api/v1/agents {"name":"n","model":"m"}`},
+		{"agents|create|--name|n|--model|m|--description|d|--instructions|i|--max-tool-calls|3|--metadata|a=b;c|--metadata|d=e=f", `POST /api/v1/agents {"name":"n","model":"m","description":"d","instructions":"i","max_tool_calls":3,"metadata":{"a":"b;c","d":"e=f"}}`},
+		{"agents|create|--body|{\"name\":\"n\", \"future\": 1}", `POST /api/v1/agents {"name":"n", "future": 1}`},
+		{"agents|list", `GET /api/v1/agents `},
+		{"agents|list|--limit|5|--order|asc|--after|agt_1", `GET /api/v1/agents?after=agt_1&limit=5&order=asc `},
+		{"agents|list|--before|agt_1", `GET /api/v1/agents?before=agt_1 `},
+		{"agents|list|--all", `GET /api/v1/agents?limit=100 `},
+		{"agents|get|--agent-id|agt_1", `GET /api/v1/agents/agt_1 `},
+		{"agents|update|--agent-id|agt_1|--name|n", `POST /api/v1/agents/agt_1 {"name":"n"}`},
+		{"agents|update|--agent-id|agt_1|--model|m|--description||--metadata|a=b", `POST /api/v1/agents/agt_1 {"model":"m","description":null,"metadata":{"a":"b"}}`},
+		{"agents|update|--agent-id|agt_1", `POST /api/v1/agents/agt_1 {}`},
+		{"agents|delete|--agent-id|agt_1", `DELETE /api/v1/agents/agt_1 `},
+	}
+}
+
+func scheduleVerbs() []verbCase {
+	return []verbCase{
+		{"agent-schedules|create|--agent-id|agt_1|--every|1h|--input|go", `POST /api/v1/agents/agt_1/schedules {"schedule":{"type":"interval","interval_seconds":3600,"timezone":"UTC"},"input":"go"}`},
+		{"agent-schedules|create|--agent-id|agt_1|--at|2026-12-01T09:00|--timezone|Europe/Madrid|--input|go", `POST /api/v1/agents/agt_1/schedules {"schedule":{"type":"once","run_at":"2026-12-01T09:00:00","timezone":"Europe/Madrid"},"input":"go"}`},
+		{"agent-schedules|create|--agent-id|agt_1|--at|2026-12-01T09:00:00+01:00|--input|go", `POST /api/v1/agents/agt_1/schedules {"schedule":{"type":"once","run_at":"2026-12-01T09:00:00+01:00","timezone":"UTC"},"input":"go"}`},
+		{"agent-schedules|create|--agent-id|agt_1|--cron|0 9 * * MON-FRI|--input|go|--name|n|--metadata|a=b|--conversation|conv_1|--previous-response-id|resp_1", `POST /api/v1/agents/agt_1/schedules {"schedule":{"type":"cron","expression":"0 9 * * MON-FRI","timezone":"UTC"},"input":"go","name":"n","conversation":"conv_1","previous_response_id":"resp_1","metadata":{"a":"b"}}`},
+		{"agent-schedules|create|--agent-id|agt_1|--every|1d|--input|go|--overlap|buffer_one|--missed|all|--max-lateness|2h|--jitter|30s|--start-at|2026-12-01T00:00:00Z|--end-at|2027-01-01T00:00:00+01:00|--max-runs|9|--pause-after-failures|3|--max-attempts|1|--on-crash|never|--timeout|5m", `POST /api/v1/agents/agt_1/schedules {"schedule":{"type":"interval","interval_seconds":86400,"timezone":"UTC"},"input":"go","policy":{"overlap":"buffer_one","missed":"all","max_lateness_seconds":7200,"jitter_seconds":30,"start_at":"2026-12-01T00:00:00.000Z","end_at":"2026-12-31T23:00:00.000Z","max_runs":9,"pause_after_failures":3,"retry":{"max_attempts":1,"on_crash":"never"},"timeout_seconds":300}}`},
+		{"agent-schedules|list|--agent-id|agt_1", `GET /api/v1/agents/agt_1/schedules `},
+		{"agent-schedules|get|--agent-id|agt_1|--schedule-id|asch_1", `GET /api/v1/agents/agt_1/schedules/asch_1 `},
+		{"agent-schedules|get|--agent-id|agt_1|--schedule-id|asch_1|--include-deleted", `GET /api/v1/agents/agt_1/schedules/asch_1?include_deleted=true `},
+		{"agent-schedules|update|--agent-id|agt_1|--schedule-id|asch_1|--name||--conversation||--previous-response-id|", `POST /api/v1/agents/agt_1/schedules/asch_1 {"name":null,"conversation":null,"previous_response_id":null}`},
+		{"agent-schedules|update|--agent-id|agt_1|--schedule-id|asch_1|--every|90s|--input|go|--conversation|conv_1|--jitter|0s", `POST /api/v1/agents/agt_1/schedules/asch_1 {"schedule":{"type":"interval","interval_seconds":90,"timezone":"UTC"},"input":"go","conversation":"conv_1","policy":{"jitter_seconds":0}}`},
+		{"agent-schedules|delete|--agent-id|agt_1|--schedule-id|asch_1", `DELETE /api/v1/agents/agt_1/schedules/asch_1 `},
+		{"agent-schedules|pause|--agent-id|agt_1|--schedule-id|asch_1|--note|rest", `POST /api/v1/agents/agt_1/schedules/asch_1/pause {"note":"rest"}`},
+		{"agent-schedules|resume|--agent-id|agt_1|--schedule-id|asch_1", `POST /api/v1/agents/agt_1/schedules/asch_1/resume {}`},
+	}
+}
+
+func runAndKeyVerbs() []verbCase {
+	return []verbCase{
+		{"agent-runs|create|--agent-id|agt_1|--input|go|--conversation|conv_1|--metadata|a=b", `POST /api/v1/agents/agt_1/runs {"input":"go","conversation":"conv_1","metadata":{"a":"b"}}`},
+		{"agent-runs|list|--agent-id|agt_1", `GET /api/v1/agents/agt_1/runs `},
+		{"agent-runs|get|--agent-id|agt_1|--run-id|arun_1", `GET /api/v1/agents/agt_1/runs/arun_1 `},
+		{"agent-runs|cancel|--agent-id|agt_1|--run-id|arun_1", `POST /api/v1/agents/agt_1/runs/arun_1/cancel `},
+		{"keys|create|--name|ci|--account|acme|--scope|runs:read|--scope|runs:write", `POST /api/v1/keys {"name":"ci","account":"acme","scopes":["runs:read","runs:write"]}`},
+		{"keys|list", `GET /api/v1/keys `},
+		{"keys|revoke|--key-id|key_1", `DELETE /api/v1/keys/key_1 `},
+	}
+}
+
+func TestVerbsSendRequests(t *testing.T) {
+	for _, test := range slices.Concat(agentVerbs(), scheduleVerbs(), runAndKeyVerbs()) {
+		t.Run(test.args, func(t *testing.T) {
+			f := newFake(t, answer{200, `{}`})
+			got := rotaCmd("", strings.Split(test.args, "|")...)
+			require.Equal(t, exitOK, got.code, got.err)
+			require.Len(t, f.seen, 1)
+			require.Equal(t, test.want, f.seen[0].method+" "+f.seen[0].uri+" "+f.seen[0].body)
+			require.Equal(t, "Bearer sesame", f.seen[0].header.Get("Authorization"))
+		})
+	}
+}
+
+func TestBodyComesFromAFileOrStandardInput(t *testing.T) {
+	const body = ` {"name":"n","model":"m"} `
+	for _, arg := range []string{"-", "@" + file(t, body), body} {
+		f := newFake(t, answer{201, `{}`})
+		got := rotaCmd(body, "agents", "create", "--body", arg)
+		require.Equal(t, exitOK, got.code, got.err)
+		require.Equal(t, strings.TrimSpace(body), f.seen[0].body)
+	}
+}
+
+func TestSharedFlags(t *testing.T) {
+	keyFile := file(t, "from-file\n")
+	for name, test := range map[string]struct {
+		args []string
+		want http.Header
+	}{
+		"flags":         {[]string{"--on-behalf-of", "u 1", "--if-match", "3", "--idempotency-key", "k"}, http.Header{"X-On-Behalf-Of": {"u 1"}, "If-Match": {`"3"`}, "Idempotency-Key": {"k"}}},
+		"headers":       {[]string{"-H", "X-On-Behalf-Of: u 1", "-H", `if-match: "3"`, "-H", "idempotency-key:k"}, http.Header{"X-On-Behalf-Of": {"u 1"}, "If-Match": {`"3"`}, "Idempotency-Key": {"k"}}},
+		"key":           {[]string{"--key", "other"}, http.Header{"Authorization": {"Bearer other"}}},
+		"key file":      {[]string{"--key-file", keyFile}, http.Header{"Authorization": {"Bearer from-file"}}},
+		"who is asking": {nil, http.Header{"User-Agent": {"rota-cli/" + version()}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, args := range [][]string{
+				append([]string{"agents", "update", "--agent-id", "agt_1"}, test.args...),
+				append(test.args, "agents", "update", "--agent-id", "agt_1"),
+			} {
+				f := newFake(t, answer{200, `{}`})
+				got := rotaCmd("", args...)
+				require.Equal(t, exitOK, got.code, got.err)
+				for name := range test.want {
+					require.Equal(t, test.want[name], f.seen[0].header[name])
+				}
+			}
+		})
+	}
+}
+
+// wrongLines are command lines and the complaints about them.
+func wrongLines() [][2]string {
+	return [][2]string{
+		{"agents|fetch", "rota: agents: unexpected argument fetch"},
+		{"agents|get", "rota: agents get: missing flags: --agent-id=ID"},
+		{"agents|get|--agent-id|agt_1|--colour", "rota: agents get: unknown flag --colour"},
+		{"agents|create|--name|n", "rota: agents create: give --name and --model, or --body"},
+		{"agents|create|--name|n|--body|{}", "rota: agents create: --body is the whole request body; it cannot go with flags that write parts of it"},
+		{"agents|create|--metadata|a=b|--body|{}", "rota: agents create: --body is the whole request body; it cannot go with flags that write parts of it"},
+		{"agents|create|--body|{", "rota: agents create: --body is not JSON: unexpected end of JSON input"},
+		{"agents|create|--body|@/no/such/file", "rota: agents create: --body: /no/such/file: no such file or directory"},
+		{"agents|create|--body|-", "rota: agents create: --body is not JSON: unexpected end of JSON input"},
+		{"agents|list|--all|--before|agt_1", "rota: agents list: --before and --all can't be used together"},
+		{"agents|list|--order|up", `rota: agents list: --order must be one of "asc","desc" but got "up"`},
+		{"agents|list|--key-file|/no/such/file", "rota: agents list: --key-file: /no/such/file: no such file or directory"},
+		{"agents|list|-H|Cookie: x", "rota: agents list: --header must be 'X-On-Behalf-Of: USER', 'If-Match: VERSION' or 'Idempotency-Key: ID'"},
+		{"agents|list|-H|X-On-Behalf-Of: a|--on-behalf-of|b", "rota: agents list: X-On-Behalf-Of is given twice"},
+		{"agents|list|--if-match|new", `rota: agents list: --if-match must be a version such as 3, not "new"`},
+		{"agent-schedules|create|--agent-id|agt_1|--input|go", "rota: agent-schedules create: give --every, --at or --cron, and --input; or --body"},
+		{"agent-schedules|create|--agent-id|agt_1|--every|1h", "rota: agent-schedules create: give --every, --at or --cron, and --input; or --body"},
+		{"agent-schedules|create|--agent-id|agt_1|--every|1h|--cron|@daily|--input|go", "rota: agent-schedules create: --every and --cron can't be used together"},
+		{"agent-schedules|create|--agent-id|agt_1|--jitter|1s|--body|{}", "rota: agent-schedules create: --body is the whole request body; it cannot go with flags that write parts of it"},
+		{"agent-schedules|update|--agent-id|agt_1|--schedule-id|asch_1|--timezone|UTC", "rota: agent-schedules update: --timezone goes with --every, --at or --cron"},
+		{"agent-schedules|update|--agent-id|agt_1|--schedule-id|asch_1|--every|1.5s", `rota: agent-schedules update: --every: "1.5s" is not a time in whole seconds such as 90s, 1h30m or 7d`},
+		{"agent-schedules|update|--agent-id|agt_1|--schedule-id|asch_1|--overlap|x", `rota: agent-schedules update: --overlap must be one of "skip","buffer_one","allow_all" but got "x"`},
+		{"agent-runs|create|--agent-id|agt_1", "rota: agent-runs create: give --input, or --body"},
+		{"keys|create", "rota: keys create: give --name, or --body"},
+		{"completion|tcsh", `rota: completion: <shell> must be one of "bash","zsh","fish" but got "tcsh"`},
+	}
+}
+
+func TestTheKeyStaysSecret(t *testing.T) {
+	require.NotContains(t, fmt.Sprintf("%v %+v %s", remote{Key: "hunter2"}, &remote{Key: "hunter2"}, secret("hunter2")), "hunter2")
+	for _, line := range wrongLines() {
+		got := rotaCmd("", append([]string{"--key", "hunter2"}, strings.Split(line[0], "|")...)...)
+		require.NotContains(t, got.err+got.out, "hunter2")
+	}
+	t.Setenv("ROTA_KEY", "hunter2")
+	require.NotContains(t, rotaCmd("", "--help").out, "hunter2")
+}
+
+func TestAKeyExpiresInTime(t *testing.T) {
+	now := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
+	in := span(30 * day)
+	body, err := json.Marshal(keyFlags{Name: new("ci"), ExpiresIn: &in}.create(now))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"name":"ci","expires_at":"2026-12-31T09:00:00.000Z"}`, string(body))
+}
+
+func TestWrongCommandLines(t *testing.T) {
+	for _, test := range wrongLines() {
+		t.Run(test[0], func(t *testing.T) {
+			f := newFake(t, answer{200, `{}`})
+			got := rotaCmd("", strings.Split(test[0], "|")...)
+			require.Equal(t, result{exitUsage, "", test[1] + "\n"}, got)
+			require.Empty(t, f.seen)
+		})
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	refuse := func(status int, code, param string) answer {
+		detail := map[string]any{"message": "must be at least 60", "type": "t", "code": code, "param": param}
+		b, _ := json.Marshal(map[string]any{"error": detail})
+		return answer{status, string(b)}
+	}
+	for _, test := range []struct {
+		answer answer
+		code   int
+		want   string
+	}{
+		{refuse(400, "invalid", "schedule.interval_seconds"), exitRefused, "rota: agents get: schedule.interval_seconds: must be at least 60"},
+		{refuse(404, "not_found", ""), exitRefused, "rota: agents get: must be at least 60"},
+		{refuse(429, "rate_limited", ""), exitRefused, "rota: agents get: must be at least 60"},
+		{refuse(500, "internal", ""), exitRefused, "rota: agents get: must be at least 60"},
+		{refuse(503, "unavailable", ""), exitUnreachable, "rota: agents get: must be at least 60"},
+		{answer{502, "<html>"}, exitUnreachable, "rota: agents get: the server answered 502 Bad Gateway"},
+		{answer{200, "<html>"}, exitRefused, "rota: agents get: the answer does not come from a Rota server: invalid character '<' looking for beginning of value"},
+		{answer{400, `{"error":{"message":"a\u001b[2Jb"}}`}, exitRefused, "rota: agents get: a [2Jb"},
+	} {
+		newFake(t, test.answer)
+		got := rotaCmd("", "agents", "get", "--agent-id", "agt_1")
+		require.Equal(t, test.want+"\n", got.err)
+		require.Equal(t, test.code, got.code)
+	}
+}
+
+func TestRefusalsSayWhatToDo(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Request-ID", "req_1")
+		w.Header().Set("Retry-After", "5")
+		w.WriteHeader(503)
+	}))
+	defer srv.Close()
+	got := rotaCmd("", "agents", "list", "--server", srv.URL)
+	require.Equal(t, "rota: agents list: the server answered 503 Service Unavailable (request req_1); try again in 5s\n", got.err)
+}
+
+func TestAServerThatIsNotThere(t *testing.T) {
+	f := newFake(t)
+	f.Close()
+	got := rotaCmd("", "agents", "list", "--key", "hunter2")
+	require.Equal(t, exitUnreachable, got.code)
+	require.Contains(t, got.err, "rota: agents list: cannot reach the server at 127.0.0.1:")
+	require.NotContains(t, got.err, "hunter2")
+}
+
+func TestWhatTheClientRefusesIsWrongUsage(t *testing.T) {
+	got := rotaCmd("", "agents", "list", "--server", "nonsense")
+	require.Equal(t, exitUsage, got.code)
+	require.Contains(t, got.err, "must be a URL")
+	got = rotaCmd("", "agents", "delete", "--agent-id", "")
+	require.Equal(t, exitUsage, got.code)
+	require.Equal(t, "rota: agents delete: \"\" is not an id\n", got.err)
+}
+
+func TestAnInterruptHasItsOwnExitCode(t *testing.T) {
+	newFake(t, answer{200, `{}`})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out bytes.Buffer
+	require.Equal(t, exitInterrupted, run(ctx, []string{"agents", "list"}, stdio{nil, &out, &out}))
+}

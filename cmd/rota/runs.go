@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/client"
+)
+
+type agentRunsCmd struct {
+	Create agentRunsCreate `cmd:"" help:"Start a run." example:"rota agent-runs create --agent-id $AGENT --input 'What is new?'"`
+	List   agentRunsList   `cmd:"" help:"List the runs of an agent." example:"rota agent-runs list --agent-id $AGENT --all --output json"`
+	Get    agentRunsGet    `cmd:"" help:"Show a run." example:"rota agent-runs get --agent-id $AGENT --run-id $RUN"`
+	Cancel agentRunsCancel `cmd:"" help:"End a run that has not ended." example:"rota agent-runs cancel --agent-id $AGENT --run-id $RUN"`
+	Events agentRunsEvents `cmd:"" help:"Print the events of a run as they come, one JSON object per line." example:"rota agent-runs events --agent-id $AGENT --run-id $RUN"`
+}
+
+// runID is the flags of verbs that are about one run.
+type runID struct {
+	Agent agentID    `embed:""`
+	RunID rota.RunID `required:"" placeholder:"ID" help:"Id of the run."`
+}
+
+// runFlags are the fields of a run that have a flag.
+type runFlags struct {
+	Input      *string         `placeholder:"TEXT" help:"What the run starts with."`
+	Continuity continuityFlags `embed:""`
+	Metadata   metadataFlag    `embed:""`
+}
+
+type agentRunsCreate struct {
+	Agent  agentID  `embed:""`
+	Fields runFlags `embed:""`
+	Body   bodyFlag `embed:""`
+}
+
+func (c *agentRunsCreate) Run(ctx context.Context, s *session) error {
+	raw, err := c.Body.raw(s.in, c.Fields)
+	if err != nil {
+		return err
+	}
+	if raw == nil && c.Fields.Input == nil {
+		return usagef("give --input, or --body")
+	}
+	return one(s, runCard, func(opts ...client.CallOption) (rota.Run, error) {
+		return s.Runs.Create(ctx, c.Agent.AgentID, c.Fields.create(), append(opts, raw...)...)
+	})
+}
+
+func (f runFlags) create() rota.RunCreate {
+	return rota.RunCreate{
+		Input:              rota.InputText(text(f.Input)),
+		Conversation:       f.Continuity.conversation(),
+		PreviousResponseID: clearable(f.Continuity.PreviousResponseID),
+		Metadata:           f.Metadata.Metadata,
+	}
+}
+
+type agentRunsList struct {
+	Agent agentID   `embed:""`
+	Part  listFlags `embed:""`
+}
+
+func (c *agentRunsList) Run(ctx context.Context, s *session) error {
+	return many(s, c.Part, runColumns(), func(p rota.Page, opts ...client.CallOption) (rota.List[rota.Run], error) {
+		return s.Runs.List(ctx, c.Agent.AgentID, p, opts...)
+	})
+}
+
+type agentRunsGet struct {
+	ID runID `embed:""`
+}
+
+func (c *agentRunsGet) Run(ctx context.Context, s *session) error {
+	return one(s, runCard, func(opts ...client.CallOption) (rota.Run, error) {
+		return s.Runs.Get(ctx, c.ID.Agent.AgentID, c.ID.RunID, opts...)
+	})
+}
+
+type agentRunsCancel struct {
+	ID runID `embed:""`
+}
+
+func (c *agentRunsCancel) Run(ctx context.Context, s *session) error {
+	return one(s, runCard, func(opts ...client.CallOption) (rota.Run, error) {
+		return s.Runs.Cancel(ctx, c.ID.Agent.AgentID, c.ID.RunID, opts...)
+	})
+}
+
+type agentRunsEvents struct {
+	ID    runID  `embed:""`
+	After string `placeholder:"ID" help:"Only the events after this one."`
+}
+
+func (c *agentRunsEvents) Run(ctx context.Context, s *session) error {
+	opts := s.call
+	if c.After != "" {
+		opts = append(opts, client.AfterEvent(c.After))
+	}
+	for e, err := range s.Runs.Events(ctx, c.ID.Agent.AgentID, c.ID.RunID, opts...) {
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(s.out, "%s\n", e.Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func runColumns() []column[rota.Run] {
+	return []column[rota.Run]{
+		{"ID", func(r rota.Run) string { return string(r.ID) }},
+		{"PHASE", func(r rota.Run) string { return string(r.Phase) }},
+		{"TRIGGER", func(r rota.Run) string { return string(r.Trigger) }},
+		{"SCHEDULED FOR", func(r rota.Run) string { return stamp(r.ScheduledFor) }},
+		{"CREATED", func(r rota.Run) string { return stamp(&r.CreatedAt) }},
+		{"TOOK", took},
+		{"ERROR", func(r rota.Run) string {
+			if r.Error == nil {
+				return ""
+			}
+			return r.Error.Code
+		}},
+	}
+}
+
+func runCard(r rota.Run) []line {
+	return []line{
+		{"id", string(r.ID)},
+		{"agent", string(r.AgentID)},
+		{"schedule", text(r.ScheduleID)},
+		{"phase", string(r.Phase)},
+		{"error", errorText(r.Error)},
+		{"trigger", string(r.Trigger)},
+		{"scheduled for", stamp(r.ScheduledFor)},
+		{"created", stamp(&r.CreatedAt)},
+		{"started", stamp(r.StartedAt)},
+		{"completed", stamp(r.CompletedAt)},
+		{"took", took(r)},
+		{"attempts", strconv.Itoa(r.Attempts)},
+		{"tokens", tokens(r.Usage)},
+		{"response", text(r.GatewayResponseID)},
+		{"conversation", anyText(r.Conversation.Any)},
+		{"previous response", text(r.PreviousResponseID)},
+		{"metadata", metadataText(r.Metadata)},
+		{"input", anyText(r.Input.Any)},
+		{"output", outputText(r.GatewayResponse)},
+	}
+}
+
+func errorText(e *rota.RunError) string {
+	if e == nil {
+		return ""
+	}
+	return e.Code + ": " + e.Message
+}
+
+// took returns how long the last attempt of a run that has ended took.
+func took(r rota.Run) string {
+	if r.StartedAt == nil || r.CompletedAt == nil {
+		return ""
+	}
+	return r.CompletedAt.Sub(r.StartedAt.Time).Round(time.Millisecond).String()
+}
+
+// tokens returns the usage of a response, if it says anything.
+func tokens(usage rota.Any) string {
+	var u struct {
+		Input  *int64 `json:"input_tokens"`
+		Output *int64 `json:"output_tokens"`
+	}
+	if usage.IsZero() || json.Unmarshal(usage.RawMessage, &u) != nil || u.Input == nil || u.Output == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d in, %d out", *u.Input, *u.Output)
+}
+
+// outputText returns the text of a response's messages.
+func outputText(response rota.Any) string {
+	var r struct {
+		Output []struct {
+			Content []struct {
+				Type string `json:"type"`
+				Text string `json:"text"`
+			} `json:"content"`
+		} `json:"output"`
+	}
+	if response.IsZero() || json.Unmarshal(response.RawMessage, &r) != nil {
+		return ""
+	}
+	var parts []string
+	for _, item := range r.Output {
+		for _, c := range item.Content {
+			if c.Type == "output_text" {
+				parts = append(parts, c.Text)
+			}
+		}
+	}
+	return strings.Join(parts, "\n")
+}

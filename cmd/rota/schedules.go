@@ -1,0 +1,340 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/client"
+)
+
+type schedulesCmd struct {
+	Create schedulesCreate `cmd:"" help:"Put an agent on a schedule." example:"rota agent-schedules create --agent-id $AGENT --cron '0 9 * * MON-FRI' --timezone Europe/Madrid --input 'The report, please.'"`
+	List   schedulesList   `cmd:"" help:"List the schedules of an agent." example:"rota agent-schedules list --agent-id $AGENT"`
+	Get    schedulesGet    `cmd:"" help:"Show a schedule." example:"rota agent-schedules get --agent-id $AGENT --schedule-id $SCHEDULE"`
+	Update schedulesUpdate `cmd:"" help:"Change a schedule; what is not named stays." example:"rota agent-schedules update --agent-id $AGENT --schedule-id $SCHEDULE --every 2h"`
+	Delete schedulesDelete `cmd:"" help:"Delete a schedule." example:"rota agent-schedules delete --agent-id $AGENT --schedule-id $SCHEDULE"`
+	Pause  schedulesPause  `cmd:"" help:"Stop a schedule from starting runs." example:"rota agent-schedules pause --agent-id $AGENT --schedule-id $SCHEDULE --note 'holidays'"`
+	Resume schedulesResume `cmd:"" help:"Let a paused schedule go on." example:"rota agent-schedules resume --agent-id $AGENT --schedule-id $SCHEDULE"`
+}
+
+// scheduleID is the flags of verbs that are about one schedule.
+type scheduleID struct {
+	Agent      agentID         `embed:""`
+	ScheduleID rota.ScheduleID `required:"" placeholder:"ID" help:"Id of the schedule."`
+}
+
+// scheduleFlags are the fields of a schedule that have a flag.
+type scheduleFlags struct {
+	When       whenFlags       `embed:""`
+	Input      *string         `placeholder:"TEXT" help:"What each run starts with."`
+	Name       *string         `placeholder:"TEXT" help:"Name of the schedule."`
+	Continuity continuityFlags `embed:""`
+	Metadata   metadataFlag    `embed:""`
+	Policy     policyFlags     `embed:"" group:"policy"`
+}
+
+// whenFlags are the times of a schedule.
+type whenFlags struct {
+	Every    *span   `xor:"when" placeholder:"TIME" help:"Run at an interval, such as 90s, 1h30m or 7d."`
+	At       *string `xor:"when" placeholder:"TIME" help:"Run once, such as 2026-12-01T09:00, in the time zone, or with an offset."`
+	Cron     *string `xor:"when" placeholder:"EXPR" help:"Run by five cron fields, or @hourly, @daily, @weekly, @monthly, @yearly."`
+	Timezone *string `placeholder:"ZONE" help:"IANA time zone of the times, such as Europe/Madrid; UTC by default."`
+}
+
+// policyFlags say what happens when time and reality disagree.
+type policyFlags struct {
+	Overlap            *rota.Overlap `enum:"skip,buffer_one,allow_all" placeholder:"WHAT" help:"If a run has not ended when the next is due: skip, buffer_one or allow_all."`
+	Missed             *rota.Missed  `enum:"latest,skip,all" placeholder:"WHICH" help:"Of the times missed while the server was down, run: latest, skip or all."`
+	MaxLateness        *span         `placeholder:"TIME" help:"How late a missed run may start."`
+	Jitter             *span         `placeholder:"TIME" help:"Start each run up to this much later."`
+	StartAt            *rota.Instant `placeholder:"TIME" help:"No run before this time."`
+	EndAt              *rota.Instant `placeholder:"TIME" help:"No run after this time."`
+	MaxRuns            *int64        `placeholder:"N" help:"Complete the schedule after this many runs."`
+	PauseAfterFailures *int          `placeholder:"N" help:"Pause the schedule when this many runs in a row have failed."`
+	MaxAttempts        *int          `placeholder:"N" help:"How often a run that fails is tried in all."`
+	OnCrash            *rota.OnCrash `enum:"resume,never" placeholder:"WHAT" help:"A run that a crash of the server cut off: resume or never."`
+	Timeout            *span         `placeholder:"TIME" help:"The longest that one attempt may take."`
+}
+
+// spec returns the times, if there are any.
+func (w whenFlags) spec() (rota.Opt[rota.Spec], error) {
+	s := rota.Spec{Timezone: text(w.Timezone)}
+	switch {
+	case w.Every != nil:
+		s.Type, s.IntervalSeconds = rota.Interval, w.Every.seconds()
+	case w.At != nil:
+		s.Type, s.RunAt = rota.Once, wallClock(*w.At)
+	case w.Cron != nil:
+		s.Type, s.Expression = rota.Cron, *w.Cron
+	case w.Timezone != nil:
+		return rota.Opt[rota.Spec]{}, usagef("--timezone goes with --every, --at or --cron")
+	default:
+		return rota.Opt[rota.Spec]{}, nil
+	}
+	if s.Timezone == "" {
+		s.Timezone = "UTC"
+	}
+	return rota.Some(s), nil
+}
+
+// wallClock completes a time without seconds. What it does not know is left to
+// the server, which says what it accepts.
+func wallClock(at string) string {
+	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02 15:04:05"} {
+		if t, err := time.Parse(layout, at); err == nil {
+			return t.Format("2006-01-02T15:04:05")
+		}
+	}
+	return at
+}
+
+func (p policyFlags) update() rota.PolicyUpdate {
+	u := rota.PolicyUpdate{
+		Overlap:            some(p.Overlap),
+		Missed:             some(p.Missed),
+		MaxLatenessSeconds: seconds(p.MaxLateness),
+		JitterSeconds:      seconds(p.Jitter),
+		StartAt:            some(p.StartAt),
+		EndAt:              some(p.EndAt),
+		MaxRuns:            some(p.MaxRuns),
+		PauseAfterFailures: some(p.PauseAfterFailures),
+		TimeoutSeconds:     seconds(p.Timeout),
+	}
+	if p.MaxAttempts != nil || p.OnCrash != nil {
+		u.Retry = rota.Some(rota.RetryUpdate{MaxAttempts: some(p.MaxAttempts), OnCrash: some(p.OnCrash)})
+	}
+	return u
+}
+
+type schedulesCreate struct {
+	Agent  agentID       `embed:""`
+	Fields scheduleFlags `embed:""`
+	Body   bodyFlag      `embed:""`
+}
+
+func (c *schedulesCreate) Run(ctx context.Context, s *session) error {
+	raw, err := c.Body.raw(s.in, c.Fields)
+	if err != nil {
+		return err
+	}
+	body, err := c.Fields.create()
+	if err != nil {
+		return err
+	}
+	if raw == nil && (body.Spec.Type == "" || c.Fields.Input == nil) {
+		return usagef("give --every, --at or --cron, and --input; or --body")
+	}
+	return one(s, scheduleCard, func(opts ...client.CallOption) (rota.Schedule, error) {
+		return s.Schedules.Create(ctx, c.Agent.AgentID, body, append(opts, raw...)...)
+	})
+}
+
+func (f scheduleFlags) create() (rota.ScheduleCreate, error) {
+	spec, err := f.When.spec()
+	if err != nil {
+		return rota.ScheduleCreate{}, err
+	}
+	body := rota.ScheduleCreate{
+		Input:              rota.InputText(text(f.Input)),
+		Name:               clearable(f.Name),
+		Conversation:       f.Continuity.conversation(),
+		PreviousResponseID: clearable(f.Continuity.PreviousResponseID),
+		Metadata:           f.Metadata.Metadata,
+		Policy:             f.Policy.update(),
+	}
+	spec.Apply(&body.Spec)
+	return body, nil
+}
+
+type schedulesList struct {
+	Agent agentID   `embed:""`
+	Part  listFlags `embed:""`
+}
+
+func (c *schedulesList) Run(ctx context.Context, s *session) error {
+	return many(s, c.Part, scheduleColumns(), func(p rota.Page, opts ...client.CallOption) (rota.List[rota.Schedule], error) {
+		return s.Schedules.List(ctx, c.Agent.AgentID, p, opts...)
+	})
+}
+
+type schedulesGet struct {
+	ID             scheduleID `embed:""`
+	IncludeDeleted bool       `help:"Also one that is deleted."`
+}
+
+func (c *schedulesGet) Run(ctx context.Context, s *session) error {
+	return one(s, scheduleCard, func(opts ...client.CallOption) (rota.Schedule, error) {
+		if c.IncludeDeleted {
+			opts = append(opts, client.IncludeDeleted())
+		}
+		return s.Schedules.Get(ctx, c.ID.Agent.AgentID, c.ID.ScheduleID, opts...)
+	})
+}
+
+type schedulesUpdate struct {
+	ID     scheduleID    `embed:""`
+	Fields scheduleFlags `embed:""`
+	Body   bodyFlag      `embed:""`
+}
+
+func (c *schedulesUpdate) Run(ctx context.Context, s *session) error {
+	raw, err := c.Body.raw(s.in, c.Fields)
+	if err != nil {
+		return err
+	}
+	body, err := c.Fields.update()
+	if err != nil {
+		return err
+	}
+	return one(s, scheduleCard, func(opts ...client.CallOption) (rota.Schedule, error) {
+		return s.Schedules.Update(ctx, c.ID.Agent.AgentID, c.ID.ScheduleID, body, append(opts, raw...)...)
+	})
+}
+
+func (f scheduleFlags) update() (rota.ScheduleUpdate, error) {
+	spec, err := f.When.spec()
+	if err != nil {
+		return rota.ScheduleUpdate{}, err
+	}
+	body := rota.ScheduleUpdate{
+		Spec:               spec,
+		Name:               clearable(f.Name),
+		PreviousResponseID: clearable(f.Continuity.PreviousResponseID),
+		Metadata:           f.Metadata.update(),
+		Policy:             f.Policy.update(),
+	}
+	if f.Input != nil {
+		body.Input = rota.Some(rota.InputText(*f.Input))
+	}
+	switch c := f.Continuity.Conversation; {
+	case c != nil && *c == "":
+		body.Conversation = rota.Null[rota.Conversation]()
+	case c != nil:
+		body.Conversation = rota.Some(f.Continuity.conversation())
+	}
+	return body, nil
+}
+
+type schedulesDelete struct {
+	ID scheduleID `embed:""`
+}
+
+func (c *schedulesDelete) Run(ctx context.Context, s *session) error {
+	return one(s, deleted, func(opts ...client.CallOption) (rota.Deleted[rota.ScheduleID], error) {
+		return s.Schedules.Delete(ctx, c.ID.Agent.AgentID, c.ID.ScheduleID, opts...)
+	})
+}
+
+// noteFlag is why a schedule is paused or resumed.
+type noteFlag struct {
+	Note *string `placeholder:"TEXT" help:"Why, for those who look at the schedule."`
+}
+
+type schedulesPause struct {
+	ID   scheduleID `embed:""`
+	Note noteFlag   `embed:""`
+}
+
+func (c *schedulesPause) Run(ctx context.Context, s *session) error {
+	return one(s, scheduleCard, func(opts ...client.CallOption) (rota.Schedule, error) {
+		return s.Schedules.Pause(ctx, c.ID.Agent.AgentID, c.ID.ScheduleID, rota.SchedulePause{Note: clearable(c.Note.Note)}, opts...)
+	})
+}
+
+type schedulesResume struct {
+	ID   scheduleID `embed:""`
+	Note noteFlag   `embed:""`
+}
+
+func (c *schedulesResume) Run(ctx context.Context, s *session) error {
+	return one(s, scheduleCard, func(opts ...client.CallOption) (rota.Schedule, error) {
+		return s.Schedules.Resume(ctx, c.ID.Agent.AgentID, c.ID.ScheduleID, rota.SchedulePause{Note: clearable(c.Note.Note)}, opts...)
+	})
+}
+
+func scheduleColumns() []column[rota.Schedule] {
+	return []column[rota.Schedule]{
+		{"ID", func(s rota.Schedule) string { return string(s.ID) }},
+		{"NAME", func(s rota.Schedule) string { return text(s.Name) }},
+		{"STATUS", func(s rota.Schedule) string { return string(s.Status) }},
+		{"WHEN", func(s rota.Schedule) string { return specText(s.Spec) }},
+		{"NEXT RUN", func(s rota.Schedule) string { return stamp(s.NextRunAt) }},
+		{"LAST RUN", func(s rota.Schedule) string { return stamp(s.LastRunAt) }},
+		{"RUNS", func(s rota.Schedule) string { return strconv.FormatInt(s.RunCount, 10) }},
+	}
+}
+
+func scheduleCard(s rota.Schedule) []line {
+	return []line{
+		{"id", string(s.ID)},
+		{"agent", string(s.AgentID)},
+		{"name", text(s.Name)},
+		{"status", string(s.Status)},
+		{"paused", pauseText(s.PauseReason)},
+		{"when", specText(s.Spec)},
+		{"next run", stamp(s.NextRunAt)},
+		{"last run", strings.TrimSpace(stamp(s.LastRunAt) + "  " + text(s.LastRunID))},
+		{"runs", strconv.FormatInt(s.RunCount, 10)},
+		{"failed in a row", strconv.Itoa(s.ConsecutiveFailures)},
+		{"input", anyText(s.Input.Any)},
+		{"conversation", anyText(s.Conversation.Any)},
+		{"previous response", text(s.PreviousResponseID)},
+		{"policy", policyText(s.Policy)},
+		{"metadata", metadataText(s.Metadata)},
+		{"created", stamp(&s.CreatedAt)},
+		{"updated", stamp(&s.UpdatedAt)},
+		{"deleted", stamp(s.DeletedAt)},
+		{"version", strconv.FormatInt(s.Version, 10)},
+	}
+}
+
+// specText returns when a schedule runs, in words.
+func specText(s rota.Spec) string {
+	switch s.Type {
+	case rota.Once:
+		return "once at " + s.RunAt
+	case rota.Interval:
+		return "every " + spanOf(s.IntervalSeconds)
+	case rota.Cron:
+		return fmt.Sprintf("cron %s (%s)", s.Expression, s.Timezone)
+	}
+	return string(s.Type)
+}
+
+func pauseText(p *rota.PauseReason) string {
+	if p == nil {
+		return ""
+	}
+	all := fmt.Sprintf("%s at %s", p.Code, stamp(&p.At))
+	if p.Actor != nil {
+		all += " by " + *p.Actor
+	}
+	if p.Note != nil {
+		all += ": " + *p.Note
+	}
+	return all
+}
+
+// policyText returns one line per part of the policy.
+func policyText(p rota.Policy) string {
+	lines := []string{
+		"overlap " + string(p.Overlap),
+		fmt.Sprintf("missed %s, at most %s late", p.Missed, spanOf(p.MaxLatenessSeconds)),
+		fmt.Sprintf("at most %d attempts of %s each, after a crash %s", p.Retry.MaxAttempts, spanOf(p.TimeoutSeconds), p.Retry.OnCrash),
+	}
+	add := func(given bool, text string) {
+		if given {
+			lines = append(lines, text)
+		}
+	}
+	add(p.JitterSeconds > 0, "jitter "+spanOf(p.JitterSeconds))
+	add(p.StartAt != nil, "from "+stamp(p.StartAt))
+	add(p.EndAt != nil, "until "+stamp(p.EndAt))
+	add(p.MaxRuns != nil, "at most "+number(p.MaxRuns)+" runs")
+	add(p.PauseAfterFailures != nil, "paused after "+number(p.PauseAfterFailures)+" failures in a row")
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/client"
+)
+
+type runsCmd struct {
+	Watch runsWatch `cmd:"" help:"Print what a run says as it says it, and how it ended." example:"rota runs watch $RUN"`
+}
+
+type runsWatch struct {
+	RunID   rota.RunID   `arg:"" help:"Id of the run."`
+	AgentID rota.AgentID `placeholder:"ID" help:"Id of the agent; saves a question to the server."`
+}
+
+// Run prints the text on standard output and the rest on standard error. It
+// fails if the run does.
+func (c *runsWatch) Run(ctx context.Context, s *session) error {
+	agent := c.AgentID
+	if agent == "" {
+		r, err := s.Runs.Find(ctx, c.RunID, s.call...)
+		if err != nil {
+			return err
+		}
+		agent = r.AgentID
+	}
+	v := &viewer{out: s.out, raw: s.json}
+	for e, err := range s.Runs.Events(ctx, agent, c.RunID, s.call...) {
+		if err != nil {
+			return errors.Join(v.newline(), err)
+		}
+		if err := v.show(e); err != nil {
+			return err
+		}
+	}
+	r, err := s.Runs.Get(ctx, agent, c.RunID, s.call...)
+	if err != nil {
+		return err
+	}
+	return errors.Join(v.end(r), verdict(s.err, r))
+}
+
+// A viewer prints the text of a run, or its events as they are.
+type viewer struct {
+	out  io.Writer
+	raw  bool
+	said bool // whether any text was shown
+	open bool // whether the last line has not ended
+}
+
+func (v *viewer) show(e client.Event) error {
+	switch {
+	case v.raw:
+		_, err := fmt.Fprintf(v.out, "%s\n", e.Data)
+		return err
+	case e.Type == "response.created": // another attempt begins from the start
+		return v.newline()
+	case e.Type == "response.output_text.delta":
+		var d struct {
+			Delta string `json:"delta"`
+		}
+		if err := json.Unmarshal(e.Data, &d); err != nil {
+			return err
+		}
+		return v.say(d.Delta)
+	}
+	return nil
+}
+
+func (v *viewer) say(s string) error {
+	if s = prose(s); s == "" {
+		return nil
+	}
+	v.said, v.open = true, !strings.HasSuffix(s, "\n")
+	_, err := io.WriteString(v.out, s)
+	return err
+}
+
+func (v *viewer) newline() error {
+	if !v.open {
+		return nil
+	}
+	v.open = false
+	_, err := io.WriteString(v.out, "\n")
+	return err
+}
+
+// end prints the output of a run that had ended before it was watched.
+func (v *viewer) end(r rota.Run) error {
+	if v.said || v.raw {
+		return v.newline()
+	}
+	return errors.Join(v.say(outputText(r.GatewayResponse)), v.newline())
+}
+
+// verdict says how a run ended, and returns an error unless it completed.
+func verdict(w io.Writer, r rota.Run) error {
+	switch r.Phase {
+	case rota.PhaseCompleted:
+		_, err := fmt.Fprintln(w, completedText(r))
+		return err
+	case rota.PhaseFailed, rota.PhaseCancelled:
+		if r.Error == nil {
+			return fmt.Errorf("the run %s", r.Phase)
+		}
+		return fmt.Errorf("the run %s: %s", r.Phase, errorText(r.Error))
+	}
+	return fmt.Errorf("the events have ended, but the run is %s", r.Phase)
+}
+
+func completedText(r rota.Run) string {
+	s := string(r.Phase)
+	if t := took(r); t != "" {
+		s += " in " + t
+	}
+	if t := tokens(r.Usage); t != "" {
+		s += " (tokens: " + t + ")"
+	}
+	return s
+}

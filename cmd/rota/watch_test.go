@@ -1,0 +1,74 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func stream(events ...string) answer {
+	var b strings.Builder
+	for i, e := range events {
+		fmt.Fprintf(&b, "id: %d\ndata: %s\n\n", i, e)
+	}
+	return answer{200, b.String()}
+}
+
+func delta(text string) string {
+	b, _ := json.Marshal(text)
+	return `{"type":"response.output_text.delta","delta":` + string(b) + `}`
+}
+
+const (
+	created   = `{"type":"response.created"}`
+	completed = `{"type":"response.completed"}`
+	failed    = `{"type":"response.failed"}`
+)
+
+type watchCase struct {
+	args     string
+	answers  []answer
+	code     int
+	out, err string
+}
+
+func watchCases(t *testing.T) map[string]watchCase {
+	found := answer{200, `{"id":"arun_1","agent_id":"agt_1","phase":"running"}`}
+	done := answer{200, answerFile(t, "run-completed")}
+	bad := answer{200, answerFile(t, "run-failed")}
+	const doneLine = "completed in 3.492s (tokens: 120 in, 40 out)\n"
+	const badLine = "rota: runs watch: the run failed: timeout: the model did not answer within 600 s\n"
+	return map[string]watchCase{
+		"shows text as it comes":                   {"", []answer{found, stream(created, delta("Hello"), delta(", \u001bworld"), completed), done}, exitOK, "Hello, world\n", doneLine},
+		"adds no line end that is there":           {"", []answer{found, stream(created, delta("Hello\n"), completed), done}, exitOK, "Hello\n", doneLine},
+		"shows each attempt on its own":            {"", []answer{found, stream(created, delta("Hel"), created, delta("Hello"), completed), done}, exitOK, "Hel\nHello\n", doneLine},
+		"shows what a run has said":                {"", []answer{found, stream(completed), done}, exitOK, "Two things:\n- rain\n- sun\nThat is all.\n", doneLine},
+		"fails with the run":                       {"", []answer{found, stream(created, delta("Hel"), failed), bad}, exitRefused, "Hel\n", badLine},
+		"asks less if it knows the agent":          {" --agent-id agt_1", []answer{stream(failed), bad}, exitRefused, "", badLine},
+		"prints events as they are":                {" --output json", []answer{found, stream(created, delta("x"), completed), done}, exitOK, created + "\n" + delta("x") + "\n" + completed + "\n", doneLine},
+		"fails if there is no such run":            {"", []answer{{404, `{"error":{"message":"no such run","code":"not_found"}}`}}, exitRefused, "", "rota: runs watch: no such run\n"},
+		"ends the line when the stream breaks":     {"", []answer{found, stream(delta("Hel"), `{`)}, exitRefused, "Hel\n", "rota: runs watch: an event is not JSON: unexpected end of JSON input\n"},
+		"does not take an open run for a good one": {"", []answer{found, stream(completed), found}, exitRefused, "", "rota: runs watch: the events have ended, but the run is running\n"},
+	}
+}
+
+func TestWatch(t *testing.T) {
+	for name, test := range watchCases(t) {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t, test.answers...)
+			got := rotaCmd("", strings.Fields("runs watch arun_1"+test.args)...)
+			require.Equal(t, result{test.code, test.out, test.err}, got)
+			require.Len(t, f.seen, len(test.answers))
+		})
+	}
+}
+
+func TestEventsAreLines(t *testing.T) {
+	f := newFake(t, stream(created, delta("x"), completed))
+	got := rotaCmd("", "agent-runs", "events", "--agent-id", "agt_1", "--run-id", "arun_1", "--after", "7")
+	require.Equal(t, result{exitOK, created + "\n" + delta("x") + "\n" + completed + "\n", ""}, got)
+	require.Equal(t, "7", f.seen[0].header.Get("Last-Event-ID"))
+}

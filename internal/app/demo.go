@@ -1,0 +1,112 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/control"
+)
+
+// demoMark is in the metadata of the demo agent, so that it is added once.
+const demoMark = "rota_demo"
+
+// demoCaller is the default account, with every scope.
+var demoCaller = auth.Caller{Key: "demo", Owner: rota.Owner{Account: defaultAccount}, Scopes: rota.AllScopes()}
+
+// addDemo adds an agent on a 10-second schedule. Its model is auto: the default
+// provider's, which is the built-in stand-in unless another one is set.
+func addDemo(ctx context.Context, c *control.Control) error {
+	if a, err := findDemo(ctx, c); err != nil || a != nil {
+		return err
+	}
+	a, err := c.CreateAgent(ctx, demoCaller, rota.AgentCreate{
+		Name:         "Demo",
+		Model:        "auto",
+		Instructions: rota.Some("You are a friendly assistant. Answer in one short sentence."),
+		Metadata:     map[string]string{demoMark: "true"},
+	}, control.Write{})
+	if err != nil {
+		return err
+	}
+	_, err = c.CreateSchedule(ctx, demoCaller, a.ID, rota.ScheduleCreate{
+		Name:  rota.Some("Every 10 seconds"),
+		Spec:  rota.Spec{Type: rota.Interval, IntervalSeconds: 10, Timezone: "UTC"},
+		Input: rota.InputText("Say hello."),
+	}, control.Write{})
+	return err
+}
+
+// findDemo returns the demo agent, or nil.
+func findDemo(ctx context.Context, c *control.Control) (*rota.Agent, error) {
+	p := rota.Page{Limit: 100, Ascending: true}
+	for {
+		l, err := c.Agents(ctx, demoCaller, p)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range l.Data {
+			if a.Metadata[demoMark] == "true" {
+				return &a, nil
+			}
+		}
+		if !l.HasMore {
+			return nil, nil
+		}
+		p.After = *l.LastID
+	}
+}
+
+// greet tells a person at the terminal where the server is and what to try.
+func greet(ctx context.Context, out io.Writer, c *control.Control, url, key string, demo bool) {
+	fmt.Fprintf(out, "Rota listens on %s (reference: %s/docs)\n", url, url)
+	if key != "" {
+		fmt.Fprintf(out, "\nYour key, shown this once:\n\n  %s\n", key)
+	}
+	if !demo {
+		return
+	}
+	a, err := findDemo(ctx, c)
+	if err != nil || a == nil {
+		return
+	}
+	if key == "" {
+		key = "$ROTA_KEY"
+		fmt.Fprint(out, "\nThe key was shown at the first start. Put it into ROTA_KEY, or add another one with ROTA_BOOTSTRAP_KEY.\n")
+	}
+	fmt.Fprint(out, "\nTry, in another terminal:\n\n")
+	auth := `-H "Authorization: Bearer ` + key + `"`
+	agent := url + "/api/v1/agents/" + string(a.ID)
+	fmt.Fprintf(out, "  curl -s %s/schedules %s\n\n", agent, auth)
+	fmt.Fprintf(out, "  curl -s %s/runs %s -H \"Content-Type: application/json\" -d '{\"input\":\"Hello, Rota\"}'\n\n", agent, auth)
+	fmt.Fprintf(out, "  curl -s \"%s/runs?limit=3\" %s\n\n", agent, auth)
+}
+
+// A terminal shows each scheduled run that ends as a line.
+type terminal struct {
+	on  bool
+	mu  sync.Mutex // guards out
+	out io.Writer
+}
+
+const shown = 80 // characters of an answer in a line
+
+func (t *terminal) ended(w rota.Work, r rota.Result, output string) {
+	if !t.on || w.Run.ScheduledFor == nil {
+		return
+	}
+	words := strings.Join(strings.Fields(output), " ")
+	if r.Error != nil {
+		words = r.Error.Code + ": " + r.Error.Message
+	}
+	if chars := []rune(words); len(chars) > shown {
+		words = string(chars[:shown]) + "…"
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fmt.Fprintf(t.out, "%s  late %d ms  %s  %s  %s\n", w.Run.ScheduledFor, *w.Run.LatenessMS, w.Run.ID, r.Phase, words)
+}

@@ -1,0 +1,48 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
+)
+
+// defaultAccount is the account of the first key.
+const defaultAccount = "default"
+
+// firstKey adds the bootstrap key if it is not there yet. Without one, it makes
+// a key if the default account has none, and returns its secret.
+func firstKey(ctx context.Context, store rota.Store, bootstrap string, now time.Time) (string, error) {
+	if bootstrap != "" {
+		return "", addBootstrap(ctx, store, bootstrap, now)
+	}
+	have, err := store.Keys(ctx, defaultAccount, rota.Page{Limit: 1})
+	if err != nil || len(have.Data) > 0 {
+		return "", err
+	}
+	secret := auth.NewSecret()
+	return secret, addKey(ctx, store, "first", secret, now)
+}
+
+func addBootstrap(ctx context.Context, store rota.Store, secret string, now time.Time) error {
+	if err := auth.CheckSecret(secret); err != nil {
+		return errors.New("ROTA_BOOTSTRAP_KEY: " + rota.Public(err).Msg)
+	}
+	_, _, err := store.KeyByHash(ctx, auth.Hash(secret))
+	if errors.Is(err, rota.NotFound) {
+		return addKey(ctx, store, "bootstrap", secret, now)
+	}
+	return err
+}
+
+func addKey(ctx context.Context, store rota.Store, name, secret string, now time.Time) error {
+	k := rota.Key{
+		ID: rota.NewKeyID(now), Account: defaultAccount, Name: name, Hint: auth.Hint(secret),
+		Scopes: rota.AllScopes(), CreatedAt: rota.InstantOf(now),
+	}
+	return store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		return tx.AddKey(ctx, k, auth.Hash(secret))
+	})
+}

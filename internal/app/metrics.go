@@ -1,0 +1,111 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/rota-run/rota"
+)
+
+// metrics are what /metrics shows.
+type metrics struct {
+	registry *prometheus.Registry
+	fires    prometheus.Counter
+	lateness prometheus.Histogram
+	runs     *prometheus.CounterVec
+	batches  prometheus.Histogram
+	requests *prometheus.HistogramVec
+}
+
+func newMetrics() *metrics {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	make := promauto.With(r)
+	return &metrics{
+		registry: r,
+		fires: make.NewCounter(prometheus.CounterOpts{
+			Name: "rota_fires_total", Help: "Occurrences that started a run.",
+		}),
+		lateness: make.NewHistogram(prometheus.HistogramOpts{
+			Name: "rota_lateness_seconds", Help: "From the nominal time of an occurrence to the first start of its run.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600, 3600},
+		}),
+		runs: make.NewCounterVec(prometheus.CounterOpts{
+			Name: "rota_runs_total", Help: "Runs that ended, by phase and error code.",
+		}, []string{"phase", "code"}),
+		batches: make.NewHistogram(prometheus.HistogramOpts{
+			Name: "rota_write_batch_updates", Help: "Updates that were committed together.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
+		}),
+		requests: make.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "rota_http_request_seconds", Help: "Time to answer a request, by route and status.",
+			Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10},
+		}, []string{"method", "route", "status"}),
+	}
+}
+
+// watch adds the figures that are read from the store when somebody asks.
+func (m *metrics) watch(store rota.Store) {
+	m.registry.MustRegister(&queueDepth{
+		store: store,
+		desc:  prometheus.NewDesc("rota_open_runs", "Runs that have not ended, by phase.", []string{"phase"}, nil),
+	})
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+func (m *metrics) committed(updates int) { m.batches.Observe(float64(updates)) }
+
+func (m *metrics) fired(rota.Fire) { m.fires.Inc() }
+
+func (m *metrics) started(w rota.Work) {
+	if w.Run.Attempts == 1 && w.Run.LatenessMS != nil {
+		m.lateness.Observe(float64(*w.Run.LatenessMS) / 1000)
+	}
+}
+
+func (m *metrics) ended(_ rota.Work, r rota.Result) {
+	code := ""
+	if r.Error != nil {
+		code = r.Error.Code
+	}
+	m.runs.WithLabelValues(string(r.Phase), code).Inc()
+}
+
+func (m *metrics) request(route, method string, status int, d time.Duration) {
+	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(d.Seconds())
+}
+
+// queueDepth counts the open runs when it is collected.
+type queueDepth struct {
+	store rota.Store
+	desc  *prometheus.Desc
+}
+
+const countTimeout = 5 * time.Second
+
+// Describe implements [prometheus.Collector].
+func (q *queueDepth) Describe(c chan<- *prometheus.Desc) { c <- q.desc }
+
+// Collect implements [prometheus.Collector].
+func (q *queueDepth) Collect(c chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
+	defer cancel()
+	counts, err := q.store.OpenRuns(ctx)
+	if err != nil {
+		c <- prometheus.NewInvalidMetric(q.desc, err)
+		return
+	}
+	for _, p := range []rota.Phase{rota.PhaseQueued, rota.PhaseRunning, rota.PhaseWaiting} {
+		c <- prometheus.MustNewConstMetric(q.desc, prometheus.GaugeValue, float64(counts[p]), string(p))
+	}
+}

@@ -1,0 +1,66 @@
+package app
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/rota-run/rota/internal/gateway"
+	"github.com/rota-run/rota/internal/settings"
+)
+
+const (
+	connectTimeout = 10 * time.Second
+	silence        = 2 * time.Minute
+)
+
+// openGateway returns the gateway to the providers that are set. The one of
+// --model-url comes first and so is the default.
+func openGateway(s settings.Settings) (*gateway.Gateway, error) {
+	all := s.Providers
+	if s.ModelURL != "" {
+		all = append([]settings.Provider{{Name: "model", BaseURL: s.ModelURL, KeyEnv: s.ModelKeyEnv}}, all...)
+	}
+	var out []gateway.Provider
+	for _, p := range all {
+		key, err := secret(p)
+		if err != nil {
+			return nil, fmt.Errorf("provider %s: %w", p.Name, err)
+		}
+		out = append(out, gateway.Provider{
+			Name:           p.Name,
+			BaseURL:        p.BaseURL,
+			Key:            key,
+			DefaultModel:   p.DefaultModel,
+			ConnectTimeout: p.ConnectTimeout.Or(connectTimeout),
+			IdleTimeout:    p.IdleTimeout.Or(silence),
+			MaxConcurrent:  p.MaxConcurrent,
+			Background:     p.Background,
+		})
+	}
+	return gateway.New(out)
+}
+
+// secret returns how to get the provider's key; a key that is missing is found
+// at once.
+func secret(p settings.Provider) (func() (string, error), error) {
+	switch {
+	case p.KeyEnv != "" && p.KeyFile != "":
+		return nil, fmt.Errorf("key_env and key_file exclude each other")
+	case p.KeyEnv != "":
+		key := os.Getenv(p.KeyEnv)
+		if key == "" {
+			return nil, fmt.Errorf("the environment variable %s is not set", p.KeyEnv)
+		}
+		return func() (string, error) { return key, nil }, nil
+	case p.KeyFile != "":
+		read := func() (string, error) {
+			b, err := os.ReadFile(p.KeyFile)
+			return string(bytes.TrimSpace(b)), err
+		}
+		_, err := read()
+		return read, err
+	}
+	return nil, nil
+}

@@ -1,0 +1,120 @@
+// Package control holds every operation that a caller can ask for. Each one
+// authorises, validates, makes one transaction, and tells the engine. Sizes
+// and shapes of fields are checked where requests are decoded; control checks
+// what they mean.
+package control
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/events"
+)
+
+// AnswerTTL is how long the answer to an Idempotency-Key is remembered.
+const AnswerTTL = 24 * time.Hour
+
+// Models tells which provider serves a model.
+type Models interface {
+	// Resolve returns the provider of an agent's model, and the model's name
+	// there.
+	Resolve(model string) (provider, name string)
+}
+
+// Control is the set of operations. All fields are required.
+type Control struct {
+	Store  rota.Store
+	Engine rota.Engine
+	Hub    *events.Hub
+	Models Models
+	Settle rota.Settle
+	Now    func() time.Time
+
+	// MinInterval is the shortest interval that a schedule may have.
+	MinInterval time.Duration
+}
+
+// A Write is what a caller says about a change besides the change.
+type Write struct {
+	// IdempotencyKey makes the change happen once: asking again within
+	// AnswerTTL with an equal Request answers what the first asking answered,
+	// and with another one is a Conflict. Empty means none.
+	IdempotencyKey string
+
+	// Request is what identifies the request: method, path and body.
+	Request []byte
+
+	// IfMatch is the version that the object must have, or the error is
+	// Precondition. Zero means any.
+	IfMatch int64
+}
+
+// write makes a change in one transaction. With an idempotency key, the answer
+// is remembered in the same transaction, so that a crash cannot come between.
+func write[T any](ctx context.Context, c *Control, who auth.Caller, w Write, fn func(context.Context, rota.Tx, time.Time) (T, error)) (T, error) {
+	var answer T
+	now := c.Now().UTC()
+	err := c.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		if w.IdempotencyKey != "" {
+			done, err := replay(ctx, tx, who, w, now, &answer)
+			if done || err != nil {
+				return err
+			}
+		}
+		var err error
+		if answer, err = fn(ctx, tx, now); err != nil || w.IdempotencyKey == "" {
+			return err
+		}
+		return remember(ctx, tx, who, w, now, answer)
+	})
+	if err == nil {
+		c.Engine.Changed()
+	}
+	return answer, err
+}
+
+func replay[T any](ctx context.Context, tx rota.Tx, who auth.Caller, w Write, now time.Time, answer *T) (bool, error) {
+	a, err := tx.Answer(ctx, who.Owner, w.IdempotencyKey, now.Add(-AnswerTTL))
+	switch {
+	case errors.Is(err, rota.NotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	case string(a.Fingerprint) != string(fingerprint(w)):
+		return false, rota.Errorf(rota.Conflict, "this Idempotency-Key was used for another request; use a new one")
+	}
+	return true, json.Unmarshal(a.Body, answer)
+}
+
+func remember(ctx context.Context, tx rota.Tx, who auth.Caller, w Write, now time.Time, answer any) error {
+	body, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
+	a := rota.Answer{Fingerprint: fingerprint(w), Body: body, At: now}
+	return tx.KeepAnswer(ctx, who.Owner, w.IdempotencyKey, a, now.Add(-AnswerTTL))
+}
+
+func fingerprint(w Write) []byte {
+	h := sha256.Sum256(w.Request)
+	return h[:]
+}
+
+// match returns Precondition unless the object is at the version that the
+// caller asked for.
+func match(w Write, version int64) error {
+	if w.IfMatch != 0 && w.IfMatch != version {
+		return rota.Errorf(rota.Precondition, "the object is at version %d, not %d: read it again", version, w.IfMatch)
+	}
+	return nil
+}
+
+// same reports whether two objects are answered alike.
+func same(a, b any) bool {
+	return string(rota.AnyOf(a).RawMessage) == string(rota.AnyOf(b).RawMessage)
+}

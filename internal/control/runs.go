@@ -1,0 +1,189 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/events"
+)
+
+// StartRun queues a run of an agent. Scope runs:write.
+func (c *Control) StartRun(ctx context.Context, who auth.Caller, agent rota.AgentID, in rota.RunCreate, w Write) (rota.Run, error) {
+	if err := who.Require(rota.WriteRuns); err != nil {
+		return rota.Run{}, err
+	}
+	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Run, error) {
+		a, err := tx.Agent(ctx, who.Owner, agent)
+		if err != nil {
+			return rota.Run{}, err
+		}
+		r := newRun(agent, in, now)
+		provider, _ := c.Models.Resolve(a.Model)
+		return r, tx.AddRun(ctx, who.Owner, r, provider)
+	})
+}
+
+func newRun(agent rota.AgentID, in rota.RunCreate, now time.Time) rota.Run {
+	r := rota.Run{
+		Object:       rota.ObjectRun,
+		ID:           rota.NewRunID(now),
+		AgentID:      agent,
+		Status:       rota.RunQueued,
+		Phase:        rota.PhaseQueued,
+		Input:        in.Input,
+		Conversation: present(in.Conversation),
+		Metadata:     in.Metadata,
+		Trigger:      rota.TriggerAPI,
+		CreatedAt:    rota.InstantOf(now),
+	}
+	in.PreviousResponseID.ApplyNullable(&r.PreviousResponseID)
+	if r.Metadata == nil {
+		r.Metadata = map[string]string{}
+	}
+	return r
+}
+
+// Run returns a run. Scope runs:read.
+func (c *Control) Run(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID) (rota.Run, error) {
+	if err := who.Require(rota.ReadRuns); err != nil {
+		return rota.Run{}, err
+	}
+	return c.Store.Run(ctx, who.Owner, agent, id)
+}
+
+// RunByID returns a run, whatever its agent. Scope runs:read.
+func (c *Control) RunByID(ctx context.Context, who auth.Caller, id rota.RunID) (rota.Run, error) {
+	if err := who.Require(rota.ReadRuns); err != nil {
+		return rota.Run{}, err
+	}
+	return c.Store.RunByID(ctx, who.Owner, id)
+}
+
+// Runs returns a page of an agent's runs, also of one that is deleted. Scope
+// runs:read.
+func (c *Control) Runs(ctx context.Context, who auth.Caller, agent rota.AgentID, p rota.Page) (rota.List[rota.Run], error) {
+	if err := who.Require(rota.ReadRuns); err != nil {
+		return rota.List[rota.Run]{}, err
+	}
+	l, err := c.Store.Runs(ctx, who.Owner, agent, p)
+	if err == nil && len(l.Data) == 0 {
+		_, err = c.Store.Agent(ctx, who.Owner, agent)
+	}
+	return l, err
+}
+
+// CancelRun ends a run that has not ended, at once. One that is cancelled
+// stays as it is; one that ended otherwise is a Conflict. Scope runs:write.
+func (c *Control) CancelRun(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID, w Write) (rota.Run, error) {
+	if err := who.Require(rota.WriteRuns); err != nil {
+		return rota.Run{}, err
+	}
+	r, err := write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Run, error) {
+		before, err := tx.Run(ctx, who.Owner, agent, id)
+		if err != nil {
+			return before, err
+		}
+		switch before.Phase {
+		case rota.PhaseCancelled:
+			return before, nil
+		case rota.PhaseCompleted, rota.PhaseFailed:
+			return before, rota.Errorf(rota.Conflict, "the run has ended: its status is %s", before.Status)
+		}
+		why := rota.RunError{Code: rota.RunErrCancelled, Message: "the run was cancelled"}
+		end := rota.Result{Phase: rota.PhaseCancelled, Error: &why, CompletedAt: now}
+		if _, err := tx.FinishRun(ctx, id, end, c.Settle); err != nil {
+			return before, err
+		}
+		return tx.Run(ctx, who.Owner, agent, id)
+	})
+	if err == nil {
+		c.Engine.Cancel(id)
+		c.Hub.End(id)
+	}
+	return r, err
+}
+
+// An EventReader gives the events of a run in order. Next blocks until there
+// is one, and returns io.EOF after the terminal event, or ctx's error.
+type EventReader interface {
+	Next(ctx context.Context) (events.Event, error)
+}
+
+// RunEvents returns the events of a run after a sequence number (-1: all), and
+// at last one terminal event. Of a run that has ended there is only that one.
+// The reader lives as long as ctx. Scope runs:read.
+func (c *Control) RunEvents(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID, after int64) (EventReader, error) {
+	if err := who.Require(rota.ReadRuns); err != nil {
+		return nil, err
+	}
+	if _, err := c.Store.Run(ctx, who.Owner, agent, id); err != nil {
+		return nil, err
+	}
+	r := c.Hub.Read(id, after)
+	context.AfterFunc(ctx, r.Close)
+	run, err := c.Store.Run(ctx, who.Owner, agent, id) // it may have ended before there was a reader
+	if err != nil {
+		return nil, err
+	}
+	return &runEvents{
+		log:   r,
+		ended: run.CompletedAt != nil,
+		run:   func(ctx context.Context) (rota.Run, error) { return c.Store.Run(ctx, who.Owner, agent, id) },
+	}, nil
+}
+
+type runEvents struct {
+	log   *events.Reader
+	ended bool // what is in the log is all there will be
+	done  bool
+	run   func(context.Context) (rota.Run, error)
+}
+
+func (r *runEvents) Next(ctx context.Context) (events.Event, error) {
+	if r.done {
+		return events.Event{}, io.EOF
+	}
+	if !r.ended {
+		e, err := r.log.Next(ctx)
+		if !errors.Is(err, io.EOF) {
+			return e, err
+		}
+	}
+	r.ended, r.done = true, true
+	run, err := r.run(ctx)
+	if err != nil {
+		return events.Event{}, err
+	}
+	last := Terminal(run)
+	if last.Seq <= r.log.After() {
+		return events.Event{}, io.EOF // the caller has seen it
+	}
+	return last, nil
+}
+
+// Terminal returns the one event that says how a run ended. Its sequence
+// number is above those of the events of every attempt.
+func Terminal(r rota.Run) events.Event {
+	seq := events.FirstSeq(r.Attempts + 1)
+	kind := "response.failed"
+	if r.Status == rota.RunCompleted {
+		kind = "response.completed"
+	}
+	response := r.GatewayResponse
+	if response.IsZero() {
+		response = rota.AnyOf(map[string]any{
+			"id": r.GatewayResponseID, "object": "response", "status": r.Status, "error": r.Error, "output": []any{},
+			"created_at": r.CreatedAt.Unix(),
+		})
+	}
+	data, err := json.Marshal(map[string]any{"type": kind, "sequence_number": seq, "response": response})
+	if err != nil {
+		panic(err) // the response was stored as JSON
+	}
+	return events.Event{Seq: seq, Data: data}
+}

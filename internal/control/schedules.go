@@ -1,0 +1,275 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/calendar"
+	"github.com/rota-run/rota/internal/policy"
+)
+
+// pastTolerance is how far in the past the time of a once schedule may lie.
+const pastTolerance = time.Minute
+
+// CreateSchedule puts an agent on a schedule. Scope schedules:write.
+func (c *Control) CreateSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, in rota.ScheduleCreate, w Write) (rota.Schedule, error) {
+	if err := who.Require(rota.WriteSchedules); err != nil {
+		return rota.Schedule{}, err
+	}
+	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Schedule, error) {
+		if _, err := tx.Agent(ctx, who.Owner, agent); err != nil {
+			return rota.Schedule{}, err
+		}
+		s, t, err := c.newSchedule(who, agent, in, now)
+		if err != nil {
+			return s, err
+		}
+		return s, tx.AddSchedule(ctx, who.Owner, s, t)
+	})
+}
+
+func (c *Control) newSchedule(who auth.Caller, agent rota.AgentID, in rota.ScheduleCreate, now time.Time) (rota.Schedule, rota.Timer, error) {
+	s := rota.Schedule{
+		Object:       rota.ObjectSchedule,
+		ID:           rota.NewScheduleID(now),
+		AgentID:      agent,
+		Input:        in.Input,
+		Conversation: present(in.Conversation),
+		Metadata:     in.Metadata,
+		CreatedAt:    rota.InstantOf(now),
+		UpdatedAt:    rota.InstantOf(now),
+		Version:      1,
+	}
+	in.Name.ApplyNullable(&s.Name)
+	in.PreviousResponseID.ApplyNullable(&s.PreviousResponseID)
+	if s.Metadata == nil {
+		s.Metadata = map[string]string{}
+	}
+	t := rota.Timer{ScheduleID: s.ID, AgentID: agent, Owner: who.Owner, Policy: in.Policy.Apply(rota.DefaultPolicy())}
+	t, err := c.setSpec(t, in.Spec, now)
+	if err != nil {
+		return s, t, err
+	}
+	t, err = plan(t, now)
+	return s.WithTimer(t), t, err
+}
+
+// setSpec gives the timer a spec that somebody sent.
+func (c *Control) setSpec(t rota.Timer, spec rota.Spec, now time.Time) (rota.Timer, error) {
+	spec, err := calendar.Normalize(spec)
+	if err != nil {
+		return t, err
+	}
+	if floor := int64(c.MinInterval / time.Second); spec.Type == rota.Interval && spec.IntervalSeconds < floor {
+		return t, rota.InvalidField("schedule.interval_seconds", "must be at least %d on this server", floor)
+	}
+	t.Spec, t.Anchor = spec, rota.InstantOf(now).Time
+	if t.Policy.StartAt != nil {
+		t.Anchor = t.Policy.StartAt.Time
+	}
+	if spec.Type == rota.Once {
+		return t, checkOnce(t, now)
+	}
+	return t, nil
+}
+
+// checkOnce refuses a time that lies too far in the past. One that has only
+// just passed is still run.
+func checkOnce(t rota.Timer, now time.Time) error {
+	if next, ok := firstTime(t, now.Add(-pastTolerance)); !ok || next.Before(now.Add(-pastTolerance)) {
+		return rota.InvalidField("schedule.run_at", "must not be more than %d seconds in the past; the server's time is %s",
+			int(pastTolerance.Seconds()), rota.InstantOf(now))
+	}
+	return nil
+}
+
+func firstTime(t rota.Timer, after time.Time) (time.Time, bool) {
+	cal, err := calendar.Parse(t.Spec, t.Anchor)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return cal.Next(after)
+}
+
+// plan computes the timer's next time and refuses one that has none.
+func plan(t rota.Timer, now time.Time) (rota.Timer, error) {
+	if err := policy.CheckSpan(t.Policy); err != nil {
+		return t, err
+	}
+	from := now
+	if t.Spec.Type == rota.Once {
+		from = now.Add(-pastTolerance)
+	}
+	t, err := policy.Plan(t, from)
+	if err == nil && t.Status == rota.ScheduleCompleted {
+		return t, rota.InvalidField("policy", "leaves no time for a run: see start_at, end_at and max_runs")
+	}
+	return t, err
+}
+
+// present returns the conversation, or an absent one for null.
+func present(c rota.Conversation) rota.Conversation {
+	if string(c.RawMessage) == "null" {
+		return rota.Conversation{}
+	}
+	return c
+}
+
+// Schedule returns a schedule; one that is deleted only if deleted is true.
+// Scope schedules:read.
+func (c *Control) Schedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, deleted bool) (rota.Schedule, error) {
+	if err := who.Require(rota.ReadSchedules); err != nil {
+		return rota.Schedule{}, err
+	}
+	return c.Store.Schedule(ctx, who.Owner, agent, id, deleted)
+}
+
+// Schedules returns a page of an agent's schedules. Scope schedules:read.
+func (c *Control) Schedules(ctx context.Context, who auth.Caller, agent rota.AgentID, p rota.Page) (rota.List[rota.Schedule], error) {
+	if err := who.Require(rota.ReadSchedules); err != nil {
+		return rota.List[rota.Schedule]{}, err
+	}
+	if _, err := c.Store.Agent(ctx, who.Owner, agent); err != nil {
+		return rota.List[rota.Schedule]{}, err
+	}
+	return c.Store.Schedules(ctx, who.Owner, agent, p)
+}
+
+// UpdateSchedule changes what in names, at once: also for runs that wait in
+// the queue. Scope schedules:write.
+func (c *Control) UpdateSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.ScheduleUpdate, w Write) (rota.Schedule, error) {
+	return c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, now time.Time) (rota.Schedule, rota.Timer, error) {
+		s, t = updateContent(s, t, in)
+		t, err := c.updateTimes(t, in, now)
+		return s, t, err
+	})
+}
+
+func updateContent(s rota.Schedule, t rota.Timer, in rota.ScheduleUpdate) (rota.Schedule, rota.Timer) {
+	in.Input.Apply(&s.Input)
+	in.Name.ApplyNullable(&s.Name)
+	in.Metadata.Apply(&s.Metadata)
+	in.Conversation.Apply(&s.Conversation)
+	if in.Conversation.IsNull() {
+		s.Conversation = rota.Conversation{}
+	}
+	if !in.PreviousResponseID.IsZero() {
+		in.PreviousResponseID.ApplyNullable(&s.PreviousResponseID)
+		t.LastResponseID = "" // the chain starts anew from what was given
+	}
+	return s, t
+}
+
+// updateTimes plans the timer anew if its times change. A paused schedule
+// stays paused; a completed one becomes active.
+func (c *Control) updateTimes(t rota.Timer, in rota.ScheduleUpdate, now time.Time) (rota.Timer, error) {
+	before := t.Policy
+	t.Policy = in.Policy.Apply(before)
+	spec, set := in.Spec.Get()
+	if !set && sameTimes(before, t.Policy) {
+		return t, nil
+	}
+	if !set {
+		spec = t.Spec
+	}
+	anchor := t.Anchor
+	if set || !sameInstant(before.StartAt, t.Policy.StartAt) {
+		var err error
+		if t, err = c.setSpec(t, spec, now); err != nil {
+			return t, err
+		}
+	} else {
+		t.Anchor = anchor
+	}
+	planned, err := plan(t, now)
+	if err != nil || t.Status == rota.SchedulePaused {
+		return t, err
+	}
+	return planned, nil
+}
+
+// sameTimes reports whether two policies give a spec the same times.
+func sameTimes(a, b rota.Policy) bool {
+	return sameInstant(a.StartAt, b.StartAt) && sameInstant(a.EndAt, b.EndAt) &&
+		a.JitterSeconds == b.JitterSeconds && equal(a.MaxRuns, b.MaxRuns)
+}
+
+func sameInstant(a, b *rota.Instant) bool { return a == b || a != nil && b != nil && a.Equal(b.Time) }
+
+func equal[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// PauseSchedule stops a schedule, at once: runs that wait in the queue do not
+// start. One that is paused stays as it is. Scope schedules:write.
+func (c *Control) PauseSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.SchedulePause, w Write) (rota.Schedule, error) {
+	return c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, now time.Time) (rota.Schedule, rota.Timer, error) {
+		actor := string(who.Key)
+		why := rota.PauseReason{Code: rota.PausedManually, Actor: &actor, At: rota.InstantOf(now)}
+		in.Note.ApplyNullable(&why.Note)
+		t, err := policy.Pause(t, why)
+		return s, t, err
+	})
+}
+
+// ResumeSchedule lets a paused schedule go on, with its next time computed
+// from now. One that is active stays as it is. Scope schedules:write.
+func (c *Control) ResumeSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, _ rota.SchedulePause, w Write) (rota.Schedule, error) {
+	return c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, now time.Time) (rota.Schedule, rota.Timer, error) {
+		t, err := policy.Resume(t, now)
+		return s, t, err
+	})
+}
+
+// change reads a schedule and its timer, lets fn change them, and writes them
+// back if it did.
+func (c *Control) change(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, w Write,
+	fn func(rota.Schedule, rota.Timer, time.Time) (rota.Schedule, rota.Timer, error),
+) (rota.Schedule, error) {
+	if err := who.Require(rota.WriteSchedules); err != nil {
+		return rota.Schedule{}, err
+	}
+	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Schedule, error) {
+		before, err := tx.Schedule(ctx, who.Owner, agent, id, false)
+		if err != nil {
+			return before, err
+		}
+		t, err := tx.Timer(ctx, who.Owner, agent, id)
+		if err != nil {
+			return before, err
+		}
+		if err := match(w, before.Version); err != nil {
+			return before, err
+		}
+		s, t, err := fn(before, t, now)
+		if err != nil {
+			return before, err
+		}
+		s = s.WithTimer(t)
+		if same(before, s) {
+			return before, nil
+		}
+		s.UpdatedAt = rota.InstantOf(now)
+		s.Version++
+		return s, tx.SaveSchedule(ctx, who.Owner, s, t)
+	})
+}
+
+// DeleteSchedule deletes a schedule, at once: runs that wait in the queue do
+// not start, runs that have started go on. Scope schedules:write.
+func (c *Control) DeleteSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, w Write) (rota.Deleted[rota.ScheduleID], error) {
+	gone := rota.Deleted[rota.ScheduleID]{Object: rota.ObjectScheduleDeleted, ID: id, Deleted: true}
+	if err := who.Require(rota.WriteSchedules); err != nil {
+		return gone, err
+	}
+	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Deleted[rota.ScheduleID], error) {
+		s, err := tx.Schedule(ctx, who.Owner, agent, id, false)
+		if err != nil {
+			return gone, err
+		}
+		if err := match(w, s.Version); err != nil {
+			return gone, err
+		}
+		return gone, tx.DeleteSchedule(ctx, who.Owner, agent, id, now)
+	})
+}

@@ -1,0 +1,162 @@
+package embedded
+
+import (
+	"context"
+	"time"
+
+	"github.com/rota-run/rota"
+)
+
+// taken is what one step took out of the store.
+type taken struct {
+	fires   []rota.Fire
+	work    []rota.Work
+	blocked []rota.RunID
+	again   bool // a run was put aside: the workers it would have had are free
+	hungry  bool
+	wake    time.Time
+}
+
+// step fires what is due and starts what there are workers for. It returns
+// when to come back.
+func (e *Engine) step(ctx, work context.Context, since time.Time) (time.Time, error) {
+	now := e.now()
+	e.turn++
+	var got taken
+	err := e.cfg.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		var err error
+		got, err = e.take(ctx, tx, now, since)
+		return err
+	})
+	if err != nil {
+		return time.Time{}, err
+	}
+	e.announce(got)
+	e.setHungry(got.hungry)
+	for _, w := range got.work {
+		e.start(work, w)
+	}
+	if got.again {
+		return now, nil
+	}
+	return got.wake, nil
+}
+
+func (e *Engine) take(ctx context.Context, tx rota.Tx, now, since time.Time) (taken, error) {
+	var got taken
+	var err error
+	got.fires, err = tx.FireDue(ctx, now, batch, func(t rota.Timer) rota.Decision {
+		d := e.cfg.Decide(t, now, since)
+		d.Provider = e.cfg.Provider(t.Model)
+		return d
+	})
+	if err != nil {
+		return got, err
+	}
+	for _, p := range e.rotate() {
+		free := e.free(p, len(got.work))
+		claimed, err := tx.ClaimRuns(ctx, now, p.Name, free)
+		if err != nil {
+			return got, err
+		}
+		got.hungry = got.hungry || len(claimed) == free
+		if err := e.sort(ctx, tx, &got, claimed, now); err != nil {
+			return got, err
+		}
+	}
+	got.wake, err = tx.NextWake(ctx, now)
+	return got, err
+}
+
+// sort parts the claimed runs into those that start, those that must not, and
+// those whose agent has moved to another provider since they were queued.
+func (e *Engine) sort(ctx context.Context, tx rota.Tx, got *taken, claimed []rota.Work, now time.Time) error {
+	for _, w := range claimed {
+		id := w.Run.ID
+		provider := e.cfg.Provider(w.Agent.Model)
+		switch {
+		case w.Blocked != nil:
+			end := rota.Result{Phase: rota.PhaseCancelled, Blocked: true, Error: w.Blocked, CompletedAt: now}
+			if _, err := tx.FinishRun(ctx, id, end, e.cfg.Settle); err != nil {
+				return err
+			}
+			got.blocked = append(got.blocked, id)
+			got.again = true
+		case provider != w.Provider:
+			if err := tx.RequeueRun(ctx, id, provider); err != nil {
+				return err
+			}
+			got.again = true
+		default:
+			got.work = append(got.work, w)
+		}
+	}
+	return nil
+}
+
+// rotate returns the providers, each time beginning with another, so that none
+// takes all the workers.
+func (e *Engine) rotate() []Provider {
+	i := e.turn % len(e.cfg.Providers)
+	return append(append([]Provider(nil), e.cfg.Providers[i:]...), e.cfg.Providers[:i]...)
+}
+
+// free returns how many runs may start at the provider besides those that this
+// step has taken.
+func (e *Engine) free(p Provider, taken int) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := e.cfg.MaxConcurrentRuns - len(e.cancels) - taken
+	if p.Max > 0 {
+		n = min(n, p.Max-e.busy[p.Name])
+	}
+	return max(n, 0)
+}
+
+func (e *Engine) setHungry(hungry bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.hungry = hungry
+}
+
+func (e *Engine) announce(got taken) {
+	for _, f := range got.fires {
+		if e.cfg.OnFire != nil {
+			e.cfg.OnFire(f)
+		}
+	}
+	for _, id := range got.blocked {
+		if e.cfg.OnBlock != nil {
+			e.cfg.OnBlock(id)
+		}
+	}
+}
+
+// start hands a run to a worker of its own.
+func (e *Engine) start(ctx context.Context, w rota.Work) {
+	ctx, cancel := context.WithCancel(ctx)
+	e.mu.Lock()
+	e.cancels[w.Run.ID] = cancel
+	e.busy[w.Provider]++
+	e.mu.Unlock()
+	if e.cfg.OnStart != nil {
+		e.cfg.OnStart(w)
+	}
+	e.workers.Go(func() {
+		defer cancel()
+		e.cfg.Attempt(ctx, w)
+		e.finished(w)
+	})
+}
+
+// finished frees the worker. The loop hears of it when somebody waits.
+func (e *Engine) finished(w rota.Work) {
+	e.mu.Lock()
+	delete(e.cancels, w.Run.ID)
+	e.busy[w.Provider]--
+	hungry := e.hungry
+	e.mu.Unlock()
+	if hungry {
+		e.Changed()
+	}
+}

@@ -1,0 +1,170 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+const (
+	maxEvent  = 16 << 20 // bytes of one event, its framing included
+	maxStream = 64 << 20 // bytes of an answer
+	maxPeek   = 512
+
+	drainReads = 4
+	drainBytes = 512
+	drainTime  = 100 * time.Millisecond
+)
+
+// A watch ends an attempt when the provider is silent for longer than limit.
+type watch struct {
+	limit time.Duration
+	timer *time.Timer
+}
+
+func newWatch(limit time.Duration, end context.CancelCauseFunc) *watch {
+	w := &watch{limit: limit}
+	if limit > 0 {
+		w.timer = time.AfterFunc(limit, func() { end(errSilent) })
+	}
+	return w
+}
+
+func (w *watch) start() {
+	if w.timer != nil {
+		w.timer.Reset(w.limit)
+	}
+}
+
+// stop keeps the time that the caller needs for an event out of the silence.
+func (w *watch) stop() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}
+
+// body is an answer's body. It watches for silence while it waits for bytes,
+// and ends with errTooLarge after maxStream bytes.
+type body struct {
+	from  io.Reader
+	watch *watch
+	left  int    // bytes that may still come
+	head  []byte // was peeked at and is read first
+}
+
+func newBody(from io.Reader, w *watch) *body { return &body{from: from, watch: w, left: maxStream} }
+
+func (b *body) Read(p []byte) (int, error) {
+	if len(b.head) > 0 {
+		n := copy(p, b.head)
+		b.head = b.head[n:]
+		return n, nil
+	}
+	if b.left <= 0 {
+		return 0, errTooLarge
+	}
+	b.watch.start()
+	n, err := b.from.Read(p)
+	b.watch.stop()
+	b.left -= n
+	return n, err
+}
+
+// peek returns the first byte that is not white space, and leaves it to be
+// read. It gives up, with zero, after maxPeek bytes or when the body ends.
+func (b *body) peek() byte {
+	buf := make([]byte, 0, maxPeek)
+	for len(buf) < maxPeek {
+		n, err := b.Read(buf[len(buf):maxPeek])
+		fresh := buf[len(buf) : len(buf)+n]
+		buf = buf[:len(buf)+n]
+		if i := skipSpace(fresh, 0); i < n {
+			b.head = buf
+			return fresh[i]
+		}
+		if err != nil {
+			break
+		}
+	}
+	b.head = buf
+	return 0
+}
+
+// drain reads what little follows the last event, so that the connection can
+// serve the next request. A server that keeps the stream open costs at most
+// drainTime.
+func (b *body) drain(end context.CancelCauseFunc) {
+	timer := time.AfterFunc(drainTime, func() { end(errSilent) })
+	defer timer.Stop()
+	var rest [drainBytes]byte
+	for range drainReads {
+		if _, err := b.from.Read(rest[:]); err != nil {
+			return
+		}
+	}
+}
+
+// frames hands a body to the event reader.
+//
+// The event reader searches all that it holds for the end of an event each
+// time it is given bytes, so it is given whole events, or as much as it has
+// room for. And it drops an event that no blank line ends; frames ends it, and
+// says so in cut, because a last event that is whole but for that line is an
+// answer worth having.
+type frames struct {
+	body  io.Reader
+	err   error  // how the body ended
+	cut   bool   // the body ended inside of an event, which comes next
+	tail  string // what ends that event
+	empty bool   // the line has no character yet
+	open  bool   // the event has a line
+	last  byte
+}
+
+func newFrames(body io.Reader) *frames { return &frames{body: body, empty: true} }
+
+func (f *frames) Read(p []byte) (n int, err error) {
+	for n < len(p) && f.err == nil {
+		m := 0
+		m, f.err = f.body.Read(p[n:])
+		n += m
+		if f.complete(p[n-m : n]) {
+			break
+		}
+	}
+	if n > 0 {
+		return n, nil
+	}
+	return f.finish(p)
+}
+
+// finish is called when everything before has been read, so that the event
+// that follows it is the one that was cut.
+func (f *frames) finish(p []byte) (int, error) {
+	if f.open && !f.cut {
+		f.cut, f.tail = true, "\n\n"
+	}
+	if f.tail == "" {
+		return 0, f.err
+	}
+	n := copy(p, f.tail)
+	f.tail = f.tail[n:]
+	return n, nil
+}
+
+// complete reports whether an event ends in b, the next bytes of the stream.
+func (f *frames) complete(b []byte) (ended bool) {
+	for _, c := range b {
+		switch {
+		case c == '\n' && f.last == '\r': // the second half of a line end
+		case c == '\n' || c == '\r':
+			ended = ended || f.empty && f.open
+			f.open = f.open && !f.empty
+			f.empty = true
+		default:
+			f.empty, f.open = false, true
+		}
+		f.last = c
+	}
+	return ended
+}

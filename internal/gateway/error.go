@@ -1,0 +1,190 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+	"unicode"
+
+	"github.com/rota-run/rota"
+)
+
+// An Error is an attempt that failed. Message is written for the person whose
+// run it is; Err is written for the operator. Neither has the provider's key
+// in it.
+type Error struct {
+	Code       string        // one of rota.RunErr…
+	Message    string        // one line, with at most 500 characters of the provider's own text
+	Retryable  bool          // asking again may help
+	RetryAfter time.Duration // what the provider asked for; zero if it did not
+
+	// Answered says that the provider decided on this request and failed. It
+	// would give the same answer to the same idempotency key, so a new attempt
+	// needs a new one. It is false where the provider may still be at work, or
+	// may never have seen the request: there the key guards against a second
+	// response.
+	Answered bool
+
+	Response   []byte // the response object of a response that failed or stayed incomplete; else nil
+	ResponseID string // of the response that had begun; else empty
+	Err        error  // cause; may be nil
+}
+
+// Error returns code, message and cause, for logs.
+func (e *Error) Error() string {
+	s := e.Code + ": " + e.Message
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Why an attempt's context ended, when its caller did not end it.
+var (
+	errSilent   = errors.New("the provider was silent for too long")
+	errSlow     = errors.New("the attempt took too long")
+	errTooLarge = errors.New("the answer is too large")
+)
+
+// interrupted explains an attempt that the clock or the caller ended, or
+// returns nil if that is not why it ended.
+func interrupted(caller, attempt context.Context) error {
+	cause := context.Cause(attempt)
+	switch {
+	case errors.Is(caller.Err(), context.DeadlineExceeded):
+		return &Error{Code: rota.RunErrTimeout, Message: "the run took too long", Err: caller.Err()}
+	case caller.Err() != nil:
+		return caller.Err()
+	case errors.Is(cause, errSilent):
+		return &Error{Code: rota.RunErrIdle, Message: "the model went silent", Retryable: true, Err: cause}
+	case errors.Is(cause, errSlow):
+		return &Error{Code: rota.RunErrTimeout, Message: "the attempt took too long", Retryable: true, Err: cause}
+	default:
+		return nil
+	}
+}
+
+// unreachable explains a request that got no answer.
+func unreachable(err error) *Error {
+	var (
+		certificate *tls.CertificateVerificationError
+		notTLS      tls.RecordHeaderError
+		name        *net.DNSError
+		timeout     net.Error
+	)
+	broken := func(m string) *Error { return &Error{Code: rota.RunErrMisconfigured, Message: m, Err: err} }
+	failed := func(m string) *Error {
+		return &Error{Code: rota.RunErrConnection, Message: m, Retryable: true, Err: err}
+	}
+	switch {
+	case errors.As(err, &certificate):
+		return broken("the provider's certificate is not valid here")
+	case errors.As(err, &notTLS):
+		return broken("the provider does not speak TLS; does its base URL begin with http://?")
+	case errors.As(err, &name):
+		return failed("the provider's host name was not found")
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return failed("the provider refused the connection")
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return failed("the connection to the provider took too long")
+	default:
+		return failed("the connection to the provider broke before it answered")
+	}
+}
+
+// broken explains an answer that could not be read to its end.
+func broken(err error) *Error {
+	if errors.Is(err, errTooLarge) {
+		return &Error{Code: rota.RunErrTooLarge, Message: "the answer is larger than Rota takes", Err: err}
+	}
+	return &Error{
+		Code: rota.RunErrStreamEnded, Message: "the connection broke before the response ended",
+		Retryable: true, Err: err,
+	}
+}
+
+// A failure is what a provider says of an error.
+type failure struct {
+	code string
+	text string
+}
+
+// String returns both, as one line of at most 500 characters.
+func (f failure) String() string {
+	if f.code == "" || f.code == f.text {
+		return f.text
+	}
+	if f.text == "" {
+		return f.code
+	}
+	return f.code + ": " + f.text
+}
+
+// failed returns the Error of a provider that says so in an answer that is
+// otherwise well.
+func (f failure) failed() *Error {
+	return &Error{
+		Code: rota.RunErrProvider, Message: "the model failed" + after(f.String()),
+		Retryable: f.retryable(), Answered: true,
+	}
+}
+
+// passing lists words in the codes of failures that pass by themselves.
+var passing = [...]string{
+	"server_error", "internal", "rate_limit", "overload", "unavailable", "timeout", "timed_out",
+	"try_again", "temporar", "api_error",
+}
+
+// retryable reports whether the same request may succeed later. A failure
+// without a code is given the benefit of the doubt.
+func (f failure) retryable() bool {
+	code := strings.ToLower(f.code)
+	for _, word := range passing {
+		if strings.Contains(code, word) {
+			return true
+		}
+	}
+	return code == "" || code == "429" || len(code) == 3 && code[0] == '5'
+}
+
+const maxText = 500 // characters of a provider's text that a message quotes
+
+// quotable returns a provider's text as one line that is safe to show.
+func quotable(s, secret string) string {
+	if secret != "" {
+		s = strings.ReplaceAll(s, secret, "[key]")
+	}
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	return cut(strings.TrimSpace(s), maxText)
+}
+
+func cut(s string, characters int) string {
+	for i := range s {
+		if characters == 0 {
+			return s[:i]
+		}
+		characters--
+	}
+	return s
+}
+
+// after returns s as the end of a sentence that explains something.
+func after(s string) string {
+	if s == "" {
+		return ""
+	}
+	return ": " + s
+}

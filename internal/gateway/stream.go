@@ -1,0 +1,200 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/rota-run/rota"
+)
+
+// A Request is one attempt to get a response.
+type Request struct {
+	Provider string // as Resolve returns it
+
+	// Body is the JSON object of POST /responses without stream, background
+	// and store, which are the gateway's to set: stream always, the others if
+	// the provider asks for background responses.
+	Body []byte
+
+	IdempotencyKey string // the header; empty sends none
+
+	// ResumeID is a response that an earlier attempt had begun. With a provider
+	// of background responses the attempt attaches to it, and asks anew only if
+	// the provider says that it cannot. Other providers are asked anew.
+	ResumeID string
+}
+
+// An Event is one event of a stream.
+type Event struct {
+	Type string // the type that the JSON names; else the one that the framing names; else empty
+	Data []byte // a JSON object, which may be kept but not changed
+}
+
+// A Response is an answer that is whole.
+type Response struct {
+	ID           string
+	Status       string // "completed"
+	Body         []byte // the response object, as it was sent
+	Usage        []byte // its usage object, or nil
+	Output       string // the text of the answer
+	ToolActivity bool   // the output has items other than messages and reasoning
+}
+
+// Stream makes one attempt and blocks until the response has ended, ctx has
+// ended, or the attempt has failed. On the caller's goroutine it calls started
+// once, as soon as the response has an id, and on for every event in order,
+// the last one included. Neither may be nil.
+//
+// The error is an *Error, or ctx.Err() if ctx was cancelled. When the deadline
+// of ctx passes it is an *Error with the code rota.RunErrTimeout that wraps
+// context.DeadlineExceeded and is not Retryable.
+func (g *Gateway) Stream(ctx context.Context, req Request, started func(id string), on func(Event)) (Response, error) {
+	p := g.byName[req.Provider]
+	if p == nil {
+		return Response{}, &Error{
+			Code:    rota.RunErrMisconfigured,
+			Message: fmt.Sprintf("no provider is named %q", req.Provider),
+		}
+	}
+	secret, err := p.secret()
+	if err != nil {
+		return Response{}, err
+	}
+	within, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	if p.Timeout > 0 {
+		defer time.AfterFunc(p.Timeout, func() { end(errSlow) }).Stop()
+	}
+	w := newWatch(p.IdleTimeout, end)
+	defer w.stop()
+	a := &attempt{
+		provider: p, secret: secret, caller: ctx, ctx: within, end: end, watch: w,
+		started: started, on: on,
+	}
+	r, err := a.run(req)
+	return r, a.complete(err)
+}
+
+// attempt is what one call of Stream knows.
+type attempt struct {
+	provider *provider
+	secret   string
+	caller   context.Context // as Stream got it
+	ctx      context.Context // ends with caller's, and when the attempt must end
+	end      context.CancelCauseFunc
+	watch    *watch
+	started  func(string)
+	on       func(Event)
+	id       string // of the response; empty until it is known
+}
+
+func (a *attempt) run(req Request) (Response, error) {
+	if req.ResumeID != "" && a.provider.Background {
+		r, gone, err := a.resume(req.ResumeID)
+		if !gone {
+			return r, err
+		}
+	}
+	post, err := a.provider.ask(a.ctx, a.secret, req)
+	if err != nil {
+		return Response{}, err
+	}
+	res, err := a.send(post)
+	if err != nil {
+		return Response{}, err
+	}
+	return a.receive(res, (*attempt).unstreamed)
+}
+
+// resume attaches to a response, or reports that the provider cannot.
+func (a *attempt) resume(id string) (r Response, gone bool, err error) {
+	get, err := a.provider.attach(a.ctx, a.secret, id)
+	if err != nil {
+		return Response{}, false, err
+	}
+	res, err := a.send(get)
+	if err != nil {
+		return Response{}, false, err
+	}
+	switch res.StatusCode {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed:
+		return Response{}, true, res.Body.Close()
+	}
+	a.begin(id)
+	r, err = a.receive(res, (*attempt).stored)
+	var e *Error
+	if res.StatusCode >= 300 && errors.As(err, &e) {
+		e.Answered = false // the question was not put again
+	}
+	return r, false, err
+}
+
+// send sends the request and waits for the head of the answer.
+func (a *attempt) send(req *http.Request) (*http.Response, error) {
+	a.watch.start()
+	res, err := a.provider.Transport.RoundTrip(req)
+	a.watch.stop()
+	if err == nil {
+		return res, nil
+	}
+	return nil, a.explain(err, unreachable)
+}
+
+// receive reads an answer. An answer that is not a stream goes to whole.
+func (a *attempt) receive(res *http.Response, whole func(*attempt, []byte) (Response, error)) (Response, error) {
+	defer res.Body.Close()
+	b := newBody(res.Body, a.watch)
+	if res.StatusCode < 200 || res.StatusCode > 299 {
+		return Response{}, a.refused(res, b)
+	}
+	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	switch first := b.peek(); {
+	case first == '{' || media == "application/json":
+		raw, err := io.ReadAll(b)
+		if err != nil {
+			return Response{}, a.explain(err, broken)
+		}
+		return whole(a, raw)
+	case first == '<' || media == "text/html":
+		return Response{}, badResponse("the provider answered with an HTML page; does its base URL lead to its API?")
+	case media == "text/event-stream" || media == "":
+		return a.stream(b)
+	default:
+		return Response{}, badResponse("the provider answered with %s where a stream of events was asked for", media)
+	}
+}
+
+// explain returns why the attempt had to end, or else what why makes of err.
+func (a *attempt) explain(err error, why func(error) *Error) error {
+	if i := interrupted(a.caller, a.ctx); i != nil {
+		return i
+	}
+	return why(err)
+}
+
+// begin notes that the response has an id.
+func (a *attempt) begin(id string) {
+	if a.id == "" && id != "" {
+		a.id = id
+		a.started(id)
+	}
+}
+
+// complete gives an Error what all of them have.
+func (a *attempt) complete(err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		e.Message = quotable(e.Message, a.secret)
+		e.ResponseID = a.id
+	}
+	return err
+}
+
+func badResponse(format string, args ...any) *Error {
+	return &Error{Code: rota.RunErrBadResponse, Message: fmt.Sprintf(format, args...)}
+}

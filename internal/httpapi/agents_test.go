@@ -1,0 +1,134 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAgents(t *testing.T) {
+	c := newAPI(t).acme()
+	created := c.send(http.MethodPost, agents, `{
+		"name":"Brief","model":"openai/gpt-x","description":"d","instructions":"Sum up <news> & more.",
+		"tools":[{"type":"web_search","filters":{"allowed_domains":["example.org"]}},{"type":"custom","x":null}],
+		"tool_choice":{"type":"web_search"},"parallel_tool_calls":false,"max_tool_calls":300,
+		"text":{"format":{"type":"text"}},"reasoning":{"effort":"low"},"metadata":{"team":"a"}}`).is(http.StatusCreated)
+	require.Regexp(t, `^agt_[0-9a-f]{32}$`, created.id())
+	require.Equal(t, `"1"`, created.Header.Get("ETag"))
+	require.Contains(t, string(created.Body), `Sum up <news> & more.`, "text is not escaped for HTML")
+	require.Contains(t, string(created.Body), `"tools":[{"type":"web_search","filters":{"allowed_domains":["example.org"]}},{"type":"custom","x":null}]`, "tools are kept as sent")
+
+	path := agents + "/" + created.id()
+	got := c.send(http.MethodGet, path, "").is(http.StatusOK)
+	require.JSONEq(t, string(created.Body), string(got.Body))
+	require.Equal(t, `"1"`, got.Header.Get("ETag"))
+	require.Equal(t, http.StatusOK, c.send(http.MethodGet, path+"/", "").Status, "a slash at the end is accepted")
+
+	gone := c.send(http.MethodDelete, path, "").is(http.StatusOK)
+	require.JSONEq(t, `{"object":"agent.deleted","id":"`+created.id()+`","deleted":true}`, string(gone.Body))
+	c.send(http.MethodGet, path, "").is(http.StatusNotFound)
+	c.send(http.MethodDelete, path, "").is(http.StatusNotFound)
+	c.send(http.MethodPost, path, `{"name":"x"}`).is(http.StatusNotFound)
+}
+
+func TestAgentDefaults(t *testing.T) {
+	c := newAPI(t).acme()
+	a := c.send(http.MethodPost, agents, `{"name":"a","model":"auto"}`).is(http.StatusCreated).object()
+	for field, want := range map[string]any{
+		"object": "agent", "description": nil, "instructions": nil, "tools": []any{}, "tool_choice": "auto", "parallel_tool_calls": true,
+		"max_tool_calls": nil, "text": map[string]any{}, "reasoning": map[string]any{}, "metadata": map[string]any{}, "deleted_at": nil, "version": 1.0,
+	} {
+		require.Contains(t, a, field)
+		require.Equal(t, want, a[field], field)
+	}
+	require.Regexp(t, `^2026-11-23T05:31:56\.\d{3}Z$`, a["created_at"])
+}
+
+// Absent means unchanged, null clears, a value replaces.
+func TestAgentUpdates(t *testing.T) {
+	c := newAPI(t).acme()
+	path := agents + "/" + c.send(http.MethodPost, agents,
+		`{"name":"a","model":"m","description":"d","max_tool_calls":3,"tools":[{"type":"shell"}],"metadata":{"a":"1","b":"2"}}`).is(http.StatusCreated).id()
+
+	before := c.send(http.MethodGet, path, "")
+	same := c.send(http.MethodPost, path, `{}`).is(http.StatusOK)
+	require.JSONEq(t, string(before.Body), string(same.Body), "nothing is sent, nothing changes")
+
+	after := c.send(http.MethodPost, path, `{"description":null,"metadata":{"c":"3"},"tool_choice":null}`).is(http.StatusOK)
+	want := before.object()
+	want["description"], want["metadata"], want["tool_choice"], want["version"] = nil, map[string]any{"c": "3"}, nil, 2.0
+	want["updated_at"] = after.object()["updated_at"]
+	require.Equal(t, want, after.object())
+	require.NotEqual(t, before.object()["updated_at"], want["updated_at"])
+	require.Equal(t, `"2"`, after.Header.Get("ETag"))
+
+	after = c.send(http.MethodPost, path, `{"name":"b","max_tool_calls":null,"tools":[]}`).is(http.StatusOK)
+	want["name"], want["max_tool_calls"], want["tools"], want["version"] = "b", nil, []any{}, 3.0
+	want["updated_at"] = after.object()["updated_at"]
+	require.Equal(t, want, after.object())
+}
+
+func TestIfMatch(t *testing.T) {
+	c := newAPI(t).acme()
+	path := c.newAgent("a")
+	c.send(http.MethodPost, path, `{"name":"b"}`, "If-Match", `"1"`).is(http.StatusOK)
+
+	late := c.send(http.MethodPost, path, `{"name":"c"}`, "If-Match", `"1"`).is(http.StatusPreconditionFailed)
+	require.Equal(t, "precondition_failed", string(late.failure().Code))
+	c.send(http.MethodDelete, path, "", "If-Match", `"1"`).is(http.StatusPreconditionFailed)
+	require.Equal(t, "b", c.send(http.MethodGet, path, "").object()["name"])
+
+	c.send(http.MethodPost, path, `{"name":"c"}`, "If-Match", "*").is(http.StatusOK)
+	c.send(http.MethodDelete, path, "", "If-Match", `"3"`).is(http.StatusOK)
+
+	schedule := c.newSchedule(c.newAgent("s"))
+	for _, action := range []string{"", "/pause", "/resume"} {
+		c.send(http.MethodPost, schedule+action, `{}`, "If-Match", `"7"`).is(http.StatusPreconditionFailed)
+		c.send(http.MethodPost, schedule+action, `{}`, "If-Match", c.send(http.MethodGet, schedule, "").Header.Get("ETag")).is(http.StatusOK)
+	}
+	c.send(http.MethodDelete, schedule, "", "If-Match", `"7"`).is(http.StatusPreconditionFailed)
+}
+
+func TestIdempotencyKeys(t *testing.T) {
+	c := newAPI(t).acme()
+	body := `{"name":"a","model":"m"}`
+	first := c.send(http.MethodPost, agents, body, "Idempotency-Key", "k 1").is(http.StatusCreated)
+	again := c.send(http.MethodPost, agents, body, "Idempotency-Key", "k 1").is(http.StatusCreated)
+	require.JSONEq(t, string(first.Body), string(again.Body))
+	require.Equal(t, first.Header.Get("ETag"), again.Header.Get("ETag"))
+	require.Len(t, c.send(http.MethodGet, agents, "").object()["data"], 1)
+
+	other := c.send(http.MethodPost, agents, `{"name":"b","model":"m"}`, "Idempotency-Key", "k 1").is(http.StatusConflict)
+	require.Equal(t, "conflict", string(other.failure().Code))
+	c.send(http.MethodPost, agents+"/"+first.id(), body, "Idempotency-Key", "k 1").is(http.StatusConflict)
+	c.send(http.MethodPost, agents+"/", body, "Idempotency-Key", "k 1").is(http.StatusCreated)
+	c.as("ana").send(http.MethodPost, agents, body, "Idempotency-Key", "k 1").is(http.StatusCreated)
+	require.Len(t, c.as("ana").send(http.MethodGet, agents, "").object()["data"], 1, "the keys of one end user are not those of another")
+
+	c.clock.advance(25 * 3600e9)
+	anew := c.send(http.MethodPost, agents, body, "Idempotency-Key", "k 1").is(http.StatusCreated)
+	require.NotEqual(t, first.id(), anew.id(), "after a day the key is free")
+}
+
+// A refused request does not use up its key.
+func TestIdempotencyKeyOfFailure(t *testing.T) {
+	c := newAPI(t).acme()
+	c.send(http.MethodPost, agents, `{"name":"a"}`, "Idempotency-Key", "k").is(http.StatusBadRequest)
+	c.send(http.MethodPost, agent+"/runs", `{"input":"hi"}`, "Idempotency-Key", "k").is(http.StatusNotFound)
+	c.send(http.MethodPost, agents, `{"name":"a","model":"m"}`, "Idempotency-Key", "k").is(http.StatusCreated)
+}
+
+func TestIdempotentActions(t *testing.T) {
+	c := newAPI(t).acme()
+	agent := c.newAgent("a")
+	schedule := c.newSchedule(agent)
+	for _, r := range []struct{ method, path string }{
+		{http.MethodPost, schedule + "/pause"}, {http.MethodPost, schedule + "/resume"}, {http.MethodPost, c.newRun(agent) + "/cancel"},
+		{http.MethodDelete, schedule}, {http.MethodDelete, agent},
+	} {
+		first := c.send(r.method, r.path, "", "Idempotency-Key", r.path+r.method).is(http.StatusOK)
+		again := c.send(r.method, r.path, "", "Idempotency-Key", r.path+r.method).is(http.StatusOK)
+		require.JSONEq(t, string(first.Body), string(again.Body), r.path)
+	}
+}

@@ -1,0 +1,212 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pb33f/libopenapi"
+	validator "github.com/pb33f/libopenapi-validator"
+	"github.com/pb33f/libopenapi-validator/config"
+	"github.com/pb33f/libopenapi-validator/errors"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/events"
+	"github.com/rota-run/rota/internal/httpapi"
+	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/store/sqlite"
+)
+
+// server is the API over a real store, without an engine.
+type server struct {
+	t       *testing.T
+	store   rota.Store
+	handler http.Handler
+	check   validator.Validator
+	clock   *clock
+	hub     *events.Hub
+}
+
+// clock moves on by a millisecond whenever somebody looks at it.
+type clock struct{ ms atomic.Int64 }
+
+func (c *clock) Now() time.Time {
+	return start.Add(time.Duration(c.ms.Add(1)) * time.Millisecond)
+}
+
+func (c *clock) advance(d time.Duration) { c.ms.Add(d.Milliseconds()) }
+
+type idle struct{}
+
+func (idle) Run(context.Context) error { return nil }
+func (idle) Changed()                  {}
+func (idle) Cancel(rota.RunID)         {}
+
+type oneProvider struct{}
+
+func (oneProvider) Resolve(model string) (provider, name string) { return "test", model }
+
+func newAPI(t *testing.T) *server {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	s := &server{t: t, store: store, clock: new(clock), hub: events.NewHub()}
+	s.handler = newServer(t, nil, func(c *httpapi.Config) {
+		c.Now, c.Keys = s.clock.Now, store
+		c.Control = &control.Control{
+			Store: store, Engine: idle{}, Hub: s.hub, Models: oneProvider{}, Settle: policy.Settle,
+			Now: s.clock.Now, MinInterval: time.Second,
+		}
+	})
+	s.check = newValidator(t)
+	return s
+}
+
+func newValidator(t *testing.T) validator.Validator {
+	t.Helper()
+	doc, err := libopenapi.NewDocument(httpapi.OpenAPI("test"))
+	require.NoError(t, err)
+	v, errs := validator.NewValidator(doc, config.WithFormatAssertions())
+	require.Empty(t, errs)
+	return v
+}
+
+// caller is a key, and the end user whom it acts for.
+type caller struct {
+	*server
+	secret  string
+	endUser string
+}
+
+// key puts a key into the store.
+func (s *server) key(account, secret string, scopes ...rota.Scope) caller {
+	s.t.Helper()
+	if scopes == nil {
+		scopes = rota.DefaultScopes()
+	}
+	k := rota.Key{
+		Object: rota.ObjectKey, ID: rota.NewKeyID(s.clock.Now()), Account: account, Name: account,
+		Hint: auth.Hint(secret), Scopes: scopes, CreatedAt: rota.InstantOf(s.clock.Now()),
+	}
+	require.NoError(s.t, s.store.Update(s.t.Context(), func(ctx context.Context, tx rota.Tx) error {
+		return tx.AddKey(ctx, k, auth.Hash(secret))
+	}))
+	return caller{server: s, secret: secret}
+}
+
+func (s *server) acme() caller { return s.key("acme", "rk_the-first-key-of-acme") }
+
+// as returns the caller acting for an end user.
+func (c caller) as(endUser string) caller {
+	c.endUser = endUser
+	return c
+}
+
+// reply is an answer that fits the document.
+type reply struct {
+	t      *testing.T
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// send makes a request and holds both directions against the document. A
+// request that is answered with an error may be one that the document forbids.
+func (c caller) send(method, target, body string, headers ...string) reply {
+	c.t.Helper()
+	w := httptest.NewRecorder()
+	c.handler.ServeHTTP(w, c.request(method, target, body, headers...))
+	res := w.Result()
+	raw, err := io.ReadAll(res.Body)
+	require.NoError(c.t, err)
+
+	if res.StatusCode < 400 {
+		ok, errs := c.check.ValidateHttpRequestSync(c.request(method, target, body, headers...))
+		require.True(c.t, ok, "%s %s: the request does not fit the document: %s", method, target, explain(errs))
+	}
+	res.Body = io.NopCloser(bytes.NewReader(raw))
+	ok, errs := c.check.ValidateHttpResponse(c.request(method, target, body, headers...), res)
+	require.True(c.t, ok, "%s %s: the answer does not fit the document: %s\n%s", method, target, explain(errs), raw)
+	return reply{t: c.t, Status: res.StatusCode, Header: res.Header, Body: raw}
+}
+
+func (c caller) request(method, target, body string, headers ...string) *http.Request {
+	r := request(method, target, body, headers...)
+	r.Header.Set("Authorization", "Bearer "+c.secret)
+	if c.endUser != "" {
+		r.Header.Set("X-On-Behalf-Of", c.endUser)
+	}
+	return r
+}
+
+func explain(errs []*errors.ValidationError) string {
+	var all strings.Builder
+	for _, e := range errs {
+		all.WriteString(e.Error() + "\n")
+		for _, s := range e.SchemaValidationErrors {
+			all.WriteString("  " + s.Reason + " at " + s.FieldPath + "\n")
+		}
+	}
+	return all.String()
+}
+
+// is requires the status.
+func (r reply) is(status int) reply {
+	r.t.Helper()
+	require.Equal(r.t, status, r.Status, "%s", r.Body)
+	return r
+}
+
+// object returns the body's members.
+func (r reply) object() map[string]any {
+	r.t.Helper()
+	var m map[string]any
+	require.NoError(r.t, json.Unmarshal(r.Body, &m))
+	return m
+}
+
+func (r reply) id() string { return r.object()["id"].(string) }
+
+func (r reply) failure() failure {
+	r.t.Helper()
+	var body struct{ Error failure }
+	require.NoError(r.t, json.Unmarshal(r.Body, &body))
+	return body.Error
+}
+
+func read[T any](r reply) T {
+	r.t.Helper()
+	var v T
+	require.NoError(r.t, json.Unmarshal(r.Body, &v))
+	return v
+}
+
+// newAgent saves an agent and returns its path.
+func (c caller) newAgent(name string) string {
+	c.t.Helper()
+	return agents + "/" + c.send(http.MethodPost, agents, `{"name":"`+name+`","model":"auto"}`).is(http.StatusCreated).id()
+}
+
+// newRun starts a run and returns its path.
+func (c caller) newRun(agent string) string {
+	c.t.Helper()
+	return agent + "/runs/" + c.send(http.MethodPost, agent+"/runs", `{"input":"hi"}`).is(http.StatusCreated).id()
+}
+
+// newSchedule puts the agent on a schedule and returns its path.
+func (c caller) newSchedule(agent string) string {
+	c.t.Helper()
+	body := `{"schedule":{"type":"interval","interval_seconds":3600},"input":"hi"}`
+	return agent + "/schedules/" + c.send(http.MethodPost, agent+"/schedules", body).is(http.StatusCreated).id()
+}

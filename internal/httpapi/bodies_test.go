@@ -1,0 +1,217 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+)
+
+const (
+	agents    = "/api/v1/agents"
+	agent     = agents + "/agt_1"
+	schedules = agent + "/schedules"
+	schedule  = schedules + "/asch_1"
+	runs      = agent + "/runs"
+	keys      = "/api/v1/keys"
+)
+
+func TestBadBodies(t *testing.T) {
+	sched := func(spec string) string { return `{"schedule":` + spec + `,"input":"hi"}` }
+	withPolicy := func(p string) string {
+		return `{"schedule":{"type":"interval","interval_seconds":60},"input":"hi","policy":` + p + `}`
+	}
+	long := strings.Repeat("é", 121)
+	var pairs []string
+	for i := range 17 {
+		pairs = append(pairs, fmt.Sprintf(`"k%d":"v"`, i))
+	}
+	tests := []struct {
+		path, body, param, message string
+	}{
+		// JSON
+		{agents, `{"name":"a",}`, "", "the body must be valid JSON: line 1, column 13: invalid character '}' looking for beginning of object key string"},
+		{agents, "{\n  \"name\": nope}", "", "the body must be valid JSON: line 2, column 12: invalid character 'o' in literal null (expecting 'u')"},
+		{agents, `{"name":"a"`, "", "the body must be valid JSON: line 1, column 11: unexpected end of JSON input"},
+		{agents, `{"name":"a","model":"m"} {}`, "", "the body must be valid JSON: line 1, column 26: invalid character '{' after top-level value"},
+		{agents, "{\"name\":\"\xff\",\"model\":\"m\"}", "", "the body must be UTF-8"},
+		{agents, `[]`, "", "the body must be a JSON object"},
+		{agents, `null`, "", "the body must be a JSON object"},
+		{agents, ` `, "", "send a JSON object as the body; {} if there is nothing to say"},
+		{agent, ``, "", "send a JSON object as the body; {} if there is nothing to say"},
+		{agents, `{"name":"a","model":"m","name":"b"}`, "name", "must appear once"},
+		{agents, `{"name":"a","model":"m","text":{"a":[{"b":1,"b":2}]}}`, "text.a.0.b", "must appear once"},
+
+		// Which fields there are
+		{agents, `{}`, "name", "is required"},
+		{agents, `{"name":"a"}`, "model", "is required"},
+		{agents, `{"Name":"a","model":"m"}`, "Name", "is not a field here; these are: description, instructions, max_tool_calls, metadata, model, name, parallel_tool_calls, reasoning, text, tool_choice, tools"},
+		{runs, `{"input":"hi","status":"queued"}`, "status", "is not a field here; these are: conversation, input, metadata, previous_response_id"},
+		{schedules, `{"input":"hi"}`, "schedule", "is required"},
+		{schedules, `{"schedule":{"type":"cron","expression":"* * * * *"}}`, "input", "is required"},
+
+		// The first error in the order of the body wins
+		{agents, `{"model":"","name":""}`, "model", "must be 1 to 256 characters long"},
+		{agents, `{"name":"","model":""}`, "name", "must be 1 to 120 characters long"},
+
+		// Types and null
+		{agents, `{"name":1,"model":"m"}`, "name", "must be a string"},
+		{agents, `{"name":null,"model":"m"}`, "name", "must be a string, not null"},
+		{agents, `{"name":"a","model":"m","tools":null}`, "tools", "must be an array, not null"},
+		{agents, `{"name":"a","model":"m","tools":{}}`, "tools", "must be an array"},
+		{agents, `{"name":"a","model":"m","text":null}`, "text", "must be an object, not null"},
+		{agents, `{"name":"a","model":"m","parallel_tool_calls":null}`, "parallel_tool_calls", "must be true or false, not null"},
+		{agents, `{"name":"a","model":"m","parallel_tool_calls":"true"}`, "parallel_tool_calls", "must be true or false"},
+		{agents, `{"name":"a","model":"m","description":7}`, "description", "must be a string or null"},
+		{agents, `{"name":"a","model":"m","metadata":null}`, "metadata", "must be an object, not null"},
+		{agent, `{"name":null}`, "name", "must be a string, not null"},
+		{agent, `{"metadata":null}`, "metadata", "must be an object, not null"},
+		{schedule, `{"schedule":null}`, "schedule", "must be an object, not null"},
+		{schedule, `{"input":null}`, "input", "must be a string or an array, not null"},
+		{schedule, `{"policy":null}`, "policy", "must be an object, not null"},
+
+		// Lengths and numbers
+		{agents, `{"name":"` + long + `","model":"m"}`, "name", "must be 1 to 120 characters long"},
+		{agents, `{"name":"a","model":"m","description":"` + strings.Repeat("d", 2001) + `"}`, "description", "must be at most 2000 characters long"},
+		{agents, `{"name":"a","model":"m","max_tool_calls":0}`, "max_tool_calls", "must be from 1 to 300"},
+		{agents, `{"name":"a","model":"m","max_tool_calls":301}`, "max_tool_calls", "must be from 1 to 300"},
+		{agents, `{"name":"a","model":"m","max_tool_calls":1.5}`, "max_tool_calls", "must be a whole number, written without a fraction or an exponent"},
+		{agents, `{"name":"a","model":"m","max_tool_calls":"1"}`, "max_tool_calls", "must be a whole number or null"},
+
+		// Tools and metadata
+		{agents, `{"name":"a","model":"m","tools":[{"type":"shell"},{"name":"x"}]}`, "tools.1.type", "is required"},
+		{agents, `{"name":"a","model":"m","tools":[{"type":7}]}`, "tools.0.type", "must be a string"},
+		{agents, `{"name":"a","model":"m","tools":["shell"]}`, "tools.0", "must be an object"},
+		{agents, `{"name":"a","model":"m","metadata":{"n":1}}`, "metadata.n", "must be a string"},
+		{agents, `{"name":"a","model":"m","metadata":{"n":"` + strings.Repeat("v", 513) + `"}}`, "metadata.n", "must be at most 512 characters long"},
+		{agents, `{"name":"a","model":"m","metadata":{"` + strings.Repeat("k", 65) + `":"v"}}`, "metadata", "must have names of at most 64 characters"},
+		{agents, `{"name":"a","model":"m","metadata":{` + strings.Join(pairs, ",") + `}}`, "metadata", "must have at most 16 members"},
+
+		// Schedules
+		{schedules, sched(`"daily"`), "schedule", "must be an object"},
+		{schedules, sched(`{}`), "schedule.type", `is required: one of "once", "interval" or "cron"`},
+		{schedules, sched(`{"type":"weekly"}`), "schedule.type", `must be one of "once", "interval" or "cron"`},
+		{schedules, sched(`{"type":null}`), "schedule.type", `must be one of "once", "interval" or "cron"`},
+		{schedules, sched(`{"type":"interval"}`), "schedule.interval_seconds", "is required"},
+		{schedules, sched(`{"type":"interval","interval_seconds":0}`), "schedule.interval_seconds", "must be from 1 to 31622400"},
+		{schedules, sched(`{"type":"interval","interval_seconds":99999999999999999999}`), "schedule.interval_seconds", "must be from 1 to 31622400"},
+		{schedules, sched(`{"type":"interval","interval_seconds":60,"run_at":"x"}`), "schedule.run_at", "is not a field here; these are: interval_seconds, timezone, type"},
+		{schedules, sched(`{"type":"interval","interval_seconds":60,"timezone":""}`), "schedule.timezone", "must be 1 to 64 characters long"},
+		{schedules, sched(`{"type":"interval","interval_seconds":60,"timezone":null}`), "schedule.timezone", "must be a string, not null"},
+		{schedules, sched(`{"type":"once"}`), "schedule.run_at", "is required"},
+		{schedules, sched(`{"type":"cron"}`), "schedule.expression", "is required"},
+		{schedule, `{"schedule":{"type":"cron","expression":7}}`, "schedule.expression", "must be a string"},
+
+		// Input and conversation
+		{schedules, `{"schedule":{"type":"cron","expression":"@daily"},"input":""}`, "input", "must be 1 to 20000 characters long"},
+		{schedules, `{"schedule":{"type":"cron","expression":"@daily"},"input":"` + strings.Repeat("x", 20001) + `"}`, "input", "must be 1 to 20000 characters long"},
+		{schedules, `{"schedule":{"type":"cron","expression":"@daily"},"input":{}}`, "input", "must be a string or an array"},
+		{runs, `{"input":""}`, "input", "must be at least 1 character long"},
+		{runs, `{"input":[]}`, "input", "must have at least 1 item"},
+		{runs, `{"input":["hi"]}`, "input.0", "must be an object"},
+		{runs, `{"input":[{"type":"text","text":"hi"},{"text":"hi"}]}`, "input.1.type", "is required"},
+		{runs, `{"input":"hi","conversation":7}`, "conversation", "must be a string, an object or null"},
+		{runs, `{"input":"hi","conversation":{}}`, "conversation.id", "is required"},
+		{runs, `{"input":"hi","conversation":{"id":7}}`, "conversation.id", "must be a string"},
+		{runs, `{"input":"hi","previous_response_id":""}`, "previous_response_id", "must be 1 to 256 characters long"},
+
+		// Policy
+		{schedules, withPolicy(`{"overlap":"never"}`), "policy.overlap", `must be one of "skip", "buffer_one", "allow_all" or null`},
+		{schedules, withPolicy(`{"retry":7}`), "policy.retry", "must be an object or null"},
+		{schedules, withPolicy(`{"retry":{"max_attempts":0}}`), "policy.retry.max_attempts", "must be from 1 to 20"},
+		{schedules, withPolicy(`{"max_runs":0}`), "policy.max_runs", "must be at least 1"},
+		{schedules, withPolicy(`{"max_runs":99999999999999999999}`), "policy.max_runs", "must be a whole number that fits into 64 bits"},
+		{schedules, withPolicy(`{"start_at":"tomorrow"}`), "policy.start_at", "must be an RFC 3339 time with an offset, such as 2026-11-23T05:31:56Z"},
+		{schedules, withPolicy(`{"start_at":"2026-11-23T05:31:56"}`), "policy.start_at", "must be an RFC 3339 time with an offset, such as 2026-11-23T05:31:56Z"},
+		{schedules, withPolicy(`{"overlaps":"skip"}`), "policy.overlaps", "is not a field here; these are: end_at, jitter_seconds, max_lateness_seconds, max_runs, missed, overlap, pause_after_failures, retry, start_at, timeout_seconds"},
+
+		// The rest
+		{schedule + "/pause", `{"note":"` + strings.Repeat("n", 501) + `"}`, "note", "must be at most 500 characters long"},
+		{schedule + "/resume", `{"notes":""}`, "notes", "is not a field here; these are: note"},
+		{keys, `{"name":"k","account":"no spaces"}`, "account", "must match the pattern ^[A-Za-z0-9][A-Za-z0-9._-]*$"},
+		{keys, `{"name":"k","scopes":[]}`, "scopes", "must have 1 to 16 items"},
+		{keys, `{"name":"k","scopes":["agents:read","root"]}`, "scopes.1", `must be one of "agents:read", "agents:write", "runs:read", "runs:write", "schedules:read", "schedules:write", "keys:read", "keys:write" or "admin"`},
+		{agents, `{"` + strings.Repeat("é", 70) + `":1}`, strings.Repeat("é", 32) + "…", "is not a field here; these are: description, instructions, max_tool_calls, metadata, model, name, parallel_tool_calls, reasoning, text, tool_choice, tools"},
+	}
+	h := newServer(t, errReached)
+	for _, tt := range tests {
+		w := answer(h, request(http.MethodPost, tt.path, tt.body))
+		f := failed(t, w)
+		name := tt.path + " " + tt.body[:min(80, len(tt.body))]
+		assert.Equal(t, http.StatusBadRequest, w.Code, name)
+		assert.Equal(t, rota.Invalid, f.Code, name)
+		assert.Equal(t, "invalid_request_error", f.Type, name)
+		assert.Equal(t, tt.param, f.param(), name)
+		assert.Equal(t, tt.message, f.Message, name)
+	}
+}
+
+func TestGoodBodies(t *testing.T) {
+	tests := []struct{ path, body string }{
+		{agents, `{"name":"` + strings.Repeat("é", 120) + `","model":"m"}`},
+		{agents, `{"name":"a","model":"m","description":null,"instructions":null,"max_tool_calls":null,"tool_choice":null}`},
+		{agents, `{"name":"a","model":"m","tools":[{"type":"mcp","server_label":"x","headers":{"a":null}}],"text":{"format":{"type":"text"}},"reasoning":{}}`},
+		{agent, `{}`},
+		{agent, `{"description":null,"tools":[],"metadata":{}}`},
+		{schedules, `{"schedule":{"type":"interval","interval_seconds":581769,"timezone":"UTC"},"input":[]}`},
+		{schedules, `{"schedule":{"type":"once","run_at":"2026-12-01T09:00:00"},"input":"hi","name":null,"conversation":null,"previous_response_id":null}`},
+		{schedules, `{"schedule":{"expression":"0 9 * * MON-FRI","type":"cron"},"input":[{"type":"text","text":"hi"}],"conversation":{"id":"conv_1"}}`},
+		{schedule, `{}`},
+		{schedule, `{"name":null,"conversation":null,"previous_response_id":null,"policy":{"overlap":null,"retry":null,"end_at":null,"max_runs":null}}`},
+		{schedule, `{"conversation":"conv_1","policy":{"retry":{"max_attempts":null,"on_crash":"never"}}}`},
+		{schedule + "/pause", ``},
+		{schedule + "/pause", `{}`},
+		{schedule + "/pause", `{"note":null}`},
+		{schedule + "/resume", ` `},
+		{runs, `{"input":"` + strings.Repeat("x", 100000) + `"}`},
+		{runs, `{"input":[{"type":"message","role":"user","content":"hi"}],"conversation":"conv_1","previous_response_id":"resp_1"}`},
+		{runs + "/arun_1/cancel", ``},
+		{runs + "/arun_1/cancel", `{}`},
+		{keys, `{"name":"k","scopes":["agents:read"],"expires_at":null,"account":"acme"}`},
+	}
+	h := newServer(t, errReached)
+	for _, tt := range tests {
+		w := answer(h, request(http.MethodPost, tt.path, tt.body))
+		name := tt.path + " " + tt.body[:min(80, len(tt.body))]
+		require.Equal(t, errReached.Msg, failed(t, w).Message, name)
+	}
+}
+
+// A body of the largest size passes; one byte more does not.
+func TestBodySize(t *testing.T) {
+	h := newServer(t, errReached)
+	body := `{"input":"` + strings.Repeat("x", 1<<20-12) + `"}`
+	require.Len(t, body, 1<<20)
+	require.Equal(t, http.StatusConflict, answer(h, request(http.MethodPost, runs, body)).Code)
+
+	for _, path := range []string{runs, runs + "/arun_1/cancel"} {
+		w := answer(h, request(http.MethodPost, path, body+" "))
+		require.Equal(t, http.StatusRequestEntityTooLarge, w.Code)
+		require.Equal(t, "the body must be at most 1048576 bytes long", failed(t, w).Message)
+	}
+}
+
+func TestMediaTypes(t *testing.T) {
+	h := newServer(t, errReached)
+	for contentType, want := range map[string]int{
+		"":                                  http.StatusConflict,
+		"application/json":                  http.StatusConflict,
+		"Application/JSON; charset=UTF-8":   http.StatusConflict,
+		"application/json; charset=latin1":  http.StatusUnsupportedMediaType,
+		"application/x-www-form-urlencoded": http.StatusUnsupportedMediaType,
+		"application/json;;":                http.StatusUnsupportedMediaType,
+		"text/plain":                        http.StatusUnsupportedMediaType,
+	} {
+		r := request(http.MethodPost, runs, `{"input":"hi"}`)
+		r.Header.Set("Content-Type", contentType)
+		assert.Equal(t, want, answer(h, r).Code, contentType)
+	}
+	w := answer(h, request(http.MethodPost, runs, `{"input":"hi"}`, "Content-Encoding", "gzip"))
+	require.Equal(t, http.StatusUnsupportedMediaType, w.Code)
+	require.Equal(t, rota.BadMediaType, failed(t, w).Code)
+}

@@ -1,0 +1,157 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/control"
+)
+
+// maxBody is the most bytes that a body may have.
+const maxBody = 1 << 20
+
+// A call is an authenticated request whose headers are sound.
+type call struct {
+	*http.Request
+	who   auth.Caller
+	write control.Write
+	body  []byte
+	op    *operation
+	check checker
+}
+
+func (c call) agent() rota.AgentID       { return rota.AgentID(c.PathValue("agent_id")) }
+func (c call) schedule() rota.ScheduleID { return rota.ScheduleID(c.PathValue("schedule_id")) }
+func (c call) run() rota.RunID           { return rota.RunID(c.PathValue("run_id")) }
+func (c call) key() rota.KeyID           { return rota.KeyID(c.PathValue("key_id")) }
+
+func (a *api) newCall(op *operation, who auth.Caller, w http.ResponseWriter, r *http.Request) (call, error) {
+	c := call{Request: r, who: who, op: op, check: a.doc.check}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return c, nil
+	}
+	var err error
+	if c.write.IdempotencyKey, err = idempotencyKey(op, r.Header); err != nil {
+		return c, err
+	}
+	if c.write.IfMatch, err = ifMatch(r.Header); err != nil {
+		return c, err
+	}
+	if c.body, err = readBody(w, r); err != nil {
+		return c, err
+	}
+	c.write.Request = append([]byte(r.Method+" "+r.URL.Path+"\n"), c.body...)
+	return c, nil
+}
+
+func idempotencyKey(op *operation, h http.Header) (string, error) {
+	values := h.Values(headerIdempotencyKey)
+	if len(values) == 0 {
+		return "", nil
+	}
+	if op.unrepeats {
+		return "", rota.InvalidField(headerIdempotencyKey, "cannot be used here: the answer has a secret, which is not kept")
+	}
+	bad := func(r rune) bool { return r < ' ' || r > '~' }
+	if len(values) > 1 || values[0] == "" || len(values[0]) > 255 || strings.ContainsFunc(values[0], bad) {
+		return "", rota.InvalidField(headerIdempotencyKey, "must be one value of 1 to 255 printable ASCII characters")
+	}
+	return values[0], nil
+}
+
+// ifMatch returns the version that If-Match names, or zero for any.
+func ifMatch(h http.Header) (int64, error) {
+	values := h.Values(headerIfMatch)
+	if len(values) == 0 || len(values) == 1 && values[0] == "*" {
+		return 0, nil
+	}
+	if v, err := strconv.ParseInt(strings.Trim(values[0], `"`), 10, 64); err == nil && v > 0 && len(values) == 1 && values[0] == etag(v) {
+		return v, nil
+	}
+	return 0, rota.InvalidField(headerIfMatch, `must be the ETag of an answer, such as "3", or *`)
+}
+
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, rota.Errorf(rota.TooLarge, "the body must be at most %d bytes long", maxBody)
+	case err != nil:
+		return nil, &rota.Error{Code: rota.Invalid, Msg: "the body did not arrive whole", Err: err}
+	}
+	return body, nil
+}
+
+// decode reads the body into in, a pointer, after checking it against the
+// operation's schema.
+func (c call) decode(in any) error {
+	if len(bytes.TrimSpace(c.body)) == 0 {
+		if c.op.optional {
+			return nil
+		}
+		return rota.Errorf(rota.Invalid, "send a JSON object as the body; {} if there is nothing to say")
+	}
+	if err := mediaType(c.Header); err != nil {
+		return err
+	}
+	return c.check.decode(c.body, c.op.schema, in)
+}
+
+// mediaType refuses bodies that say that they are something else than JSON.
+func mediaType(h http.Header) error {
+	bad := rota.Errorf(rota.BadMediaType, "the body must be JSON in UTF-8: send Content-Type: application/json, and no Content-Encoding")
+	if e := h.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return bad
+	}
+	sent := h.Get("Content-Type")
+	if sent == "" {
+		return nil
+	}
+	t, params, err := mime.ParseMediaType(sent)
+	if charset := params["charset"]; err != nil || t != mediaJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return bad
+	}
+	return nil
+}
+
+// page reads the parameters of a list.
+func page(q url.Values) (rota.Page, error) {
+	p := rota.Page{Limit: 20, Ascending: q.Get("order") == "asc", After: q.Get("after"), Before: q.Get("before")}
+	if s := q.Get("limit"); q.Has("limit") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > 100 {
+			return p, rota.InvalidField("limit", "must be a whole number from 1 to 100")
+		}
+		p.Limit = n
+	}
+	if o := q.Get("order"); q.Has("order") && o != "asc" && o != "desc" {
+		return p, rota.InvalidField("order", `must be "asc" or "desc"`)
+	}
+	if p.After != "" && p.Before != "" {
+		return p, rota.InvalidField("before", "cannot be used together with after")
+	}
+	return p, nil
+}
+
+// boolParam reads a parameter that is true or false, by default false.
+func boolParam(q url.Values, name string) (bool, error) {
+	switch q.Get(name) {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	if q.Has(name) {
+		return false, rota.InvalidField(name, `must be "true" or "false"`)
+	}
+	return false, nil
+}

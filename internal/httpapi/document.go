@@ -1,0 +1,218 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/rota-run/rota"
+)
+
+const apiAbout = `Rota keeps AI agents on a schedule: save an agent, say when it runs, and see what came of every run.
+
+Every request needs ` + "`Authorization: Bearer <key>`" + `. What one end user has, another does not see: send
+` + "`X-On-Behalf-Of`" + ` to act for one. Lists come in pages, with ` + "`after`" + ` and ` + "`before`" + ` as cursors.
+Every change can carry an ` + "`Idempotency-Key`" + `, and a change of one object an ` + "`If-Match`" + ` with its ETag.`
+
+const (
+	mediaJSON   = "application/json"
+	mediaEvents = "text/event-stream"
+)
+
+// A document is what the API says about itself.
+type document struct {
+	openapi *huma.OpenAPI
+	ops     []*operation
+	check   checker
+	json    []byte
+}
+
+// newDocument describes the operations, and gives each the schema of its body.
+func newDocument(version string, ops []*operation) *document {
+	r := newRegistry()
+	o := &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info:    &huma.Info{Title: "Rota", Version: version, Description: apiAbout, License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}},
+		Servers: []*huma.Server{{URL: "/"}},
+		Tags: []*huma.Tag{
+			{Name: "Agents", Description: "An agent is a saved configuration of a model: model, instructions, tools."},
+			{Name: "Schedules", Description: "A schedule says when an agent runs, and on which input."},
+			{Name: "Runs", Description: "A run is one execution of an agent, started by a schedule or by a call."},
+			{Name: "Keys", Description: "A key opens the API for one account, as far as its scopes go."},
+		},
+		Components: &huma.Components{
+			Schemas:    r,
+			Parameters: parameters(),
+			Responses:  failures(r),
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				"key": {Type: "http", Scheme: "bearer", Description: "The secret of a key. The scopes name what the key must be allowed to do."},
+			},
+		},
+	}
+	var requests []*huma.Schema
+	for _, op := range ops {
+		o.AddOperation(describe(r, op))
+		if op.schema != nil {
+			requests = append(requests, op.schema)
+		}
+	}
+	refine(r)
+	finish(r, requests)
+	return &document{openapi: o, ops: ops, check: checker{r}, json: indented(o)}
+}
+
+func indented(o *huma.OpenAPI) []byte {
+	compact, err := json.Marshal(o)
+	if err != nil {
+		panic(fmt.Errorf("encode the OpenAPI document: %w", err)) // it depends on nothing but the program
+	}
+	var b bytes.Buffer
+	json.Indent(&b, compact, "", "  ") // it is valid
+	b.WriteByte('\n')
+	return b.Bytes()
+}
+
+func describe(r huma.Registry, op *operation) *huma.Operation {
+	o := &huma.Operation{
+		Method:      op.Method,
+		Path:        op.Path,
+		OperationID: op.OperationID,
+		Tags:        []string{op.tag},
+		Summary:     op.summary,
+		Description: op.about,
+		Parameters:  operationParams(op),
+		Security:    []map[string][]string{{"key": {string(op.Scope)}}},
+		Responses:   map[string]*huma.Response{strconv.Itoa(op.Status): success(r, op)},
+	}
+	if op.input != nil {
+		op.schema = r.Schema(op.input, true, "")
+		content := jsonContent(op.schema)
+		content[mediaJSON].Example = json.RawMessage(op.example)
+		o.RequestBody = &huma.RequestBody{Required: !op.optional, Content: content}
+	}
+	for _, c := range failuresOf(op) {
+		o.Responses[strconv.Itoa(kinds[c].status)] = &huma.Response{Ref: "#/components/responses/" + string(c)}
+	}
+	o.Responses["default"] = &huma.Response{Ref: "#/components/responses/failure"}
+	return o
+}
+
+var braces = regexp.MustCompile(`\{(\w+)\}`)
+
+func operationParams(op *operation) []*huma.Param {
+	var params []*huma.Param
+	for _, m := range braces.FindAllStringSubmatch(op.Path, -1) {
+		params = append(params, parameter(m[1]))
+	}
+	for _, name := range op.params {
+		params = append(params, parameter(name))
+	}
+	return append(params, parameter("on_behalf_of"))
+}
+
+func parameter(name string) *huma.Param {
+	return &huma.Param{Ref: "#/components/parameters/" + name}
+}
+
+func jsonContent(s *huma.Schema) map[string]*huma.MediaType {
+	return map[string]*huma.MediaType{mediaJSON: {Schema: s}}
+}
+
+func success(r huma.Registry, op *operation) *huma.Response {
+	res := &huma.Response{Description: http.StatusText(op.Status)}
+	if op.output == nil {
+		res.Content = map[string]*huma.MediaType{mediaEvents: {Schema: &huma.Schema{Type: huma.TypeString}}}
+		return res
+	}
+	res.Content = jsonContent(r.Schema(op.output, true, ""))
+	if _, ok := version(reflect.Zero(op.output).Interface()); ok {
+		res.Headers = map[string]*huma.Header{"ETag": {
+			Description: "The version of the object, for If-Match.",
+			Schema:      &huma.Schema{Type: huma.TypeString, Examples: []any{`"3"`}},
+		}}
+	}
+	return res
+}
+
+// failuresOf returns the codes that callers of the operation should expect
+// besides those that any operation may answer.
+func failuresOf(op *operation) []rota.Code {
+	codes := []rota.Code{rota.Invalid, rota.Unauthenticated, rota.Denied}
+	if braces.MatchString(op.Path) {
+		codes = append(codes, rota.NotFound)
+	}
+	if op.Method != http.MethodGet {
+		codes = append(codes, rota.Conflict)
+	}
+	if slices.Contains(op.params, "if_match") {
+		codes = append(codes, rota.Precondition)
+	}
+	if op.input != nil {
+		codes = append(codes, rota.TooLarge, rota.BadMediaType)
+	}
+	return codes
+}
+
+// failures returns an answer for every code, and one that stands for all.
+func failures(r huma.Registry) map[string]*huma.Response {
+	body := jsonContent(schemaOf[ErrorBody](r))
+	all := map[string]*huma.Response{"failure": {Description: "Any other failure", Content: body}}
+	for _, c := range rota.Codes {
+		all[string(c)] = &huma.Response{Description: http.StatusText(kinds[c].status), Content: body}
+	}
+	return all
+}
+
+func families() []any {
+	var names []string
+	for _, k := range kinds {
+		names = append(names, k.family)
+	}
+	slices.Sort(names)
+	return anys(slices.Compact(names))
+}
+
+// parameters returns what operations share, by the names that they use.
+func parameters() map[string]*huma.Param {
+	one, most := 1.0, 100.0
+	zero := 0.0
+	all := map[string]*huma.Param{
+		"limit":  query("limit", "How many to answer.", &huma.Schema{Type: huma.TypeInteger, Minimum: &one, Maximum: &most, Default: 20}),
+		"order":  query("order", "By creation: newest or oldest first.", &huma.Schema{Type: huma.TypeString, Enum: []any{"asc", "desc"}, Default: "desc"}),
+		"after":  query("after", "The id after which the page begins, in the order of the list: the last_id of the page before.", text(0, 0)),
+		"before": query("before", "The id before which the page ends: the first_id of the page after.", text(0, 0)),
+
+		"include_deleted": query("include_deleted", "Whether a deleted schedule is answered as well.", &huma.Schema{Type: huma.TypeBoolean, Default: false}),
+		"starting_after":  query("starting_after", "The sequence number of the last event that is not wanted again.", &huma.Schema{Type: huma.TypeInteger, Minimum: &zero}),
+
+		"last_event_id":   header(headerLastEventID, "The same as starting_after, as clients of event streams send it.", text(0, 0)),
+		"on_behalf_of":    header(headerEndUser, "The end user whom the request is for. Absent: the account itself.", pattern(1, 150, `^[\x20-\x7E]+$`)),
+		"idempotency_key": header(headerIdempotencyKey, "Makes the change happen once: the same key and request within 24 hours get the first answer again.", pattern(1, 255, `^[\x20-\x7E]+$`)),
+		"if_match":        header(headerIfMatch, "The ETag that the object must have; 412 if it has changed.", pattern(0, 0, `^(\*|"[1-9][0-9]*")$`)),
+	}
+	for name, about := range map[string]string{"agent_id": "agt_…", "schedule_id": "asch_…", "run_id": "arun_…", "key_id": "key_…"} {
+		all[name] = &huma.Param{Name: name, In: "path", Required: true, Description: about, Schema: text(1, 0)}
+	}
+	return all
+}
+
+func query(name, about string, s *huma.Schema) *huma.Param {
+	return &huma.Param{Name: name, In: "query", Description: about, Schema: s}
+}
+
+func header(name, about string, s *huma.Schema) *huma.Param {
+	return &huma.Param{Name: name, In: "header", Description: about, Schema: s}
+}
+
+func pattern(low, high int, re string) *huma.Schema {
+	s := text(low, high)
+	s.Pattern = re
+	return s
+}

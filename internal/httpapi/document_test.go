@@ -1,0 +1,111 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"reflect"
+	"regexp"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+const goldenOpenAPI = "../../docs/openapi.json"
+
+func TestOpenAPIGolden(t *testing.T) {
+	got := OpenAPI("dev")
+	if *update {
+		require.NoError(t, os.WriteFile(goldenOpenAPI, got, 0o644))
+	}
+	want, err := os.ReadFile(goldenOpenAPI)
+	require.NoError(t, err)
+	if d := cmp.Diff(string(want), string(got)); d != "" {
+		t.Errorf("docs/openapi.json is not what is served; run go test ./internal/httpapi -update\n%s", d)
+	}
+}
+
+// Examples are shown to people, who will copy them.
+func TestExamplesFitTheirSchemas(t *testing.T) {
+	ops := new(api).operations()
+	d := newDocument("test", ops)
+	for _, op := range ops {
+		if op.input == nil {
+			require.Empty(t, op.example, op.OperationID)
+			continue
+		}
+		in := reflect.New(op.input).Interface()
+		require.NoError(t, d.check.decode([]byte(op.example), op.schema, in), op.OperationID)
+	}
+}
+
+func TestComponentsHaveCleanNames(t *testing.T) {
+	d := newDocument("test", new(api).operations())
+	for name, s := range d.openapi.Components.Schemas.Map() {
+		assert.Regexp(t, `^[A-Z][A-Za-z]+$`, name)
+		assert.NotContains(t, name, "Opt", "an Opt has no alias in newRegistry")
+		assert.NotContains(t, name, "Rota")
+		walk(s, func(s *huma.Schema) {
+			if s.Ref != "" {
+				assert.NotNil(t, d.check.registry.SchemaFromRef(s.Ref), s.Ref)
+			}
+			assert.False(t, s.Nullable && s.Type == "", "%s would have the type [\"\", null]", name)
+		})
+	}
+}
+
+// Answers have every field, always; clients must be ready for new ones.
+func TestAnswersAreWholeAndOpen(t *testing.T) {
+	d := newDocument("test", new(api).operations())
+	for _, name := range []string{"Agent", "Schedule", "Run", "Key", "NewKey", "Policy", "Retry", "AgentList", "AgentDeleted", "ErrorBody", "ErrorDetail", "CronSpec"} {
+		s := d.openapi.Components.Schemas.Map()[name]
+		require.NotNil(t, s, name)
+		assert.Len(t, s.Required, len(s.Properties), name)
+		assert.NotEqual(t, false, s.AdditionalProperties, name)
+	}
+	for _, name := range []string{"AgentCreate", "AgentUpdate", "ScheduleCreate", "PolicyUpdate", "CronSpecInput", "KeyCreate"} {
+		assert.Equal(t, false, d.openapi.Components.Schemas.Map()[name].AdditionalProperties, name)
+	}
+}
+
+func TestReferenceHasEveryOperationAndField(t *testing.T) {
+	ops := new(api).operations()
+	d := newDocument("test", ops)
+	w := httptest.NewRecorder()
+	reference(d)(w, httptest.NewRequest(http.MethodGet, "/docs", nil))
+	page := w.Body.String()
+	for _, op := range ops {
+		assert.Contains(t, page, `<article id="`+op.OperationID+`">`)
+		assert.Contains(t, page, `<a href="#`+op.OperationID+`">`)
+		assert.Contains(t, page, string(pathHTML(op.Path)))
+	}
+	for _, field := range []string{"interval_seconds", "run_at", "expression", "pause_after_failures", "on_crash", "gateway_response", "Idempotency-Key"} {
+		assert.Contains(t, page, "<code>"+field+"</code>")
+	}
+	for _, anchor := range regexp.MustCompile(`href="#([^"]+)"`).FindAllStringSubmatch(page, -1) {
+		assert.Contains(t, page, `id="`+anchor[1]+`"`, "a link that leads nowhere")
+	}
+}
+
+// The policy of the page allows its own style and nothing else, so the page
+// must not need anything else.
+func TestReferenceNeedsNothingElse(t *testing.T) {
+	w := httptest.NewRecorder()
+	reference(newDocument("test", new(api).operations()))(w, httptest.NewRequest(http.MethodGet, "/docs", nil))
+	page := w.Body.String()
+	style := regexp.MustCompile(`(?s)<style>(.*)</style>`).FindStringSubmatch(page)
+	require.NotNil(t, style)
+	sum := sha256.Sum256([]byte(style[1]))
+	require.Contains(t, w.Header().Get("Content-Security-Policy"), "style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
+	for _, no := range []string{"<script", "<img", "<link", "style=", "http://", "https://", "url("} {
+		assert.NotContains(t, page, no)
+	}
+}

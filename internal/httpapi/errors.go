@@ -1,0 +1,88 @@
+package httpapi
+
+import (
+	"errors"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/rota-run/rota"
+)
+
+// ErrorBody is the shape of every answer that is not a success.
+type ErrorBody struct {
+	Error ErrorDetail `json:"error"`
+}
+
+// ErrorDetail says what went wrong.
+type ErrorDetail struct {
+	Message string    `json:"message" doc:"What would have been accepted, for people."`
+	Type    string    `json:"type" doc:"The family of the error."`
+	Code    rota.Code `json:"code" doc:"What kind of failure this is, for programs. A code never changes its meaning."`
+	Param   *string   `json:"param" doc:"The dotted path of the offending field, or the name of the offending parameter or header."`
+}
+
+// A kind is how the API speaks of a code.
+type kind struct {
+	status int
+	family string
+}
+
+// kinds is the one place where codes meet statuses.
+var kinds = map[rota.Code]kind{
+	rota.Invalid:         {http.StatusBadRequest, "invalid_request_error"},
+	rota.Unauthenticated: {http.StatusUnauthorized, "authentication_error"},
+	rota.Denied:          {http.StatusForbidden, "permission_error"},
+	rota.NotFound:        {http.StatusNotFound, "not_found_error"},
+	rota.BadMethod:       {http.StatusMethodNotAllowed, "invalid_request_error"},
+	rota.Conflict:        {http.StatusConflict, "conflict_error"},
+	rota.Precondition:    {http.StatusPreconditionFailed, "conflict_error"},
+	rota.TooLarge:        {http.StatusRequestEntityTooLarge, "invalid_request_error"},
+	rota.BadMediaType:    {http.StatusUnsupportedMediaType, "invalid_request_error"},
+	rota.RateLimited:     {http.StatusTooManyRequests, "rate_limit_error"},
+	rota.Unavailable:     {http.StatusServiceUnavailable, "server_error"},
+	rota.Internal:        {http.StatusInternalServerError, "server_error"},
+}
+
+// fail answers with err's public part, and logs the part that is not public.
+func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
+	e := rota.Public(err)
+	k, ok := kinds[e.Code]
+	if !ok {
+		k = kinds[rota.Internal]
+	}
+	a.logCause(w, r, e.Code, err)
+	if e.Code == rota.Unauthenticated {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	if e.Code == rota.RateLimited || e.Code == rota.Unavailable {
+		w.Header().Set("Retry-After", seconds(e.RetryAfter))
+	}
+	d := ErrorDetail{Message: e.Msg, Type: k.family, Code: e.Code}
+	if e.Field != "" {
+		d.Param = &e.Field
+	}
+	a.write(w, r, k.status, ErrorBody{Error: d})
+}
+
+func (a *api) logCause(w http.ResponseWriter, r *http.Request, code rota.Code, err error) {
+	var e *rota.Error
+	switch {
+	case code == rota.Internal:
+		a.logError(w, r, slog.LevelError, err)
+	case errors.As(err, &e) && e.Err != nil && kinds[code].status >= 500:
+		a.logError(w, r, slog.LevelWarn, err)
+	}
+}
+
+func (a *api) logError(w http.ResponseWriter, r *http.Request, level slog.Level, err error) {
+	a.Log.LogAttrs(r.Context(), level, "request failed",
+		slog.String("request_id", w.Header().Get(headerRequestID)), slog.String("route", route(r)), slog.Any("error", err))
+}
+
+// seconds returns d as a Retry-After, at least one second.
+func seconds(d time.Duration) string {
+	return strconv.Itoa(max(1, int(math.Ceil(d.Seconds()))))
+}

@@ -1,0 +1,124 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/httpapi"
+)
+
+var start = time.Date(2026, 11, 23, 5, 31, 56, 0, time.UTC)
+
+const secret = "rk_a-secret-that-opens-everything"
+
+// keyring is a KeyReader of keys by their secrets.
+type keyring map[string]rota.Key
+
+func (k keyring) KeyByHash(_ context.Context, hash []byte) (rota.Key, []byte, error) {
+	for s, key := range k {
+		if string(auth.Hash(s)) == string(hash) {
+			return key, hash, nil
+		}
+	}
+	return rota.Key{}, nil, rota.Errorf(rota.NotFound, "no such key")
+}
+
+func (k keyring) Keys(context.Context, string, rota.Page) (rota.List[rota.Key], error) {
+	return rota.List[rota.Key]{}, nil
+}
+
+// failing is a store that fails every change and every read of an agent.
+type failing struct {
+	rota.Store
+	err error
+}
+
+func (f failing) Update(context.Context, func(context.Context, rota.Tx) error) error { return f.err }
+
+func (f failing) Agent(context.Context, rota.Owner, rota.AgentID) (rota.Agent, error) {
+	if f.err == nil {
+		panic("out of errors")
+	}
+	return rota.Agent{}, f.err
+}
+
+// errReached says that a request passed everything before the store.
+var errReached = rota.Errorf(rota.Conflict, "reached the store")
+
+// newServer returns a server in front of a store that fails with err.
+func newServer(t *testing.T, err error, change ...func(*httpapi.Config)) http.Handler {
+	t.Helper()
+	cfg := httpapi.Config{
+		Control: &control.Control{Store: failing{err: err}, Now: func() time.Time { return start }},
+		Keys:    keyring{secret: {ID: "key_1", Account: "acme", Scopes: rota.AllScopes()}},
+		Ready:   func(context.Context) error { return nil },
+		Metrics: http.NotFoundHandler(),
+		Log:     slog.New(slog.DiscardHandler),
+		Now:     func() time.Time { return start },
+		Version: "test",
+	}
+	for _, fn := range change {
+		fn(&cfg)
+	}
+	return httpapi.New(cfg)
+}
+
+// request makes a request with the key and a JSON body.
+func request(method, target, body string, headers ...string) *http.Request {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+secret)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	return r
+}
+
+func answer(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// failure is what the body of an error says.
+type failure struct {
+	Message string
+	Type    string
+	Code    rota.Code
+	Param   *string
+}
+
+func (f failure) param() string {
+	if f.Param == nil {
+		return ""
+	}
+	return *f.Param
+}
+
+// failed reads an error, and nothing but the four fields that it has.
+func failed(t *testing.T, w *httptest.ResponseRecorder) failure {
+	t.Helper()
+	require.Equal(t, "application/json", w.Header().Get("Content-Type"), w.Body)
+	var raw struct{ Error map[string]json.RawMessage }
+	var body struct{ Error failure }
+	d := json.NewDecoder(bytes.NewReader(w.Body.Bytes()))
+	d.DisallowUnknownFields()
+	require.NoError(t, d.Decode(&body))
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &raw))
+	require.Len(t, raw.Error, 4, "every field is always present")
+	return body.Error
+}

@@ -1,0 +1,106 @@
+// Package httpapi is the HTTP API: it turns requests into calls of package
+// control, and what they return into answers.
+//
+// A request passes through these steps, and the first that refuses it answers:
+//
+//	request id ─► path ─► key ─► scope ─► headers ─► size and type of the body
+//	   ─► JSON ─► schema ─► control ─► answer
+//
+// One table of operations is the source of everything that the API says about
+// itself: the routes, the OpenAPI document at /openapi.json and the reference
+// at /docs. The schemas in the document are made from the types of package
+// rota, and they are also what bodies are checked against, so that the
+// document and the server cannot disagree.
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/control"
+)
+
+// Config is what the API needs. OnRequest may be nil, everything else is
+// required.
+type Config struct {
+	Control *control.Control
+	Keys    rota.KeyReader
+
+	// Ready reports why the server cannot serve now, or nil.
+	Ready func(context.Context) error
+
+	Metrics http.Handler // answers /metrics
+	Log     *slog.Logger
+	Now     func() time.Time
+	Version string // of the server, shown in the OpenAPI document
+
+	// OnRequest is told about every answer: the path of the route with its
+	// parameters in braces ("other" if there is none), and how long it took.
+	OnRequest func(route, method string, status int, d time.Duration)
+}
+
+type api struct {
+	Config
+	doc *document
+	mux *http.ServeMux
+}
+
+// New returns the handler of everything that the API serves: /api/,
+// /openapi.json, /docs, /healthz, /readyz and /metrics. It answers 404 to
+// every other path.
+//
+// Streams of events last until their run ends or the request's context does,
+// so the server should end its base context when it shuts down.
+func New(cfg Config) http.Handler {
+	a := &api{Config: cfg, mux: http.NewServeMux()}
+	ops := a.operations()
+	a.doc = newDocument(cfg.Version, ops)
+	for _, op := range ops {
+		a.mux.Handle(op.Method+" "+op.Path, a.handle(op))
+	}
+	a.mux.Handle("GET /openapi.json", constant(mediaJSON, a.doc.json))
+	a.mux.Handle("GET /docs", reference(a.doc))
+	a.mux.Handle("GET /metrics", cfg.Metrics)
+	a.mux.HandleFunc("GET /healthz", a.health)
+	a.mux.HandleFunc("GET /readyz", a.ready)
+	a.mux.HandleFunc("/", a.unmatched)
+	return a
+}
+
+// OpenAPI returns the document that a server of the version serves at
+// /openapi.json.
+func OpenAPI(version string) []byte {
+	return newDocument(version, new(api).operations()).json
+}
+
+// Routes returns every operation under /api/.
+func Routes() []Route {
+	ops := new(api).operations()
+	routes := make([]Route, len(ops))
+	for i, op := range ops {
+		routes[i] = op.Route
+	}
+	return routes
+}
+
+func (a *api) health(w http.ResponseWriter, r *http.Request) {
+	a.write(w, r, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+func (a *api) ready(w http.ResponseWriter, r *http.Request) {
+	if err := a.Ready(r.Context()); err != nil {
+		a.fail(w, r, &rota.Error{Code: rota.Unavailable, Msg: "the server is not ready", Err: err})
+		return
+	}
+	a.write(w, r, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+func constant(contentType string, body []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.Write(body) // an error means that the client has gone
+	}
+}

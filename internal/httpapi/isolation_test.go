@@ -1,0 +1,133 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/httpapi"
+)
+
+// bodies that every operation with a body accepts.
+var goodBody = map[string]string{
+	"create_agent":          `{"name":"a","model":"m"}`,
+	"update_agent":          `{"name":"b"}`,
+	"create_agent_schedule": `{"schedule":{"type":"interval","interval_seconds":60},"input":"hi"}`,
+	"update_agent_schedule": `{"name":"b"}`,
+	"create_agent_run":      `{"input":"hi"}`,
+	"create_key":            `{"name":"k"}`,
+}
+
+// What belongs to one owner does not exist for another: not for another
+// account, not for another end user, and not for the account when it belongs
+// to an end user. The answer is the one for an id that never existed.
+func TestOthersSeeNothing(t *testing.T) {
+	s := newAPI(t)
+	acme, globex := s.acme(), s.key("globex", "rk_the-first-key-of-globex")
+	for _, tt := range []struct {
+		name          string
+		owner, others caller
+	}{
+		{"account", acme, globex},
+		{"end user and account", acme.as("ana"), acme},
+		{"account and end user", acme, acme.as("ana")},
+		{"end users", acme.as("ana"), acme.as("bob")},
+		{"the same end user of another account", acme.as("ana"), globex.as("ana")},
+	} {
+		ids := tt.owner.things()
+		for _, r := range httpapi.Routes() {
+			if !strings.Contains(r.Path, "{") || r.OperationID == "revoke_key" {
+				continue // keys belong to accounts
+			}
+			theirs := tt.others.send(r.Method, ids.in(r.Path), goodBody[r.OperationID])
+			nothing := tt.others.send(r.Method, nowhere.in(r.Path), goodBody[r.OperationID])
+			require.Equal(t, http.StatusNotFound, theirs.Status, "%s: %s", tt.name, r.OperationID)
+			require.Equal(t, string(nothing.Body), string(theirs.Body), "%s: %s", tt.name, r.OperationID)
+			require.Equal(t, nothing.Header.Get("ETag"), theirs.Header.Get("ETag"))
+		}
+		tt.owner.unchanged(ids)
+		for _, path := range []string{agents, agents + "?order=asc"} {
+			for _, id := range read[listed](tt.others.send(http.MethodGet, path, "").is(http.StatusOK)).ids() {
+				require.NotEqual(t, ids["agent_id"], id, tt.name)
+			}
+		}
+	}
+}
+
+// Nothing of one thing can be reached through another one of the same owner.
+func TestPathsMustFit(t *testing.T) {
+	c := newAPI(t).acme()
+	ids, other := c.things(), c.newAgent("other")
+	mixed := things{"agent_id": strings.TrimPrefix(other, agents+"/"), "schedule_id": ids["schedule_id"], "run_id": ids["run_id"]}
+	for _, r := range httpapi.Routes() {
+		if strings.Count(r.Path, "{") == 2 {
+			require.Equal(t, http.StatusNotFound, c.send(r.Method, mixed.in(r.Path), goodBody[r.OperationID]).Status, r.OperationID)
+		}
+	}
+	c.unchanged(ids)
+}
+
+func TestKeysOfOtherAccounts(t *testing.T) {
+	s := newAPI(t)
+	acme, globex := s.acme(), s.key("globex", "rk_the-first-key-of-globex")
+	id := read[listed](acme.send(http.MethodGet, keys, "")).ids()[0]
+	theirs := globex.send(http.MethodDelete, keys+"/"+id, "").is(http.StatusNotFound)
+	nothing := globex.send(http.MethodDelete, keys+"/key_none", "").is(http.StatusNotFound)
+	require.Equal(t, string(nothing.Body), string(theirs.Body))
+	require.NotContains(t, read[listed](globex.send(http.MethodGet, keys, "")).ids(), id)
+	acme.send(http.MethodGet, agents, "").is(http.StatusOK)
+}
+
+// Every operation of the table does what it says, for a key that has nothing
+// but the scope of the operation.
+func TestEveryOperationNeedsItsScopeOnly(t *testing.T) {
+	s := newAPI(t)
+	acme := s.acme()
+	for _, r := range httpapi.Routes() {
+		ids := acme.things()
+		if r.OperationID == "stream_agent_run_events" {
+			s.finish(rota.RunID(ids["run_id"]))
+		}
+		ids["key_id"] = acme.send(http.MethodPost, keys, `{"name":"k"}`).is(http.StatusCreated).id()
+		narrow := s.key("acme", "rk_only-for-"+r.OperationID, r.Scope)
+		narrow.send(r.Method, ids.in(r.Path), goodBody[r.OperationID]).is(r.Status)
+	}
+}
+
+// things are the ids of what somebody has, by the names of path parameters.
+type things map[string]string
+
+var nowhere = things{
+	"agent_id": "agt_00000000000000000000000000000000", "schedule_id": "asch_00000000000000000000000000000000",
+	"run_id": "arun_00000000000000000000000000000000",
+}
+
+// things makes one of each.
+func (c caller) things() things {
+	c.t.Helper()
+	agent := c.newAgent("mine")
+	last := func(path string) string { return path[strings.LastIndex(path, "/")+1:] }
+	return things{"agent_id": last(agent), "schedule_id": last(c.newSchedule(agent)), "run_id": last(c.newRun(agent))}
+}
+
+func (ids things) in(path string) string {
+	for name, id := range ids {
+		path = strings.ReplaceAll(path, "{"+name+"}", id)
+	}
+	return path
+}
+
+// unchanged requires that nobody has touched the things.
+func (c caller) unchanged(ids things) {
+	c.t.Helper()
+	agent := c.send(http.MethodGet, ids.in(agents+"/{agent_id}"), "").is(http.StatusOK).object()
+	require.Equal(c.t, "mine", agent["name"])
+	schedule := c.send(http.MethodGet, ids.in(agents+"/{agent_id}/schedules/{schedule_id}"), "").is(http.StatusOK).object()
+	require.Equal(c.t, "active", schedule["status"])
+	require.Equal(c.t, 1.0, schedule["version"])
+	run := c.send(http.MethodGet, ids.in("/api/v1/runs/{run_id}"), "").is(http.StatusOK).object()
+	require.Equal(c.t, "queued", run["phase"])
+}

@@ -1,0 +1,37 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/rota-run/rota"
+)
+
+const keysPath = "/api/v1/keys"
+
+func (a *api) keyOperations() []*operation {
+	const tag = "Keys"
+	create := accepts(Route{http.MethodPost, keysPath, rota.WriteKeys, http.StatusCreated, "create_key"}, a.createKey).
+		says(tag, "Create a key", "The answer is the only one that has the secret. For the same reason, an Idempotency-Key is refused.").
+		like(`{"name": "dashboard", "scopes": ["agents:read", "runs:read"]}`)
+	create.unrepeats = true
+	return []*operation{
+		lists(Route{http.MethodGet, keysPath, rota.ReadKeys, http.StatusOK, "list_keys"}, a.listKeys).
+			says(tag, "List keys", "The keys of the caller's account, newest first, without their secrets."),
+		create,
+		answers(Route{http.MethodDelete, keysPath + "/{key_id}", rota.WriteKeys, http.StatusOK, "revoke_key"}, a.revokeKey).
+			says(tag, "Revoke a key", "It opens nothing any more. A key that is revoked stays as it is."),
+	}
+}
+
+func (a *api) listKeys(ctx context.Context, c call, p rota.Page) (rota.List[rota.Key], error) {
+	return a.Control.Keys(ctx, c.who, p)
+}
+
+func (a *api) createKey(ctx context.Context, c call, in rota.KeyCreate) (rota.NewKey, error) {
+	return a.Control.CreateKey(ctx, c.who, in)
+}
+
+func (a *api) revokeKey(ctx context.Context, c call) (rota.Key, error) {
+	return a.Control.RevokeKey(ctx, c.who, c.key())
+}

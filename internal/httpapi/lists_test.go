@@ -1,0 +1,144 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+)
+
+// listed is the part of a list that pages are about.
+type listed struct {
+	Data    []struct{ ID string }
+	FirstID *string `json:"first_id"`
+	LastID  *string `json:"last_id"`
+	HasMore bool    `json:"has_more"`
+}
+
+func (l listed) ids() []string {
+	var ids []string
+	for _, o := range l.Data {
+		ids = append(ids, o.ID)
+	}
+	return ids
+}
+
+// walk reads a list page by page, in the direction of the cursor, and returns
+// the ids in the order of the list.
+func (c caller) walk(path, query, cursor string) []string {
+	c.t.Helper()
+	var all []string
+	target := path + "?" + query
+	for {
+		page := read[listed](c.send(http.MethodGet, target, "").is(http.StatusOK))
+		ids := page.ids()
+		require.NotEmpty(c.t, ids, "has_more promised something")
+		require.Equal(c.t, ids[0], *page.FirstID)
+		require.Equal(c.t, ids[len(ids)-1], *page.LastID)
+		next := ids[len(ids)-1]
+		if cursor == "before" {
+			next = ids[0]
+			all = append(ids, all...)
+		} else {
+			all = append(all, ids...)
+		}
+		if !page.HasMore {
+			return all
+		}
+		target = fmt.Sprintf("%s?%s&%s=%s", path, query, cursor, next)
+	}
+}
+
+func TestPages(t *testing.T) {
+	c := newAPI(t).acme()
+	agent := c.newAgent("the first")
+	lists := map[string]func() string{
+		agents:               func() string { return c.newAgent("a") },
+		agent + "/schedules": func() string { return c.newSchedule(agent) },
+		agent + "/runs":      func() string { return c.newRun(agent) },
+		keys: func() string {
+			return c.send(http.MethodPost, keys, `{"name":"k"}`).is(http.StatusCreated).id()
+		},
+	}
+	for path, add := range lists {
+		for range 7 {
+			add()
+		}
+		oldest := c.walk(path, "order=asc&limit=100", "after")
+		newest := slices.Clone(oldest)
+		slices.Reverse(newest)
+		require.GreaterOrEqual(t, len(oldest), 7)
+		require.True(t, slices.IsSorted(oldest), "by creation")
+		require.Equal(t, newest, read[listed](c.send(http.MethodGet, path, "")).ids(), "newest first is the default")
+		for _, limit := range []int{1, 2, 3, 7, 8} {
+			require.Equal(t, newest, c.walk(path, fmt.Sprintf("limit=%d", limit), "after"), path)
+			require.Equal(t, oldest, c.walk(path, fmt.Sprintf("limit=%d&order=asc", limit), "after"), path)
+		}
+
+		last := newest[len(newest)-1]
+		for _, limit := range []int{1, 2, 3} {
+			back := c.walkFrom(path, fmt.Sprintf("limit=%d", limit), last)
+			require.Equal(t, newest[:len(newest)-1], back, "backwards from the end of %s", path)
+		}
+	}
+}
+
+// walkFrom walks backwards from an id.
+func (c caller) walkFrom(path, query, id string) []string {
+	c.t.Helper()
+	page := read[listed](c.send(http.MethodGet, fmt.Sprintf("%s?%s&before=%s", path, query, id), "").is(http.StatusOK))
+	if !page.HasMore {
+		return page.ids()
+	}
+	return append(c.walkFrom(path, query, page.ids()[0]), page.ids()...)
+}
+
+func TestHasMoreIsTrue(t *testing.T) {
+	c := newAPI(t).acme()
+	empty := read[listed](c.send(http.MethodGet, agents, "").is(http.StatusOK))
+	require.Empty(t, empty.Data)
+	require.Nil(t, empty.FirstID)
+	require.Nil(t, empty.LastID)
+	require.False(t, empty.HasMore)
+
+	for range 3 {
+		c.newAgent("a")
+	}
+	for limit, more := range map[int]bool{1: true, 2: true, 3: false, 4: false} {
+		page := read[listed](c.send(http.MethodGet, fmt.Sprintf("%s?limit=%d", agents, limit), ""))
+		require.Equal(t, more, page.HasMore, "limit %d of 3", limit)
+	}
+}
+
+// A cursor stays where it is while others write.
+func TestPagesAreStable(t *testing.T) {
+	c := newAPI(t).acme()
+	for range 4 {
+		c.newAgent("a")
+	}
+	first := read[listed](c.send(http.MethodGet, agents+"?limit=2", ""))
+	c.newAgent("new")
+	c.send(http.MethodDelete, agents+"/"+*first.LastID, "").is(http.StatusOK)
+	second := read[listed](c.send(http.MethodGet, agents+"?limit=2&after="+*first.LastID, "").is(http.StatusOK))
+	require.Len(t, second.Data, 2)
+	require.False(t, second.HasMore)
+	for _, id := range second.ids() {
+		require.Less(t, id, *first.LastID)
+	}
+}
+
+// A list has 20 things unless somebody says otherwise.
+func TestDefaultLimit(t *testing.T) {
+	c := newAPI(t).acme()
+	for range 21 {
+		c.newAgent("a")
+	}
+	page := read[listed](c.send(http.MethodGet, agents, ""))
+	require.Len(t, page.Data, 20)
+	require.True(t, page.HasMore)
+	require.IsType(t, rota.AgentID(""), rota.AgentID(*page.FirstID))
+}

@@ -1,0 +1,161 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
+)
+
+// A Route is one operation of the API, as callers know it.
+type Route struct {
+	Method      string
+	Path        string     // with its parameters in braces
+	Scope       rota.Scope // that the key must have
+	Status      int        // of a success
+	OperationID string     // its name in SDKs
+}
+
+// An operation is a route, what is said about it, and what it does.
+type operation struct {
+	Route
+	tag     string
+	summary string
+	about   string
+	example string // of the body
+
+	input     reflect.Type // of the body; nil if there is none
+	optional  bool         // whether the body may be left out
+	output    reflect.Type // of the answer; nil for a stream of events
+	params    []string     // names of shared parameters besides those of the path
+	schema    *huma.Schema // of the body, once the document is made
+	do        func(context.Context, call) (any, error)
+	unrepeats bool // whether an Idempotency-Key is refused
+}
+
+// answers returns an operation that takes no body.
+func answers[O any](r Route, fn func(context.Context, call) (O, error)) *operation {
+	return &operation{
+		Route:  r,
+		output: reflect.TypeFor[O](),
+		do:     func(ctx context.Context, c call) (any, error) { return fn(ctx, c) },
+	}
+}
+
+// accepts returns an operation that takes a body.
+func accepts[I, O any](r Route, fn func(context.Context, call, I) (O, error)) *operation {
+	return &operation{
+		Route:  r,
+		input:  reflect.TypeFor[I](),
+		output: reflect.TypeFor[O](),
+		do: func(ctx context.Context, c call) (any, error) {
+			var in I
+			if err := c.decode(&in); err != nil {
+				return nil, err
+			}
+			return fn(ctx, c, in)
+		},
+	}
+}
+
+// lists returns an operation that answers one page.
+func lists[T any](r Route, fn func(context.Context, call, rota.Page) (rota.List[T], error)) *operation {
+	op := answers(r, func(ctx context.Context, c call) (rota.List[T], error) {
+		p, err := page(c.URL.Query())
+		if err != nil {
+			return rota.List[T]{}, err
+		}
+		return fn(ctx, c, p)
+	})
+	return op.with("limit", "order", "after", "before")
+}
+
+// with adds shared parameters.
+func (op *operation) with(params ...string) *operation {
+	op.params = append(op.params, params...)
+	return op
+}
+
+// says sets what the reference says.
+func (op *operation) says(tag, summary, about string) *operation {
+	op.tag, op.summary, op.about = tag, summary, about
+	return op
+}
+
+// like sets an example of the body.
+func (op *operation) like(example string) *operation {
+	op.example = example
+	return op
+}
+
+// maybe makes the body optional.
+func (op *operation) maybe() *operation {
+	op.optional = true
+	return op
+}
+
+func (a *api) handle(op *operation) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		answer, err := a.run(op, w, r)
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		if s, ok := answer.(stream); ok {
+			a.send(w, r, s)
+			return
+		}
+		if v, ok := version(answer); ok {
+			w.Header().Set("ETag", etag(v))
+		}
+		a.write(w, r, op.Status, answer)
+	}
+}
+
+func (a *api) run(op *operation, w http.ResponseWriter, r *http.Request) (any, error) {
+	who, err := a.authenticate(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := who.Require(op.Scope); err != nil {
+		return nil, err
+	}
+	c, err := a.newCall(op, who, w, r)
+	if err != nil {
+		return nil, err
+	}
+	return op.do(r.Context(), c)
+}
+
+func (a *api) authenticate(r *http.Request) (auth.Caller, error) {
+	endUser := r.Header.Values(headerEndUser)
+	who, err := auth.Authenticate(r.Context(), a.Keys, r.Header.Get("Authorization"), r.Header.Get(headerEndUser), a.Now())
+	if err != nil {
+		return auth.Caller{}, err
+	}
+	// An empty or a second value is a mistake of the client that would show one
+	// user the things of another.
+	if len(endUser) > 1 || len(endUser) == 1 && endUser[0] == "" {
+		return auth.Caller{}, rota.InvalidField(headerEndUser, "must be one value of 1 to 150 printable ASCII characters and not *, or be left out")
+	}
+	return who, nil
+}
+
+// version returns the version of an answer that is one object.
+func version(answer any) (int64, bool) {
+	switch v := answer.(type) {
+	case rota.Agent:
+		return v.Version, true
+	case rota.Schedule:
+		return v.Version, true
+	default:
+		return 0, false
+	}
+}
+
+func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }

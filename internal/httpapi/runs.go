@@ -1,0 +1,84 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/rota-run/rota"
+)
+
+const (
+	runsPath = agentPath + "/runs"
+	runPath  = runsPath + "/{run_id}"
+)
+
+func (a *api) runOperations() []*operation {
+	const tag = "Runs"
+	events := answers(Route{http.MethodGet, runPath + "/events", rota.ReadRuns, http.StatusOK, "stream_agent_run_events"}, a.streamRunEvents).
+		says(tag, "Stream the events of a run", "Server-sent events: each data line is an event of the Responses API as JSON, each id its sequence number. The stream ends after the terminal event; of a run that has ended it is the only one. After a cut, send the last id to go on where the stream was.").
+		with("last_event_id", "starting_after")
+	events.output = nil
+	return []*operation{
+		lists(Route{http.MethodGet, runsPath, rota.ReadRuns, http.StatusOK, "list_agent_runs"}, a.listRuns).
+			says(tag, "List the runs of an agent", "Newest first, whatever started them."),
+		accepts(Route{http.MethodPost, runsPath, rota.WriteRuns, http.StatusCreated, "create_agent_run"}, a.createRun).
+			says(tag, "Start a run", "Queues a run and answers at once. Poll the run or stream its events to see what comes of it.").
+			like(`{"input": "What happened today?", "metadata": {"source": "manual"}}`).
+			with("idempotency_key"),
+		answers(Route{http.MethodGet, runPath, rota.ReadRuns, http.StatusOK, "get_agent_run"}, a.getRun).
+			says(tag, "Get a run of an agent", ""),
+		events,
+		answers(Route{http.MethodPost, runPath + "/cancel", rota.WriteRuns, http.StatusOK, "cancel_agent_run"}, a.cancelRun).
+			says(tag, "Cancel a run", "Ends the run. Its status becomes failed and its phase cancelled.").
+			with("idempotency_key"),
+		answers(Route{http.MethodGet, "/api/v1/runs/{run_id}", rota.ReadRuns, http.StatusOK, "get_run"}, a.getRunByID).
+			says(tag, "Get a run", "For those who know the id of the run and not that of its agent."),
+	}
+}
+
+func (a *api) listRuns(ctx context.Context, c call, p rota.Page) (rota.List[rota.Run], error) {
+	return a.Control.Runs(ctx, c.who, c.agent(), p)
+}
+
+func (a *api) createRun(ctx context.Context, c call, in rota.RunCreate) (rota.Run, error) {
+	return a.Control.StartRun(ctx, c.who, c.agent(), in, c.write)
+}
+
+func (a *api) getRun(ctx context.Context, c call) (rota.Run, error) {
+	return a.Control.Run(ctx, c.who, c.agent(), c.run())
+}
+
+func (a *api) getRunByID(ctx context.Context, c call) (rota.Run, error) {
+	return a.Control.RunByID(ctx, c.who, c.run())
+}
+
+func (a *api) cancelRun(ctx context.Context, c call) (rota.Run, error) {
+	return a.Control.CancelRun(ctx, c.who, c.agent(), c.run(), c.write)
+}
+
+func (a *api) streamRunEvents(ctx context.Context, c call) (stream, error) {
+	after, err := startingAfter(c.Request)
+	if err != nil {
+		return stream{}, err
+	}
+	events, err := a.Control.RunEvents(ctx, c.who, c.agent(), c.run(), after)
+	return stream{events}, err
+}
+
+// startingAfter returns the sequence number after which a stream begins. The
+// header wins: a browser that connects again sends it with the first URL.
+func startingAfter(r *http.Request) (int64, error) {
+	name, s := headerLastEventID, r.Header.Get(headerLastEventID)
+	if s == "" {
+		name, s = "starting_after", r.URL.Query().Get("starting_after")
+	}
+	if s == "" {
+		return -1, nil // numbers begin with 0
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 {
+		return 0, rota.InvalidField(name, "must be the sequence number of an event, a whole number from 0")
+	}
+	return n, nil
+}

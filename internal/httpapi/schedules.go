@@ -1,0 +1,75 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/rota-run/rota"
+)
+
+const (
+	schedulesPath = agentPath + "/schedules"
+	schedulePath  = schedulesPath + "/{schedule_id}"
+)
+
+func (a *api) scheduleOperations() []*operation {
+	const tag = "Schedules"
+	return []*operation{
+		lists(Route{http.MethodGet, schedulesPath, rota.ReadSchedules, http.StatusOK, "list_agent_schedules"}, a.listSchedules).
+			says(tag, "List the schedules of an agent", "Newest first. Deleted schedules are not listed."),
+		accepts(Route{http.MethodPost, schedulesPath, rota.WriteSchedules, http.StatusCreated, "create_agent_schedule"}, a.createSchedule).
+			says(tag, "Put an agent on a schedule", "The agent runs once, at an interval, or at the times of a cron expression, in any time zone.").
+			like(`{"schedule": {"type": "cron", "expression": "0 9 * * MON-FRI", "timezone": "Europe/Madrid"}, "input": "Write the brief for {{scheduled_for}}."}`).
+			with("idempotency_key"),
+		answers(Route{http.MethodGet, schedulePath, rota.ReadSchedules, http.StatusOK, "get_agent_schedule"}, a.getSchedule).
+			says(tag, "Get a schedule", "").
+			with("include_deleted"),
+		accepts(Route{http.MethodPost, schedulePath, rota.WriteSchedules, http.StatusOK, "update_agent_schedule"}, a.updateSchedule).
+			says(tag, "Update a schedule", "Changes the fields that are sent and leaves the others as they are. A completed schedule that gets a time in the future becomes active again.").
+			like(`{"schedule": {"type": "interval", "interval_seconds": 3600}, "policy": {"overlap": "buffer_one"}}`).
+			with("idempotency_key", "if_match"),
+		answers(Route{http.MethodDelete, schedulePath, rota.WriteSchedules, http.StatusOK, "delete_agent_schedule"}, a.deleteSchedule).
+			says(tag, "Delete a schedule", "Runs that have started go on to their end. The schedule can still be read with include_deleted.").
+			with("idempotency_key", "if_match"),
+		accepts(Route{http.MethodPost, schedulePath + "/pause", rota.WriteSchedules, http.StatusOK, "pause_agent_schedule"}, a.pauseSchedule).
+			says(tag, "Pause a schedule", "It starts no runs until it is resumed. Pausing a paused schedule changes nothing.").
+			like(`{"note": "Until the end of the holidays"}`).
+			with("idempotency_key", "if_match").maybe(),
+		accepts(Route{http.MethodPost, schedulePath + "/resume", rota.WriteSchedules, http.StatusOK, "resume_agent_schedule"}, a.resumeSchedule).
+			says(tag, "Resume a schedule", "It goes on with the next time that lies in the future. Resuming an active schedule changes nothing.").
+			like(`{"note": "Back to work"}`).
+			with("idempotency_key", "if_match").maybe(),
+	}
+}
+
+func (a *api) listSchedules(ctx context.Context, c call, p rota.Page) (rota.List[rota.Schedule], error) {
+	return a.Control.Schedules(ctx, c.who, c.agent(), p)
+}
+
+func (a *api) createSchedule(ctx context.Context, c call, in rota.ScheduleCreate) (rota.Schedule, error) {
+	return a.Control.CreateSchedule(ctx, c.who, c.agent(), in, c.write)
+}
+
+func (a *api) getSchedule(ctx context.Context, c call) (rota.Schedule, error) {
+	deleted, err := boolParam(c.URL.Query(), "include_deleted")
+	if err != nil {
+		return rota.Schedule{}, err
+	}
+	return a.Control.Schedule(ctx, c.who, c.agent(), c.schedule(), deleted)
+}
+
+func (a *api) updateSchedule(ctx context.Context, c call, in rota.ScheduleUpdate) (rota.Schedule, error) {
+	return a.Control.UpdateSchedule(ctx, c.who, c.agent(), c.schedule(), in, c.write)
+}
+
+func (a *api) deleteSchedule(ctx context.Context, c call) (rota.Deleted[rota.ScheduleID], error) {
+	return a.Control.DeleteSchedule(ctx, c.who, c.agent(), c.schedule(), c.write)
+}
+
+func (a *api) pauseSchedule(ctx context.Context, c call, in rota.SchedulePause) (rota.Schedule, error) {
+	return a.Control.PauseSchedule(ctx, c.who, c.agent(), c.schedule(), in, c.write)
+}
+
+func (a *api) resumeSchedule(ctx context.Context, c call, in rota.SchedulePause) (rota.Schedule, error) {
+	return a.Control.ResumeSchedule(ctx, c.who, c.agent(), c.schedule(), in, c.write)
+}

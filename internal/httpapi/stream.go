@@ -1,0 +1,171 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/tmaxmax/go-sse"
+
+	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/events"
+)
+
+const (
+	// keepAlive is how long a stream may be silent before a comment tells
+	// proxies that it lives.
+	keepAlive = 15 * time.Second
+
+	// writeTimeout is how long a client may take for what is written at once.
+	writeTimeout = 30 * time.Second
+
+	// readAhead is how many events may wait for the client to read.
+	readAhead = 64
+)
+
+// A stream is the answer of an operation that sends events.
+type stream struct{ control.EventReader }
+
+// send writes the events of s until they end, the client goes or reads too
+// slowly, or the server stops. A stream that does not reach its end is cut off,
+// so that nobody takes it for whole.
+func (a *api) send(w http.ResponseWriter, r *http.Request, s stream) {
+	h := w.Header()
+	h.Set("Content-Type", mediaEvents)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no")
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return
+	}
+	err := a.transmit(r.Context(), w, s)
+	if err == nil {
+		return
+	}
+	if r.Context().Err() == nil && !errors.Is(err, errClient) {
+		a.logError(w, r, slog.LevelError, err)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// transmit returns nil when the events have ended and are written.
+func (a *api) transmit(ctx context.Context, w http.ResponseWriter, s stream) error {
+	ctx, cancel := context.WithCancel(ctx)
+	ahead := s.read(ctx)
+	defer ahead.wait()
+	defer cancel()
+
+	t := transmitter{w: w, rc: http.NewResponseController(w), now: a.Now}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if err := t.run(ahead); !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
+
+// An aheadReader reads events in a goroutine of its own, so that waiting for
+// one can be given up without losing it.
+type aheadReader struct {
+	events chan events.Event // closed at the end
+	err    error             // why it ended; set before events is closed
+}
+
+func (s stream) read(ctx context.Context) *aheadReader {
+	a := &aheadReader{events: make(chan events.Event, readAhead)}
+	go func() {
+		defer close(a.events)
+		for a.err == nil {
+			var e events.Event
+			if e, a.err = s.Next(ctx); a.err == nil {
+				a.err = a.offer(ctx, e)
+			}
+		}
+	}()
+	return a
+}
+
+func (a *aheadReader) offer(ctx context.Context, e events.Event) error {
+	select {
+	case a.events <- e:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// wait returns when the goroutine has ended.
+func (a *aheadReader) wait() {
+	for range a.events {
+	}
+}
+
+// errClient marks failures to write, which are the client's.
+var errClient = errors.New("the client does not read")
+
+// A transmitter writes events to one client.
+type transmitter struct {
+	w   io.Writer
+	rc  *http.ResponseController
+	now func() time.Time
+}
+
+// run writes until the events end, and returns why they did.
+func (t transmitter) run(ahead *aheadReader) error {
+	for {
+		var m sse.Message
+		select {
+		case e, ok := <-ahead.events:
+			if !ok {
+				return ahead.err
+			}
+			m.ID = sse.ID(strconv.FormatInt(e.Seq, 10))
+			m.AppendData(string(e.Data))
+		case <-time.After(keepAlive):
+			m.AppendComment("keep-alive")
+		}
+		if err := t.write(&m); err != nil {
+			return err
+		}
+		if len(ahead.events) > 0 {
+			continue // one flush for what is there already
+		}
+		if err := t.flush(); err != nil {
+			return err
+		}
+	}
+}
+
+func (t transmitter) write(m *sse.Message) error {
+	if err := t.extend(); err != nil {
+		return err
+	}
+	if _, err := m.WriteTo(t.w); err != nil {
+		return errors.Join(errClient, err)
+	}
+	return nil
+}
+
+func (t transmitter) flush() error {
+	if err := t.extend(); err != nil {
+		return err
+	}
+	if err := t.rc.Flush(); err != nil {
+		return errors.Join(errClient, err)
+	}
+	return nil
+}
+
+// extend gives the client time for what comes next.
+func (t transmitter) extend() error {
+	err := t.rc.SetWriteDeadline(t.now().Add(writeTimeout))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) { // recorders of tests have no connection
+		return errors.Join(errClient, err)
+	}
+	return nil
+}

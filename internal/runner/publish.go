@@ -1,0 +1,54 @@
+package runner
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/rota-run/rota/internal/events"
+	"github.com/rota-run/rota/internal/gateway"
+)
+
+// A publisher appends the model's events to a run's log under the run's own
+// sequence numbers, which go on when an attempt is repeated.
+type publisher struct {
+	log *events.Log
+	seq int64
+}
+
+// publish keeps back the events that end a response: the run may go on with
+// another attempt, and its one terminal event comes when its end is durable.
+func (p *publisher) publish(e gateway.Event) {
+	if terminal(e.Type) {
+		return
+	}
+	p.log.Append(events.Event{Seq: p.seq, Data: renumber(e.Data, p.seq)})
+	p.seq++
+}
+
+func terminal(kind string) bool {
+	switch kind {
+	case "response.completed", "response.failed", "response.incomplete", "response.cancelled", "error":
+		return true
+	}
+	return false
+}
+
+// renumber returns a copy of an event with the given sequence number.
+func renumber(data []byte, seq int64) []byte {
+	var head struct {
+		Seq *int64 `json:"sequence_number"`
+	}
+	if json.Unmarshal(data, &head) == nil && head.Seq != nil && *head.Seq == seq {
+		return bytes.Clone(data)
+	}
+	var event map[string]json.RawMessage
+	if json.Unmarshal(data, &event) != nil {
+		return bytes.Clone(data)
+	}
+	event["sequence_number"], _ = json.Marshal(seq)
+	out, err := json.Marshal(event)
+	if err != nil {
+		return bytes.Clone(data)
+	}
+	return out
+}

@@ -1,0 +1,114 @@
+package runner
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/rota-run/rota"
+)
+
+// body is the part of a Responses API request that an agent and a run fill.
+type body struct {
+	Model              string            `json:"model"`
+	Input              json.RawMessage   `json:"input"`
+	Instructions       *string           `json:"instructions,omitempty"`
+	Tools              []rota.Object     `json:"tools,omitempty"`
+	ToolChoice         json.RawMessage   `json:"tool_choice,omitempty"`
+	ParallelToolCalls  *bool             `json:"parallel_tool_calls,omitempty"`
+	MaxToolCalls       *int              `json:"max_tool_calls,omitempty"`
+	Text               json.RawMessage   `json:"text,omitempty"`
+	Reasoning          json.RawMessage   `json:"reasoning,omitempty"`
+	Conversation       json.RawMessage   `json:"conversation,omitempty"`
+	PreviousResponseID *string           `json:"previous_response_id,omitempty"`
+	Metadata           map[string]string `json:"metadata,omitempty"`
+	Stream             bool              `json:"stream"`
+}
+
+// maxMetadata is how many keys of metadata the Responses API takes.
+const maxMetadata = 16
+
+// request builds the request of an attempt: the agent as it is, and the run's
+// input. What is at its default is left out, for servers that know less.
+func request(w rota.Work, model string) ([]byte, error) {
+	input, err := items(w.Run.Input)
+	if err != nil {
+		return nil, err
+	}
+	b := body{
+		Model:              model,
+		Input:              input,
+		Instructions:       w.Agent.Instructions,
+		MaxToolCalls:       w.Agent.MaxToolCalls,
+		Text:               unlessEmpty(w.Agent.Text),
+		Reasoning:          unlessEmpty(w.Agent.Reasoning),
+		Conversation:       w.Run.Conversation.RawMessage,
+		PreviousResponseID: w.Run.PreviousResponseID,
+		Metadata:           metadata(w),
+		Stream:             true,
+	}
+	if len(w.Agent.Tools) > 0 {
+		b.Tools, b.ToolChoice, b.ParallelToolCalls = w.Agent.Tools, w.Agent.ToolChoice.RawMessage, &w.Agent.ParallelToolCalls
+	}
+	return json.Marshal(b)
+}
+
+func unlessEmpty(o rota.Object) json.RawMessage {
+	if string(o.RawMessage) == "{}" {
+		return nil
+	}
+	return o.RawMessage
+}
+
+// metadata is the run's own, and what tells the occurrence, as far as there is
+// room.
+func metadata(w rota.Work) map[string]string {
+	m := make(map[string]string, len(w.Run.Metadata)+3)
+	for k, v := range w.Run.Metadata {
+		m[k] = v
+	}
+	add := func(k, v string) {
+		if len(m) < maxMetadata {
+			m[k] = v
+		}
+	}
+	add("rota_run_id", string(w.Run.ID))
+	if w.Run.ScheduleID != nil {
+		add("rota_schedule_id", string(*w.Run.ScheduleID))
+		add("rota_scheduled_for", w.Run.ScheduledFor.String())
+	}
+	return m
+}
+
+// items returns the input with the short form {"type":"text","text":…}, which
+// the published API takes, turned into the message items of the Responses API.
+func items(in rota.Input) (json.RawMessage, error) {
+	if len(in.RawMessage) == 0 || in.RawMessage[0] != '[' {
+		return in.RawMessage, nil
+	}
+	var list []json.RawMessage
+	if err := json.Unmarshal(in.RawMessage, &list); err != nil {
+		return nil, fmt.Errorf("read input: %w", err)
+	}
+	for i, item := range list {
+		var short struct {
+			Type string `json:"type"`
+			Text string `json:"text"`
+		}
+		if json.Unmarshal(item, &short) == nil && short.Type == "text" {
+			list[i] = message(short.Text)
+		}
+	}
+	return json.Marshal(list)
+}
+
+func message(text string) json.RawMessage {
+	return rota.AnyOf(map[string]any{
+		"type": "message", "role": "user",
+		"content": []map[string]string{{"type": "input_text", "text": text}},
+	}).RawMessage
+}
+
+// idempotencyKey names what is asked. It stays the same while nobody knows
+// whether the model has been asked (a crash, a broken connection), and changes
+// when the provider has answered with a failure, which it may otherwise repeat.
+func idempotencyKey(w rota.Work) string { return fmt.Sprintf("%s-%d", w.Run.ID, w.Failures) }

@@ -1,0 +1,167 @@
+// Package runner makes one attempt of a run: it builds the request from the
+// agent as it is now, has the gateway ask the model, publishes what the model
+// says, and writes down how it went. A failure that a repetition may mend
+// sends the run back to the queue, in the database.
+package runner
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/events"
+	"github.com/rota-run/rota/internal/gateway"
+	"github.com/rota-run/rota/internal/policy"
+)
+
+// A Runner makes attempts. All fields but OnDone are required.
+type Runner struct {
+	Store   rota.Store
+	Gateway Gateway
+	Hub     *events.Hub
+	Settle  rota.Settle
+	Now     func() time.Time
+	Log     *slog.Logger
+	Changed func() // the engine may have something to do
+
+	// OnDone is told of every run that ended, when that is durable, with the
+	// text of its answer.
+	OnDone func(w rota.Work, r rota.Result, output string)
+}
+
+// Gateway asks models.
+type Gateway interface {
+	Resolve(model string) (provider, name string)
+	Stream(ctx context.Context, req gateway.Request, started func(id string), on func(gateway.Event)) (gateway.Response, error)
+}
+
+// Attempt makes one attempt of a claimed run and writes down how it went. It
+// blocks until then. If ctx ends, the run stays as it is, to be resumed.
+func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
+	log := r.Log.With("run_id", w.Run.ID, "agent_id", w.Run.AgentID, "attempt", w.Run.Attempts)
+	if w.Run.ScheduleID != nil {
+		log = log.With("schedule_id", *w.Run.ScheduleID, "scheduled_for", w.Run.ScheduledFor)
+	}
+	resp, err := r.ask(ctx, w, log)
+	if ctx.Err() != nil {
+		log.Info("run interrupted")
+		return
+	}
+	end, after := outcome(w, resp, err)
+	if end == nil {
+		r.delay(ctx, log, w, err, after)
+		return
+	}
+	end.CompletedAt = rota.InstantOf(r.Now()).Time
+	r.finish(ctx, log, w, *end, resp.Output)
+}
+
+// ask streams the model's answer into the run's log of events.
+func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger) (gateway.Response, error) {
+	provider, model := r.Gateway.Resolve(w.Agent.Model)
+	body, err := request(w, model)
+	if err != nil {
+		return gateway.Response{}, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(w.Policy.TimeoutSeconds)*time.Second, context.DeadlineExceeded)
+	defer cancel()
+
+	var notes sync.WaitGroup
+	defer notes.Wait()
+	pub := publisher{log: r.Hub.Open(w.Run.ID), seq: events.FirstSeq(w.Run.Attempts)}
+	return r.Gateway.Stream(ctx, gateway.Request{
+		Provider:       provider,
+		Body:           body,
+		IdempotencyKey: idempotencyKey(w),
+		ResumeID:       w.ResponseID,
+	}, func(id string) {
+		notes.Go(func() { r.note(log, w.Run.ID, id) })
+	}, pub.publish)
+}
+
+// note stores the response's id, beside the stream and not in its way.
+func (r *Runner) note(log *slog.Logger, id rota.RunID, response string) {
+	err := r.Store.Update(context.Background(), func(ctx context.Context, tx rota.Tx) error {
+		return tx.SetResponse(ctx, id, response)
+	})
+	if err != nil {
+		log.Error("the response id could not be stored", "err", err)
+	}
+}
+
+// outcome says how an attempt ended: with the end of the run, or, if that is
+// nil, with a delay before the next attempt.
+func outcome(w rota.Work, resp gateway.Response, err error) (*rota.Result, time.Duration) {
+	if err == nil && resp.Output == "" && !resp.ToolActivity {
+		err = &gateway.Error{Code: rota.RunErrEmptyOutput, Message: "the answer is empty and no tool was used", Response: resp.Body, ResponseID: resp.ID}
+	}
+	if err == nil {
+		return &rota.Result{
+			Phase: rota.PhaseCompleted, ResponseID: resp.ID, Response: raw(resp.Body), Usage: raw(resp.Usage),
+		}, 0
+	}
+	var failure *gateway.Error
+	if !errors.As(err, &failure) {
+		failure = &gateway.Error{Code: rota.RunErrBadResponse, Message: "the request could not be made", Err: err}
+	}
+	if failure.Retryable {
+		if d, ok := policy.RetryDelay(w.Policy.Retry, w.Run.ID, w.Run.Attempts, failure.RetryAfter); ok {
+			return nil, d
+		}
+	}
+	return &rota.Result{
+		Phase:      rota.PhaseFailed,
+		ResponseID: failure.ResponseID,
+		Response:   raw(failure.Response),
+		Usage:      raw(resp.Usage),
+		Error:      &rota.RunError{Code: failure.Code, Message: failure.Message},
+	}, 0
+}
+
+func raw(b []byte) rota.Any { return rota.Any{RawMessage: b} }
+
+func (r *Runner) delay(ctx context.Context, log *slog.Logger, w rota.Work, why error, d time.Duration) {
+	var failure *gateway.Error
+	answered := errors.As(why, &failure) && failure.Answered
+	at := rota.InstantOf(r.Now().Add(d)).Time
+	err := r.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		return tx.DelayRun(ctx, w.Run.ID, at, answered)
+	})
+	r.Changed()
+	log.Warn("attempt failed", "code", failure.Code, "again_in", d.Round(time.Millisecond), "err", err)
+}
+
+func (r *Runner) finish(ctx context.Context, log *slog.Logger, w rota.Work, end rota.Result, output string) {
+	var done rota.Finish
+	err := r.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		var err error
+		done, err = tx.FinishRun(ctx, w.Run.ID, end, r.Settle)
+		return err
+	})
+	if err != nil {
+		log.Error("the end of the run could not be stored; it will be resumed", "err", err)
+		return
+	}
+	r.Hub.End(w.Run.ID)
+	if done.Due {
+		r.Changed()
+	}
+	if !done.Ended {
+		return // somebody cancelled it meanwhile
+	}
+	r.logEnd(log, end)
+	if r.OnDone != nil {
+		r.OnDone(w, end, output)
+	}
+}
+
+func (r *Runner) logEnd(log *slog.Logger, end rota.Result) {
+	if end.Error != nil {
+		log.Warn("run ended", "phase", end.Phase, "code", end.Error.Code)
+		return
+	}
+	log.Info("run ended", "phase", end.Phase)
+}

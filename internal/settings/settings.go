@@ -1,0 +1,87 @@
+// Package settings is everything that an operator can set: one struct gives
+// the flags, the environment, the file, the defaults and
+// docs/configuration.md.
+//
+// A flag wins over its environment variable, that over the file, and that over
+// the default. In the file, rota.yaml, a setting has the name of its flag with
+// _ for -; what has no flag (providers) is only there.
+package settings
+
+import (
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// Settings configure a server.
+type Settings struct {
+	Config string `name:"config" env:"ROTA_CONFIG" placeholder:"FILE" help:"File to read settings from. Default: rota.yaml, if there is one."`
+
+	Listen string `default:"127.0.0.1:8080" env:"ROTA_LISTEN" help:"Address to serve the API on. Port 0 takes a free one."`
+	Data   string `default:"./data" env:"ROTA_DATA" type:"path" help:"Directory for everything that the server writes."`
+	Demo   bool   `env:"ROTA_DEMO" help:"Add a demo agent that runs every 10 seconds, and show each run in the terminal."`
+
+	BootstrapKey string `env:"ROTA_BOOTSTRAP_KEY" placeholder:"KEY" help:"Key to add, with every scope, if it is not there yet. Without it, the first start makes a key and prints it once. Prefer the environment: flags show in process lists."`
+
+	ModelURL    string `name:"model-url" env:"ROTA_MODEL_URL" placeholder:"URL" help:"Base URL of a server that speaks POST /responses, such as http://127.0.0.1:8000/v1. Becomes the default provider."`
+	ModelKeyEnv string `name:"model-key-env" env:"ROTA_MODEL_KEY_ENV" placeholder:"NAME" help:"Environment variable that holds the key for --model-url."`
+
+	MaxConcurrentRuns int           `default:"256" env:"ROTA_MAX_CONCURRENT_RUNS" help:"Runs that are worked on at once. The others wait in order, in the database."`
+	DrainTimeout      time.Duration `default:"30s" env:"ROTA_DRAIN_TIMEOUT" help:"How long SIGTERM waits for runs to finish. The rest is resumed by the next start."`
+	MinInterval       time.Duration `default:"1s" env:"ROTA_MIN_INTERVAL" help:"Shortest interval that a schedule may have."`
+
+	LogFormat string `default:"text" enum:"text,json" env:"ROTA_LOG_FORMAT" help:"Format of the log: text or json."`
+	LogLevel  string `default:"info" enum:"debug,info,warn,error" env:"ROTA_LOG_LEVEL" help:"What is logged: debug, info, warn or error."`
+
+	Providers []Provider `kong:"-"`
+}
+
+// A Provider is a server that answers model calls. Models are addressed as
+// name/model; bare names and auto go to the first provider.
+type Provider struct {
+	Name           string   `yaml:"name" help:"Lower-case letters, digits and hyphens."`
+	BaseURL        string   `yaml:"base_url" help:"Base URL; requests go to {base_url}/responses."`
+	KeyEnv         string   `yaml:"key_env" help:"Environment variable that holds the key."`
+	KeyFile        string   `yaml:"key_file" help:"File that holds the key; read anew for each request."`
+	DefaultModel   string   `yaml:"default_model" help:"Model for agents whose model is auto."`
+	ConnectTimeout Duration `yaml:"connect_timeout" default:"10s" help:"Longest time to connect."`
+	IdleTimeout    Duration `yaml:"idle_timeout" default:"2m" help:"Longest silence of a model."`
+	MaxConcurrent  int      `yaml:"max_concurrent" default:"0" help:"Calls at once; 0 means no limit of its own."`
+	Background     bool     `yaml:"background" default:"false" help:"Ask for background responses, so that a run can re-attach after a crash."`
+}
+
+// A Duration is written like 90s or 5m.
+type Duration time.Duration
+
+// UnmarshalText reads a duration.
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	*d = Duration(v)
+	return err
+}
+
+// Or returns d, or the default if d is zero.
+func (d Duration) Or(def time.Duration) time.Duration {
+	if d == 0 {
+		return def
+	}
+	return time.Duration(d)
+}
+
+// BeforeResolve reads the settings file. Kong calls it when it has read the
+// command line and the environment.
+func (s *Settings) BeforeResolve(app *kong.Kong, ctx *kong.Context) error {
+	var path string
+	for _, f := range ctx.Flags() {
+		if f.Name == "config" {
+			path, _ = ctx.FlagValue(f).(string)
+		}
+	}
+	file, err := readFile(path, names(ctx.Selected()))
+	if err != nil {
+		return err
+	}
+	s.Providers = file.providers
+	ctx.AddResolver(file)
+	return nil
+}

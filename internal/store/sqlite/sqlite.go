@@ -1,0 +1,168 @@
+// Package sqlite keeps everything in one SQLite file.
+//
+// One goroutine, the writer, owns the only connection that writes. Updates
+// that wait are committed together (group commit): under load the cost of
+// making a write durable is shared by everyone who waits. Reads go to a pool
+// of connections beside it and see what is committed. The file is locked, so
+// that a second process cannot open it.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store/sqlstore"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// FileName is the name of the database in its directory.
+const FileName = "rota.db"
+
+// Store is a [rota.Store] in a SQLite file.
+type Store struct {
+	sqlstore.Queries // reads, on the pool
+
+	lock    *os.File
+	writing *sql.DB
+	reading *sql.DB
+	reader  *statements
+	writer  *writer
+}
+
+var _ rota.Store = (*Store)(nil)
+
+// Options are what an operator may observe or change of a store. The zero
+// value is usable.
+type Options struct {
+	// OnCommit is called after each commit with the number of updates in it,
+	// on the writer's goroutine. It must not block.
+	OnCommit func(updates int)
+}
+
+// Open opens the database in the directory, which it makes if need be, and
+// brings its schema up to date. It fails at once, with an error that says what
+// to do, if another process has the file open, if the file is damaged or not
+// a database, or if it cannot be written.
+func Open(ctx context.Context, dir string, o Options) (*Store, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("the data directory cannot be made: %w", err)
+	}
+	lock, err := acquire(filepath.Join(dir, FileName+".lock"))
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{lock: lock}
+	if err := s.open(ctx, filepath.Join(dir, FileName), o); err != nil {
+		return nil, errors.Join(explain(filepath.Join(dir, FileName), err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, path string, o Options) error {
+	var err error
+	if s.writing, err = sql.Open("sqlite", dsn(path, writePragmas)); err != nil {
+		return err
+	}
+	s.writing.SetMaxOpenConns(1)
+	if err := migrate(ctx, s.writing); err != nil {
+		return err
+	}
+	if s.reading, err = sql.Open("sqlite", dsn(path, readPragmas)); err != nil {
+		return err
+	}
+	readers := max(4, runtime.GOMAXPROCS(0))
+	s.reading.SetMaxOpenConns(readers)
+	s.reading.SetMaxIdleConns(readers)
+	s.reader = newStatements(s.reading)
+	s.Queries = sqlstore.New(s.reader)
+
+	conn, err := s.writing.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	if err := writable(ctx, conn); err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	s.writer = startWriter(conn, o.OnCommit)
+	return nil
+}
+
+// writable finds out whether the file can be written: SQLite opens one that
+// cannot for reading, and says nothing.
+func writable(ctx context.Context, conn *sql.Conn) error {
+	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	_, err := conn.ExecContext(ctx, "ROLLBACK")
+	return err
+}
+
+var (
+	writePragmas = []string{
+		"journal_mode(WAL)",
+		"synchronous(FULL)",
+		"foreign_keys(1)",
+		"busy_timeout(5000)",
+		"wal_autocheckpoint(10000)", // pages; the writer also checkpoints when it has nothing to do
+		"cache_size(-65536)",        // KiB
+		"temp_store(MEMORY)",
+	}
+	readPragmas = []string{"query_only(1)", "busy_timeout(5000)", "cache_size(-16384)"}
+)
+
+func dsn(path string, pragmas []string) string {
+	u := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"_pragma": pragmas}.Encode()}
+	return u.String()
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	if err != nil {
+		return err
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// Update implements [rota.Store].
+func (s *Store) Update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
+	return s.writer.do(ctx, fn)
+}
+
+// Close implements [rota.Store].
+func (s *Store) Close() error {
+	var errs []error
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	if s.reading != nil {
+		s.reader.close()
+		errs = append(errs, s.reading.Close())
+	}
+	if s.writing != nil {
+		errs = append(errs, s.writing.Close())
+	}
+	return errors.Join(append(errs, s.lock.Close())...)
+}

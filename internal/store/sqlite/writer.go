@@ -1,0 +1,259 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store/sqlstore"
+)
+
+const (
+	maxBatch = 512                    // updates in one commit
+	idle     = 500 * time.Millisecond // with nothing to write, before a checkpoint
+)
+
+// A writer commits updates in the order in which they come, together with
+// those that wait at the same time.
+//
+//	do ──► queue ──► batch: BEGIN, each update in a savepoint, COMMIT ──► answer all
+//
+// An update that fails takes back its own savepoint only. A failure of the
+// file, or of the commit, is the answer to every update of the batch.
+type writer struct {
+	conn     *sql.Conn
+	db       *statements
+	onCommit func(int)
+
+	mu     sync.RWMutex // held for reading while sending to queue; guards closed
+	closed bool
+	queue  chan *update
+	done   chan struct{}
+}
+
+type update struct {
+	ctx   context.Context
+	fn    func(context.Context, rota.Tx) error
+	taken atomic.Bool // by the writer, or by a caller who gave up
+	err   error
+	done  chan struct{}
+}
+
+func startWriter(conn *sql.Conn, onCommit func(int)) *writer {
+	w := &writer{
+		conn:     conn,
+		db:       newStatements(conn),
+		onCommit: onCommit,
+		queue:    make(chan *update, maxBatch),
+		done:     make(chan struct{}),
+	}
+	go w.loop()
+	return w
+}
+
+// do runs fn in a transaction and returns when it is durable. A caller whose
+// context ends before the writer takes the update has changed nothing; one
+// whose context ends later waits for the commit all the same, to know.
+func (w *writer) do(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
+	u := &update{ctx: ctx, fn: fn, done: make(chan struct{})}
+	if err := w.send(ctx, u); err != nil {
+		return err
+	}
+	select {
+	case <-u.done:
+	case <-ctx.Done():
+		if u.taken.CompareAndSwap(false, true) {
+			return context.Cause(ctx)
+		}
+		<-u.done
+	}
+	return u.err
+}
+
+func (w *writer) send(ctx context.Context, u *update) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return rota.Errorf(rota.Unavailable, "the server is stopping")
+	}
+	select {
+	case w.queue <- u:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (w *writer) close() error {
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.queue)
+	}
+	w.mu.Unlock()
+	<-w.done
+	w.db.close()
+	return w.conn.Close()
+}
+
+func (w *writer) loop() {
+	defer close(w.done)
+	timer := time.NewTimer(idle)
+	defer timer.Stop()
+	dirty := false
+	for {
+		select {
+		case u, ok := <-w.queue:
+			if !ok {
+				return
+			}
+			w.commit(w.collect(u))
+			dirty = true
+			timer.Reset(idle)
+		case <-timer.C:
+			if dirty {
+				w.checkpoint()
+				dirty = false
+			}
+		}
+	}
+}
+
+// collect returns the update and all that wait behind it.
+func (w *writer) collect(first *update) []*update {
+	batch := []*update{first}
+	for len(batch) < maxBatch {
+		select {
+		case u, ok := <-w.queue:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, u)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (w *writer) commit(batch []*update) {
+	err := w.transact(batch)
+	for _, u := range batch {
+		if err != nil {
+			u.err = err
+		}
+		close(u.done)
+	}
+	if err == nil && w.onCommit != nil {
+		w.onCommit(len(batch))
+	}
+}
+
+// transact runs the batch in one transaction. The error, if any, is about all
+// of it; what is about one update is in the update.
+func (w *writer) transact(batch []*update) error {
+	ctx := context.Background()
+	if _, err := w.db.Exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	for _, u := range batch {
+		if u.ctx.Err() != nil || !u.taken.CompareAndSwap(false, true) {
+			u.err = context.Cause(u.ctx)
+			continue
+		}
+		if err := w.run(ctx, u); err != nil {
+			return errors.Join(err, w.rollback(ctx))
+		}
+	}
+	if _, err := w.db.Exec(ctx, "COMMIT"); err != nil {
+		return errors.Join(err, w.rollback(ctx))
+	}
+	return nil
+}
+
+// rollback gives the transaction up, if SQLite has not done so itself.
+func (w *writer) rollback(ctx context.Context) error {
+	_, err := w.db.Exec(ctx, "ROLLBACK")
+	if condition(err) == "" {
+		return nil // there was no transaction left
+	}
+	return err
+}
+
+// run makes one update in a savepoint. Its error is about the whole batch.
+func (w *writer) run(ctx context.Context, u *update) error {
+	if _, err := w.db.Exec(ctx, "SAVEPOINT one"); err != nil {
+		return err
+	}
+	guard := &guarded{DB: w.db}
+	u.err = call(u.ctx, u.fn, sqlstore.New(guard))
+	if guard.failure != nil {
+		return guard.failure
+	}
+	if u.err != nil {
+		if _, err := w.db.Exec(ctx, "ROLLBACK TO one"); err != nil {
+			return err
+		}
+	}
+	_, err := w.db.Exec(ctx, "RELEASE one")
+	return err
+}
+
+// A guarded DB does nothing more once the file has failed: SQLite may have
+// given the transaction up, and what came after would be outside of one. It
+// lets no statement be interrupted, because that would take the work of the
+// batch's other updates along.
+type guarded struct {
+	sqlstore.DB
+	failure error
+}
+
+// Exec implements sqlstore.DB.
+func (g *guarded) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	if g.failure != nil {
+		return 0, g.failure
+	}
+	n, err := g.DB.Exec(context.WithoutCancel(ctx), query, args...)
+	return n, g.note(err)
+}
+
+// Query implements sqlstore.DB.
+func (g *guarded) Query(ctx context.Context, row func(sqlstore.Scanner) error, query string, args ...any) error {
+	if g.failure != nil {
+		return g.failure
+	}
+	return g.note(g.DB.Query(context.WithoutCancel(ctx), row, query, args...))
+}
+
+func (g *guarded) note(err error) error {
+	if condition(err) != "" {
+		g.failure = err
+	}
+	return err
+}
+
+// call runs fn and turns a panic into an error: one caller's bug must not stop
+// everyone's writes.
+func call(ctx context.Context, fn func(context.Context, rota.Tx) error, tx rota.Tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in an update: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return fn(ctx, tx)
+}
+
+// checkpoint moves what is in the write-ahead log to the database while there
+// is nothing else to do. It waits for nobody.
+func (w *writer) checkpoint() {
+	rows, err := w.conn.QueryContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)")
+	if err == nil {
+		rows.Close() // a checkpoint that fails is made by a later commit
+	}
+}

@@ -1,0 +1,37 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/rota-run/rota"
+)
+
+// forgetAtOnce bounds how many old answers one write forgets.
+const forgetAtOnce = 100
+
+func scanAnswer(row Scanner) (rota.Answer, error) {
+	var a rota.Answer
+	var at msTime
+	err := row.Scan(&a.Fingerprint, &a.Body, &at)
+	a.At = at.Time
+	return a, err
+}
+
+// Answer implements [rota.AnswerKeeper].
+func (q Queries) Answer(ctx context.Context, o rota.Owner, key string, since time.Time) (rota.Answer, error) {
+	return one(ctx, q.db, "answer", scanAnswer, `SELECT fingerprint, body, at FROM answers
+		WHERE account = ? AND end_user = ? AND key = ? AND at >= ?`, o.Account, o.EndUser, key, since.UnixMilli())
+}
+
+// KeepAnswer implements [rota.AnswerKeeper].
+func (q Queries) KeepAnswer(ctx context.Context, o rota.Owner, key string, a rota.Answer, since time.Time) error {
+	if _, err := q.db.Exec(ctx, `DELETE FROM answers WHERE (account, end_user, key) IN
+		(SELECT account, end_user, key FROM answers WHERE at < ? ORDER BY at LIMIT ?)`, since.UnixMilli(), forgetAtOnce); err != nil {
+		return err
+	}
+	_, err := q.db.Exec(ctx, `INSERT INTO answers (account, end_user, key, fingerprint, body, at) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (account, end_user, key) DO UPDATE SET fingerprint = excluded.fingerprint, body = excluded.body, at = excluded.at`,
+		o.Account, o.EndUser, key, a.Fingerprint, a.Body, a.At.UnixMilli())
+	return err
+}

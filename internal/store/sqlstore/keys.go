@@ -1,0 +1,73 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/rota-run/rota"
+)
+
+const keyColumns = `k.id, k.account, k.name, k.hint, k.scopes, k.created_at, k.expires_at, k.revoked_at`
+
+func keyDest(k *rota.Key) ([]any, func()) {
+	var created, expires, revoked msTime
+	k.Object = rota.ObjectKey
+	return []any{&k.ID, &k.Account, &k.Name, &k.Hint, jsonText{&k.Scopes}, &created, &expires, &revoked}, func() {
+		k.CreatedAt, k.ExpiresAt, k.RevokedAt = created.instant(), expires.orNil(), revoked.orNil()
+	}
+}
+
+func scanKey(row Scanner) (rota.Key, error) {
+	var k rota.Key
+	dest, done := keyDest(&k)
+	err := row.Scan(dest...)
+	done()
+	return k, err
+}
+
+type hashedKey struct {
+	key  rota.Key
+	hash []byte
+}
+
+func scanHashedKey(row Scanner) (hashedKey, error) {
+	var h hashedKey
+	dest, done := keyDest(&h.key)
+	err := row.Scan(append(dest, &h.hash)...)
+	done()
+	return h, err
+}
+
+// KeyByHash implements [rota.KeyReader].
+func (q Queries) KeyByHash(ctx context.Context, hash []byte) (rota.Key, []byte, error) {
+	h, err := one(ctx, q.db, "key", scanHashedKey, `SELECT `+keyColumns+`, k.hash FROM keys k WHERE k.hash = ?`, hash)
+	return h.key, h.hash, err
+}
+
+// Keys implements [rota.KeyReader].
+func (q Queries) Keys(ctx context.Context, account string, p rota.Page) (rota.List[rota.Key], error) {
+	return listing[rota.Key]{
+		query: `SELECT ` + keyColumns + ` FROM keys k WHERE k.account = ?`,
+		key:   "k.id",
+		args:  []any{account},
+		scan:  scanKey,
+		id:    func(k rota.Key) string { return string(k.ID) },
+	}.page(ctx, q.db, p)
+}
+
+// AddKey implements [rota.KeyWriter].
+func (q Queries) AddKey(ctx context.Context, k rota.Key, hash []byte) error {
+	_, err := q.db.Exec(ctx, `INSERT INTO keys (id, account, name, hint, hash, scopes, created_at, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, k.ID, k.Account, k.Name, k.Hint, hash, js(k.Scopes),
+		k.CreatedAt.UnixMilli(), instantMS(k.ExpiresAt))
+	return err
+}
+
+// RevokeKey implements [rota.KeyWriter].
+func (q Queries) RevokeKey(ctx context.Context, account string, id rota.KeyID, now time.Time) (rota.Key, error) {
+	if _, err := q.db.Exec(ctx, `UPDATE keys SET revoked_at = ? WHERE id = ? AND account = ? AND revoked_at IS NULL`,
+		now.UnixMilli(), id, account); err != nil {
+		return rota.Key{}, err
+	}
+	return one(ctx, q.db, "key", scanKey, `SELECT `+keyColumns+` FROM keys k WHERE k.id = ? AND k.account = ?`, id, account)
+}

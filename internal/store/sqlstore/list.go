@@ -1,0 +1,65 @@
+package sqlstore
+
+import (
+	"context"
+	"slices"
+
+	"github.com/rota-run/rota"
+)
+
+// A listing is a list that can be read page by page, in the order of a column.
+type listing[T any] struct {
+	query string // SELECT … WHERE …, without the page
+	key   string // the column that the list is ordered by
+	args  []any
+	scan  func(Scanner) (T, error)
+	id    func(T) string
+	place func(id string) any // of an id in the key; nil if the key holds ids
+}
+
+// at returns where the row with the id stands, or stood.
+func (l listing[T]) at(id string) any {
+	if l.place == nil {
+		return id
+	}
+	return l.place(id)
+}
+
+// page reads one page. It asks for one row more than the page holds, to know
+// whether the list goes on. Before reads backwards, and turns what it read.
+func (l listing[T]) page(ctx context.Context, db DB, p rota.Page) (rota.List[T], error) {
+	query, args, backwards := l.query, slices.Clone(l.args), p.Before != ""
+	if p.After != "" {
+		query += " AND " + l.key + compare(p.Ascending)
+		args = append(args, l.at(p.After))
+	}
+	if p.Before != "" {
+		query += " AND " + l.key + compare(!p.Ascending)
+		args = append(args, l.at(p.Before))
+	}
+	query += " ORDER BY " + l.key + direction(p.Ascending != backwards) + " LIMIT ?"
+	rows, err := all(ctx, db, l.scan, query, append(args, p.Limit+1)...)
+	if err != nil {
+		return rota.List[T]{}, err
+	}
+	more := len(rows) > p.Limit
+	rows = rows[:min(len(rows), p.Limit)]
+	if backwards {
+		slices.Reverse(rows)
+	}
+	return rota.NewList(rows, l.id, more), nil
+}
+
+func compare(ascending bool) string {
+	if ascending {
+		return " > ?"
+	}
+	return " < ?"
+}
+
+func direction(ascending bool) string {
+	if ascending {
+		return " ASC"
+	}
+	return " DESC"
+}

@@ -1,0 +1,196 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/rota-run/rota"
+)
+
+const scheduleColumns = `s.id, s.agent_id, s.name, s.input, s.conversation, s.previous_response_id, s.metadata,
+	s.temporal_schedule_id, s.version, s.created_at, s.updated_at, s.deleted_at, ` + timerColumns
+
+const scheduleTables = ` FROM schedules s JOIN timers t ON t.schedule_id = s.id `
+
+// restDeleted leaves a deleted schedule's timer with nothing to do.
+const restDeleted = `status = 'deleted', next_run_at = NULL, due_at = NULL, buffered = NULL, pause_reason = NULL`
+
+func scanSchedule(row Scanner) (rota.Schedule, error) {
+	s := rota.Schedule{Object: rota.ObjectSchedule}
+	var t rota.Timer
+	var created, updated, deleted msTime
+	dest, done := timerDest(&t)
+	err := row.Scan(append([]any{
+		&s.ID, &s.AgentID, &s.Name, rawText{&s.Input.RawMessage}, rawText{&s.Conversation.RawMessage},
+		&s.PreviousResponseID, jsonText{&s.Metadata}, &s.TemporalScheduleID, &s.Version, &created, &updated, &deleted,
+	}, dest...)...)
+	done()
+	s.CreatedAt, s.UpdatedAt, s.DeletedAt = created.instant(), updated.instant(), deleted.orNil()
+	return s.WithTimer(t), err
+}
+
+// Schedule implements [rota.ScheduleReader].
+func (q Queries) Schedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, deleted bool) (rota.Schedule, error) {
+	query := `SELECT ` + scheduleColumns + scheduleTables + `
+		WHERE s.id = ? AND s.agent_id = ? AND s.account = ? AND s.end_user = ?`
+	if !deleted {
+		query += ` AND s.deleted_at IS NULL`
+	}
+	return one(ctx, q.db, "schedule", scanSchedule, query, id, a, o.Account, o.EndUser)
+}
+
+// Schedules implements [rota.ScheduleReader].
+func (q Queries) Schedules(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.Page) (rota.List[rota.Schedule], error) {
+	return listing[rota.Schedule]{
+		query: `SELECT ` + scheduleColumns + scheduleTables + `
+			WHERE s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL`,
+		key:  "s.id",
+		args: []any{a, o.Account, o.EndUser},
+		scan: scanSchedule,
+		id:   func(s rota.Schedule) string { return string(s.ID) },
+	}.page(ctx, q.db, p)
+}
+
+// AddSchedule implements [rota.ScheduleWriter].
+func (q Queries) AddSchedule(ctx context.Context, o rota.Owner, s rota.Schedule, t rota.Timer) error {
+	if _, err := q.db.Exec(ctx, `INSERT INTO schedules (id, account, end_user, agent_id, name, input, conversation,
+		previous_response_id, metadata, temporal_schedule_id, version, created_at, updated_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		s.ID, o.Account, o.EndUser, s.AgentID, s.Name, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage),
+		s.PreviousResponseID, js(s.Metadata), s.TemporalScheduleID, s.Version, s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli()); err != nil {
+		return err
+	}
+	_, err := q.db.Exec(ctx, `INSERT INTO timers (status, spec, policy, anchor, next_run_at, due_at, open_runs, buffered,
+		run_count, consecutive_failures, last_run_at, last_run_id, last_response_id, pause_reason,
+		schedule_id, agent_id, account, end_user)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		append(append(timerContent(t), timerState(t)...), t.ScheduleID, t.AgentID, o.Account, o.EndUser)...)
+	return err
+}
+
+// SaveSchedule implements [rota.ScheduleWriter]. Runs that have not started
+// take over the content.
+func (q Queries) SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule, t rota.Timer) error {
+	n, err := q.db.Exec(ctx, `UPDATE schedules SET name = ?, input = ?, conversation = ?, previous_response_id = ?,
+		metadata = ?, temporal_schedule_id = ?, version = ?, updated_at = ?
+		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
+		s.Name, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), s.PreviousResponseID,
+		js(s.Metadata), s.TemporalScheduleID, s.Version, s.UpdatedAt.UnixMilli(), s.ID, o.Account, o.EndUser)
+	if err := must("schedule", n, err); err != nil {
+		return err
+	}
+	if t.Buffered.IsZero() {
+		if err := q.blockBuffered(ctx, s.ID); err != nil {
+			return err
+		}
+	}
+	if _, err := q.db.Exec(ctx, `UPDATE timers SET status = ?, spec = ?, policy = ?, anchor = ?, next_run_at = ?, due_at = ?,
+		open_runs = ?, buffered = ?, run_count = ?, consecutive_failures = ?, last_run_at = ?, last_run_id = ?,
+		last_response_id = ?, pause_reason = ? WHERE schedule_id = ?`,
+		append(append(timerContent(t), timerState(t)...), t.ScheduleID)...); err != nil {
+		return err
+	}
+	if t.OpenRuns == 0 {
+		return nil
+	}
+	_, err = q.db.Exec(ctx, `UPDATE runs SET input = ?, conversation = ?, previous_response_id = ?, metadata = ?
+		WHERE id IN (SELECT o.run_id FROM open_runs o WHERE o.schedule_id = ? AND o.phase = 'queued')`,
+		rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), continues(s.PreviousResponseID, t), js(s.Metadata), s.ID)
+	return err
+}
+
+// continues returns the response that a schedule's next run goes on from: of a
+// schedule that continues one, that of the last run that completed.
+func continues(first *string, t rota.Timer) any {
+	if first == nil || t.LastResponseID == "" {
+		return orNull(first)
+	}
+	return t.LastResponseID
+}
+
+// Timer implements [rota.ScheduleWriter].
+func (q Queries) Timer(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID) (rota.Timer, error) {
+	return one(ctx, q.db, "schedule", scanTimer, `SELECT `+timerColumns+`, '' FROM timers t
+		WHERE t.schedule_id = ? AND t.agent_id = ? AND t.account = ? AND t.end_user = ? AND t.status <> 'deleted'`,
+		id, a, o.Account, o.EndUser)
+}
+
+// DeleteSchedule implements [rota.ScheduleWriter].
+func (q Queries) DeleteSchedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, now time.Time) error {
+	n, err := q.db.Exec(ctx, `UPDATE schedules SET deleted_at = ?, updated_at = ?, version = version + 1
+		WHERE id = ? AND agent_id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
+		now.UnixMilli(), now.UnixMilli(), id, a, o.Account, o.EndUser)
+	if err := must("schedule", n, err); err != nil {
+		return err
+	}
+	if err := q.blockBuffered(ctx, id); err != nil {
+		return err
+	}
+	_, err = q.db.Exec(ctx, `UPDATE timers SET `+restDeleted+` WHERE schedule_id = ?`, id)
+	return err
+}
+
+// notActive is why a buffered occurrence never started.
+const notActive = `{"code":"not_active","message":"the schedule was changed while the occurrence waited"}`
+
+// blockBuffered puts on record that the occurrence that waits in the timer
+// will not start.
+func (q Queries) blockBuffered(ctx context.Context, id rota.ScheduleID) error {
+	_, err := q.db.Exec(ctx, `UPDATE occurrences SET outcome = 'blocked', reason = ?
+		WHERE schedule_id = ? AND outcome = 'buffered'
+		AND scheduled_for = (SELECT t.buffered FROM timers t WHERE t.schedule_id = ?)`,
+		notActive, id, id)
+	return err
+}
+
+const timerColumns = `t.schedule_id, t.agent_id, t.account, t.end_user, t.status, t.spec, t.policy, t.anchor,
+	t.next_run_at, t.due_at, t.open_runs, t.buffered, t.run_count, t.consecutive_failures,
+	t.last_run_at, t.last_run_id, t.last_response_id, t.pause_reason`
+
+func timerDest(t *rota.Timer) ([]any, func()) {
+	var anchor, next, due, buffered, last msTime
+	var lastRun, lastResponse sql.NullString
+	return []any{
+			&t.ScheduleID, &t.AgentID, &t.Owner.Account, &t.Owner.EndUser, &t.Status, jsonText{&t.Spec}, jsonText{&t.Policy},
+			&anchor, &next, &due, &t.OpenRuns, &buffered, &t.RunCount, &t.ConsecutiveFailures,
+			&last, &lastRun, &lastResponse, jsonText{&t.PauseReason},
+		}, func() {
+			t.Anchor, t.NextRunAt, t.DueAt, t.Buffered, t.LastRunAt = anchor.Time, next.Time, due.Time, buffered.Time, last.Time
+			t.LastRunID, t.LastResponseID = rota.RunID(lastRun.String), lastResponse.String
+		}
+}
+
+// scanTimer reads timerColumns and the model of the timer's agent.
+func scanTimer(row Scanner) (rota.Timer, error) {
+	var t rota.Timer
+	dest, done := timerDest(&t)
+	err := row.Scan(append(dest, &t.Model)...)
+	done()
+	return t, err
+}
+
+// timerContent is what people write of a timer.
+func timerContent(t rota.Timer) []any {
+	return []any{t.Status, js(t.Spec), js(t.Policy), t.Anchor.UnixMilli()}
+}
+
+// timerState is what firing writes of a timer.
+func timerState(t rota.Timer) []any {
+	var why any
+	if t.PauseReason != nil {
+		why = js(t.PauseReason)
+	}
+	return []any{
+		ms(t.NextRunAt), ms(t.DueAt), t.OpenRuns, ms(t.Buffered), t.RunCount, t.ConsecutiveFailures,
+		ms(t.LastRunAt), orNull(&t.LastRunID), orNull(&t.LastResponseID), why,
+	}
+}
+
+// saveState writes back what firing changed.
+func (q Queries) saveState(ctx context.Context, t rota.Timer) error {
+	_, err := q.db.Exec(ctx, `UPDATE timers SET next_run_at = ?, due_at = ?, open_runs = ?, buffered = ?, run_count = ?,
+		consecutive_failures = ?, last_run_at = ?, last_run_id = ?, last_response_id = ?, pause_reason = ?, status = ?
+		WHERE schedule_id = ?`, append(timerState(t), t.Status, t.ScheduleID)...)
+	return err
+}

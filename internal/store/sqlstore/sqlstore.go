@@ -1,0 +1,191 @@
+// Package sqlstore holds every query, once, in the SQL that the databases
+// share. A database's own package opens it, decides how transactions are
+// made, and passes in a [DB]; what one database alone knows is there.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rota-run/rota"
+)
+
+// DB runs statements, on a pool of readers or inside one transaction.
+// Arguments stand as ? in the statement. An error says what it is about in the
+// terms of package rota, as far as only the database can know: Unavailable for
+// a failure of the database itself.
+type DB interface {
+	// Exec runs a statement without rows and returns how many it changed.
+	Exec(ctx context.Context, query string, args ...any) (affected int64, err error)
+
+	// Query calls row for each row. It stops at row's first error and returns
+	// that.
+	Query(ctx context.Context, row func(Scanner) error, query string, args ...any) error
+}
+
+// Queries implements [rota.Reader], and [rota.Tx] when its DB is a
+// transaction.
+type Queries struct{ db DB }
+
+var _ rota.Tx = Queries{}
+
+// New returns the queries over db.
+func New(db DB) Queries { return Queries{db} }
+
+// Scanner reads the columns of one row.
+type Scanner interface{ Scan(dest ...any) error }
+
+// all returns every row of a query.
+func all[T any](ctx context.Context, db DB, scan func(Scanner) (T, error), query string, args ...any) ([]T, error) {
+	var out []T
+	err := db.Query(ctx, func(row Scanner) error {
+		v, err := scan(row)
+		out = append(out, v)
+		return err
+	}, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// one returns the only row of a query, or NotFound under the noun.
+func one[T any](ctx context.Context, db DB, noun string, scan func(Scanner) (T, error), query string, args ...any) (T, error) {
+	rows, err := all(ctx, db, scan, query, args...)
+	if err != nil || len(rows) == 0 {
+		var zero T
+		if err == nil {
+			err = notFound(noun)
+		}
+		return zero, err
+	}
+	return rows[0], nil
+}
+
+// notFound does not say which id was asked for: the answer for another
+// owner's id must be the answer for one that never was.
+func notFound(noun string) error { return rota.Errorf(rota.NotFound, "no such %s", noun) }
+
+// must returns NotFound if a statement touched no row.
+func must(noun string, affected int64, err error) error {
+	if err == nil && affected == 0 {
+		return notFound(noun)
+	}
+	return err
+}
+
+// ms returns t as it is stored; the zero time is NULL.
+func ms(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMilli()
+}
+
+// instantMS returns i as it is stored; nil is NULL.
+func instantMS(i *rota.Instant) any {
+	if i == nil {
+		return nil
+	}
+	return i.UnixMilli()
+}
+
+// A msTime scans a stored instant; NULL is the zero time.
+type msTime struct{ time.Time }
+
+func (t *msTime) Scan(v any) error {
+	switch v := v.(type) {
+	case nil:
+		t.Time = time.Time{}
+	case int64:
+		t.Time = time.UnixMilli(v).UTC()
+	default:
+		return fmt.Errorf("an instant is stored as %T", v)
+	}
+	return nil
+}
+
+func (t msTime) instant() rota.Instant { return rota.Instant{Time: t.Time} }
+
+func (t msTime) orNil() *rota.Instant { return rota.InstantOrNil(t.Time) }
+
+// js returns v as JSON text; it panics on what cannot be marshalled, which the
+// nouns always can.
+func js(v any) string { return string(rota.AnyOf(v).RawMessage) }
+
+// rawOrNil returns JSON as it is stored; absent is NULL.
+func rawOrNil(r json.RawMessage) any {
+	if r == nil {
+		return nil
+	}
+	return string(r)
+}
+
+// A jsonText scans JSON into what it points to; NULL leaves that alone.
+type jsonText struct{ dst any }
+
+func (j jsonText) Scan(v any) error {
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case string:
+		return json.Unmarshal([]byte(v), j.dst)
+	case []byte:
+		return json.Unmarshal(v, j.dst)
+	default:
+		return fmt.Errorf("JSON is stored as %T", v)
+	}
+}
+
+// A rawText scans JSON as it is; NULL is absent.
+type rawText struct{ dst *json.RawMessage }
+
+func (r rawText) Scan(v any) error {
+	switch v := v.(type) {
+	case nil:
+		*r.dst = nil
+	case string:
+		*r.dst = json.RawMessage(v)
+	case []byte:
+		*r.dst = append(json.RawMessage(nil), v...)
+	default:
+		return fmt.Errorf("JSON is stored as %T", v)
+	}
+	return nil
+}
+
+// orNull returns a pointer's value, or NULL.
+func orNull[T ~string](p *T) any {
+	if p == nil || *p == "" {
+		return nil
+	}
+	return string(*p)
+}
+
+// ptr returns a pointer to the text, or nil for NULL.
+func ptr[T ~string](s sql.NullString) *T {
+	if !s.Valid {
+		return nil
+	}
+	v := T(s.String)
+	return &v
+}
+
+// isNotFound reports whether err is NotFound.
+func isNotFound(err error) bool { return errors.Is(err, rota.NotFound) }
+
+// Ping implements [rota.Store]: it reads.
+func (q Queries) Ping(ctx context.Context) error {
+	_, err := all(ctx, q.db, scanText, `SELECT k.id FROM keys k WHERE k.id = ''`)
+	return err
+}
+
+func scanText(row Scanner) (string, error) {
+	var s string
+	err := row.Scan(&s)
+	return s, err
+}
