@@ -71,7 +71,7 @@ type Spec struct {
 	RunAt           string   `json:"run_at,omitempty"`           // once: RFC 3339; without an offset, wall-clock time in Timezone. Answers are in UTC.
 	IntervalSeconds int64    `json:"interval_seconds,omitempty"` // interval: 1..MaxIntervalSeconds
 	Expression      string   `json:"expression,omitempty"`       // cron: five fields or a descriptor such as @daily
-	Timezone        string   `json:"timezone"`                   // IANA name; empty means UTC
+	Timezone        string   `json:"timezone,omitempty"`         // IANA name; empty means UTC. Answers always have it.
 }
 
 // SpecType says how a Spec gives times.

@@ -64,7 +64,7 @@ func printCard(w io.Writer, card []line) error {
 	for _, l := range card {
 		name := l.name
 		for part := range strings.Lines(l.value) {
-			text := fmt.Sprintf("%-*s  %s", width, name, clean(strings.TrimRight(part, "\n")))
+			text := fmt.Sprintf("%-*s  %s", width, name, clean(part))
 			b.WriteString(strings.TrimRight(text, " ") + "\n")
 			name = ""
 		}

@@ -124,8 +124,11 @@ func TestIdempotentActions(t *testing.T) {
 	agent := c.newAgent("a")
 	schedule := c.newSchedule(agent)
 	for _, r := range []struct{ method, path string }{
-		{http.MethodPost, schedule + "/pause"}, {http.MethodPost, schedule + "/resume"}, {http.MethodPost, c.newRun(agent) + "/cancel"},
-		{http.MethodDelete, schedule}, {http.MethodDelete, agent},
+		{http.MethodPost, schedule + "/pause"},
+		{http.MethodPost, schedule + "/resume"},
+		{http.MethodPost, c.newRun(agent) + "/cancel"},
+		{http.MethodDelete, schedule},
+		{http.MethodDelete, agent},
 	} {
 		first := c.send(r.method, r.path, "", "Idempotency-Key", r.path+r.method).is(http.StatusOK)
 		again := c.send(r.method, r.path, "", "Idempotency-Key", r.path+r.method).is(http.StatusOK)

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,20 +22,15 @@ const (
 	keys      = "/api/v1/keys"
 )
 
-func TestBadBodies(t *testing.T) {
-	sched := func(spec string) string { return `{"schedule":` + spec + `,"input":"hi"}` }
-	withPolicy := func(p string) string {
-		return `{"schedule":{"type":"interval","interval_seconds":60},"input":"hi","policy":` + p + `}`
-	}
-	long := strings.Repeat("é", 121)
-	var pairs []string
-	for i := range 17 {
-		pairs = append(pairs, fmt.Sprintf(`"k%d":"v"`, i))
-	}
-	tests := []struct {
-		path, body, param, message string
-	}{
-		// JSON
+type badBody struct{ path, body, param, message string }
+
+// badBodies are refused, each for the field and with the message beside it.
+func badBodies() []badBody {
+	return slices.Concat(badJSON(), badFields(), badAgents(), badSchedules(), badPolicies(), badRuns(), badOthers())
+}
+
+func badJSON() []badBody {
+	return []badBody{
 		{agents, `{"name":"a",}`, "", "the body must be valid JSON: line 1, column 13: invalid character '}' looking for beginning of object key string"},
 		{agents, "{\n  \"name\": nope}", "", "the body must be valid JSON: line 2, column 12: invalid character 'o' in literal null (expecting 'u')"},
 		{agents, `{"name":"a"`, "", "the body must be valid JSON: line 1, column 11: unexpected end of JSON input"},
@@ -46,8 +42,11 @@ func TestBadBodies(t *testing.T) {
 		{agent, ``, "", "send a JSON object as the body; {} if there is nothing to say"},
 		{agents, `{"name":"a","model":"m","name":"b"}`, "name", "must appear once"},
 		{agents, `{"name":"a","model":"m","text":{"a":[{"b":1,"b":2}]}}`, "text.a.0.b", "must appear once"},
+	}
+}
 
-		// Which fields there are
+func badFields() []badBody {
+	return []badBody{
 		{agents, `{}`, "name", "is required"},
 		{agents, `{"name":"a"}`, "model", "is required"},
 		{agents, `{"Name":"a","model":"m"}`, "Name", "is not a field here; these are: description, instructions, max_tool_calls, metadata, model, name, parallel_tool_calls, reasoning, text, tool_choice, tools"},
@@ -58,8 +57,16 @@ func TestBadBodies(t *testing.T) {
 		// The first error in the order of the body wins
 		{agents, `{"model":"","name":""}`, "model", "must be 1 to 256 characters long"},
 		{agents, `{"name":"","model":""}`, "name", "must be 1 to 120 characters long"},
+	}
+}
 
-		// Types and null
+func badAgents() []badBody {
+	long := strings.Repeat("é", 121)
+	var pairs []string
+	for i := range 17 {
+		pairs = append(pairs, fmt.Sprintf(`"k%d":"v"`, i))
+	}
+	return []badBody{
 		{agents, `{"name":1,"model":"m"}`, "name", "must be a string"},
 		{agents, `{"name":null,"model":"m"}`, "name", "must be a string, not null"},
 		{agents, `{"name":"a","model":"m","tools":null}`, "tools", "must be an array, not null"},
@@ -91,8 +98,12 @@ func TestBadBodies(t *testing.T) {
 		{agents, `{"name":"a","model":"m","metadata":{"n":"` + strings.Repeat("v", 513) + `"}}`, "metadata.n", "must be at most 512 characters long"},
 		{agents, `{"name":"a","model":"m","metadata":{"` + strings.Repeat("k", 65) + `":"v"}}`, "metadata", "must have names of at most 64 characters"},
 		{agents, `{"name":"a","model":"m","metadata":{` + strings.Join(pairs, ",") + `}}`, "metadata", "must have at most 16 members"},
+	}
+}
 
-		// Schedules
+func badSchedules() []badBody {
+	sched := func(spec string) string { return `{"schedule":` + spec + `,"input":"hi"}` }
+	return []badBody{
 		{schedules, sched(`"daily"`), "schedule", "must be an object"},
 		{schedules, sched(`{}`), "schedule.type", `is required: one of "once", "interval" or "cron"`},
 		{schedules, sched(`{"type":"weekly"}`), "schedule.type", `must be one of "once", "interval" or "cron"`},
@@ -106,8 +117,11 @@ func TestBadBodies(t *testing.T) {
 		{schedules, sched(`{"type":"once"}`), "schedule.run_at", "is required"},
 		{schedules, sched(`{"type":"cron"}`), "schedule.expression", "is required"},
 		{schedule, `{"schedule":{"type":"cron","expression":7}}`, "schedule.expression", "must be a string"},
+	}
+}
 
-		// Input and conversation
+func badRuns() []badBody {
+	return []badBody{
 		{schedules, `{"schedule":{"type":"cron","expression":"@daily"},"input":""}`, "input", "must be 1 to 20000 characters long"},
 		{schedules, `{"schedule":{"type":"cron","expression":"@daily"},"input":"` + strings.Repeat("x", 20001) + `"}`, "input", "must be 1 to 20000 characters long"},
 		{schedules, `{"schedule":{"type":"cron","expression":"@daily"},"input":{}}`, "input", "must be a string or an array"},
@@ -119,8 +133,14 @@ func TestBadBodies(t *testing.T) {
 		{runs, `{"input":"hi","conversation":{}}`, "conversation.id", "is required"},
 		{runs, `{"input":"hi","conversation":{"id":7}}`, "conversation.id", "must be a string"},
 		{runs, `{"input":"hi","previous_response_id":""}`, "previous_response_id", "must be 1 to 256 characters long"},
+	}
+}
 
-		// Policy
+func badPolicies() []badBody {
+	withPolicy := func(p string) string {
+		return `{"schedule":{"type":"interval","interval_seconds":60},"input":"hi","policy":` + p + `}`
+	}
+	return []badBody{
 		{schedules, withPolicy(`{"overlap":"never"}`), "policy.overlap", `must be one of "skip", "buffer_one", "allow_all" or null`},
 		{schedules, withPolicy(`{"retry":7}`), "policy.retry", "must be an object or null"},
 		{schedules, withPolicy(`{"retry":{"max_attempts":0}}`), "policy.retry.max_attempts", "must be from 1 to 20"},
@@ -129,8 +149,11 @@ func TestBadBodies(t *testing.T) {
 		{schedules, withPolicy(`{"start_at":"tomorrow"}`), "policy.start_at", "must be an RFC 3339 time with an offset, such as 2026-11-23T05:31:56Z"},
 		{schedules, withPolicy(`{"start_at":"2026-11-23T05:31:56"}`), "policy.start_at", "must be an RFC 3339 time with an offset, such as 2026-11-23T05:31:56Z"},
 		{schedules, withPolicy(`{"overlaps":"skip"}`), "policy.overlaps", "is not a field here; these are: end_at, jitter_seconds, max_lateness_seconds, max_runs, missed, overlap, pause_after_failures, retry, start_at, timeout_seconds"},
+	}
+}
 
-		// The rest
+func badOthers() []badBody {
+	return []badBody{
 		{schedule + "/pause", `{"note":"` + strings.Repeat("n", 501) + `"}`, "note", "must be at most 500 characters long"},
 		{schedule + "/resume", `{"notes":""}`, "notes", "is not a field here; these are: note"},
 		{keys, `{"name":"k","account":"no spaces"}`, "account", "must match the pattern ^[A-Za-z0-9][A-Za-z0-9._-]*$"},
@@ -138,8 +161,11 @@ func TestBadBodies(t *testing.T) {
 		{keys, `{"name":"k","scopes":["agents:read","root"]}`, "scopes.1", `must be one of "agents:read", "agents:write", "runs:read", "runs:write", "schedules:read", "schedules:write", "keys:read", "keys:write" or "admin"`},
 		{agents, `{"` + strings.Repeat("é", 70) + `":1}`, strings.Repeat("é", 32) + "…", "is not a field here; these are: description, instructions, max_tool_calls, metadata, model, name, parallel_tool_calls, reasoning, text, tool_choice, tools"},
 	}
+}
+
+func TestBadBodies(t *testing.T) {
 	h := newServer(t, errReached)
-	for _, tt := range tests {
+	for _, tt := range badBodies() {
 		w := answer(h, request(http.MethodPost, tt.path, tt.body))
 		f := failed(t, w)
 		name := tt.path + " " + tt.body[:min(80, len(tt.body))]
@@ -151,8 +177,10 @@ func TestBadBodies(t *testing.T) {
 	}
 }
 
-func TestGoodBodies(t *testing.T) {
-	tests := []struct{ path, body string }{
+type goodRequest struct{ path, body string }
+
+func goodBodies() []goodRequest {
+	return []goodRequest{
 		{agents, `{"name":"` + strings.Repeat("é", 120) + `","model":"m"}`},
 		{agents, `{"name":"a","model":"m","description":null,"instructions":null,"max_tool_calls":null,"tool_choice":null}`},
 		{agents, `{"name":"a","model":"m","tools":[{"type":"mcp","server_label":"x","headers":{"a":null}}],"text":{"format":{"type":"text"}},"reasoning":{}}`},
@@ -174,11 +202,31 @@ func TestGoodBodies(t *testing.T) {
 		{runs + "/arun_1/cancel", `{}`},
 		{keys, `{"name":"k","scopes":["agents:read"],"expires_at":null,"account":"acme"}`},
 	}
+}
+
+func TestGoodBodies(t *testing.T) {
 	h := newServer(t, errReached)
-	for _, tt := range tests {
+	for _, tt := range goodBodies() {
 		w := answer(h, request(http.MethodPost, tt.path, tt.body))
 		name := tt.path + " " + tt.body[:min(80, len(tt.body))]
 		require.Equal(t, errReached.Msg, failed(t, w).Message, name)
+	}
+}
+
+// The server's verdict is that of its document, as another validator reads it.
+func TestVerdictsAgreeWithTheDocument(t *testing.T) {
+	v := newValidator(t)
+	for _, tt := range goodBodies() {
+		tt.body = strings.TrimSpace(tt.body)
+		ok, errs := v.ValidateHttpRequestSync(request(http.MethodPost, tt.path, tt.body))
+		assert.True(t, ok, "%s %s: %s", tt.path, tt.body[:min(80, len(tt.body))], explain(errs))
+	}
+	for _, tt := range badBodies() {
+		if tt.message == "must appear once" || strings.Contains(tt.message, "UTF-8") {
+			continue // JSON Schema cannot say this
+		}
+		ok, _ := v.ValidateHttpRequestSync(request(http.MethodPost, tt.path, tt.body))
+		assert.False(t, ok, "%s %s", tt.path, tt.body[:min(80, len(tt.body))])
 	}
 }
 

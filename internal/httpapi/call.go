@@ -48,7 +48,7 @@ func (a *api) newCall(op *operation, who auth.Caller, w http.ResponseWriter, r *
 	if c.body, err = readBody(w, r); err != nil {
 		return c, err
 	}
-	c.write.Request = append([]byte(r.Method+" "+r.URL.Path+"\n"), c.body...)
+	c.write.Request = c.body
 	return c, nil
 }
 
@@ -57,7 +57,7 @@ func idempotencyKey(op *operation, h http.Header) (string, error) {
 	if len(values) == 0 {
 		return "", nil
 	}
-	if op.unrepeats {
+	if op.unrepeatable {
 		return "", rota.InvalidField(headerIdempotencyKey, "cannot be used here: the answer has a secret, which is not kept")
 	}
 	bad := func(r rune) bool { return r < ' ' || r > '~' }

@@ -238,11 +238,15 @@ func (d *document) typeName(s *huma.Schema) string {
 		return "any JSON"
 	case s.Type == huma.TypeArray:
 		return "array of " + d.typeName(s.Items)
-	case s.Nullable:
-		return s.Type + " | null"
-	default:
-		return s.Type
 	}
+	name := s.Type
+	if s.Format == formatInstant {
+		name = formatInstant
+	}
+	if s.Nullable {
+		name += " | null"
+	}
+	return name
 }
 
 // rule says in words what a schema accepts besides its type.

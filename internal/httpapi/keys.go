@@ -14,7 +14,7 @@ func (a *api) keyOperations() []*operation {
 	create := accepts(Route{http.MethodPost, keysPath, rota.WriteKeys, http.StatusCreated, "create_key"}, a.createKey).
 		says(tag, "Create a key", "The answer is the only one that has the secret. For the same reason, an Idempotency-Key is refused.").
 		like(`{"name": "dashboard", "scopes": ["agents:read", "runs:read"]}`)
-	create.unrepeats = true
+	create.unrepeatable = true
 	return []*operation{
 		lists(Route{http.MethodGet, keysPath, rota.ReadKeys, http.StatusOK, "list_keys"}, a.listKeys).
 			says(tag, "List keys", "The keys of the caller's account, newest first, without their secrets."),

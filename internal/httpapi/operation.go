@@ -29,13 +29,13 @@ type operation struct {
 	about   string
 	example string // of the body
 
-	input     reflect.Type // of the body; nil if there is none
-	optional  bool         // whether the body may be left out
-	output    reflect.Type // of the answer; nil for a stream of events
-	params    []string     // names of shared parameters besides those of the path
-	schema    *huma.Schema // of the body, once the document is made
-	do        func(context.Context, call) (any, error)
-	unrepeats bool // whether an Idempotency-Key is refused
+	input        reflect.Type // of the body; nil if there is none
+	optional     bool         // whether the body may be left out
+	output       reflect.Type // of the answer; nil for a stream of events
+	params       []string     // names of shared parameters besides those of the path
+	schema       *huma.Schema // of the body, once the document is made
+	do           func(context.Context, call) (any, error)
+	unrepeatable bool // whether an Idempotency-Key is refused
 }
 
 // answers returns an operation that takes no body.

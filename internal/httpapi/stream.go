@@ -42,7 +42,7 @@ func (a *api) send(w http.ResponseWriter, r *http.Request, s stream) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	err := a.transmit(r.Context(), w, s)
+	err := s.transmit(r.Context(), w)
 	if err == nil {
 		return
 	}
@@ -53,13 +53,13 @@ func (a *api) send(w http.ResponseWriter, r *http.Request, s stream) {
 }
 
 // transmit returns nil when the events have ended and are written.
-func (a *api) transmit(ctx context.Context, w http.ResponseWriter, s stream) error {
+func (s stream) transmit(ctx context.Context, w http.ResponseWriter) error {
 	ctx, cancel := context.WithCancel(ctx)
 	ahead := s.read(ctx)
 	defer ahead.wait()
 	defer cancel()
 
-	t := transmitter{w: w, rc: http.NewResponseController(w), now: a.Now}
+	t := transmitter{w: w, rc: http.NewResponseController(w)}
 	if err := t.flush(); err != nil {
 		return err
 	}
@@ -110,9 +110,8 @@ var errClient = errors.New("the client does not read")
 
 // A transmitter writes events to one client.
 type transmitter struct {
-	w   io.Writer
-	rc  *http.ResponseController
-	now func() time.Time
+	w  io.Writer
+	rc *http.ResponseController
 }
 
 // run writes until the events end, and returns why they did.
@@ -161,9 +160,10 @@ func (t transmitter) flush() error {
 	return nil
 }
 
-// extend gives the client time for what comes next.
+// extend gives the client time for what comes next. Connections compare their
+// deadlines with the system's clock, whatever time the server is told.
 func (t transmitter) extend() error {
-	err := t.rc.SetWriteDeadline(t.now().Add(writeTimeout))
+	err := t.rc.SetWriteDeadline(time.Now().Add(writeTimeout))
 	if err != nil && !errors.Is(err, http.ErrNotSupported) { // recorders of tests have no connection
 		return errors.Join(errClient, err)
 	}

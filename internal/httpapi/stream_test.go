@@ -55,7 +55,7 @@ func fails(err error) func(context.Context) (events.Event, error) {
 }
 
 func testAPI() *api {
-	return &api{Config: Config{Now: time.Now, Log: slog.New(slog.DiscardHandler)}}
+	return &api{Config: Config{Log: slog.New(slog.DiscardHandler)}}
 }
 
 // flushes counts how often an answer is flushed.

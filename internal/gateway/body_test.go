@@ -1,0 +1,222 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/tmaxmax/go-sse"
+	"pgregory.net/rapid"
+
+	"github.com/rota-run/rota"
+)
+
+// However a stream is cut into reads, the same events come of it, and the
+// event that it ends in comes last and is known to be cut.
+func TestFramesDoNotDependOnReads(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		pieces := rapid.SliceOfN(rapid.SampledFrom([]string{
+			"data: a", "data:b", ": c", "event: d", "\n", "\r", "\r\n", "\n\n", "\r\n\r\n", "x",
+		}), 0, 12).Draw(t, "pieces")
+		var stream []byte
+		for _, p := range pieces {
+			stream = append(stream, p...)
+		}
+		whole := events(t, bytes.NewReader(stream))
+		require.Equal(t, whole, events(t, iotest.OneByteReader(bytes.NewReader(stream))))
+		require.Equal(t, whole, events(t, iotest.DataErrReader(bytes.NewReader(stream))))
+		require.Equal(t, whole, events(t, iotest.HalfReader(bytes.NewReader(stream))))
+
+		ended := events(t, bytes.NewReader(append(stream, "\n\n"...)))
+		require.Equal(t, len(ended), len(whole))
+		for i := range whole {
+			require.Equal(t, ended[i].Event, whole[i].Event)
+			require.True(t, !whole[i].cut || i == len(whole)-1)
+			require.False(t, ended[i].cut)
+		}
+	})
+}
+
+type framed struct {
+	sse.Event
+	cut bool
+}
+
+func events(t *rapid.T, r io.Reader) (all []framed) {
+	f := newFrames(r)
+	for e, err := range sse.Read(f, nil) {
+		require.NoError(t, err)
+		all = append(all, framed{e, f.cut})
+	}
+	return all
+}
+
+// A large event must cost time in proportion to its size.
+func TestFramesFillTheReader(t *testing.T) {
+	const size = 1 << 20
+	stream := append([]byte("data: "), bytes.Repeat([]byte("x"), size)...)
+	r := &countReads{r: newFrames(iotest.OneByteReader(bytes.NewReader(stream)))}
+	for _, err := range sse.Read(r, &sse.ReadConfig{MaxEventSize: maxEvent}) {
+		require.NoError(t, err)
+	}
+	require.Less(t, r.n, 20, "each read makes the reader search the event from its start")
+}
+
+type countReads struct {
+	r io.Reader
+	n int
+}
+
+func (c *countReads) Read(p []byte) (int, error) {
+	c.n++
+	return c.r.Read(p)
+}
+
+func TestBreakAfterAnEventIsReported(t *testing.T) {
+	broken := errors.New("broken")
+	f := newFrames(io.MultiReader(bytes.NewReader([]byte("data: a\n\ndata: b\n")), iotest.ErrReader(broken)))
+	var data []string
+	var last error
+	for e, err := range sse.Read(f, nil) {
+		if last = err; err == nil {
+			data = append(data, e.Data)
+		}
+	}
+	require.Equal(t, []string{"a", "b"}, data)
+	require.Equal(t, broken, last)
+}
+
+// slowly is a transport whose answers are written by the test.
+type slowly struct{ write func(io.Writer) }
+
+func (s slowly) RoundTrip(req *http.Request) (*http.Response, error) {
+	r, w := io.Pipe()
+	context.AfterFunc(req.Context(), func() { w.CloseWithError(context.Cause(req.Context())) })
+	go func() {
+		s.write(w)
+		w.Close()
+	}()
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: r,
+	}, nil
+}
+
+func stream(t *testing.T, p Provider, write func(io.Writer), on func(Event)) error {
+	p.Name, p.BaseURL, p.Transport = "slow", "http://slow", slowly{write}
+	g, err := New([]Provider{p})
+	require.NoError(t, err)
+	_, err = g.Stream(t.Context(), Request{Provider: "slow", Body: []byte("{}")}, func(string) {}, on)
+	return err
+}
+
+const lastEvent = `data: {"type":"response.completed","response":{"id":"r1"}}` + "\n\n"
+
+func TestCommentsAreLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		err := stream(t, Provider{IdleTimeout: time.Minute}, func(w io.Writer) {
+			for range 100 {
+				time.Sleep(59 * time.Second)
+				_, _ = io.WriteString(w, ":")
+			}
+			_, _ = io.WriteString(w, "\n"+lastEvent)
+		}, func(Event) {})
+		require.NoError(t, err)
+	})
+}
+
+func TestSilenceEndsTheAttemptInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		err := stream(t, Provider{IdleTimeout: time.Minute}, func(w io.Writer) {
+			_, _ = io.WriteString(w, ": hi\n")
+			time.Sleep(2 * time.Minute)
+		}, func(Event) {})
+		var e *Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, rota.RunErrIdle, e.Code)
+		require.Equal(t, time.Minute, time.Since(begun))
+		synctest.Wait()
+	})
+}
+
+func TestSlowCallerIsNotSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		err := stream(t, Provider{IdleTimeout: time.Minute}, func(w io.Writer) {
+			_, _ = io.WriteString(w, "data: {}\n\n")
+			_, _ = io.WriteString(w, lastEvent)
+		}, func(Event) { time.Sleep(time.Hour) })
+		require.NoError(t, err)
+	})
+}
+
+func TestTimeoutEndsALivelyAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		err := stream(t, Provider{IdleTimeout: time.Minute, Timeout: time.Hour}, func(w io.Writer) {
+			for {
+				time.Sleep(time.Second)
+				if _, err := io.WriteString(w, ": hi\n\n"); err != nil {
+					return
+				}
+			}
+		}, func(Event) {})
+		var e *Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, rota.RunErrTimeout, e.Code)
+		require.Equal(t, time.Hour, time.Since(begun))
+		synctest.Wait()
+	})
+}
+
+// A server that keeps the stream open holds the answer back for drainTime.
+func TestOpenStreamHoldsTheAnswerBackShortly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		err := stream(t, Provider{}, func(w io.Writer) {
+			_, _ = io.WriteString(w, lastEvent)
+			time.Sleep(time.Hour)
+		}, func(Event) {})
+		require.NoError(t, err)
+		require.Equal(t, drainTime, time.Since(begun))
+		synctest.Wait()
+	})
+}
+
+func TestRetryAfterForms(t *testing.T) {
+	now := time.Date(2026, 11, 23, 5, 0, 0, 0, time.UTC)
+	for header, want := range map[string]time.Duration{
+		"":                              0,
+		"soon":                          0,
+		"-5":                            0,
+		"0":                             0,
+		"90":                            90 * time.Second,
+		"1.5":                           0,
+		"99999999999999999999":          0,
+		"2000000000":                    maxRetryAfter,
+		"Mon, 23 Nov 2026 05:01:00 GMT": time.Minute,
+		"Mon, 23 Nov 2026 04:59:00 GMT": 0,
+		"Mon, 23 Nov 2099 04:59:00 GMT": maxRetryAfter,
+	} {
+		require.Equal(t, want, retryAfter(header, now), "Retry-After: %s", header)
+	}
+}
+
+func TestPieces(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text, n := rapid.String().Draw(t, "text"), rapid.IntRange(1, 9).Draw(t, "n")
+		got := pieces(text, n)
+		require.LessOrEqual(t, len(got), n)
+		var all string
+		for _, p := range got {
+			all += p
+		}
+		require.Equal(t, text, all)
+	})
+}

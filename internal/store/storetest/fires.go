@@ -1,0 +1,277 @@
+package storetest
+
+import (
+	"context"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+)
+
+var fires = []testCase{
+	{"what is due fires, the longest due first", dueInOrder},
+	{"a fire starts a run and moves the timer", fireWrites},
+	{"a decision gets the timer and the model", decisionInput},
+	{"a nominal time fires once", firesOnce},
+	{"a buffered occurrence fires later", bufferedFires},
+	{"an outcome is final", finalOutcome},
+	{"a span of missed times is one row", missedSpan},
+	{"several runs of one decision keep their order", runsInOrder},
+	{"a run has the schedule's content", runContent},
+	{"a schedule that continues a response goes on", continued},
+	{"an error takes back the whole batch", fireRollback},
+	{"the next wake is the first due time", nextWake},
+	{"a paused timer rests", restingTimer},
+}
+
+func dueInOrder(w *world) {
+	a := w.addAgent()
+	var want []rota.ScheduleID
+	for _, after := range []time.Duration{30, 10, 20, 40} {
+		want = append(want, w.addSchedule(a.ID, func(_ *rota.Schedule, t *rota.Timer) {
+			t.NextRunAt = start.Add(after * time.Second)
+			t.DueAt = t.NextRunAt.Add(time.Second)
+		}).ID)
+	}
+	w.at(11*time.Second - time.Millisecond)
+	require.Empty(w, w.fire(10, w.once))
+	w.at(31 * time.Second)
+	first := w.fire(2, w.once)
+	require.Len(w, first, 2)
+	require.Equal(w, want[1], first[0].Occurrence.ScheduleID)
+	require.Equal(w, want[2], first[1].Occurrence.ScheduleID)
+	second := w.fire(2, w.once)
+	require.Len(w, second, 1, "due at this very instant")
+	require.Equal(w, want[0], second[0].Occurrence.ScheduleID)
+	require.Empty(w, w.fire(2, w.once))
+	require.Len(w, w.claim(10), 3)
+}
+
+func fireWrites(w *world) {
+	s := w.addSchedule(w.addAgent().ID)
+	w.at(time.Minute + 250*time.Millisecond)
+	fires := w.fire(10, w.once)
+	require.Len(w, fires, 1)
+	f := fires[0]
+	require.Equal(w, w.now, f.At)
+	require.Equal(w, f.Run, *f.Occurrence.RunID)
+	w.same([]rota.Occurrence{f.Occurrence}, w.occurrences(s))
+	require.EqualValues(w, 250, *f.Occurrence.LatenessMS)
+
+	got := w.schedule(s)
+	require.EqualValues(w, 1, got.RunCount)
+	require.Equal(w, f.Run, *got.LastRunID)
+	require.Equal(w, w.now, got.LastRunAt.Time)
+	require.Equal(w, start.Add(2*time.Minute), got.NextRunAt.Time)
+	require.Equal(w, s.UpdatedAt, got.UpdatedAt)
+	require.Equal(w, s.Version, got.Version)
+	require.Equal(w, 1, w.timer(s).OpenRuns)
+	require.Equal(w, map[rota.Phase]int{rota.PhaseQueued: 1}, w.open())
+}
+
+func decisionInput(w *world) {
+	a := w.addAgent()
+	s, want := w.newSchedule(a.ID)
+	fill(&s, &want)
+	want.DueAt = start
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddSchedule(ctx, w.owner, s, want) })
+	want.Model = a.Model
+	called := false
+	w.fire(1, func(t rota.Timer) rota.Decision {
+		called = true
+		w.same(want, t)
+		t.DueAt = time.Time{}
+		return rota.Decision{Timer: t}
+	})
+	require.True(w, called)
+	want.Model, want.DueAt = "", time.Time{}
+	w.same(want, w.timer(s))
+}
+
+func firesOnce(w *world) {
+	s, run := w.fired()
+	before := w.timer(s)
+	w.at(3 * time.Minute)
+	again := w.fire(1, func(t rota.Timer) rota.Decision {
+		t.NextRunAt = start.Add(time.Minute) // as if it had not been advanced
+		return w.once(t)
+	})
+	require.Empty(w, again)
+	require.Equal(w, before, w.timer(s), "the timer is as after the first decision")
+	require.Len(w, w.occurrences(s), 1)
+	require.Equal(w, run, w.claimOne().Run.ID)
+}
+
+func bufferedFires(w *world) {
+	s, run := w.fired()
+	w.at(2 * time.Minute)
+	require.Empty(w, w.fire(1, w.buffer))
+	waiting := w.occurrences(s)
+	require.Equal(w, []rota.Outcome{rota.Fired, rota.Buffered}, outcomes(waiting))
+	require.Nil(w, waiting[1].RunID)
+	require.Equal(w, start.Add(2*time.Minute), w.timer(s).Buffered)
+
+	w.at(2*time.Minute + 5*time.Second)
+	w.claim(1)
+	require.Equal(w, rota.Finish{Ended: true, Due: true}, w.finish(run, w.completed()))
+	fires := w.fire(1, func(t rota.Timer) rota.Decision {
+		next := t.NextRunAt
+		t.NextRunAt, t.Buffered = t.Buffered, time.Time{}
+		d := w.once(t)
+		d.Timer.NextRunAt, d.Timer.DueAt = next, next
+		return d
+	})
+	require.Len(w, fires, 1)
+	got := w.occurrences(s)
+	require.Equal(w, []rota.Outcome{rota.Fired, rota.Fired}, outcomes(got))
+	require.Equal(w, waiting[1].ID, got[1].ID, "it is the same occurrence")
+	require.Equal(w, got[1].ID, fires[0].Occurrence.ID)
+	require.Equal(w, fires[0].Run, *got[1].RunID)
+	require.Nil(w, got[1].Reason)
+	require.EqualValues(w, 5000, *got[1].LatenessMS)
+}
+
+func finalOutcome(w *world) {
+	for _, first := range []rota.Outcome{rota.MissedOutcome, rota.SkippedOverlap, rota.Buffered} {
+		s := w.addSchedule(w.addAgent().ID)
+		w.at(time.Minute)
+		for _, outcome := range []rota.Outcome{first, rota.SkippedRequested} {
+			w.fire(1, func(t rota.Timer) rota.Decision {
+				o := w.occurrence(t, outcome)
+				if outcome != first {
+					t.DueAt = time.Time{}
+				}
+				return rota.Decision{Timer: t, Records: []rota.Occurrence{o}}
+			})
+		}
+		require.Equal(w, []rota.Outcome{first}, outcomes(w.occurrences(s)))
+	}
+}
+
+func missedSpan(w *world) {
+	s := w.addSchedule(w.addAgent().ID)
+	w.at(time.Hour)
+	var want rota.Occurrence
+	w.fire(1, func(t rota.Timer) rota.Decision {
+		want = w.occurrence(t, rota.MissedOutcome)
+		want.Count, want.ScheduledUntil = 59, p(rota.InstantOf(start.Add(59*time.Minute)))
+		want.Reason = &rota.Reason{Code: "superseded", Message: "ü"}
+		t.NextRunAt = start.Add(time.Hour)
+		d := w.once(t)
+		d.Records = append([]rota.Occurrence{want}, d.Records...)
+		return d
+	})
+	got := w.occurrences(s)
+	require.Equal(w, []rota.Outcome{rota.MissedOutcome, rota.Fired}, outcomes(got))
+	require.NotEmpty(w, got[0].ID)
+	require.NotEqual(w, got[0].ID, got[1].ID)
+	want.ID = got[0].ID
+	w.same(want, got[0])
+	require.EqualValues(w, 1, w.timer(s).RunCount)
+}
+
+func runsInOrder(w *world) {
+	s := w.addSchedule(w.addAgent().ID)
+	w.at(time.Hour)
+	const many = 20
+	fires := w.fire(1, func(t rota.Timer) rota.Decision {
+		d := rota.Decision{Timer: t}
+		for range many {
+			one := w.once(d.Timer)
+			d = rota.Decision{Timer: one.Timer, Records: append(d.Records, one.Records...), Provider: provider}
+		}
+		d.Timer.DueAt = time.Time{}
+		return d
+	})
+	require.Len(w, fires, many)
+	require.Equal(w, many, w.timer(s).OpenRuns)
+	require.Equal(w, fires[many-1].Run, w.timer(s).LastRunID)
+	for i, work := range w.claim(many) {
+		require.Equal(w, fires[i].Run, work.Run.ID, "the oldest occurrence starts first")
+	}
+}
+
+func runContent(w *world) {
+	var s rota.Schedule
+	_, id := w.fired(func(in *rota.Schedule, t *rota.Timer) {
+		in.Input = rota.Input{Any: anyJSON(`[{"type":"text","text":"é"}]`)}
+		in.Conversation = rota.Conversation{Any: anyJSON(`{"id":"conv_1"}`)}
+		in.Metadata = map[string]string{"a": "ü"}
+		s = *in
+	})
+	w.same(rota.Run{
+		Object: rota.ObjectRun, ID: id, AgentID: s.AgentID, Status: rota.RunQueued, Phase: rota.PhaseQueued, Input: s.Input,
+		Conversation: s.Conversation, Metadata: s.Metadata, CreatedAt: rota.InstantOf(w.now), ScheduleID: &s.ID,
+		ScheduledFor: p(rota.InstantOf(start.Add(time.Minute))), Trigger: rota.TriggerSchedule,
+	}, w.run(id))
+}
+
+func continued(w *world) {
+	s, id := w.fired(func(s *rota.Schedule, _ *rota.Timer) { s.PreviousResponseID = p("resp_0") })
+	require.Equal(w, "resp_0", *w.run(id).PreviousResponseID, "the first run continues what was given")
+	w.claim(1)
+	w.finish(id, w.completed())
+	w.at(2 * time.Minute)
+	id = w.fire(1, w.once)[0].Run
+	require.Equal(w, "resp_1", *w.run(id).PreviousResponseID, "the second continues the first")
+	w.claim(1)
+	w.finish(id, w.failed("timeout"))
+	w.at(3 * time.Minute)
+	id = w.fire(1, w.once)[0].Run
+	require.Equal(w, "resp_1", *w.run(id).PreviousResponseID, "one that failed is not continued")
+	require.Equal(w, "resp_0", *w.schedule(s).PreviousResponseID, "the schedule keeps what was given")
+
+	other, first := w.fired()
+	w.claim(10)
+	w.finish(first, w.completed())
+	w.at(time.Hour)
+	w.fire(10, w.once)
+	require.Nil(w, w.run(*w.schedule(other).LastRunID).PreviousResponseID, "one that continues nothing starts fresh")
+}
+
+func fireRollback(w *world) {
+	s := w.addSchedule(w.addAgent().ID)
+	before := w.timer(s)
+	w.at(time.Minute)
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+		fires, err := tx.FireDue(ctx, w.now, 10, w.once)
+		require.NoError(w, err)
+		require.Len(w, fires, 1)
+		return errWanted
+	}), errWanted)
+	require.Equal(w, before, w.timer(s))
+	require.Empty(w, w.occurrences(s))
+	require.Empty(w, w.open())
+	require.Len(w, w.fire(10, w.once), 1)
+}
+
+func nextWake(w *world) {
+	require.Zero(w, w.wake())
+	a := w.addAgent()
+	w.addSchedule(a.ID)
+	w.addSchedule(a.ID, func(_ *rota.Schedule, t *rota.Timer) { t.DueAt = start.Add(time.Hour) })
+	require.Equal(w, start.Add(time.Minute), w.wake())
+	r := w.addRun(a.ID)
+	w.at(10 * time.Second)
+	require.Equal(w, start.Add(time.Minute), w.wake(), "a run that waits for a worker is no reason to wake")
+	w.claim(1)
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		return tx.DelayRun(ctx, r.ID, start.Add(20*time.Second), true)
+	})
+	require.Equal(w, start.Add(20*time.Second), w.wake())
+	w.at(20 * time.Second)
+	require.Equal(w, start.Add(time.Minute), w.wake(), "its time has come")
+	w.at(2 * time.Minute)
+	require.Equal(w, start.Add(time.Minute), w.wake(), "what is overdue is a reason at once")
+}
+
+func restingTimer(w *world) {
+	s := w.addSchedule(w.addAgent().ID, func(_ *rota.Schedule, t *rota.Timer) {
+		t.Status, t.NextRunAt, t.DueAt = rota.SchedulePaused, time.Time{}, time.Time{}
+	})
+	w.at(time.Hour)
+	require.Empty(w, w.fire(10, w.once))
+	require.Zero(w, w.wake())
+	require.Nil(w, w.schedule(s).NextRunAt)
+}

@@ -1,0 +1,89 @@
+package storetest
+
+import (
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+)
+
+var keys = []testCase{
+	{"keys are found by their hash", keyByHash},
+	{"keys are each account's own", keyAccounts},
+	{"a key is revoked once", revoke},
+	{"two keys cannot have one secret", sameSecret},
+}
+
+func (w *world) newKey() rota.Key {
+	at := w.next()
+	return rota.Key{
+		Object: rota.ObjectKey, ID: rota.NewKeyID(at), Account: w.owner.Account, Name: "ключ", Hint: "rk_abcde",
+		Scopes: rota.DefaultScopes(), CreatedAt: rota.InstantOf(at),
+	}
+}
+
+func hashOf(k rota.Key) []byte {
+	h := sha256.Sum256([]byte(k.ID))
+	return h[:]
+}
+
+func (w *world) addKey() rota.Key {
+	w.Helper()
+	k := w.newKey()
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddKey(ctx, k, hashOf(k)) })
+	return k
+}
+
+func keyByHash(w *world) {
+	bare, expires := w.newKey(), w.newKey()
+	expires.ExpiresAt, expires.Scopes = p(rota.InstantOf(start.Add(time.Hour))), []rota.Scope{rota.Admin}
+	for _, k := range []rota.Key{bare, expires} {
+		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddKey(ctx, k, hashOf(k)) })
+		got, hash, err := w.store.KeyByHash(w.Context(), hashOf(k))
+		require.NoError(w, err)
+		w.same(k, got)
+		require.Equal(w, hashOf(k), hash)
+	}
+	for _, hash := range [][]byte{nil, {}, hashOf(bare)[:31], append(hashOf(bare), 0)} {
+		_, _, err := w.store.KeyByHash(w.Context(), hash)
+		require.ErrorIs(w, err, rota.NotFound)
+	}
+}
+
+func keyAccounts(w *world) {
+	k := w.addKey()
+	l, err := w.store.Keys(w.Context(), "other", rota.Page{Limit: 10})
+	require.NoError(w, err)
+	require.Empty(w, l.Data)
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+		_, err := tx.RevokeKey(ctx, "other", k.ID, start)
+		return err
+	}), rota.NotFound)
+	got, _, err := w.store.KeyByHash(w.Context(), hashOf(k))
+	require.NoError(w, err)
+	w.same(k, got)
+}
+
+func revoke(w *world) {
+	k := w.addKey()
+	want := k
+	want.RevokedAt = p(rota.InstantOf(start.Add(time.Minute)))
+	for i := range 2 {
+		w.update(func(ctx context.Context, tx rota.Tx) error {
+			got, err := tx.RevokeKey(ctx, k.Account, k.ID, start.Add(time.Duration(i+1)*time.Minute))
+			w.same(want, got)
+			return err
+		})
+	}
+	got, _, err := w.store.KeyByHash(w.Context(), hashOf(k))
+	require.NoError(w, err)
+	w.same(want, got)
+}
+
+func sameSecret(w *world) {
+	k := w.addKey()
+	require.Error(w, w.try(func(ctx context.Context, tx rota.Tx) error { return tx.AddKey(ctx, w.newKey(), hashOf(k)) }))
+}

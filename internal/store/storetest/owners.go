@@ -1,0 +1,234 @@
+package storetest
+
+import (
+	"context"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+)
+
+var owners = []testCase{
+	{"another owner sees nothing", isolation},
+	{"another owner changes nothing", foreignWrites},
+	{"another agent's things are not found", wrongAgent},
+	{"what never was is not found", unknown},
+}
+
+var deletions = []testCase{
+	{"a deleted schedule can be asked for", deleteSchedule},
+	{"deleting an agent deletes its schedules", deleteAgent},
+	{"deleting twice is not found", deleteTwice},
+	{"an occurrence that waits is blocked by a deletion", deleteBuffered},
+}
+
+// strangers are owners that are not the world's.
+func (w *world) strangers() []rota.Owner {
+	return []rota.Owner{
+		{Account: "other", EndUser: "u-1"}, {Account: "acme", EndUser: "u-2"}, {Account: "acme"}, {EndUser: "u-1"}, {},
+	}
+}
+
+func isolation(w *world) {
+	for _, mine := range []rota.Owner{w.owner, {Account: "acme"}} {
+		w.owner = mine
+		a := w.addAgent()
+		s := w.addSchedule(a.ID)
+		r := w.addRun(a.ID)
+		for _, o := range append(w.strangers(), rota.Owner{Account: "acme", EndUser: "u-1"}) {
+			if o != mine {
+				w.seesNothing(o, a.ID, s.ID, r.ID)
+			}
+		}
+	}
+}
+
+func (w *world) seesNothing(o rota.Owner, a rota.AgentID, s rota.ScheduleID, r rota.RunID) {
+	w.Helper()
+	ctx, page := w.Context(), rota.Page{Limit: 10}
+	_, err := w.store.Agent(ctx, o, a)
+	require.ErrorIs(w, err, rota.NotFound)
+	_, err = w.store.Schedule(ctx, o, a, s, true)
+	require.ErrorIs(w, err, rota.NotFound)
+	_, err = w.store.Run(ctx, o, a, r)
+	require.ErrorIs(w, err, rota.NotFound)
+	_, err = w.store.RunByID(ctx, o, r)
+	require.ErrorIs(w, err, rota.NotFound)
+	agents, err := w.store.Agents(ctx, o, page)
+	require.NoError(w, err)
+	for _, other := range agents.Data {
+		require.NotEqual(w, a, other.ID)
+	}
+	schedules, err := w.store.Schedules(ctx, o, a, page)
+	require.NoError(w, err)
+	require.Empty(w, schedules.Data)
+	runs, err := w.store.Runs(ctx, o, a, page)
+	require.NoError(w, err)
+	require.Empty(w, runs.Data)
+	occurrences, err := w.store.(Ledger).Occurrences(ctx, o, a, s, page)
+	require.NoError(w, err)
+	require.Empty(w, occurrences.Data)
+}
+
+func foreignWrites(w *world) {
+	a := w.addAgent()
+	s := w.addSchedule(a.ID)
+	t := w.timer(s)
+	for _, o := range w.strangers() {
+		for name, write := range map[string]func(context.Context, rota.Tx) error{
+			"save agent":      func(ctx context.Context, tx rota.Tx) error { return tx.SaveAgent(ctx, o, a) },
+			"delete agent":    func(ctx context.Context, tx rota.Tx) error { return tx.DeleteAgent(ctx, o, a.ID, start) },
+			"save schedule":   func(ctx context.Context, tx rota.Tx) error { return tx.SaveSchedule(ctx, o, s, t) },
+			"delete schedule": func(ctx context.Context, tx rota.Tx) error { return tx.DeleteSchedule(ctx, o, a.ID, s.ID, start) },
+			"timer": func(ctx context.Context, tx rota.Tx) error {
+				_, err := tx.Timer(ctx, o, a.ID, s.ID)
+				return err
+			},
+		} {
+			require.ErrorIs(w, w.try(write), rota.NotFound, "%s as %v", name, o)
+		}
+	}
+	w.same(s, w.schedule(s))
+}
+
+func wrongAgent(w *world) {
+	a, other := w.addAgent(), w.addAgent()
+	s, r := w.addSchedule(a.ID), w.addRun(a.ID)
+	_, err := w.store.Schedule(w.Context(), w.owner, other.ID, s.ID, false)
+	require.ErrorIs(w, err, rota.NotFound)
+	_, err = w.store.Run(w.Context(), w.owner, other.ID, r.ID)
+	require.ErrorIs(w, err, rota.NotFound)
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+		return tx.DeleteSchedule(ctx, w.owner, other.ID, s.ID, start)
+	}), rota.NotFound)
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+		_, err := tx.Timer(ctx, w.owner, other.ID, s.ID)
+		return err
+	}), rota.NotFound)
+}
+
+func unknown(w *world) {
+	ctx := w.Context()
+	_, err := w.store.Agent(ctx, w.owner, "agt_0")
+	require.ErrorIs(w, err, rota.NotFound)
+	_, err = w.store.Schedule(ctx, w.owner, "agt_0", "asch_0", true)
+	require.ErrorIs(w, err, rota.NotFound)
+	_, err = w.store.RunByID(ctx, w.owner, "arun_0")
+	require.ErrorIs(w, err, rota.NotFound)
+	_, _, err = w.store.KeyByHash(ctx, []byte("hash"))
+	require.ErrorIs(w, err, rota.NotFound)
+	a := w.newAgent()
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error { return tx.SaveAgent(ctx, w.owner, a) }), rota.NotFound)
+	require.Equal(w, rota.Finish{}, w.finish("arun_0", w.completed()))
+}
+
+func (w *world) deleteSchedule(s rota.Schedule) {
+	w.Helper()
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		return tx.DeleteSchedule(ctx, w.owner, s.AgentID, s.ID, w.now)
+	})
+}
+
+func (w *world) deleteAgent(id rota.AgentID) {
+	w.Helper()
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.DeleteAgent(ctx, w.owner, id, w.now) })
+}
+
+// gone checks that a schedule rests as deleted.
+func (w *world) gone(s rota.Schedule) {
+	w.Helper()
+	_, err := w.store.Schedule(w.Context(), w.owner, s.AgentID, s.ID, false)
+	require.ErrorIs(w, err, rota.NotFound)
+	got := w.schedule(s)
+	require.Equal(w, rota.ScheduleDeleted, got.Status)
+	require.Equal(w, w.now, got.DeletedAt.Time)
+	require.Equal(w, w.now, got.UpdatedAt.Time)
+	require.Equal(w, s.Version+1, got.Version)
+	require.Nil(w, got.NextRunAt)
+	require.Nil(w, got.PauseReason)
+	list, err := w.store.Schedules(w.Context(), w.owner, s.AgentID, rota.Page{Limit: 10})
+	require.NoError(w, err)
+	for _, other := range list.Data {
+		require.NotEqual(w, s.ID, other.ID)
+	}
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+		_, err := tx.Timer(ctx, w.owner, s.AgentID, s.ID)
+		return err
+	}), rota.NotFound)
+}
+
+func deleteSchedule(w *world) {
+	a := w.addAgent()
+	s, stays := w.addSchedule(a.ID, fill), w.addSchedule(a.ID)
+	w.at(2 * time.Minute)
+	w.deleteSchedule(s)
+	w.gone(s)
+	require.Len(w, w.fire(10, w.once), 1, "only the other one fires")
+	require.NotEmpty(w, w.schedule(stays).LastRunID)
+}
+
+func deleteAgent(w *world) {
+	a, other := w.addAgent(), w.addAgent()
+	s1, s2, stays := w.addSchedule(a.ID), w.addSchedule(a.ID, fill), w.addSchedule(other.ID)
+	r := w.addRun(a.ID)
+	w.at(time.Minute)
+	w.deleteSchedule(s2)
+	deleted := w.schedule(s2)
+	w.at(2 * time.Minute)
+	w.deleteAgent(a.ID)
+	_, err := w.store.Agent(w.Context(), w.owner, a.ID)
+	require.ErrorIs(w, err, rota.NotFound)
+	w.gone(s1)
+	w.same(deleted, w.schedule(s2)) // it was deleted before and stays as it was
+	require.Equal(w, rota.ScheduleActive, w.schedule(stays).Status)
+	require.Equal(w, r.ID, w.run(r.ID).ID, "a run of a deleted agent can be read")
+	runs, err := w.store.Runs(w.Context(), w.owner, a.ID, rota.Page{Limit: 10})
+	require.NoError(w, err)
+	require.Len(w, runs.Data, 1)
+	agents, err := w.store.Agents(w.Context(), w.owner, rota.Page{Limit: 10})
+	require.NoError(w, err)
+	require.Len(w, agents.Data, 1)
+}
+
+func deleteTwice(w *world) {
+	a := w.addAgent()
+	s := w.addSchedule(a.ID)
+	w.deleteSchedule(s)
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+		return tx.DeleteSchedule(ctx, w.owner, a.ID, s.ID, w.now)
+	}), rota.NotFound)
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+		return tx.SaveSchedule(ctx, w.owner, s, rota.Timer{ScheduleID: s.ID, Anchor: start})
+	}), rota.NotFound)
+	w.deleteAgent(a.ID)
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+		return tx.DeleteAgent(ctx, w.owner, a.ID, w.now)
+	}), rota.NotFound)
+}
+
+func deleteBuffered(w *world) {
+	for name, remove := range map[string]func(rota.Schedule){
+		"schedule": w.deleteSchedule,
+		"agent":    func(s rota.Schedule) { w.deleteAgent(s.AgentID) },
+	} {
+		s := w.addSchedule(w.addAgent().ID)
+		w.at(time.Minute)
+		w.fire(10, w.buffer)
+		require.Equal(w, []rota.Outcome{rota.Buffered}, outcomes(w.occurrences(s)), name)
+		remove(s)
+		got := w.occurrences(s)
+		require.Equal(w, []rota.Outcome{rota.Blocked}, outcomes(got), name)
+		require.Equal(w, "not_active", got[0].Reason.Code)
+	}
+}
+
+// buffer lets a timer's nominal time wait.
+func (w *world) buffer(t rota.Timer) rota.Decision {
+	o := w.occurrence(t, rota.Buffered)
+	o.Reason = &rota.Reason{Code: "overlap", Message: "it waits"}
+	t.Buffered = t.NextRunAt
+	t.NextRunAt = t.NextRunAt.Add(time.Minute)
+	t.DueAt = t.NextRunAt
+	return rota.Decision{Timer: t, Records: []rota.Occurrence{o}, Provider: provider}
+}

@@ -1,0 +1,184 @@
+package storetest
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+)
+
+var roundTrips = []testCase{
+	{"agents keep every field", agentFields},
+	{"schedules keep every field", scheduleFields},
+	{"timers keep every field", timerFields},
+	{"runs keep every field", runFields},
+	{"saving writes every field", saveFields},
+	{"odd text is kept", oddText},
+	{"times are kept to the millisecond", milliseconds},
+	{"ids are case-sensitive", caseSensitive},
+	{"what is missing is refused", missing},
+	{"ping reads", func(w *world) { require.NoError(w, w.store.Ping(w.Context())) }},
+}
+
+func (w *world) same(want, got any) {
+	w.Helper()
+	if d := cmp.Diff(want, got); d != "" {
+		w.Errorf("(-want +got)\n%s", d)
+	}
+}
+
+func p[T any](v T) *T { return &v }
+
+func (w *world) fullAgent() rota.Agent {
+	a := w.newAgent()
+	a.Name, a.Description, a.Instructions = "Zoë 'n\" \\ 漢字 🚲", p("what it\ndoes"), p("Say \t {{scheduled_for}}")
+	a.Tools = []rota.Object{object(`{"type":"function","name":"f","a":[1,2.50,null]}`), object(`{"type":"shell"}`)}
+	a.ToolChoice, a.ParallelToolCalls, a.MaxToolCalls = anyJSON(`{"type":"function","name":"f"}`), false, p(300)
+	a.Text, a.Reasoning = object(`{"format":{"type":"text"}}`), object(`{"effort":"low", "big":12345678901234567890}`)
+	a.Metadata = map[string]string{"": "empty", "ключ": "<b>&amp;</b>", "q": `"`}
+	a.Version = 1 << 40
+	return a
+}
+
+func agentFields(w *world) {
+	for _, a := range []rota.Agent{w.newAgent(), w.fullAgent()} {
+		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, w.owner, a) })
+		got, err := w.store.Agent(w.Context(), w.owner, a.ID)
+		require.NoError(w, err)
+		w.same(a, got)
+	}
+}
+
+// fill gives every optional field of a schedule a value.
+func fill(s *rota.Schedule, t *rota.Timer) {
+	s.Name, s.Input = p("näme"), rota.Input{Any: anyJSON(`[{"type":"message","role":"user","content":"hé"}]`)}
+	s.Conversation, s.PreviousResponseID = rota.Conversation{Any: anyJSON(`{"id":"conv_1"}`)}, p("resp_0")
+	s.Metadata, s.TemporalScheduleID, s.Version = map[string]string{"a": "b"}, p("temporal-1"), 9
+	t.Status = rota.SchedulePaused
+	t.PauseReason = &rota.PauseReason{Code: rota.PausedManually, Actor: p("key_1"), Note: p("für jetzt"), At: rota.InstantOf(start)}
+	t.Spec = rota.Spec{Type: rota.Cron, Expression: "*/5 9-17 * * MON-FRI", Timezone: "Australia/Lord_Howe"}
+	t.Policy = rota.Policy{
+		Overlap: rota.OverlapBufferOne, Missed: rota.MissedAll, MaxLatenessSeconds: 1, JitterSeconds: 2,
+		StartAt: p(rota.InstantOf(start)), EndAt: p(rota.InstantOf(start.Add(time.Hour))), MaxRuns: p(int64(7)),
+		PauseAfterFailures: p(3), Retry: rota.Retry{MaxAttempts: 9, OnCrash: rota.OnCrashNever}, TimeoutSeconds: 5,
+	}
+	t.Anchor = start.Add(-time.Hour)
+	t.NextRunAt, t.DueAt = start.Add(3*time.Minute), start.Add(4*time.Minute)
+	t.OpenRuns, t.Buffered, t.RunCount, t.ConsecutiveFailures = 2, start.Add(2*time.Minute), 1<<40, 4
+	t.LastRunAt, t.LastRunID, t.LastResponseID = start.Add(time.Minute), "arun_1", "resp_9"
+}
+
+func scheduleFields(w *world) {
+	a := w.addAgent()
+	for _, s := range []rota.Schedule{w.addSchedule(a.ID), w.addSchedule(a.ID, fill)} {
+		got, err := w.store.Schedule(w.Context(), w.owner, a.ID, s.ID, false)
+		require.NoError(w, err)
+		w.same(s, got)
+	}
+}
+
+func timerFields(w *world) {
+	a := w.addAgent()
+	for _, full := range []bool{false, true} {
+		s, t := w.newSchedule(a.ID)
+		if full {
+			fill(&s, &t)
+		}
+		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddSchedule(ctx, w.owner, s, t) })
+		w.same(t, w.timer(s))
+	}
+}
+
+func runFields(w *world) {
+	a := w.addAgent()
+	bare, full := w.newRun(a.ID), w.newRun(a.ID)
+	full.Input = rota.Input{Any: anyJSON(`[{"type":"text","text":"ü"}]`)}
+	full.Conversation, full.PreviousResponseID = rota.Conversation{Any: anyJSON(`"conv_1"`)}, p("resp_0")
+	full.Metadata = map[string]string{"a": "b"}
+	for _, r := range []rota.Run{bare, full} {
+		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddRun(ctx, w.owner, r, provider) })
+		w.same(r, w.run(r.ID))
+		got, err := w.store.Run(w.Context(), w.owner, a.ID, r.ID)
+		require.NoError(w, err)
+		w.same(r, got)
+	}
+}
+
+func saveFields(w *world) {
+	a, s := w.addAgent(), rota.Schedule{}
+	full := w.fullAgent()
+	full.ID, full.CreatedAt = a.ID, a.CreatedAt
+	s = w.addSchedule(a.ID)
+	t := w.timer(s)
+	fill(&s, &t)
+	s = s.WithTimer(t)
+	s.UpdatedAt = rota.InstantOf(start.Add(time.Hour))
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		if err := tx.SaveAgent(ctx, w.owner, full); err != nil {
+			return err
+		}
+		return tx.SaveSchedule(ctx, w.owner, s, t)
+	})
+	got, err := w.store.Agent(w.Context(), w.owner, a.ID)
+	require.NoError(w, err)
+	w.same(full, got)
+	w.same(s, w.schedule(s))
+	w.same(t, w.timer(s))
+}
+
+func oddText(w *world) {
+	for _, text := range []string{
+		"", " ", "'; DROP TABLE agents; --", "%_", "\u202e\u200b", "a\r\nb", "\u00e9 and e\u0301", strings.Repeat("長", 20_000), "\\u0000", "?1 :x $2",
+	} {
+		a := w.newAgent()
+		a.Name, a.Instructions, a.Metadata = text, &text, map[string]string{text: text}
+		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, w.owner, a) })
+		got, err := w.store.Agent(w.Context(), w.owner, a.ID)
+		require.NoError(w, err)
+		w.same(a, got)
+	}
+}
+
+func milliseconds(w *world) {
+	a := w.newAgent()
+	zone := time.FixedZone("east", 5*3600+1800)
+	a.CreatedAt = rota.Instant{Time: time.Date(2026, 1, 2, 3, 4, 5, 678_999_999, zone)}
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, w.owner, a) })
+	got, err := w.store.Agent(w.Context(), w.owner, a.ID)
+	require.NoError(w, err)
+	require.Equal(w, time.Date(2026, 1, 1, 21, 34, 5, 678_000_000, time.UTC), got.CreatedAt.Time)
+}
+
+func caseSensitive(w *world) {
+	a := w.addAgent()
+	r := w.addRun(a.ID)
+	_, err := w.store.Agent(w.Context(), w.owner, rota.AgentID(strings.ToUpper(string(a.ID))))
+	require.ErrorIs(w, err, rota.NotFound)
+	_, err = w.store.RunByID(w.Context(), w.owner, rota.RunID(strings.ToUpper(string(r.ID))))
+	require.ErrorIs(w, err, rota.NotFound)
+	_, err = w.store.Agent(w.Context(), rota.Owner{Account: "ACME", EndUser: "u-1"}, a.ID)
+	require.ErrorIs(w, err, rota.NotFound)
+}
+
+// missing: a required value that is absent is a bug, and must not be stored.
+func missing(w *world) {
+	a := w.addAgent()
+	require.Error(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+		bad := w.newAgent()
+		bad.Text = rota.Object{}
+		return tx.AddAgent(ctx, w.owner, bad)
+	}))
+	require.Error(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+		bad := w.newRun(a.ID)
+		bad.Input = rota.Input{}
+		return tx.AddRun(ctx, w.owner, bad, provider)
+	}))
+	require.Error(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+		s, t := w.newSchedule("agt_nobody")
+		return tx.AddSchedule(ctx, w.owner, s, t)
+	}))
+}

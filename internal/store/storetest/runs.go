@@ -1,0 +1,278 @@
+package storetest
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+)
+
+var claims = []testCase{
+	{"the longest waiting run is claimed first", claimOrder},
+	{"a claim tells all there is to know", claimContent},
+	{"a run is claimed by one", claimOnce},
+	{"providers have queues of their own", claimProviders},
+	{"a run that waits is not claimed before its time", claimDelayed},
+	{"attempts and lateness are counted", claimCounts},
+	{"runs whose reason is gone are blocked", claimBlocked},
+	{"a run that has started goes on", claimStarted},
+	{"a run goes back as if it had not been claimed", requeue},
+	{"the response's id can be seen at once", setResponse},
+	{"a change of a schedule reaches runs that wait", saveWaiting},
+}
+
+func claimOrder(w *world) {
+	a := w.addAgent()
+	ids := []rota.RunID{w.addRun(a.ID).ID, w.addRun(a.ID).ID, w.addRun(a.ID).ID}
+	w.at(time.Second)
+	require.Empty(w, w.claim(0))
+	require.Empty(w, w.claim(-1))
+	first := w.claim(2)
+	require.Len(w, first, 2)
+	require.Equal(w, ids[0], first[0].Run.ID)
+	require.Equal(w, ids[1], first[1].Run.ID)
+	require.Equal(w, ids[2], w.claimOne().Run.ID)
+	require.Empty(w, w.claim(2))
+	require.Equal(w, map[rota.Phase]int{rota.PhaseRunning: 3}, w.open())
+}
+
+func claimContent(w *world) {
+	policy := rota.DefaultPolicy()
+	policy.TimeoutSeconds, policy.Retry.OnCrash = 7, rota.OnCrashNever
+	a := w.fullAgent()
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, w.owner, a) })
+	w.addSchedule(a.ID, func(_ *rota.Schedule, t *rota.Timer) { t.Policy = policy })
+	w.at(time.Minute)
+	id := w.fire(1, w.once)[0].Run
+	work := w.claimOne()
+	w.same(rota.Work{Run: w.run(id), Owner: w.owner, Agent: a, Provider: provider, Policy: policy}, work)
+
+	a.Model = "mock/large"
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SaveAgent(ctx, w.owner, a) })
+	r := w.addRun(a.ID)
+	work = w.claimOne()
+	w.same(rota.Work{Run: w.run(r.ID), Owner: w.owner, Agent: a, Provider: provider, Policy: rota.DefaultPolicy()}, work)
+}
+
+func claimOnce(w *world) {
+	a := w.addAgent()
+	const many = 100
+	for range many {
+		w.addRun(a.ID)
+	}
+	w.at(time.Hour)
+	var mu sync.Mutex
+	seen := make(map[rota.RunID]int)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range many / 5 {
+				var work []rota.Work
+				w.NoErr(w.try(func(ctx context.Context, tx rota.Tx) error {
+					var err error
+					work, err = tx.ClaimRuns(ctx, w.now, provider, 3)
+					return err
+				}))
+				mu.Lock()
+				for _, one := range work {
+					seen[one.Run.ID]++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	require.Len(w, seen, many)
+	for id, n := range seen {
+		require.Equal(w, 1, n, id)
+	}
+}
+
+func claimProviders(w *world) {
+	a := w.addAgent()
+	r := w.newRun(a.ID)
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddRun(ctx, w.owner, r, "other") })
+	w.at(time.Second)
+	require.Empty(w, w.claim(10))
+	work := w.claimFrom("other", 10)
+	require.Len(w, work, 1)
+	require.Equal(w, "other", work[0].Provider)
+}
+
+func (w *world) delay(id rota.RunID, after time.Duration, answered bool) {
+	w.Helper()
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		return tx.DelayRun(ctx, id, start.Add(after), answered)
+	})
+}
+
+func claimDelayed(w *world) {
+	r := w.addRun(w.addAgent().ID)
+	w.delay(r.ID, time.Hour, true) // it does not run: nothing happens
+	w.at(time.Second)
+	require.Equal(w, rota.PhaseQueued, w.run(r.ID).Phase)
+	w.claimOne()
+	w.delay(r.ID, 10*time.Second, true)
+	got := w.run(r.ID)
+	require.Equal(w, rota.PhaseWaiting, got.Phase)
+	require.Equal(w, rota.RunQueued, got.Status)
+	w.at(10*time.Second - time.Millisecond)
+	require.Empty(w, w.claim(10))
+	w.at(10 * time.Second)
+	work := w.claimOne()
+	require.Equal(w, 1, work.Failures)
+	w.delay(r.ID, 20*time.Second, false)
+	w.at(20 * time.Second)
+	require.Equal(w, 1, w.claimOne().Failures, "nobody answered this time")
+}
+
+func claimCounts(w *world) {
+	_, id := w.fired()
+	w.at(time.Minute + 1500*time.Millisecond)
+	work := w.claimOne()
+	require.Equal(w, 1, work.Run.Attempts)
+	require.Equal(w, rota.PhaseRunning, work.Run.Phase)
+	require.Equal(w, w.now, work.Run.StartedAt.Time)
+	require.EqualValues(w, 1500, *work.Run.LatenessMS)
+	w.same(work.Run, w.run(id))
+	w.delay(id, 2*time.Minute, true)
+	w.at(2 * time.Minute)
+	work = w.claimOne()
+	require.Equal(w, 2, work.Run.Attempts)
+	require.Equal(w, w.now, work.Run.StartedAt.Time)
+	require.EqualValues(w, 1500, *work.Run.LatenessMS, "of the first start")
+	w.same(work.Run, w.run(id))
+	require.Nil(w, w.run(w.addRun(work.Agent.ID).ID).LatenessMS)
+}
+
+func (w *world) pause(s rota.Schedule) {
+	w.Helper()
+	t := w.timer(s)
+	t.Status, t.NextRunAt, t.DueAt = rota.SchedulePaused, time.Time{}, time.Time{}
+	t.PauseReason = &rota.PauseReason{Code: rota.PausedManually, At: rota.InstantOf(w.now)}
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
+}
+
+// stops are the ways in which a run that waits loses its reason.
+func (w *world) stops() map[string]func(rota.Schedule) {
+	return map[string]func(rota.Schedule){
+		rota.RunErrAgentDeleted: func(s rota.Schedule) { w.deleteAgent(s.AgentID) },
+		rota.RunErrDeleted:      w.deleteSchedule,
+		rota.RunErrPaused:       w.pause,
+	}
+}
+
+func claimBlocked(w *world) {
+	for code, stop := range w.stops() {
+		s, id := w.fired()
+		stop(s)
+		work := w.claimOne()
+		require.NotNil(w, work.Blocked, code)
+		require.Equal(w, code, work.Blocked.Code)
+		require.NotEmpty(w, work.Blocked.Message)
+		require.Zero(w, work.Run.Attempts)
+		end := rota.Result{Phase: rota.PhaseCancelled, Blocked: true, Error: work.Blocked, CompletedAt: w.now}
+		require.True(w, w.finish(id, end).Ended)
+
+		got := w.run(id)
+		require.Equal(w, rota.PhaseCancelled, got.Phase)
+		require.Equal(w, work.Blocked, got.Error)
+		require.Nil(w, got.StartedAt)
+		require.Nil(w, got.LatenessMS)
+		ledger := w.occurrences(s)
+		require.Equal(w, []rota.Outcome{rota.Blocked}, outcomes(ledger))
+		require.Equal(w, code, ledger[0].Reason.Code)
+		require.Equal(w, id, *ledger[0].RunID)
+		require.Empty(w, w.open())
+	}
+	a := w.addAgent()
+	w.addRun(a.ID)
+	w.deleteAgent(a.ID)
+	require.Equal(w, rota.RunErrAgentDeleted, w.claimOne().Blocked.Code, "a run of the API as well")
+}
+
+func claimStarted(w *world) {
+	for code, stop := range w.stops() {
+		w.at(0)
+		s, id := w.fired()
+		w.claimOne()
+		stop(s)
+		w.delay(id, time.Hour, true)
+		w.at(time.Hour)
+		work := w.claimOne()
+		require.Nil(w, work.Blocked, code)
+		require.True(w, w.finish(id, w.completed()).Ended)
+		require.Equal(w, []rota.Outcome{rota.Fired}, outcomes(w.occurrences(s)))
+	}
+}
+
+func requeue(w *world) {
+	_, id := w.fired()
+	before := w.run(id)
+	w.claimOne()
+	w.requeue(id)
+	w.same(before, w.run(id))
+	require.Empty(w, w.claim(10))
+	require.Len(w, w.claimFrom("other", 10), 1)
+
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SetResponse(ctx, id, "resp_other") })
+	w.delay(id, 2*time.Minute, true)
+	before = w.run(id)
+	w.at(2 * time.Minute)
+	require.Len(w, w.claimFrom("other", 10), 1)
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.RequeueRun(ctx, id, provider) })
+	w.same(before, w.run(id))
+	work := w.claimOne()
+	require.Equal(w, 2, work.Run.Attempts)
+	require.Equal(w, 1, work.Failures)
+	require.Empty(w, work.ResponseID, "a response belongs to the provider that gave it")
+}
+
+func (w *world) requeue(id rota.RunID) {
+	w.Helper()
+	for range 2 { // the second changes nothing: the run is not claimed
+		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.RequeueRun(ctx, id, "other") })
+	}
+}
+
+func setResponse(w *world) {
+	r := w.addRun(w.addAgent().ID)
+	w.at(time.Second)
+	w.claimOne()
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SetResponse(ctx, r.ID, "resp_7") })
+	require.Equal(w, "resp_7", *w.run(r.ID).GatewayResponseID)
+	w.recover(provider)
+	require.Equal(w, "resp_7", w.claimOne().ResponseID, "a crash does not lose it")
+	w.finish(r.ID, w.failed("timeout"))
+	require.Equal(w, "resp_7", *w.run(r.ID).GatewayResponseID)
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SetResponse(ctx, r.ID, "resp_8") })
+	require.Equal(w, "resp_7", *w.run(r.ID).GatewayResponseID, "it comes too late")
+}
+
+func saveWaiting(w *world) {
+	s, started := w.fired(func(s *rota.Schedule, _ *rota.Timer) { s.PreviousResponseID = p("resp_0") })
+	w.claimOne()
+	w.at(2 * time.Minute)
+	waits := w.fire(1, w.once)[0].Run
+	before := w.run(started)
+
+	t := w.timer(s)
+	s.Input, s.Metadata = rota.InputText("new"), map[string]string{"new": "1"}
+	s.Conversation, s.PreviousResponseID = rota.Conversation{Any: anyJSON(`"conv_2"`)}, p("resp_5")
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
+	w.same(before, w.run(started))
+	got := w.run(waits)
+	w.same(s.Input, got.Input)
+	w.same(s.Metadata, got.Metadata)
+	w.same(s.Conversation, got.Conversation)
+	require.Equal(w, "resp_5", *got.PreviousResponseID)
+
+	s.Conversation, s.PreviousResponseID = rota.Conversation{}, nil
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
+	got = w.run(waits)
+	require.True(w, got.Conversation.IsZero())
+	require.Nil(w, got.PreviousResponseID)
+}

@@ -1,0 +1,99 @@
+// Package e2e starts the real binary and treats it as the world would: it
+// speaks HTTP to it, kills it, and counts what is in the file afterwards.
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota/client"
+)
+
+const key = "rk_test_key_that_is_long_enough"
+
+// binary is the path of rota, built once for all tests.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "rota-e2e")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "rota")
+	out, err := exec.Command("go", "build", "-o", path, "github.com/rota-run/rota/cmd/rota").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// A server is one life of a rota process.
+type server struct {
+	cmd    *exec.Cmd
+	url    string
+	exited chan struct{}
+	err    error // of the process; read after exited
+	logs   *strings.Builder
+}
+
+// start starts rota and returns when it says where it listens.
+func start(t *testing.T, dir string, flags ...string) *server {
+	t.Helper()
+	path, err := binary()
+	require.NoError(t, err)
+	s := &server{exited: make(chan struct{}), logs: new(strings.Builder)}
+	s.cmd = exec.Command(path, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir}, flags...)...)
+	s.cmd.Env = append(os.Environ(), "ROTA_BOOTSTRAP_KEY="+key)
+	s.cmd.Stderr = s.logs
+	out, err := s.cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, s.cmd.Start())
+	t.Cleanup(func() { s.stop(syscall.SIGKILL) })
+
+	lines := bufio.NewScanner(out)
+	for s.url == "" && lines.Scan() {
+		if rest, ok := strings.CutPrefix(lines.Text(), "Rota listens on "); ok {
+			s.url, _, _ = strings.Cut(rest, " ")
+		}
+	}
+	go func() {
+		for lines.Scan() { // the pipe must not fill up
+		}
+		s.err = s.cmd.Wait()
+		close(s.exited)
+	}()
+	if s.url == "" {
+		<-s.exited
+		t.Fatalf("rota did not start: %v\n%s", s.err, s.logs)
+	}
+	return s
+}
+
+// stop sends a signal and waits for the end of the process.
+func (s *server) stop(sig syscall.Signal) error {
+	_ = s.cmd.Process.Signal(sig)
+	<-s.exited
+	return s.err
+}
+
+func (s *server) client() *client.Client { return client.New(s.url, key) }
+
+// ready blocks until the server answers that it is.
+func (s *server) ready(t *testing.T, ctx context.Context) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/readyz", nil)
+	require.NoError(t, err)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	resp.Body.Close()
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+}
