@@ -20,6 +20,13 @@ type Occurrence struct {
 	RecordedAt     Instant      `json:"recorded_at"`
 }
 
+// An OccurrenceFilter narrows a list of occurrences. The zero value lets all
+// pass.
+type OccurrenceFilter struct {
+	Outcome  Outcome
+	From, To time.Time // nominal times at or after, at or before; a span passes if any of it does
+}
+
 // Outcome is what became of an occurrence.
 type Outcome string
 

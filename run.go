@@ -116,6 +116,16 @@ type Work struct {
 	Blocked    *RunError // why the run must not start; nil if it may
 }
 
+// A FireContext is what a run may tell its agent of the occurrence that started
+// it. It is fixed when the run is created.
+type FireContext struct {
+	ScheduledFor Instant  `json:"scheduled_for"`
+	Timezone     string   `json:"timezone"`
+	LastRunAt    *Instant `json:"last_run_at,omitempty"` // of the schedule's run before; nil for the first
+	RunCount     int64    `json:"run_count"`             // this run included
+	ScheduleName string   `json:"schedule_name,omitempty"`
+}
+
 // Result is how a run ended.
 type Result struct {
 	Phase       Phase // completed, failed or cancelled

@@ -26,6 +26,7 @@ type Schedule struct {
 	Policy              Policy            `json:"policy"`
 	PauseReason         *PauseReason      `json:"pause_reason"`
 	ConsecutiveFailures int               `json:"consecutive_failures" doc:"Runs that failed since the last one that completed."`
+	Skips               []Instant         `json:"skips" doc:"Nominal times ahead that somebody asked to skip."`
 	Version             int64             `json:"version" doc:"Counts the changes that callers make (not the runs); also the ETag."`
 }
 
@@ -123,6 +124,20 @@ type SchedulePause struct {
 	Note Opt[string] `json:"note,omitzero" maxLength:"500" nullable:"true"`
 }
 
+// OccurrenceSkip is the body that asks to skip an occurrence, or not to.
+type OccurrenceSkip struct {
+	ScheduledFor Instant `json:"scheduled_for" doc:"A nominal time of the schedule that lies ahead."`
+}
+
+// MaxSkips is how many occurrences of a schedule can be marked to be skipped.
+const MaxSkips = 100
+
+// A ScheduleFilter narrows a list of schedules. The zero value lets all pass.
+type ScheduleFilter struct {
+	AgentID AgentID
+	Status  ScheduleStatus
+}
+
 // A Timer is the part of a schedule that firing reads and writes. It is kept
 // apart from the rest so that a fire touches few bytes. Package policy holds
 // its transitions; the store loads and saves it.
@@ -140,6 +155,7 @@ type Timer struct {
 	DueAt               time.Time // when to act next: NextRunAt and its jitter; zero if there is nothing to do
 	OpenRuns            int       // runs of this schedule that have not ended
 	Buffered            time.Time // the nominal time that waits for OpenRuns to become 0; zero if none does
+	Skips               []Instant // nominal times that somebody asked to skip, in order; at most MaxSkips
 	RunCount            int64
 	ConsecutiveFailures int
 	LastRunAt           time.Time
@@ -152,6 +168,7 @@ func (s Schedule) WithTimer(t Timer) Schedule {
 	s.Status, s.Spec, s.Policy, s.PauseReason = t.Status, t.Spec, t.Policy, t.PauseReason
 	s.RunCount, s.ConsecutiveFailures = t.RunCount, t.ConsecutiveFailures
 	s.NextRunAt, s.LastRunAt = InstantOrNil(t.NextRunAt), InstantOrNil(t.LastRunAt)
+	s.Skips = append([]Instant{}, t.Skips...)
 	s.LastRunID = nil
 	if t.LastRunID != "" {
 		s.LastRunID = &t.LastRunID

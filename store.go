@@ -70,6 +70,16 @@ type AgentWriter interface {
 type ScheduleReader interface {
 	Schedule(ctx context.Context, o Owner, a AgentID, id ScheduleID, deleted bool) (Schedule, error)
 	Schedules(ctx context.Context, o Owner, a AgentID, p Page) (List[Schedule], error)
+
+	// Timer returns the timer of a schedule that is not deleted.
+	Timer(ctx context.Context, o Owner, a AgentID, id ScheduleID) (Timer, error)
+
+	// AllSchedules returns the owner's schedules, whatever their agent.
+	AllSchedules(ctx context.Context, o Owner, f ScheduleFilter, p Page) (List[Schedule], error)
+
+	// Occurrences returns what became of a schedule's nominal times, in their
+	// order. Those of a deleted schedule can still be read.
+	Occurrences(ctx context.Context, o Owner, a AgentID, id ScheduleID, f OccurrenceFilter, p Page) (List[Occurrence], error)
 }
 
 // ScheduleWriter writes schedules. A schedule is its content and its timer;
@@ -77,9 +87,6 @@ type ScheduleReader interface {
 type ScheduleWriter interface {
 	AddSchedule(ctx context.Context, o Owner, s Schedule, t Timer) error
 	SaveSchedule(ctx context.Context, o Owner, s Schedule, t Timer) error
-
-	// Timer returns the timer of a schedule that is not deleted.
-	Timer(ctx context.Context, o Owner, a AgentID, id ScheduleID) (Timer, error)
 
 	// DeleteSchedule deletes the schedule. Runs that have started go on;
 	// ClaimRuns blocks those that have not.
@@ -137,6 +144,9 @@ type Queue interface {
 	// FireDue takes up to limit timers that are due at now, the longest due
 	// first, and does with each what decide says.
 	FireDue(ctx context.Context, now time.Time, limit int, decide Decide) ([]Fire, error)
+
+	// Fire does with one timer what was decided, due or not.
+	Fire(ctx context.Context, now time.Time, before Timer, d Decision) ([]Fire, error)
 
 	// ClaimRuns starts up to limit runs that wait under the provider, the
 	// longest waiting first. Nobody else gets them. A run that has not started

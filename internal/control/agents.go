@@ -6,11 +6,15 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/prompt"
 )
 
 // CreateAgent saves an agent. Scope agents:write.
 func (c *Control) CreateAgent(ctx context.Context, who auth.Caller, in rota.AgentCreate, w Write) (rota.Agent, error) {
 	if err := who.Require(rota.WriteAgents); err != nil {
+		return rota.Agent{}, err
+	}
+	if err := checkInstructions(in.Instructions); err != nil {
 		return rota.Agent{}, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Agent, error) {
@@ -47,6 +51,12 @@ func newAgent(in rota.AgentCreate, now time.Time) rota.Agent {
 	return a
 }
 
+// checkInstructions refuses variables that there are not.
+func checkInstructions(in rota.Opt[string]) error {
+	text, _ := in.Get()
+	return prompt.Check("instructions", text)
+}
+
 var emptyObject = rota.Object{RawMessage: []byte("{}")}
 
 // Agent returns an agent. Scope agents:read.
@@ -69,6 +79,9 @@ func (c *Control) Agents(ctx context.Context, who auth.Caller, p rota.Page) (rot
 // Scope agents:write.
 func (c *Control) UpdateAgent(ctx context.Context, who auth.Caller, id rota.AgentID, in rota.AgentUpdate, w Write) (rota.Agent, error) {
 	if err := who.Require(rota.WriteAgents); err != nil {
+		return rota.Agent{}, err
+	}
+	if err := checkInstructions(in.Instructions); err != nil {
 		return rota.Agent{}, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Agent, error) {

@@ -10,11 +10,15 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
 	"github.com/rota-run/rota/internal/events"
+	"github.com/rota-run/rota/internal/prompt"
 )
 
 // StartRun queues a run of an agent. Scope runs:write.
 func (c *Control) StartRun(ctx context.Context, who auth.Caller, agent rota.AgentID, in rota.RunCreate, w Write) (rota.Run, error) {
 	if err := who.Require(rota.WriteRuns); err != nil {
+		return rota.Run{}, err
+	}
+	if err := prompt.CheckInput("input", in.Input); err != nil {
 		return rota.Run{}, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Run, error) {
@@ -154,11 +158,12 @@ func (r *runEvents) Next(ctx context.Context) (events.Event, error) {
 			return e, err
 		}
 	}
-	r.ended, r.done = true, true
+	r.ended = true
 	run, err := r.run(ctx)
 	if err != nil {
 		return events.Event{}, err
 	}
+	r.done = true
 	last := Terminal(run)
 	if last.Seq <= r.log.After() {
 		return events.Event{}, io.EOF // the caller has seen it

@@ -8,6 +8,7 @@ import (
 	"github.com/rota-run/rota/internal/auth"
 	"github.com/rota-run/rota/internal/calendar"
 	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/prompt"
 )
 
 // pastTolerance is how far in the past the time of a once schedule may lie.
@@ -16,6 +17,9 @@ const pastTolerance = time.Minute
 // CreateSchedule puts an agent on a schedule. Scope schedules:write.
 func (c *Control) CreateSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, in rota.ScheduleCreate, w Write) (rota.Schedule, error) {
 	if err := who.Require(rota.WriteSchedules); err != nil {
+		return rota.Schedule{}, err
+	}
+	if err := prompt.CheckInput("input", in.Input); err != nil {
 		return rota.Schedule{}, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Schedule, error) {
@@ -140,6 +144,11 @@ func (c *Control) Schedules(ctx context.Context, who auth.Caller, agent rota.Age
 // UpdateSchedule changes what in names, at once: also for runs that wait in
 // the queue. Scope schedules:write.
 func (c *Control) UpdateSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.ScheduleUpdate, w Write) (rota.Schedule, error) {
+	if input, ok := in.Input.Get(); ok {
+		if err := prompt.CheckInput("input", input); err != nil {
+			return rota.Schedule{}, err
+		}
+	}
 	return c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, now time.Time) (rota.Schedule, rota.Timer, error) {
 		s, t = updateContent(s, t, in)
 		t, err := c.updateTimes(t, in, now)
@@ -173,6 +182,9 @@ func (c *Control) updateTimes(t rota.Timer, in rota.ScheduleUpdate, now time.Tim
 	}
 	if !set {
 		spec = t.Spec
+	}
+	if set {
+		t.Skips = nil // they were times of the spec before
 	}
 	anchor := t.Anchor
 	if set || !sameInstant(before.StartAt, t.Policy.StartAt) {

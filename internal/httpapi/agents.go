@@ -15,7 +15,7 @@ const (
 
 // operations returns everything that callers can ask for.
 func (a *api) operations() []*operation {
-	return slices.Concat(a.agentOperations(), a.scheduleOperations(), a.runOperations(), a.keyOperations())
+	return slices.Concat(a.agentOperations(), a.scheduleOperations(), a.occurrenceOperations(), a.runOperations(), a.keyOperations())
 }
 
 func (a *api) agentOperations() []*operation {

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	stderrors "errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -73,14 +75,23 @@ func newAPI(t *testing.T) *server {
 	return s
 }
 
+// newValidator returns a validator of the document. There is one for all
+// tests: it is slow to make.
 func newValidator(t *testing.T) validator.Validator {
 	t.Helper()
-	doc, err := libopenapi.NewDocument(httpapi.OpenAPI("test"))
+	v, err := documentValidator()
 	require.NoError(t, err)
-	v, errs := validator.NewValidator(doc, config.WithFormatAssertions())
-	require.Empty(t, errs)
 	return v
 }
+
+var documentValidator = sync.OnceValues(func() (validator.Validator, error) {
+	doc, err := libopenapi.NewDocument(httpapi.OpenAPI("test"))
+	if err != nil {
+		return nil, err
+	}
+	v, errs := validator.NewValidator(doc, config.WithFormatAssertions())
+	return v, stderrors.Join(errs...)
+})
 
 // caller is a key, and the end user whom it acts for.
 type caller struct {

@@ -48,7 +48,7 @@ func (a *api) newCall(op *operation, who auth.Caller, w http.ResponseWriter, r *
 	if c.body, err = readBody(w, r); err != nil {
 		return c, err
 	}
-	c.write.Request = c.body
+	c.write.Request = append([]byte(r.Method+" "+r.URL.Path+"\n"), c.body...)
 	return c, nil
 }
 

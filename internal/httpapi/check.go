@@ -28,7 +28,7 @@ func (c checker) decode(body []byte, s *huma.Schema, in any) error {
 	if err != nil {
 		return err
 	}
-	if v.kind != jsonObject {
+	if v.kind() != jsonObject {
 		return rota.Errorf(rota.Invalid, "the body must be a JSON object")
 	}
 	if err := c.check(nil, s, v); err != nil {
@@ -43,24 +43,24 @@ func (c checker) decode(body []byte, s *huma.Schema, in any) error {
 func (c checker) check(at fieldPath, s *huma.Schema, v value) error {
 	s = c.resolve(s)
 	switch {
-	case v.kind == jsonNull && s.Nullable:
+	case v.kind() == jsonNull && s.Nullable:
 		return nil
 	case s.Discriminator != nil:
 		return c.variant(at, s, v)
 	case s.AnyOf != nil:
 		return c.either(at, s, v)
-	case !fits(s, v.kind):
+	case !fits(s, v.kind()):
 		return at.invalid("%s", expected(phrase(s), v))
 	}
-	switch v.kind {
-	case jsonString:
-		return checkString(at, s, v.text)
-	case jsonNumber:
-		return checkNumber(at, s, v.text)
-	case jsonArray:
-		return c.array(at, s, v.items)
-	case jsonObject:
-		return c.object(at, s, v.members)
+	switch s.Type {
+	case huma.TypeString:
+		return checkString(at, s, v.text())
+	case huma.TypeInteger, huma.TypeNumber:
+		return checkNumber(at, s, string(v))
+	case huma.TypeArray:
+		return c.array(at, s, v.items())
+	case huma.TypeObject:
+		return c.object(at, s, v.members())
 	}
 	return nil
 }
@@ -102,7 +102,7 @@ func phrase(s *huma.Schema) string {
 }
 
 func expected(phrase string, v value) string {
-	if v.kind == jsonNull {
+	if v.kind() == jsonNull {
 		return "must be " + phrase + ", not null"
 	}
 	return "must be " + phrase
@@ -113,7 +113,7 @@ func (c checker) either(at fieldPath, s *huma.Schema, v value) error {
 	var phrases []string
 	for _, branch := range s.AnyOf {
 		branch = c.resolve(branch)
-		if fits(branch, v.kind) {
+		if fits(branch, v.kind()) {
 			return c.check(at, branch, v)
 		}
 		phrases = append(phrases, phrase(branch))
@@ -123,16 +123,19 @@ func (c checker) either(at fieldPath, s *huma.Schema, v value) error {
 
 // variant checks a union whose branches are told apart by a member.
 func (c checker) variant(at fieldPath, s *huma.Schema, v value) error {
-	if v.kind != jsonObject {
+	if v.kind() != jsonObject {
 		return at.invalid("%s", expected("an object", v))
 	}
 	name := s.Discriminator.PropertyName
-	i := slices.IndexFunc(v.members, func(m member) bool { return m.name == name })
+	members := v.members()
+	i := slices.IndexFunc(members, func(m member) bool { return m.name == name })
 	if i < 0 {
 		return at.to(name).invalid("is required: %s", oneOf(variants(s)))
 	}
-	if ref, ok := s.Discriminator.Mapping[v.members[i].text]; ok && v.members[i].kind == jsonString {
-		return c.check(at, &huma.Schema{Ref: ref}, v)
+	if t := members[i].value; t.kind() == jsonString {
+		if ref, ok := s.Discriminator.Mapping[t.text()]; ok {
+			return c.check(at, &huma.Schema{Ref: ref}, v)
+		}
 	}
 	return at.to(name).invalid("must be %s", oneOf(variants(s)))
 }

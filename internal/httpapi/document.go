@@ -44,6 +44,7 @@ func newDocument(version string, ops []*operation) *document {
 		Tags: []*huma.Tag{
 			{Name: "Agents", Description: "An agent is a saved configuration of a model: model, instructions, tools."},
 			{Name: "Schedules", Description: "A schedule says when an agent runs, and on which input."},
+			{Name: "Occurrences", Description: "An occurrence is a nominal time of a schedule, and what becomes of it."},
 			{Name: "Runs", Description: "A run is one execution of an agent, started by a schedule or by a call."},
 			{Name: "Keys", Description: "A key opens the API for one account, as far as its scopes go."},
 		},
@@ -183,6 +184,7 @@ func families() []any {
 func parameters() map[string]*huma.Param {
 	one, most := 1.0, 100.0
 	zero := 0.0
+	moment := &huma.Schema{Type: huma.TypeString, Format: "date-time"}
 	all := map[string]*huma.Param{
 		"limit":  query("limit", "How many to answer.", &huma.Schema{Type: huma.TypeInteger, Minimum: &one, Maximum: &most, Default: 20}),
 		"order":  query("order", "By creation: newest or oldest first.", &huma.Schema{Type: huma.TypeString, Enum: []any{"asc", "desc"}, Default: "desc"}),
@@ -191,6 +193,13 @@ func parameters() map[string]*huma.Param {
 
 		"include_deleted": query("include_deleted", "Whether a deleted schedule is answered as well.", &huma.Schema{Type: huma.TypeBoolean, Default: false}),
 		"starting_after":  query("starting_after", "The sequence number of the last event that is not wanted again.", &huma.Schema{Type: huma.TypeInteger, Minimum: &zero}),
+
+		"outcome":      query("outcome", "Only those with this outcome.", &huma.Schema{Type: huma.TypeString, Enum: anys(outcomes)}),
+		"from":         query("from", "Only nominal times at or after this one.", moment),
+		"to":           query("to", "Only nominal times at or before this one.", moment),
+		"count":        query("count", "How many times.", &huma.Schema{Type: huma.TypeInteger, Minimum: &one, Maximum: &most, Default: 10}),
+		"agent_filter": query("agent_id", "Only those of this agent.", text(0, 0)),
+		"status":       query("status", "Only those in this state.", &huma.Schema{Type: huma.TypeString, Enum: anys(listedStatuses)}),
 
 		"last_event_id":   header(headerLastEventID, "The same as starting_after, as clients of event streams send it.", text(0, 0)),
 		"on_behalf_of":    header(headerEndUser, "The end user whom the request is for. Absent: the account itself.", pattern(1, 150, `^[\x20-\x7E]+$`)),

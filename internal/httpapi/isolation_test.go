@@ -19,6 +19,10 @@ var goodBody = map[string]string{
 	"update_agent_schedule": `{"name":"b"}`,
 	"create_agent_run":      `{"input":"hi"}`,
 	"create_key":            `{"name":"k"}`,
+
+	"skip_schedule_occurrence":   `{"scheduled_for":"{next_run_at}"}`,
+	"unskip_schedule_occurrence": `{"scheduled_for":"{next_run_at}"}`,
+	"preview_schedule":           `{"schedule":{"type":"interval","interval_seconds":60}}`,
 }
 
 // What belongs to one owner does not exist for another: not for another
@@ -42,8 +46,8 @@ func TestOthersSeeNothing(t *testing.T) {
 			if !strings.Contains(r.Path, "{") || r.OperationID == "revoke_key" {
 				continue // keys belong to accounts
 			}
-			theirs := tt.others.send(r.Method, ids.in(r.Path), goodBody[r.OperationID])
-			nothing := tt.others.send(r.Method, nowhere.in(r.Path), goodBody[r.OperationID])
+			theirs := tt.others.send(r.Method, ids.in(r.Path), ids.in(goodBody[r.OperationID]))
+			nothing := tt.others.send(r.Method, nowhere.in(r.Path), nowhere.in(goodBody[r.OperationID]))
 			require.Equal(t, http.StatusNotFound, theirs.Status, "%s: %s", tt.name, r.OperationID)
 			require.Equal(t, string(nothing.Body), string(theirs.Body), "%s: %s", tt.name, r.OperationID)
 			require.Equal(t, nothing.Header.Get("ETag"), theirs.Header.Get("ETag"))
@@ -61,10 +65,10 @@ func TestOthersSeeNothing(t *testing.T) {
 func TestPathsMustFit(t *testing.T) {
 	c := newAPI(t).acme()
 	ids, other := c.things(), c.newAgent("other")
-	mixed := things{"agent_id": strings.TrimPrefix(other, agents+"/"), "schedule_id": ids["schedule_id"], "run_id": ids["run_id"]}
+	mixed := things{"agent_id": strings.TrimPrefix(other, agents+"/"), "schedule_id": ids["schedule_id"], "run_id": ids["run_id"], "next_run_at": ids["next_run_at"]}
 	for _, r := range httpapi.Routes() {
 		if strings.Count(r.Path, "{") == 2 {
-			require.Equal(t, http.StatusNotFound, c.send(r.Method, mixed.in(r.Path), goodBody[r.OperationID]).Status, r.OperationID)
+			require.Equal(t, http.StatusNotFound, c.send(r.Method, mixed.in(r.Path), mixed.in(goodBody[r.OperationID])).Status, r.OperationID)
 		}
 	}
 	c.unchanged(ids)
@@ -93,16 +97,17 @@ func TestEveryOperationNeedsItsScopeOnly(t *testing.T) {
 		}
 		ids["key_id"] = acme.send(http.MethodPost, keys, `{"name":"k"}`).is(http.StatusCreated).id()
 		narrow := s.key("acme", "rk_only-for-"+r.OperationID, r.Scope)
-		narrow.send(r.Method, ids.in(r.Path), goodBody[r.OperationID]).is(r.Status)
+		narrow.send(r.Method, ids.in(r.Path), ids.in(goodBody[r.OperationID])).is(r.Status)
 	}
 }
 
-// things are the ids of what somebody has, by the names of path parameters.
+// things are the ids of what somebody has, by the names of path parameters, and
+// the next time of the schedule.
 type things map[string]string
 
 var nowhere = things{
 	"agent_id": "agt_00000000000000000000000000000000", "schedule_id": "asch_00000000000000000000000000000000",
-	"run_id": "arun_00000000000000000000000000000000",
+	"run_id": "arun_00000000000000000000000000000000", "next_run_at": "2027-01-01T00:00:00.000Z",
 }
 
 // things makes one of each.
@@ -110,7 +115,9 @@ func (c caller) things() things {
 	c.t.Helper()
 	agent := c.newAgent("mine")
 	last := func(path string) string { return path[strings.LastIndex(path, "/")+1:] }
-	return things{"agent_id": last(agent), "schedule_id": last(c.newSchedule(agent)), "run_id": last(c.newRun(agent))}
+	schedule := c.newSchedule(agent)
+	next := c.send(http.MethodGet, schedule, "").is(http.StatusOK).object()["next_run_at"].(string)
+	return things{"agent_id": last(agent), "schedule_id": last(schedule), "run_id": last(c.newRun(agent)), "next_run_at": next}
 }
 
 func (ids things) in(path string) string {

@@ -11,18 +11,14 @@ import (
 	"github.com/rota-run/rota"
 )
 
-// A value is JSON that remembers the order in which members were sent, so that
-// the first error of a body is always the same one.
-type value struct {
-	kind    jsonKind
-	text    string   // of a string, or the digits of a number
-	members []member // of an object
-	items   []value  // of an array
-}
+// A value is one valid JSON value without space around it. What is in it is
+// read one level at a time and only where a schema looks, so that a body costs
+// memory in proportion to its length, whatever is in it.
+type value []byte
 
 type member struct {
-	name string
-	value
+	name  string
+	value value
 }
 
 type jsonKind string
@@ -35,6 +31,60 @@ const (
 	jsonArray  jsonKind = "array"
 	jsonObject jsonKind = "object"
 )
+
+func (v value) kind() jsonKind {
+	switch v[0] {
+	case '{':
+		return jsonObject
+	case '[':
+		return jsonArray
+	case '"':
+		return jsonString
+	case 't', 'f':
+		return jsonBool
+	case 'n':
+		return jsonNull
+	default:
+		return jsonNumber
+	}
+}
+
+// text returns what a string says.
+func (v value) text() string {
+	var s string
+	json.Unmarshal(v, &s) // valid
+	return s
+}
+
+// members returns what is in an object, in the order in which it was sent, so
+// that the first error of a body is always the same one.
+func (v value) members() []member {
+	var all []member
+	d := json.NewDecoder(bytes.NewReader(v))
+	d.Token() // {
+	for d.More() {
+		name, _ := d.Token() // valid
+		all = append(all, member{name.(string), next(d)})
+	}
+	return all
+}
+
+// items returns what is in an array.
+func (v value) items() []value {
+	var all []value
+	d := json.NewDecoder(bytes.NewReader(v))
+	d.Token() // [
+	for d.More() {
+		all = append(all, next(d))
+	}
+	return all
+}
+
+func next(d *json.Decoder) value {
+	var raw json.RawMessage
+	d.Decode(&raw) // valid
+	return value(raw)
+}
 
 // A fieldPath leads to a value.
 type fieldPath []string
@@ -59,11 +109,11 @@ func (p fieldPath) invalid(format string, args ...any) error {
 // names that appear twice in an object, and text that is not UTF-8.
 func parse(body []byte) (value, error) {
 	if err := syntax(body); err != nil {
-		return value{}, err
+		return nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
-	return parser{d}.value(nil)
+	return bytes.TrimSpace(body), unique(d, nil)
 }
 
 func syntax(body []byte) error {
@@ -86,62 +136,44 @@ func position(body []byte, offset int64) (line, column int) {
 	return 1 + bytes.Count(before, []byte("\n")), len(before) - bytes.LastIndexByte(before, '\n')
 }
 
-type parser struct{ *json.Decoder }
-
-func (p parser) value(at fieldPath) (value, error) {
-	token, err := p.Token()
+// unique reads one value and refuses a name that appears twice in an object.
+func unique(d *json.Decoder, at fieldPath) error {
+	token, err := d.Token()
 	if err != nil {
-		return value{}, err
+		return err
 	}
-	switch t := token.(type) {
-	case json.Delim:
-		if t == '{' {
-			return p.object(at)
+	switch token {
+	case json.Delim('{'):
+		err = uniqueMembers(d, at)
+	case json.Delim('['):
+		for i := 0; d.More() && err == nil; i++ {
+			err = unique(d, at.item(i))
 		}
-		return p.array(at)
-	case json.Number:
-		return value{kind: jsonNumber, text: t.String()}, nil
-	case string:
-		return value{kind: jsonString, text: t}, nil
-	case bool:
-		return value{kind: jsonBool}, nil
 	default:
-		return value{kind: jsonNull}, nil
+		return nil
 	}
+	if err != nil {
+		return err
+	}
+	_, err = d.Token() // what closes it
+	return err
 }
 
-func (p parser) object(at fieldPath) (value, error) {
-	v := value{kind: jsonObject}
+func uniqueMembers(d *json.Decoder, at fieldPath) error {
 	seen := make(map[string]bool)
-	for p.More() {
-		token, err := p.Token()
+	for d.More() {
+		token, err := d.Token()
 		if err != nil {
-			return v, err
+			return err
 		}
 		name := token.(string) // the syntax has been checked
 		if seen[name] {
-			return v, at.to(name).invalid("must appear once")
+			return at.to(name).invalid("must appear once")
 		}
 		seen[name] = true
-		m, err := p.value(at.to(name))
-		if err != nil {
-			return v, err
+		if err := unique(d, at.to(name)); err != nil {
+			return err
 		}
-		v.members = append(v.members, member{name, m})
 	}
-	_, err := p.Token()
-	return v, err
-}
-
-func (p parser) array(at fieldPath) (value, error) {
-	v := value{kind: jsonArray}
-	for i := 0; p.More(); i++ {
-		item, err := p.value(at.item(i))
-		if err != nil {
-			return v, err
-		}
-		v.items = append(v.items, item)
-	}
-	_, err := p.Token()
-	return v, err
+	return nil
 }

@@ -27,7 +27,7 @@ func TestScheduleTypes(t *testing.T) {
 func TestScheduleDefaults(t *testing.T) {
 	c := newAPI(t).acme()
 	s := c.send(http.MethodGet, c.newSchedule(c.newAgent("a")), "").is(http.StatusOK).object()
-	require.Len(t, s, 22, "the 17 fields of the published object and 5 of ours")
+	require.Len(t, s, 23, "the 17 fields of the published object and 6 of ours")
 	for field, want := range map[string]any{
 		"object": "agent.schedule", "name": nil, "status": "active", "input": "hi", "conversation": nil, "previous_response_id": nil,
 		"metadata": map[string]any{}, "temporal_schedule_id": nil, "last_run_at": nil, "last_run_id": nil, "run_count": 0.0, "deleted_at": nil,

@@ -241,6 +241,7 @@ func refine(r huma.Registry) {
 	for _, name := range []string{"Agent", "AgentCreate", "AgentUpdate"} {
 		m[name].Properties["tools"].Items = ref("Tool")
 	}
+	m["PreviewCreate"].Properties["schedule"] = ref("ScheduleSpecInput")
 	for _, name := range []string{"ScheduleCreate", "ScheduleUpdate"} {
 		m[name].Properties["schedule"] = ref("ScheduleSpecInput")
 		m[name].Properties["input"] = inputSchema(new(1), new(20000), nil)

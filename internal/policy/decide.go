@@ -132,15 +132,20 @@ func missedReason(p rota.Policy, last, oldest time.Time) rota.Reason {
 	}
 }
 
-// occur applies the overlap policy to one nominal time.
+// occur handles one nominal time that is due.
 func (d *decision) occur(at time.Time) {
+	if !exhausted(d.Timer) && !d.skipped(at) {
+		d.overlap(at)
+	}
+}
+
+// overlap starts a run unless another one of the schedule is in its way.
+func (d *decision) overlap(at time.Time) {
 	t := &d.Timer
 	switch {
-	case exhausted(*t):
-		return
 	case t.OpenRuns == 0 || t.Policy.Overlap == rota.OverlapAllowAll:
 		d.fire(at)
-	case t.Policy.Overlap == rota.OverlapBufferOne && t.Buffered.IsZero():
+	case t.Policy.Overlap == rota.OverlapBufferOne && t.Buffered.IsZero() && t.Status == rota.ScheduleActive:
 		t.Buffered = at
 		d.record(at, rota.Buffered, rota.Reason{Code: "overlap", Message: "it waits for run " + string(t.LastRunID) + " to end"})
 	default:

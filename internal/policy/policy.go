@@ -83,12 +83,14 @@ func rest(t rota.Timer, s rota.ScheduleStatus, why *rota.PauseReason) rota.Timer
 	return t
 }
 
-// advance moves the timer to the first nominal time after the given one.
+// advance moves the timer to the first nominal time after the given one, and
+// forgets the marks on those before.
 func advance(t rota.Timer, cal calendar.Calendar, after time.Time) rota.Timer {
 	next, ok := nextNominal(t.Policy, cal, after)
 	if exhausted(t) {
 		ok = false
 	}
+	t.Skips = stillAhead(t.Skips, after)
 	switch {
 	case ok:
 		t.NextRunAt, t.DueAt = next, Due(t.ScheduleID, t.Policy, next)

@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver
@@ -41,6 +42,8 @@ type Store struct {
 	reading *sql.DB
 	reader  *statements
 	writer  *writer
+	closing sync.Once // guards closed
+	closed  error
 }
 
 var _ rota.Store = (*Store)(nil)
@@ -105,13 +108,11 @@ func (s *Store) open(ctx context.Context, path string, o Options) error {
 	return nil
 }
 
-// writable finds out whether the file can be written: SQLite opens one that
-// cannot for reading, and says nothing.
+// writable finds out whether the file can be written, with a write that
+// changes nothing: SQLite opens a file that cannot for reading, and does not
+// say so.
 func writable(ctx context.Context, conn *sql.Conn) error {
-	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	_, err := conn.ExecContext(ctx, "ROLLBACK")
+	_, err := conn.ExecContext(ctx, "UPDATE keys SET name = name WHERE id = ''")
 	return err
 }
 
@@ -151,8 +152,13 @@ func (s *Store) Update(ctx context.Context, fn func(context.Context, rota.Tx) er
 	return s.writer.do(ctx, fn)
 }
 
-// Close implements [rota.Store].
+// Close implements [rota.Store]. It may be called again.
 func (s *Store) Close() error {
+	s.closing.Do(func() { s.closed = s.close() })
+	return s.closed
+}
+
+func (s *Store) close() error {
 	var errs []error
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())

@@ -1,6 +1,14 @@
 package sqlite_test
 
 import (
+	"database/sql"
+	"flag"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,10 +18,150 @@ import (
 	"github.com/rota-run/rota/internal/store/storetest"
 )
 
+var update = flag.Bool("update", false, "write schema.sql anew")
+
+func open(t testing.TB, dir string, o sqlite.Options) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), dir, o)
+	require.NoError(t, err)
+	return s
+}
+
+// TestStore runs the suite, and then looks at how SQLite carries out every
+// statement that the suite made.
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) rota.Store {
-		s, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
-		require.NoError(t, err)
-		return s
+	var all statements
+	t.Run("suite", func(t *testing.T) {
+		storetest.Run(t, func(t *testing.T) rota.Store {
+			return &recorded{Store: open(t, t.TempDir(), sqlite.Options{}), into: &all}
+		})
 	})
+	t.Run("plans", func(t *testing.T) { checkPlans(t, all.seen) })
+}
+
+type statements struct {
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+// A recorded store keeps what it has prepared when it is closed.
+type recorded struct {
+	*sqlite.Store
+	into *statements
+}
+
+func (r *recorded) Close() error {
+	r.into.mu.Lock()
+	defer r.into.mu.Unlock()
+	if r.into.seen == nil {
+		r.into.seen = make(map[string]bool)
+	}
+	maps.Copy(r.into.seen, r.Prepared())
+	return r.Store.Close()
+}
+
+// scans are the statements that may read a whole table, and why.
+var scans = map[string]string{
+	"SELECT DISTINCT o.provider FROM open_runs":    "at the start of the engine, once",
+	"UPDATE open_runs SET provider = ?":            "at the start of the engine, for providers that are gone",
+	"UPDATE open_runs SET phase = 'waiting' WHERE": "at the start of the engine, once",
+	"SELECT o.run_id, t.policy FROM open_runs":     "at the start of the engine, once",
+	"SELECT o.phase, COUNT(*) FROM open_runs":      "a count for the operator, of work that is bounded by what runs and waits",
+}
+
+func checkPlans(t *testing.T, seen map[string]bool) {
+	require.Greater(t, len(seen), 50, "the suite makes every statement")
+	db := openRaw(t, migrated(t))
+	excused := make(map[string]bool)
+	for _, query := range slices.Sorted(maps.Keys(seen)) {
+		plan := explain(t, db, query)
+		if !strings.Contains(plan, "SCAN ") && !strings.Contains(plan, "USE TEMP B-TREE") {
+			continue
+		}
+		if why := excuse(query); why != "" {
+			excused[why] = true
+			continue
+		}
+		t.Errorf("%s\n%s", query, plan)
+	}
+	require.Len(t, excused, len(scans), "an exception that is not needed: %v", excused)
+}
+
+func excuse(query string) string {
+	for prefix := range scans {
+		if strings.HasPrefix(query, prefix) {
+			return prefix
+		}
+	}
+	return ""
+}
+
+func explain(t *testing.T, db *sql.DB, query string) string {
+	t.Helper()
+	if strings.HasPrefix(query, "BEGIN") || strings.Contains(query, "SAVEPOINT") || strings.HasSuffix(query, " one") ||
+		query == "COMMIT" || query == "ROLLBACK" {
+		return ""
+	}
+	rows, err := db.Query("EXPLAIN QUERY PLAN "+query, make([]any, strings.Count(query, "?"))...)
+	require.NoError(t, err)
+	defer rows.Close()
+	var plan []string
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
+		plan = append(plan, detail)
+	}
+	require.NoError(t, rows.Err())
+	return strings.Join(plan, "\n")
+}
+
+// migrated returns the path of an empty database with the schema.
+func migrated(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, open(t, dir, sqlite.Options{}).Close())
+	return filepath.Join(dir, sqlite.FileName)
+}
+
+func openRaw(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+// TestSchema keeps schema.sql, which is for people, true to the migrations.
+func TestSchema(t *testing.T) {
+	db := openRaw(t, migrated(t))
+	rows, err := db.Query(`SELECT sql FROM sqlite_schema
+		WHERE sql IS NOT NULL AND tbl_name NOT LIKE 'goose_%' AND tbl_name NOT LIKE 'sqlite_%'
+		ORDER BY tbl_name, type DESC, name`)
+	require.NoError(t, err)
+	defer rows.Close()
+	got := "-- The schema after all migrations. Written by go test ./internal/store/sqlite -run TestSchema -update.\n"
+	for rows.Next() {
+		var one string
+		require.NoError(t, rows.Scan(&one))
+		got += "\n" + one + ";\n"
+	}
+	require.NoError(t, rows.Err())
+	if *update {
+		require.NoError(t, os.WriteFile("schema.sql", []byte(got), 0o644))
+	}
+	want, err := os.ReadFile("schema.sql")
+	require.NoError(t, err)
+	require.Equal(t, string(want), got, "run with -update")
+}
+
+// TestReopen: what was written is there again, and migrations run once.
+func TestReopen(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "made", "when needed")
+	s := open(t, dir, sqlite.Options{})
+	add(t, s, "first")
+	require.NoError(t, s.Close())
+	s = open(t, dir, sqlite.Options{})
+	defer s.Close()
+	require.Equal(t, []string{"first"}, names(t, s))
 }

@@ -17,6 +17,12 @@ type listing[T any] struct {
 	place func(id string) any // of an id in the key; nil if the key holds ids
 }
 
+// where adds a condition.
+func (l *listing[T]) where(condition string, arg any) {
+	l.query += condition
+	l.args = append(slices.Clone(l.args), arg)
+}
+
 // at returns where the row with the id stands, or stood.
 func (l listing[T]) at(id string) any {
 	if l.place == nil {

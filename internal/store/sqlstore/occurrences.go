@@ -22,10 +22,9 @@ func scanOccurrence(row Scanner) (rota.Occurrence, error) {
 	return o, err
 }
 
-// Occurrences returns a page of what became of a schedule's nominal times, in
-// their order. Those of a deleted schedule can still be read.
-func (q Queries) Occurrences(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, p rota.Page) (rota.List[rota.Occurrence], error) {
-	return listing[rota.Occurrence]{
+// Occurrences implements [rota.ScheduleReader].
+func (q Queries) Occurrences(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, f rota.OccurrenceFilter, p rota.Page) (rota.List[rota.Occurrence], error) {
+	l := listing[rota.Occurrence]{
 		query: `SELECT ` + occurrenceColumns + ` FROM occurrences o JOIN schedules s ON s.id = o.schedule_id
 			WHERE o.schedule_id = ? AND s.agent_id = ? AND s.account = ? AND s.end_user = ?`,
 		key:   "o.scheduled_for",
@@ -33,7 +32,21 @@ func (q Queries) Occurrences(ctx context.Context, o rota.Owner, a rota.AgentID, 
 		scan:  scanOccurrence,
 		id:    func(o rota.Occurrence) string { return string(o.ID) },
 		place: func(id string) any { return nominal(rota.OccurrenceID(id)) },
-	}.page(ctx, q.db, p)
+	}
+	switch f.Outcome {
+	case "":
+	case rota.Fired:
+		l.where(` AND o.outcome = ?`, f.Outcome)
+	default: // the index of what did not fire knows itself by the first term
+		l.where(` AND o.outcome <> 'fired' AND o.outcome = ?`, f.Outcome)
+	}
+	if !f.From.IsZero() {
+		l.where(` AND COALESCE(o.scheduled_until, o.scheduled_for) >= ?`, f.From.UnixMilli())
+	}
+	if !f.To.IsZero() {
+		l.where(` AND o.scheduled_for <= ?`, f.To.UnixMilli())
+	}
+	return l.page(ctx, q.db, p)
 }
 
 const occurrencePrefix = "occ_"

@@ -24,6 +24,13 @@ func (q Queries) FireDue(ctx context.Context, now time.Time, limit int, decide r
 	return b.fires, nil
 }
 
+// Fire implements [rota.Queue].
+func (q Queries) Fire(ctx context.Context, now time.Time, before rota.Timer, d rota.Decision) ([]rota.Fire, error) {
+	b := batch{Queries: q, now: now}
+	err := b.fire(ctx, before, d)
+	return b.fires, err
+}
+
 // A batch is the timers that fall due together.
 type batch struct {
 	Queries

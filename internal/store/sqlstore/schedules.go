@@ -14,7 +14,7 @@ const scheduleColumns = `s.id, s.agent_id, s.name, s.input, s.conversation, s.pr
 const scheduleTables = ` FROM schedules s JOIN timers t ON t.schedule_id = s.id `
 
 // restDeleted leaves a deleted schedule's timer with nothing to do.
-const restDeleted = `status = 'deleted', next_run_at = NULL, due_at = NULL, buffered = NULL, pause_reason = NULL`
+const restDeleted = `status = 'deleted', next_run_at = NULL, due_at = NULL, buffered = NULL, pause_reason = NULL, skips = NULL`
 
 func scanSchedule(row Scanner) (rota.Schedule, error) {
 	s := rota.Schedule{Object: rota.ObjectSchedule}
@@ -52,6 +52,24 @@ func (q Queries) Schedules(ctx context.Context, o rota.Owner, a rota.AgentID, p 
 	}.page(ctx, q.db, p)
 }
 
+// AllSchedules implements [rota.ScheduleReader].
+func (q Queries) AllSchedules(ctx context.Context, o rota.Owner, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.Schedule], error) {
+	l := listing[rota.Schedule]{
+		query: `SELECT ` + scheduleColumns + scheduleTables + ` WHERE s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL`,
+		key:   "s.id",
+		args:  []any{o.Account, o.EndUser},
+		scan:  scanSchedule,
+		id:    func(s rota.Schedule) string { return string(s.ID) },
+	}
+	if f.AgentID != "" {
+		l.where(` AND s.agent_id = ?`, f.AgentID)
+	}
+	if f.Status != "" {
+		l.where(` AND t.status = ?`, f.Status)
+	}
+	return l.page(ctx, q.db, p)
+}
+
 // AddSchedule implements [rota.ScheduleWriter].
 func (q Queries) AddSchedule(ctx context.Context, o rota.Owner, s rota.Schedule, t rota.Timer) error {
 	if _, err := q.db.Exec(ctx, `INSERT INTO schedules (id, account, end_user, agent_id, name, input, conversation,
@@ -62,9 +80,9 @@ func (q Queries) AddSchedule(ctx context.Context, o rota.Owner, s rota.Schedule,
 		return err
 	}
 	_, err := q.db.Exec(ctx, `INSERT INTO timers (status, spec, policy, anchor, next_run_at, due_at, open_runs, buffered,
-		run_count, consecutive_failures, last_run_at, last_run_id, last_response_id, pause_reason,
+		run_count, consecutive_failures, last_run_at, last_run_id, last_response_id, pause_reason, skips,
 		schedule_id, agent_id, account, end_user)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		append(append(timerContent(t), timerState(t)...), t.ScheduleID, t.AgentID, o.Account, o.EndUser)...)
 	return err
 }
@@ -87,7 +105,7 @@ func (q Queries) SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule
 	}
 	if _, err := q.db.Exec(ctx, `UPDATE timers SET status = ?, spec = ?, policy = ?, anchor = ?, next_run_at = ?, due_at = ?,
 		open_runs = ?, buffered = ?, run_count = ?, consecutive_failures = ?, last_run_at = ?, last_run_id = ?,
-		last_response_id = ?, pause_reason = ? WHERE schedule_id = ?`,
+		last_response_id = ?, pause_reason = ?, skips = ? WHERE schedule_id = ?`,
 		append(append(timerContent(t), timerState(t)...), t.ScheduleID)...); err != nil {
 		return err
 	}
@@ -146,7 +164,7 @@ func (q Queries) blockBuffered(ctx context.Context, id rota.ScheduleID) error {
 
 const timerColumns = `t.schedule_id, t.agent_id, t.account, t.end_user, t.status, t.spec, t.policy, t.anchor,
 	t.next_run_at, t.due_at, t.open_runs, t.buffered, t.run_count, t.consecutive_failures,
-	t.last_run_at, t.last_run_id, t.last_response_id, t.pause_reason`
+	t.last_run_at, t.last_run_id, t.last_response_id, t.pause_reason, t.skips`
 
 func timerDest(t *rota.Timer) ([]any, func()) {
 	var anchor, next, due, buffered, last msTime
@@ -154,7 +172,7 @@ func timerDest(t *rota.Timer) ([]any, func()) {
 	return []any{
 			&t.ScheduleID, &t.AgentID, &t.Owner.Account, &t.Owner.EndUser, &t.Status, jsonText{&t.Spec}, jsonText{&t.Policy},
 			&anchor, &next, &due, &t.OpenRuns, &buffered, &t.RunCount, &t.ConsecutiveFailures,
-			&last, &lastRun, &lastResponse, jsonText{&t.PauseReason},
+			&last, &lastRun, &lastResponse, jsonText{&t.PauseReason}, jsonText{&t.Skips},
 		}, func() {
 			t.Anchor, t.NextRunAt, t.DueAt, t.Buffered, t.LastRunAt = anchor.Time, next.Time, due.Time, buffered.Time, last.Time
 			t.LastRunID, t.LastResponseID = rota.RunID(lastRun.String), lastResponse.String
@@ -181,16 +199,20 @@ func timerState(t rota.Timer) []any {
 	if t.PauseReason != nil {
 		why = js(t.PauseReason)
 	}
+	var skips any
+	if len(t.Skips) > 0 {
+		skips = js(t.Skips)
+	}
 	return []any{
 		ms(t.NextRunAt), ms(t.DueAt), t.OpenRuns, ms(t.Buffered), t.RunCount, t.ConsecutiveFailures,
-		ms(t.LastRunAt), orNull(&t.LastRunID), orNull(&t.LastResponseID), why,
+		ms(t.LastRunAt), orNull(&t.LastRunID), orNull(&t.LastResponseID), why, skips,
 	}
 }
 
 // saveState writes back what firing changed.
 func (q Queries) saveState(ctx context.Context, t rota.Timer) error {
 	_, err := q.db.Exec(ctx, `UPDATE timers SET next_run_at = ?, due_at = ?, open_runs = ?, buffered = ?, run_count = ?,
-		consecutive_failures = ?, last_run_at = ?, last_run_id = ?, last_response_id = ?, pause_reason = ?, status = ?
+		consecutive_failures = ?, last_run_at = ?, last_run_id = ?, last_response_id = ?, pause_reason = ?, skips = ?, status = ?
 		WHERE schedule_id = ?`, append(timerState(t), t.Status, t.ScheduleID)...)
 	return err
 }

@@ -66,7 +66,7 @@ func (w *world) seesNothing(o rota.Owner, a rota.AgentID, s rota.ScheduleID, r r
 	runs, err := w.store.Runs(ctx, o, a, page)
 	require.NoError(w, err)
 	require.Empty(w, runs.Data)
-	occurrences, err := w.store.(Ledger).Occurrences(ctx, o, a, s, page)
+	occurrences, err := w.store.Occurrences(ctx, o, a, s, rota.OccurrenceFilter{}, page)
 	require.NoError(w, err)
 	require.Empty(w, occurrences.Data)
 }

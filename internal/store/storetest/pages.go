@@ -43,7 +43,7 @@ var pages = []testCase{
 			w.at(w.now.Sub(start) + time.Minute)
 			return string(w.fire(1, w.once)[0].Occurrence.ID)
 		}, func(p rota.Page) ([]string, bool) {
-			l, err := w.store.(Ledger).Occurrences(w.Context(), w.owner, s.AgentID, s.ID, p)
+			l, err := w.store.Occurrences(w.Context(), w.owner, s.AgentID, s.ID, rota.OccurrenceFilter{}, p)
 			return listed(w, l, err, func(o rota.Occurrence) string { return string(o.ID) })
 		})
 	}},

@@ -17,7 +17,7 @@ import (
 // Ledger is the part of a store that lists what became of a schedule's nominal
 // times.
 type Ledger interface {
-	Occurrences(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, p rota.Page) (rota.List[rota.Occurrence], error)
+	Occurrences(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, f rota.OccurrenceFilter, p rota.Page) (rota.List[rota.Occurrence], error)
 }
 
 // Run runs the suite. open returns a store that is empty and that nobody else
@@ -172,7 +172,7 @@ func (w *world) occurrences(s rota.Schedule) []rota.Occurrence {
 	w.Helper()
 	ledger, ok := w.store.(Ledger)
 	require.True(w, ok, "the store has no ledger")
-	l, err := ledger.Occurrences(w.Context(), w.owner, s.AgentID, s.ID, rota.Page{Limit: 100, Ascending: true})
+	l, err := ledger.Occurrences(w.Context(), w.owner, s.AgentID, s.ID, rota.OccurrenceFilter{}, rota.Page{Limit: 100, Ascending: true})
 	require.NoError(w, err)
 	return l.Data
 }

@@ -54,6 +54,7 @@ CREATE TABLE schedules (
   updated_at           INTEGER NOT NULL,
   deleted_at           INTEGER
 ) STRICT;
+CREATE INDEX schedules_by_owner ON schedules (account, end_user, id) WHERE deleted_at IS NULL;
 CREATE INDEX schedules_by_agent ON schedules (agent_id, id) WHERE deleted_at IS NULL;
 
 CREATE TABLE timers (
@@ -74,10 +75,11 @@ CREATE TABLE timers (
   last_run_at          INTEGER,
   last_run_id          TEXT,
   last_response_id     TEXT,
-  pause_reason         TEXT
+  pause_reason         TEXT,
+  skips                TEXT      -- nominal times ahead that somebody asked to skip
 ) STRICT;
 -- The engine walks this and nothing else to find what to do.
-CREATE INDEX timers_due ON timers (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX timers_due ON timers (due_at, schedule_id) WHERE due_at IS NOT NULL;
 
 -- The ledger. Its key is what makes a double fire impossible.
 CREATE TABLE occurrences (
@@ -94,6 +96,8 @@ CREATE TABLE occurrences (
   recorded_at     INTEGER NOT NULL,
   PRIMARY KEY (schedule_id, scheduled_for)
 ) STRICT, WITHOUT ROWID;
+-- What did not fire is little beside what did, and what people look for.
+CREATE INDEX occurrences_unfired ON occurrences (schedule_id, outcome, scheduled_for) WHERE outcome <> 'fired';
 
 CREATE TABLE runs (
   id                   TEXT PRIMARY KEY,

@@ -1,0 +1,171 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/calendar"
+	"github.com/rota-run/rota/internal/policy"
+)
+
+// AllSchedules returns a page of the caller's schedules, whatever their agent.
+// Scope schedules:read.
+func (c *Control) AllSchedules(ctx context.Context, who auth.Caller, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.Schedule], error) {
+	if err := who.Require(rota.ReadSchedules); err != nil {
+		return rota.List[rota.Schedule]{}, err
+	}
+	return c.Store.AllSchedules(ctx, who.Owner, f, p)
+}
+
+// Occurrences returns a page of what became of a schedule's nominal times, in
+// their order, also of one that is deleted. Scope schedules:read.
+func (c *Control) Occurrences(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, f rota.OccurrenceFilter, p rota.Page) (rota.List[rota.Occurrence], error) {
+	if err := who.Require(rota.ReadSchedules); err != nil {
+		return rota.List[rota.Occurrence]{}, err
+	}
+	if _, err := c.Store.Schedule(ctx, who.Owner, agent, id, true); err != nil {
+		return rota.List[rota.Occurrence]{}, err
+	}
+	return c.Store.Occurrences(ctx, who.Owner, agent, id, f, p)
+}
+
+// Upcoming returns the next nominal times of a schedule; of one that is
+// paused, those that it would have if it were resumed now. Scope
+// schedules:read.
+func (c *Control) Upcoming(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, count int) (rota.Preview, error) {
+	if err := who.Require(rota.ReadSchedules); err != nil {
+		return rota.Preview{}, err
+	}
+	t, err := c.Store.Timer(ctx, who.Owner, agent, id)
+	if err != nil {
+		return rota.Preview{}, err
+	}
+	p, err := preview(t, c.Now(), count)
+	p.Object = rota.ObjectUpcoming
+	return p, err
+}
+
+// PreviewSchedule says what a schedule would do, and writes nothing. Scope
+// schedules:read.
+func (c *Control) PreviewSchedule(_ context.Context, who auth.Caller, in rota.PreviewCreate) (rota.Preview, error) {
+	if err := who.Require(rota.ReadSchedules); err != nil {
+		return rota.Preview{}, err
+	}
+	now := c.Now().UTC()
+	t := rota.Timer{Policy: in.Policy.Apply(rota.DefaultPolicy())}
+	if err := policy.CheckSpan(t.Policy); err != nil {
+		return rota.Preview{}, err
+	}
+	t, err := c.setSpec(t, in.Spec, now)
+	if err != nil {
+		return rota.Preview{}, err
+	}
+	after, count := rota.InstantOf(now), defaultPreview
+	in.After.Apply(&after)
+	in.Count.Apply(&count)
+	return preview(t, after.Time, count)
+}
+
+const defaultPreview = 10
+
+// preview describes the times of a timer strictly after an instant.
+func preview(t rota.Timer, after time.Time, count int) (rota.Preview, error) {
+	p := rota.Preview{Object: rota.ObjectPreview, Data: []rota.PlannedTime{}, Warnings: []rota.Warning{}}
+	cal, err := calendar.Parse(t.Spec, t.Anchor)
+	if err != nil {
+		return p, err
+	}
+	p.Description = cal.Describe()
+	for _, w := range cal.Warnings(after) {
+		p.Warnings = append(p.Warnings, rota.Warning{Code: string(w.Code), Message: w.Message})
+	}
+	for _, at := range policy.Upcoming(t, cal, after, count) {
+		p.Data = append(p.Data, rota.PlannedTime{
+			ScheduledFor: rota.InstantOf(at),
+			Local:        at.In(cal.Location()).Format(time.RFC3339),
+			Skipped:      slices.Contains(t.Skips, rota.InstantOf(at)),
+		})
+	}
+	if len(p.Data) == 0 {
+		p.Warnings = append(p.Warnings, rota.Warning{Code: "never", Message: "it has no time left: it will not run again"})
+	}
+	return p, nil
+}
+
+// TriggerSchedule lets a schedule run now, also one that is paused or
+// completed, under its overlap policy. The answer is the occurrence, whose
+// nominal time is now: it has fired, is buffered, or was skipped. Scope
+// schedules:write.
+func (c *Control) TriggerSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, w Write) (rota.Occurrence, error) {
+	if err := who.Require(rota.WriteSchedules); err != nil {
+		return rota.Occurrence{}, err
+	}
+	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Occurrence, error) {
+		a, err := tx.Agent(ctx, who.Owner, agent)
+		if err != nil {
+			return rota.Occurrence{}, err
+		}
+		t, err := tx.Timer(ctx, who.Owner, agent, id)
+		if err != nil {
+			return rota.Occurrence{}, err
+		}
+		at, err := c.unused(ctx, tx, who, t, rota.InstantOf(now).Time)
+		if err != nil {
+			return rota.Occurrence{}, err
+		}
+		d := policy.Trigger(t, at)
+		d.Provider, _ = c.Models.Resolve(a.Model)
+		if _, err := tx.Fire(ctx, at, t, d); err != nil {
+			return rota.Occurrence{}, err
+		}
+		return occurrenceAt(ctx, tx, who, t, at)
+	})
+}
+
+// unused returns the first millisecond from now on that is no nominal time on
+// record.
+func (c *Control) unused(ctx context.Context, tx rota.Tx, who auth.Caller, t rota.Timer, at time.Time) (time.Time, error) {
+	for {
+		_, err := occurrenceAt(ctx, tx, who, t, at)
+		if errors.Is(err, rota.NotFound) {
+			return at, nil
+		}
+		if err != nil {
+			return at, err
+		}
+		at = at.Add(time.Millisecond)
+	}
+}
+
+// occurrenceAt returns what is on record for a nominal time.
+func occurrenceAt(ctx context.Context, tx rota.Tx, who auth.Caller, t rota.Timer, at time.Time) (rota.Occurrence, error) {
+	f := rota.OccurrenceFilter{From: at, To: at}
+	l, err := tx.Occurrences(ctx, who.Owner, t.AgentID, t.ScheduleID, f, rota.Page{Limit: 1})
+	if err != nil {
+		return rota.Occurrence{}, err
+	}
+	if len(l.Data) == 0 || !l.Data[0].ScheduledFor.Equal(at) {
+		return rota.Occurrence{}, rota.Errorf(rota.NotFound, "no such occurrence")
+	}
+	return l.Data[0], nil
+}
+
+// SkipOccurrence marks one nominal time ahead to be skipped. Scope
+// schedules:write.
+func (c *Control) SkipOccurrence(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.OccurrenceSkip, w Write) (rota.Schedule, error) {
+	return c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, now time.Time) (rota.Schedule, rota.Timer, error) {
+		t, err := policy.Skip(t, in.ScheduledFor, now)
+		return s, t, err
+	})
+}
+
+// UnskipOccurrence takes the mark away. Scope schedules:write.
+func (c *Control) UnskipOccurrence(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.OccurrenceSkip, w Write) (rota.Schedule, error) {
+	return c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, _ time.Time) (rota.Schedule, rota.Timer, error) {
+		return s, policy.Unskip(t, in.ScheduledFor), nil
+	})
+}

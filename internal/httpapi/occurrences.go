@@ -1,0 +1,138 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rota-run/rota"
+)
+
+const allSchedulesPath = "/api/v1/schedules"
+
+func (a *api) occurrenceOperations() []*operation {
+	const tag = "Occurrences"
+	skip := `{"scheduled_for": "2026-12-24T08:00:00.000Z"}`
+	return []*operation{
+		lists(Route{http.MethodGet, schedulePath + "/occurrences", rota.ReadSchedules, http.StatusOK, "list_schedule_occurrences"}, a.listOccurrences).
+			says(tag, "List what became of a schedule's times", "Every nominal time that has passed, with its outcome and why, the newest first. A span of missed times is one entry with a count.").
+			with("outcome", "from", "to"),
+		answers(Route{http.MethodGet, schedulePath + "/upcoming", rota.ReadSchedules, http.StatusOK, "list_upcoming_occurrences"}, a.upcoming).
+			says(tag, "List the times ahead", "The next nominal times of a schedule; of one that is paused, those that it would have if it were resumed now.").
+			with("count"),
+		answers(Route{http.MethodPost, schedulePath + "/trigger", rota.WriteSchedules, http.StatusOK, "trigger_agent_schedule"}, a.trigger).
+			says(tag, "Run a schedule now", "Also one that is paused or completed. The overlap policy applies; the answer is the occurrence, whose nominal time is now.").
+			with("idempotency_key"),
+		accepts(Route{http.MethodPost, schedulePath + "/skip", rota.WriteSchedules, http.StatusOK, "skip_schedule_occurrence"}, a.skip).
+			says(tag, "Skip one occurrence", "Marks a nominal time ahead. When it comes, its outcome is skipped_requested.").
+			like(skip).with("idempotency_key", "if_match"),
+		accepts(Route{http.MethodPost, schedulePath + "/unskip", rota.WriteSchedules, http.StatusOK, "unskip_schedule_occurrence"}, a.unskip).
+			says(tag, "Do not skip an occurrence", "Takes the mark away.").
+			like(skip).with("idempotency_key", "if_match"),
+		accepts(Route{http.MethodPost, allSchedulesPath + "/preview", rota.ReadSchedules, http.StatusOK, "preview_schedule"}, a.preview).
+			says(tag, "See what a schedule would do", "Computes times, a description and warnings. Nothing is written.").
+			like(`{"schedule": {"type": "cron", "expression": "0 9 * * MON-FRI", "timezone": "Europe/Madrid"}, "count": 3}`),
+		lists(Route{http.MethodGet, allSchedulesPath, rota.ReadSchedules, http.StatusOK, "list_schedules"}, a.listAllSchedules).
+			says("Schedules", "List the schedules of all agents", "Newest first. Deleted schedules are not listed.").
+			with("agent_filter", "status"),
+	}
+}
+
+func (a *api) listOccurrences(ctx context.Context, c call, p rota.Page) (rota.List[rota.Occurrence], error) {
+	f, err := occurrenceFilter(c.URL.Query())
+	if err != nil {
+		return rota.List[rota.Occurrence]{}, err
+	}
+	return a.Control.Occurrences(ctx, c.who, c.agent(), c.schedule(), f, p)
+}
+
+var outcomes = []string{
+	string(rota.Fired), string(rota.SkippedOverlap), string(rota.SkippedRequested),
+	string(rota.Buffered), string(rota.MissedOutcome), string(rota.Blocked),
+}
+
+func occurrenceFilter(q url.Values) (rota.OccurrenceFilter, error) {
+	var f rota.OccurrenceFilter
+	outcome, err := wordParam(q, "outcome", outcomes)
+	if err != nil {
+		return f, err
+	}
+	f.Outcome = rota.Outcome(outcome)
+	if f.From, err = instantParam(q, "from"); err != nil {
+		return f, err
+	}
+	f.To, err = instantParam(q, "to")
+	return f, err
+}
+
+func (a *api) upcoming(ctx context.Context, c call) (rota.Preview, error) {
+	count, err := countParam(c.URL.Query())
+	if err != nil {
+		return rota.Preview{}, err
+	}
+	return a.Control.Upcoming(ctx, c.who, c.agent(), c.schedule(), count)
+}
+
+func (a *api) trigger(ctx context.Context, c call) (rota.Occurrence, error) {
+	return a.Control.TriggerSchedule(ctx, c.who, c.agent(), c.schedule(), c.write)
+}
+
+func (a *api) skip(ctx context.Context, c call, in rota.OccurrenceSkip) (rota.Schedule, error) {
+	return a.Control.SkipOccurrence(ctx, c.who, c.agent(), c.schedule(), in, c.write)
+}
+
+func (a *api) unskip(ctx context.Context, c call, in rota.OccurrenceSkip) (rota.Schedule, error) {
+	return a.Control.UnskipOccurrence(ctx, c.who, c.agent(), c.schedule(), in, c.write)
+}
+
+func (a *api) preview(ctx context.Context, c call, in rota.PreviewCreate) (rota.Preview, error) {
+	return a.Control.PreviewSchedule(ctx, c.who, in)
+}
+
+var listedStatuses = []string{string(rota.ScheduleActive), string(rota.SchedulePaused), string(rota.ScheduleCompleted)}
+
+func (a *api) listAllSchedules(ctx context.Context, c call, p rota.Page) (rota.List[rota.Schedule], error) {
+	q := c.URL.Query()
+	status, err := wordParam(q, "status", listedStatuses)
+	if err != nil {
+		return rota.List[rota.Schedule]{}, err
+	}
+	f := rota.ScheduleFilter{AgentID: rota.AgentID(q.Get("agent_id")), Status: rota.ScheduleStatus(status)}
+	return a.Control.AllSchedules(ctx, c.who, f, p)
+}
+
+// wordParam reads a parameter that is one of some words, or absent.
+func wordParam(q url.Values, name string, words []string) (string, error) {
+	if v := q.Get(name); !q.Has(name) || slices.Contains(words, v) {
+		return v, nil
+	}
+	return "", rota.InvalidField(name, "must be one of %s", strings.Join(words, ", "))
+}
+
+// instantParam reads a parameter that is a time, or absent.
+func instantParam(q url.Values, name string) (time.Time, error) {
+	if !q.Has(name) {
+		return time.Time{}, nil
+	}
+	var i rota.Instant
+	if err := i.UnmarshalText([]byte(q.Get(name))); err != nil {
+		return time.Time{}, rota.InvalidField(name, "must be an RFC 3339 time such as 2026-11-23T05:31:56Z (a + in it is written %%2B)")
+	}
+	return i.Time, nil
+}
+
+// countParam reads how many times are asked for.
+func countParam(q url.Values) (int, error) {
+	if !q.Has("count") {
+		return 10, nil
+	}
+	n, err := strconv.Atoi(q.Get("count"))
+	if err != nil || n < 1 || n > 100 {
+		return 0, rota.InvalidField("count", "must be a whole number from 1 to 100")
+	}
+	return n, nil
+}

@@ -1,0 +1,139 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTriggerIsOnRecord(t *testing.T) {
+	c := newAPI(t).acme()
+	schedule := c.newSchedule(c.newAgent("a"))
+	c.send(http.MethodPost, schedule+"/pause", "").is(http.StatusOK)
+
+	fired := c.send(http.MethodPost, schedule+"/trigger", "").is(http.StatusOK).object()
+	require.Equal(t, "fired", fired["outcome"])
+	require.Equal(t, "manual", fired["trigger"])
+	require.NotEmpty(t, fired["run_id"])
+	run := c.send(http.MethodGet, "/api/v1/runs/"+fired["run_id"].(string), "").is(http.StatusOK).object()
+	require.Equal(t, "manual", run["trigger"])
+	require.Equal(t, fired["scheduled_for"], run["scheduled_for"])
+
+	skipped := c.send(http.MethodPost, schedule+"/trigger", "").is(http.StatusOK).object()
+	require.Equal(t, "skipped_overlap", skipped["outcome"], "the overlap policy holds for triggers too")
+
+	s := c.send(http.MethodGet, schedule, "").is(http.StatusOK).object()
+	require.Equal(t, "paused", s["status"])
+	require.Equal(t, 1.0, s["run_count"])
+	require.Equal(t, fired["run_id"], s["last_run_id"])
+
+	list := func(query string) []string {
+		return read[listed](c.send(http.MethodGet, schedule+"/occurrences"+query, "").is(http.StatusOK)).ids()
+	}
+	newer, older := skipped["id"].(string), fired["id"].(string)
+	require.Equal(t, []string{newer, older}, list(""))
+	require.Equal(t, []string{older, newer}, list("?order=asc"))
+	require.Equal(t, []string{older}, list("?after="+newer))
+	require.Equal(t, []string{older}, list("?outcome=fired"))
+	require.Equal(t, []string{newer}, list("?outcome=skipped_overlap"))
+	require.Empty(t, list("?outcome=missed"))
+	require.Equal(t, []string{newer}, list("?from="+skipped["scheduled_for"].(string)))
+	require.Equal(t, []string{older}, list("?to="+fired["scheduled_for"].(string)))
+}
+
+func TestOccurrenceParameters(t *testing.T) {
+	c := newAPI(t).acme()
+	schedule := c.newSchedule(c.newAgent("a"))
+	for query, param := range map[string]string{
+		"/occurrences?outcome=late": "outcome", "/occurrences?from=today": "from", "/occurrences?to=": "to",
+		"/upcoming?count=0": "count", "/upcoming?count=101": "count", "/upcoming?count=x": "count",
+	} {
+		require.Equal(t, param, c.send(http.MethodGet, schedule+query, "").is(http.StatusBadRequest).param(), query)
+	}
+	require.Equal(t, "status", c.send(http.MethodGet, "/api/v1/schedules?status=deleted", "").is(http.StatusBadRequest).param())
+}
+
+func TestSkipOne(t *testing.T) {
+	c := newAPI(t).acme()
+	schedule := c.newSchedule(c.newAgent("a"))
+	times := func() []any {
+		return c.send(http.MethodGet, schedule+"/upcoming?count=3", "").is(http.StatusOK).object()["data"].([]any)
+	}
+	second := times()[1].(map[string]any)
+	require.Equal(t, false, second["skipped"])
+	at := second["scheduled_for"].(string)
+
+	s := c.send(http.MethodPost, schedule+"/skip", `{"scheduled_for":"`+at+`"}`).is(http.StatusOK).object()
+	require.Equal(t, []any{at}, s["skips"])
+	require.Equal(t, true, times()[1].(map[string]any)["skipped"])
+	again := c.send(http.MethodPost, schedule+"/skip", `{"scheduled_for":"`+at+`"}`).is(http.StatusOK).object()
+	require.Equal(t, s, again, "asking twice changes nothing")
+
+	r := c.send(http.MethodPost, schedule+"/skip", `{"scheduled_for":"2026-11-24T00:00:00Z"}`).is(http.StatusBadRequest)
+	require.Equal(t, "scheduled_for", r.param())
+	require.Contains(t, string(r.Body), "the first at or after this one is")
+	require.Contains(t, string(c.send(http.MethodPost, schedule+"/skip", `{"scheduled_for":"2020-01-01T00:00:00Z"}`).is(http.StatusBadRequest).Body), "in the future")
+
+	s = c.send(http.MethodPost, schedule+"/unskip", `{"scheduled_for":"`+at+`"}`).is(http.StatusOK).object()
+	require.Empty(t, s["skips"])
+}
+
+func TestPreviewWritesNothing(t *testing.T) {
+	c := newAPI(t).acme()
+	p := c.send(http.MethodPost, "/api/v1/schedules/preview", `{"schedule":{"type":"cron","expression":"30 2 * * *","timezone":"Europe/Madrid"},
+		"count":3,"after":"2027-03-26T12:00:00Z"}`).is(http.StatusOK).object()
+	require.Equal(t, "schedule.preview", p["object"])
+	require.NotEmpty(t, p["description"])
+	var local []any
+	for _, at := range p["data"].([]any) {
+		local = append(local, at.(map[string]any)["local"])
+	}
+	require.Equal(t, []any{"2027-03-27T02:30:00+01:00", "2027-03-28T03:00:00+02:00", "2027-03-29T02:30:00+02:00"}, local,
+		"the clock skips 02:30 on 28 March")
+	require.NotEmpty(t, p["warnings"])
+	require.Empty(t, read[listed](c.send(http.MethodGet, "/api/v1/schedules", "").is(http.StatusOK)).ids())
+
+	for body, param := range map[string]string{
+		`{"schedule":{"type":"cron","expression":"0 0 30 2 *"}}`:                                                                              "schedule.expression",
+		`{"schedule":{"type":"interval","interval_seconds":0}}`:                                                                               "schedule.interval_seconds",
+		`{"schedule":{"type":"interval","interval_seconds":60},"count":0}`:                                                                    "count",
+		`{"schedule":{"type":"interval","interval_seconds":60},"policy":{"start_at":"2027-01-02T00:00:00Z","end_at":"2027-01-01T00:00:00Z"}}`: "policy.end_at",
+	} {
+		require.Equal(t, param, c.send(http.MethodPost, "/api/v1/schedules/preview", body).is(http.StatusBadRequest).param(), body)
+	}
+}
+
+func TestSchedulesOfAllAgents(t *testing.T) {
+	c := newAPI(t).acme()
+	a, b := c.newAgent("a"), c.newAgent("b")
+	one, two := c.newSchedule(a), c.newSchedule(b)
+	c.send(http.MethodPost, two+"/pause", "").is(http.StatusOK)
+	ids := func(query string) []string {
+		return read[listed](c.send(http.MethodGet, "/api/v1/schedules"+query, "").is(http.StatusOK)).ids()
+	}
+	require.Len(t, ids(""), 2)
+	require.Equal(t, []string{one[len(a)+len("/schedules/"):]}, ids("?status=active"))
+	require.Equal(t, []string{two[len(b)+len("/schedules/"):]}, ids("?agent_id="+b[len(agents)+1:]))
+	require.Empty(t, ids("?status=completed"))
+	require.Empty(t, read[listed](c.as("ana").send(http.MethodGet, "/api/v1/schedules", "").is(http.StatusOK)).ids())
+}
+
+func TestVariablesAreCheckedOnSave(t *testing.T) {
+	c := newAPI(t).acme()
+	agent := c.newAgent("a")
+	r := c.send(http.MethodPost, agents, `{"name":"x","model":"auto","instructions":"it is {{time}}"}`).is(http.StatusBadRequest)
+	require.Equal(t, "instructions", r.param())
+	require.Contains(t, string(r.Body), "scheduled_for")
+	c.send(http.MethodPost, agents, `{"name":"x","model":"auto","instructions":"it is {{scheduled_for}}, not {{{{time}}"}`).is(http.StatusCreated)
+	for _, path := range []string{"/runs", "/schedules"} {
+		body := `{"schedule":{"type":"interval","interval_seconds":60},"input":"{{who}}"}`
+		if path == "/runs" {
+			body = `{"input":[{"type":"text","text":"{{who}}"}]}`
+		}
+		require.Equal(t, "input", c.send(http.MethodPost, agent+path, body).is(http.StatusBadRequest).param())
+	}
+}
+
+// param is the path of the field that an answer refuses.
+func (r reply) param() any { return r.object()["error"].(map[string]any)["param"] }

@@ -1,0 +1,18 @@
+package policy
+
+import (
+	"time"
+
+	"github.com/rota-run/rota"
+)
+
+// Trigger says what becomes of a timer that somebody asks to run now, in
+// whatever state it is. The nominal time is now; the overlap policy applies.
+func Trigger(t rota.Timer, now time.Time) rota.Decision {
+	d := decision{Decision: rota.Decision{Timer: t}, now: now}
+	d.overlap(now)
+	for i := range d.Records {
+		d.Records[i].Trigger = rota.TriggerManual
+	}
+	return d.Decision
+}

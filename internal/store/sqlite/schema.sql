@@ -1,0 +1,156 @@
+-- The schema after all migrations. Written by go test ./internal/store/sqlite -run TestSchema -update.
+
+CREATE TABLE agents (
+  id                  TEXT PRIMARY KEY,
+  account             TEXT NOT NULL,
+  end_user            TEXT NOT NULL,
+  name                TEXT NOT NULL,
+  description         TEXT,
+  model               TEXT NOT NULL,
+  instructions        TEXT,
+  tools               TEXT NOT NULL,
+  tool_choice         TEXT NOT NULL,
+  parallel_tool_calls INTEGER NOT NULL,
+  max_tool_calls      INTEGER,
+  text                TEXT NOT NULL,
+  reasoning           TEXT NOT NULL,
+  metadata            TEXT NOT NULL,
+  version             INTEGER NOT NULL,
+  created_at          INTEGER NOT NULL,
+  updated_at          INTEGER NOT NULL,
+  deleted_at          INTEGER
+) STRICT;
+
+CREATE INDEX agents_by_owner ON agents (account, end_user, id) WHERE deleted_at IS NULL;
+
+CREATE TABLE answers (
+  account     TEXT NOT NULL,
+  end_user    TEXT NOT NULL,
+  key         TEXT NOT NULL,
+  fingerprint BLOB NOT NULL,
+  body        BLOB NOT NULL,
+  at          INTEGER NOT NULL,
+  PRIMARY KEY (account, end_user, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX answers_by_age ON answers (at);
+
+CREATE TABLE keys (
+  id         TEXT PRIMARY KEY,
+  account    TEXT NOT NULL,
+  name       TEXT NOT NULL,
+  hint       TEXT NOT NULL,
+  hash       BLOB NOT NULL UNIQUE,  -- SHA-256 of the secret
+  scopes     TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  revoked_at INTEGER
+) STRICT;
+
+CREATE INDEX keys_by_account ON keys (account, id);
+
+CREATE TABLE occurrences (
+  schedule_id     TEXT NOT NULL,
+  scheduled_for   INTEGER NOT NULL,
+  scheduled_until INTEGER,
+  id              TEXT NOT NULL,
+  count           INTEGER NOT NULL,
+  outcome         TEXT NOT NULL,
+  reason          TEXT,
+  run_id          TEXT,
+  trigger         TEXT NOT NULL,
+  lateness_ms     INTEGER,
+  recorded_at     INTEGER NOT NULL,
+  PRIMARY KEY (schedule_id, scheduled_for)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX occurrences_unfired ON occurrences (schedule_id, outcome, scheduled_for) WHERE outcome <> 'fired';
+
+CREATE TABLE open_runs (
+  run_id       TEXT PRIMARY KEY,
+  schedule_id  TEXT,
+  provider     TEXT NOT NULL,
+  phase        TEXT NOT NULL,     -- queued (not started yet), running, waiting (to go on)
+  ready_at     INTEGER NOT NULL,  -- the place in the queue; of a waiting run, when it may go on
+  started_at   INTEGER,
+  first_start  INTEGER,
+  attempts     INTEGER NOT NULL,
+  failures     INTEGER NOT NULL,  -- attempts that the provider answered with a failure
+  response_id  TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX open_runs_queue ON open_runs (provider, ready_at, run_id) WHERE phase <> 'running';
+
+CREATE INDEX open_runs_unstarted ON open_runs (schedule_id) WHERE phase = 'queued';
+
+CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase = 'waiting';
+
+CREATE TABLE runs (
+  id                   TEXT PRIMARY KEY,
+  account              TEXT NOT NULL,
+  end_user             TEXT NOT NULL,
+  agent_id             TEXT NOT NULL,
+  schedule_id          TEXT,
+  scheduled_for        INTEGER,
+  trigger              TEXT NOT NULL,
+  input                TEXT NOT NULL,
+  conversation         TEXT,
+  previous_response_id TEXT,
+  metadata             TEXT NOT NULL,
+  created_at           INTEGER NOT NULL,
+  phase                TEXT NOT NULL,  -- queued until the run has ended; open_runs says more
+  started_at           INTEGER,
+  attempts             INTEGER NOT NULL,
+  lateness_ms          INTEGER,
+  response_id          TEXT,
+  response             TEXT,
+  usage                TEXT,
+  error                TEXT,
+  completed_at         INTEGER
+) STRICT;
+
+CREATE INDEX runs_by_agent ON runs (agent_id, id);
+
+CREATE TABLE schedules (
+  id                   TEXT PRIMARY KEY,
+  account              TEXT NOT NULL,
+  end_user             TEXT NOT NULL,
+  agent_id             TEXT NOT NULL REFERENCES agents (id),
+  name                 TEXT,
+  input                TEXT NOT NULL,
+  conversation         TEXT,
+  previous_response_id TEXT,
+  metadata             TEXT NOT NULL,
+  temporal_schedule_id TEXT,
+  version              INTEGER NOT NULL,
+  created_at           INTEGER NOT NULL,
+  updated_at           INTEGER NOT NULL,
+  deleted_at           INTEGER
+) STRICT;
+
+CREATE INDEX schedules_by_agent ON schedules (agent_id, id) WHERE deleted_at IS NULL;
+
+CREATE INDEX schedules_by_owner ON schedules (account, end_user, id) WHERE deleted_at IS NULL;
+
+CREATE TABLE timers (
+  schedule_id          TEXT PRIMARY KEY REFERENCES schedules (id),
+  agent_id             TEXT NOT NULL,
+  account              TEXT NOT NULL,
+  end_user             TEXT NOT NULL,
+  status               TEXT NOT NULL,
+  spec                 TEXT NOT NULL,
+  policy               TEXT NOT NULL,
+  anchor               INTEGER NOT NULL,
+  next_run_at          INTEGER,  -- the earliest nominal time without an outcome
+  due_at               INTEGER,  -- when to act: next_run_at and its jitter
+  open_runs            INTEGER NOT NULL,
+  buffered             INTEGER,
+  run_count            INTEGER NOT NULL,
+  consecutive_failures INTEGER NOT NULL,
+  last_run_at          INTEGER,
+  last_run_id          TEXT,
+  last_response_id     TEXT,
+  pause_reason         TEXT
+) STRICT;
+
+CREATE INDEX timers_due ON timers (due_at, schedule_id) WHERE due_at IS NOT NULL;

@@ -1,0 +1,37 @@
+package rota
+
+// Values of the object field of previews.
+const (
+	ObjectPreview  = "schedule.preview"
+	ObjectUpcoming = "schedule.upcoming"
+)
+
+// PreviewCreate is the body that asks what a schedule would do.
+type PreviewCreate struct {
+	Spec   Spec         `json:"schedule"`
+	Policy PolicyUpdate `json:"policy,omitzero"`
+	Count  Opt[int]     `json:"count,omitzero" minimum:"1" maximum:"100" doc:"default 10"`
+	After  Opt[Instant] `json:"after,omitzero" doc:"default: now"`
+}
+
+// A Preview is what a schedule will do.
+type Preview struct {
+	Object      string        `json:"object" enum:"schedule.preview,schedule.upcoming"`
+	Data        []PlannedTime `json:"data"`
+	Description string        `json:"description" doc:"The times as a sentence in English."`
+	Warnings    []Warning     `json:"warnings"`
+}
+
+// A PlannedTime is a nominal time that lies ahead.
+type PlannedTime struct {
+	ScheduledFor Instant `json:"scheduled_for"`
+	Local        string  `json:"local" doc:"The same instant on the clock of the schedule's zone, with its offset."`
+	Skipped      bool    `json:"skipped" doc:"Whether somebody asked to skip it."`
+}
+
+// A Warning points at something in a schedule that is valid and may not be
+// what was meant.
+type Warning struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
