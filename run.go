@@ -108,22 +108,23 @@ type RunCreate struct {
 type Work struct {
 	Run        Run
 	Owner      Owner
-	Agent      Agent     // as it is at the start
-	Provider   string    // under which the run was queued
-	Policy     Policy    // of the schedule, or the default
+	Agent      Agent  // as it is at the start
+	Provider   string // under which the run was queued
+	Policy     Policy // of the schedule, or the default
+	Fire       FireContext
 	Failures   int       // attempts that the provider answered with a failure
 	ResponseID string    // of an attempt that a crash cut off; empty otherwise
 	Blocked    *RunError // why the run must not start; nil if it may
 }
 
 // A FireContext is what a run may tell its agent of the occurrence that started
-// it. It is fixed when the run is created.
+// it. What is stored is fixed when the run is created.
 type FireContext struct {
-	ScheduledFor Instant  `json:"scheduled_for"`
+	ScheduledFor Instant  `json:"-"` // of a run that no schedule started, its creation
+	ScheduleName string   `json:"-"` // as it is when the run starts; empty if there is none
 	Timezone     string   `json:"timezone"`
 	LastRunAt    *Instant `json:"last_run_at,omitempty"` // of the schedule's run before; nil for the first
 	RunCount     int64    `json:"run_count"`             // this run included
-	ScheduleName string   `json:"schedule_name,omitempty"`
 }
 
 // Result is how a run ended.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/prompt"
 )
 
 // body is the part of a Responses API request that an agent and a run fill.
@@ -30,14 +31,14 @@ const maxMetadata = 16
 // request builds the request of an attempt: the agent as it is, and the run's
 // input. What is at its default is left out, for servers that know less.
 func request(w rota.Work, model string) ([]byte, error) {
-	input, err := items(w.Run.Input)
+	input, err := filledItems(w)
 	if err != nil {
 		return nil, err
 	}
 	b := body{
 		Model:              model,
 		Input:              input,
-		Instructions:       w.Agent.Instructions,
+		Instructions:       instructions(w),
 		MaxToolCalls:       w.Agent.MaxToolCalls,
 		Text:               unlessEmpty(w.Agent.Text),
 		Reasoning:          unlessEmpty(w.Agent.Reasoning),
@@ -52,6 +53,23 @@ func request(w rota.Work, model string) ([]byte, error) {
 	return json.Marshal(b)
 }
 
+// instructions returns the agent's, with the variables filled in.
+func instructions(w rota.Work) *string {
+	if w.Agent.Instructions == nil {
+		return nil
+	}
+	return new(prompt.Render(*w.Agent.Instructions, w.Fire))
+}
+
+// filledItems returns the input of the request, with the variables filled in.
+func filledItems(w rota.Work) (json.RawMessage, error) {
+	in, err := prompt.RenderInput(w.Run.Input, w.Fire)
+	if err != nil {
+		return nil, err
+	}
+	return items(in)
+}
+
 func unlessEmpty(o rota.Object) json.RawMessage {
 	if string(o.RawMessage) == "{}" {
 		return nil
@@ -62,7 +80,7 @@ func unlessEmpty(o rota.Object) json.RawMessage {
 // metadata is the run's own, and what tells the occurrence, as far as there is
 // room.
 func metadata(w rota.Work) map[string]string {
-	m := make(map[string]string, len(w.Run.Metadata)+3)
+	m := make(map[string]string, len(w.Run.Metadata)+4)
 	for k, v := range w.Run.Metadata {
 		m[k] = v
 	}
@@ -75,6 +93,7 @@ func metadata(w rota.Work) map[string]string {
 	if w.Run.ScheduleID != nil {
 		add("rota_schedule_id", string(*w.Run.ScheduleID))
 		add("rota_scheduled_for", w.Run.ScheduledFor.String())
+		add("rota_timezone", w.Fire.Timezone)
 	}
 	return m
 }

@@ -42,7 +42,11 @@ type batch struct {
 func (b *batch) fire(ctx context.Context, before rota.Timer, d rota.Decision) error {
 	after, first := d.Timer, len(b.fires)
 	for _, o := range d.Records {
-		run, err := b.record(ctx, o, d)
+		run, err := b.record(ctx, o, d, rota.FireContext{
+			Timezone:  d.Timer.Spec.Timezone,
+			LastRunAt: rota.InstantOrNil(before.LastRunAt),
+			RunCount:  before.RunCount + int64(len(b.fires)-first) + 1,
+		})
 		if err != nil {
 			return err
 		}
@@ -62,7 +66,7 @@ func (b *batch) fire(ctx context.Context, before rota.Timer, d rota.Decision) er
 
 // record puts an outcome on record and starts its run if it is the first that
 // says so. It returns the run, or "" if it started none.
-func (b *batch) record(ctx context.Context, o rota.Occurrence, d rota.Decision) (rota.RunID, error) {
+func (b *batch) record(ctx context.Context, o rota.Occurrence, d rota.Decision, f rota.FireContext) (rota.RunID, error) {
 	o.Object, o.ID = rota.ObjectOccurrence, occurrenceID(o.ScheduleID, o.ScheduledFor)
 	if o.Outcome == rota.Fired {
 		id := b.newRunID()
@@ -73,7 +77,7 @@ func (b *batch) record(ctx context.Context, o rota.Occurrence, d rota.Decision) 
 		return "", err
 	}
 	b.fires = append(b.fires, rota.Fire{Occurrence: o, Run: *o.RunID, At: b.now})
-	return *o.RunID, b.addScheduledRun(ctx, d, o, b.now)
+	return *o.RunID, b.addScheduledRun(ctx, d, o, f)
 }
 
 // newRunID returns an identifier that sorts after the batch's earlier ones.
@@ -101,16 +105,16 @@ func (q Queries) addOccurrence(ctx context.Context, o rota.Occurrence) (bool, er
 
 // addScheduledRun starts the run of an occurrence with the schedule's content.
 // A schedule that continues a response goes on from its last completed run.
-func (q Queries) addScheduledRun(ctx context.Context, d rota.Decision, o rota.Occurrence, now time.Time) error {
-	if _, err := q.db.Exec(ctx, `INSERT INTO runs (id, account, end_user, agent_id, schedule_id, scheduled_for, trigger, input,
-		conversation, previous_response_id, metadata, created_at, phase, attempts)
+func (b *batch) addScheduledRun(ctx context.Context, d rota.Decision, o rota.Occurrence, f rota.FireContext) error {
+	if _, err := b.db.Exec(ctx, `INSERT INTO runs (id, account, end_user, agent_id, schedule_id, scheduled_for, trigger, input,
+		conversation, previous_response_id, metadata, created_at, phase, attempts, fire)
 		SELECT ?, s.account, s.end_user, s.agent_id, s.id, ?, ?, s.input, s.conversation,
 		CASE WHEN s.previous_response_id IS NOT NULL THEN COALESCE(?, s.previous_response_id) END,
-		s.metadata, ?, 'queued', 0 FROM schedules s WHERE s.id = ?`,
-		*o.RunID, o.ScheduledFor.UnixMilli(), o.Trigger, orNull(&d.Timer.LastResponseID), now.UnixMilli(), o.ScheduleID); err != nil {
+		s.metadata, ?, 'queued', 0, ? FROM schedules s WHERE s.id = ?`,
+		*o.RunID, o.ScheduledFor.UnixMilli(), o.Trigger, orNull(&d.Timer.LastResponseID), b.now.UnixMilli(), js(f), o.ScheduleID); err != nil {
 		return err
 	}
-	return q.enqueue(ctx, *o.RunID, &o.ScheduleID, d.Provider, now.UnixMilli())
+	return b.enqueue(ctx, *o.RunID, &o.ScheduleID, d.Provider, b.now.UnixMilli())
 }
 
 // ClaimRuns implements [rota.Queue].
@@ -119,9 +123,9 @@ func (q Queries) ClaimRuns(ctx context.Context, now time.Time, provider string, 
 		return nil, nil
 	}
 	work, err := all(ctx, q.db, scanWork, `SELECT `+runColumns+`, r.account, r.end_user, o.provider, o.failures,
-		COALESCE(t.status, ''), t.policy, `+agentColumns+`
+		COALESCE(t.status, ''), t.policy, r.fire, COALESCE(s.name, ''), `+agentColumns+`
 		FROM open_runs o JOIN runs r ON r.id = o.run_id JOIN agents a ON a.id = r.agent_id
-		LEFT JOIN timers t ON t.schedule_id = o.schedule_id
+		LEFT JOIN timers t ON t.schedule_id = o.schedule_id LEFT JOIN schedules s ON s.id = o.schedule_id
 		WHERE o.provider = ? AND o.phase <> 'running' AND o.ready_at <= ?
 		ORDER BY o.ready_at, o.run_id LIMIT ?`, provider, now.UnixMilli(), limit)
 	if err != nil {
@@ -152,14 +156,19 @@ func (q Queries) start(ctx context.Context, w *rota.Work, now time.Time) error {
 }
 
 func scanWork(row Scanner) (rota.Work, error) {
-	w := rota.Work{Policy: rota.DefaultPolicy()}
+	w := rota.Work{Policy: rota.DefaultPolicy(), Fire: rota.FireContext{Timezone: "UTC"}}
 	var status rota.ScheduleStatus
 	run, runDone := runDest(&w.Run)
 	agent, agentDone := agentDest(&w.Agent)
-	dest := append(run, &w.Owner.Account, &w.Owner.EndUser, &w.Provider, &w.Failures, &status, jsonText{&w.Policy})
+	dest := append(run, &w.Owner.Account, &w.Owner.EndUser, &w.Provider, &w.Failures, &status, jsonText{&w.Policy},
+		jsonText{&w.Fire}, &w.Fire.ScheduleName)
 	err := row.Scan(append(dest, agent...)...)
 	runDone()
 	agentDone()
+	w.Fire.ScheduledFor = w.Run.CreatedAt
+	if w.Run.ScheduledFor != nil {
+		w.Fire.ScheduledFor = *w.Run.ScheduledFor
+	}
 	if w.Run.GatewayResponseID != nil {
 		w.ResponseID = *w.Run.GatewayResponseID
 	}

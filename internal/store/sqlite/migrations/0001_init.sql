@@ -107,6 +107,7 @@ CREATE TABLE runs (
   schedule_id          TEXT,
   scheduled_for        INTEGER,
   trigger              TEXT NOT NULL,
+  fire                 TEXT,  -- what the run may tell its agent of the occurrence
   input                TEXT NOT NULL,
   conversation         TEXT,
   previous_response_id TEXT,
