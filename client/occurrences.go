@@ -1,0 +1,75 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/rota-run/rota"
+)
+
+// All returns one page of the caller's schedules, whatever their agent.
+func (s Schedules) All(ctx context.Context, f rota.ScheduleFilter, p rota.Page, opts ...CallOption) (rota.List[rota.Schedule], error) {
+	filter := query("agent_id", string(f.AgentID), "status", string(f.Status))
+	return list[rota.Schedule](ctx, s.s, allSchedulesPath(), p, append(opts, filter))
+}
+
+// Occurrences returns one page of what became of a schedule's nominal times,
+// the newest first.
+func (s Schedules) Occurrences(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, f rota.OccurrenceFilter, p rota.Page, opts ...CallOption) (rota.List[rota.Occurrence], error) {
+	filter := query("outcome", string(f.Outcome), "from", instant(rota.InstantOrNil(f.From)), "to", instant(rota.InstantOrNil(f.To)))
+	return list[rota.Occurrence](ctx, s.s, schedulePath(agent, id, "occurrences"), p, append(opts, filter))
+}
+
+// Upcoming returns the next nominal times of a schedule, at most count
+// (1..100; 0 is 10).
+func (s Schedules) Upcoming(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, count int, opts ...CallOption) (rota.Preview, error) {
+	n := ""
+	if count != 0 {
+		n = strconv.Itoa(count)
+	}
+	return call[rota.Preview](ctx, s.s, http.MethodGet, schedulePath(agent, id, "upcoming"), nil, append(opts, query("count", n)))
+}
+
+// Preview says what a schedule would do. Nothing is written.
+func (s Schedules) Preview(ctx context.Context, body rota.PreviewCreate, opts ...CallOption) (rota.Preview, error) {
+	return call[rota.Preview](ctx, s.s, http.MethodPost, allSchedulesPath("preview"), body, opts)
+}
+
+// Trigger lets a schedule run now, also one that is paused or completed. The
+// overlap policy applies; the answer says what became of it.
+func (s Schedules) Trigger(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, opts ...CallOption) (rota.Occurrence, error) {
+	return call[rota.Occurrence](ctx, s.s, http.MethodPost, schedulePath(agent, id, "trigger"), nil, opts)
+}
+
+// Skip marks a nominal time ahead to be skipped.
+func (s Schedules) Skip(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, body rota.OccurrenceSkip, opts ...CallOption) (rota.Schedule, error) {
+	return call[rota.Schedule](ctx, s.s, http.MethodPost, schedulePath(agent, id, "skip"), body, opts)
+}
+
+// Unskip takes the mark of a nominal time away.
+func (s Schedules) Unskip(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, body rota.OccurrenceSkip, opts ...CallOption) (rota.Schedule, error) {
+	return call[rota.Schedule](ctx, s.s, http.MethodPost, schedulePath(agent, id, "unskip"), body, opts)
+}
+
+func allSchedulesPath(more ...string) []string {
+	return append([]string{"schedules"}, more...)
+}
+
+// query adds parameters, given as names and values; empty values are left out.
+func query(pairs ...string) CallOption {
+	return func(o *callOptions) {
+		for i := 0; i < len(pairs); i += 2 {
+			if pairs[i+1] != "" {
+				o.query.Set(pairs[i], pairs[i+1])
+			}
+		}
+	}
+}
+
+func instant(i *rota.Instant) string {
+	if i == nil {
+		return ""
+	}
+	return i.String()
+}
