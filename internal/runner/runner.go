@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -45,11 +46,14 @@ func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
 	if w.Run.ScheduleID != nil {
 		log = log.With("schedule_id", *w.Run.ScheduleID, "scheduled_for", w.Run.ScheduledFor)
 	}
-	resp, err := r.ask(ctx, w, log)
-	if ctx.Err() != nil {
+	var n notes
+	defer n.writing.Wait()
+	resp, err := r.ask(ctx, w, log, &n)
+	if err != nil && ctx.Err() != nil {
 		log.Info("run interrupted")
 		return
 	}
+	ctx = context.WithoutCancel(ctx) // what the model has done is worth keeping
 	end, after := outcome(w, resp, err)
 	if end == nil {
 		r.delay(ctx, log, w, err, after)
@@ -60,7 +64,7 @@ func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
 }
 
 // ask streams the model's answer into the run's log of events.
-func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger) (gateway.Response, error) {
+func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, n *notes) (gateway.Response, error) {
 	provider, model := r.Gateway.Resolve(w.Agent.Model)
 	body, err := request(w, model)
 	if err != nil {
@@ -69,8 +73,7 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger) (gatewa
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(w.Policy.TimeoutSeconds)*time.Second, context.DeadlineExceeded)
 	defer cancel()
 
-	var notes sync.WaitGroup
-	defer notes.Wait()
+	defer n.ended.Store(true)
 	pub := publisher{log: r.Hub.Open(w.Run.ID), seq: events.FirstSeq(w.Run.Attempts)}
 	return r.Gateway.Stream(ctx, gateway.Request{
 		Provider:       provider,
@@ -78,13 +81,22 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger) (gatewa
 		IdempotencyKey: idempotencyKey(w),
 		ResumeID:       w.ResponseID,
 	}, func(id string) {
-		notes.Go(func() { r.note(log, w.Run.ID, id) })
+		n.writing.Go(func() { r.note(log, n, w.Run.ID, id) })
 	}, pub.publish)
 }
 
+// notes are what is stored of an attempt while it lasts.
+type notes struct {
+	ended   atomic.Bool // the attempt is over: its end says all
+	writing sync.WaitGroup
+}
+
 // note stores the response's id, beside the stream and not in its way.
-func (r *Runner) note(log *slog.Logger, id rota.RunID, response string) {
+func (r *Runner) note(log *slog.Logger, n *notes, id rota.RunID, response string) {
 	err := r.Store.Update(context.Background(), func(ctx context.Context, tx rota.Tx) error {
+		if n.ended.Load() {
+			return nil
+		}
 		return tx.SetResponse(ctx, id, response)
 	})
 	if err != nil {

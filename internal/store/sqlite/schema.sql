@@ -93,6 +93,7 @@ CREATE TABLE runs (
   schedule_id          TEXT,
   scheduled_for        INTEGER,
   trigger              TEXT NOT NULL,
+  fire                 TEXT,  -- what the run may tell its agent of the occurrence
   input                TEXT NOT NULL,
   conversation         TEXT,
   previous_response_id TEXT,
@@ -150,7 +151,8 @@ CREATE TABLE timers (
   last_run_at          INTEGER,
   last_run_id          TEXT,
   last_response_id     TEXT,
-  pause_reason         TEXT
+  pause_reason         TEXT,
+  skips                TEXT      -- nominal times ahead that somebody asked to skip
 ) STRICT;
 
 CREATE INDEX timers_due ON timers (due_at, schedule_id) WHERE due_at IS NOT NULL;

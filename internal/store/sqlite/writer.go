@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,10 +23,11 @@ const (
 // A writer commits updates in the order in which they come, together with
 // those that wait at the same time.
 //
-//	do ──► queue ──► batch: BEGIN, each update in a savepoint, COMMIT ──► answer all
+//	do ──► queue ──► batch: BEGIN, one update after the other, COMMIT ──► answer all
 //
-// An update that fails takes back its own savepoint only. A failure of the
-// file, or of the commit, is the answer to every update of the batch.
+// If an update fails when it has written, the batch is made again with a
+// savepoint for each, so that it alone is taken back. A failure of the file,
+// or of the commit, is the answer to every update of the batch.
 type writer struct {
 	conn     *sql.Conn
 	db       *statements
@@ -159,15 +161,28 @@ func (w *writer) commit(batch []*update) {
 // of it; what is about one update is in the update.
 func (w *writer) transact(batch []*update) error {
 	ctx := context.Background()
-	if _, err := w.db.Exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
+	var live []*update
 	for _, u := range batch {
 		if u.ctx.Err() != nil || !u.taken.CompareAndSwap(false, true) {
 			u.err = context.Cause(u.ctx)
 			continue
 		}
-		if err := w.run(ctx, u); err != nil {
+		live = append(live, u)
+	}
+	err := w.together(ctx, live, w.run)
+	if errors.Is(err, errSpoiled) {
+		err = w.together(ctx, live, w.runApart)
+	}
+	return err
+}
+
+// together commits what run makes of the updates.
+func (w *writer) together(ctx context.Context, batch []*update, run func(context.Context, *update) error) error {
+	if _, err := w.db.Exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	for _, u := range batch {
+		if err := run(ctx, u); err != nil {
 			return errors.Join(err, w.rollback(ctx))
 		}
 	}
@@ -186,15 +201,33 @@ func (w *writer) rollback(ctx context.Context) error {
 	return err
 }
 
-// run makes one update in a savepoint. Its error is about the whole batch.
-func (w *writer) run(ctx context.Context, u *update) error {
+// errSpoiled says that an update failed when it had written: what it wrote
+// stands among the work of others.
+var errSpoiled = errors.New("an update failed in the middle")
+
+// run makes one update without a savepoint, which costs more than many an
+// update: few fail, and fewer when they have written. Its error is about the
+// whole batch.
+func (w *writer) run(_ context.Context, u *update) error {
+	guard := &guarded{DB: w.db}
+	u.err = call(u.ctx, u.fn, sqlstore.New(guard))
+	switch {
+	case guard.failure != nil:
+		return guard.failure
+	case u.err != nil && guard.wrote:
+		return errSpoiled
+	}
+	return nil
+}
+
+// runApart makes one update in a savepoint, so that it can be taken back by
+// itself. Its error is about the whole batch.
+func (w *writer) runApart(ctx context.Context, u *update) error {
 	if _, err := w.db.Exec(ctx, "SAVEPOINT one"); err != nil {
 		return err
 	}
-	guard := &guarded{DB: w.db}
-	u.err = call(u.ctx, u.fn, sqlstore.New(guard))
-	if guard.failure != nil {
-		return guard.failure
+	if err := w.run(ctx, u); err != nil && !errors.Is(err, errSpoiled) {
+		return err
 	}
 	if u.err != nil {
 		if _, err := w.db.Exec(ctx, "ROLLBACK TO one"); err != nil {
@@ -212,6 +245,7 @@ func (w *writer) run(ctx context.Context, u *update) error {
 type guarded struct {
 	sqlstore.DB
 	failure error
+	wrote   bool // whether anything may have been changed
 }
 
 // Exec implements sqlstore.DB.
@@ -219,6 +253,7 @@ func (g *guarded) Exec(ctx context.Context, query string, args ...any) (int64, e
 	if g.failure != nil {
 		return 0, g.failure
 	}
+	g.wrote = true
 	n, err := g.DB.Exec(context.WithoutCancel(ctx), query, args...)
 	return n, g.note(err)
 }
@@ -228,6 +263,7 @@ func (g *guarded) Query(ctx context.Context, row func(sqlstore.Scanner) error, q
 	if g.failure != nil {
 		return g.failure
 	}
+	g.wrote = g.wrote || !strings.HasPrefix(query, "SELECT")
 	return g.note(g.DB.Query(context.WithoutCancel(ctx), row, query, args...))
 }
 

@@ -44,17 +44,25 @@ func claimContent(w *world) {
 	policy.TimeoutSeconds, policy.Retry.OnCrash = 7, rota.OnCrashNever
 	a := w.fullAgent()
 	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, w.owner, a) })
-	w.addSchedule(a.ID, func(_ *rota.Schedule, t *rota.Timer) { t.Policy = policy })
+	name, last := "daily", w.now.Add(-time.Hour)
+	w.addSchedule(a.ID, func(s *rota.Schedule, t *rota.Timer) {
+		s.Name, t.Policy, t.RunCount, t.LastRunAt, t.Spec.Timezone = &name, policy, 6, last, "Europe/Madrid"
+	})
 	w.at(time.Minute)
 	id := w.fire(1, w.once)[0].Run
 	work := w.claimOne()
-	w.same(rota.Work{Run: w.run(id), Owner: w.owner, Agent: a, Provider: provider, Policy: policy}, work)
+	fire := rota.FireContext{
+		ScheduledFor: *w.run(id).ScheduledFor, ScheduleName: name, Timezone: "Europe/Madrid",
+		LastRunAt: rota.InstantOrNil(last), RunCount: 7,
+	}
+	w.same(rota.Work{Run: w.run(id), Owner: w.owner, Agent: a, Provider: provider, Policy: policy, Fire: fire}, work)
 
 	a.Model = "mock/large"
 	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SaveAgent(ctx, w.owner, a) })
 	r := w.addRun(a.ID)
 	work = w.claimOne()
-	w.same(rota.Work{Run: w.run(r.ID), Owner: w.owner, Agent: a, Provider: provider, Policy: rota.DefaultPolicy()}, work)
+	fire = rota.FireContext{ScheduledFor: w.run(r.ID).CreatedAt, Timezone: "UTC"}
+	w.same(rota.Work{Run: w.run(r.ID), Owner: w.owner, Agent: a, Provider: provider, Policy: rota.DefaultPolicy(), Fire: fire}, work)
 }
 
 func claimOnce(w *world) {
