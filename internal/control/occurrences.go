@@ -83,7 +83,7 @@ func preview(t rota.Timer, after time.Time, count int) (rota.Preview, error) {
 	for _, w := range cal.Warnings(after) {
 		p.Warnings = append(p.Warnings, rota.Warning{Code: string(w.Code), Message: w.Message})
 	}
-	for _, at := range policy.Upcoming(t, cal, after, count) {
+	for _, at := range policy.Upcoming(t, cal, after, count, time.Time{}) {
 		p.Data = append(p.Data, rota.PlannedTime{
 			ScheduledFor: rota.InstantOf(at),
 			Local:        at.In(cal.Location()).Format(time.RFC3339),

@@ -183,7 +183,7 @@ func families() []any {
 // parameters returns what operations share, by the names that they use.
 func parameters() map[string]*huma.Param {
 	one, most := 1.0, 100.0
-	zero := 0.0
+	zero, minute, week := 0.0, 60.0, 604_800.0
 	moment := &huma.Schema{Type: huma.TypeString, Format: "date-time"}
 	all := map[string]*huma.Param{
 		"limit":  query("limit", "How many to answer.", &huma.Schema{Type: huma.TypeInteger, Minimum: &one, Maximum: &most, Default: 20}),
@@ -194,12 +194,15 @@ func parameters() map[string]*huma.Param {
 		"include_deleted": query("include_deleted", "Whether a deleted schedule is answered as well.", &huma.Schema{Type: huma.TypeBoolean, Default: false}),
 		"starting_after":  query("starting_after", "The sequence number of the last event that is not wanted again.", &huma.Schema{Type: huma.TypeInteger, Minimum: &zero}),
 
-		"outcome":      query("outcome", "Only those with this outcome.", &huma.Schema{Type: huma.TypeString, Enum: anys(outcomes)}),
-		"from":         query("from", "Only nominal times at or after this one.", moment),
-		"to":           query("to", "Only nominal times at or before this one.", moment),
-		"count":        query("count", "How many times.", &huma.Schema{Type: huma.TypeInteger, Minimum: &one, Maximum: &most, Default: 10}),
-		"agent_filter": query("agent_id", "Only those of this agent.", text(0, 0)),
-		"status":       query("status", "Only those in this state.", &huma.Schema{Type: huma.TypeString, Enum: anys(listedStatuses)}),
+		"outcome":       query("outcome", "Only those with this outcome.", &huma.Schema{Type: huma.TypeString, Enum: anys(outcomes)}),
+		"from":          query("from", "Only nominal times at or after this one.", moment),
+		"to":            query("to", "Only nominal times at or before this one.", moment),
+		"count":         query("count", "How many times.", &huma.Schema{Type: huma.TypeInteger, Minimum: &one, Maximum: &most, Default: 10}),
+		"forecast_from": query("from", "Where the forecast begins. Default: now.", moment),
+		"forecast_to":   query("to", "Where it ends. Default: a day after from.", moment),
+		"bucket":        query("bucket", "Seconds in a bucket; at most 1000 buckets.", &huma.Schema{Type: huma.TypeInteger, Minimum: &minute, Maximum: &week, Default: 3600}),
+		"agent_filter":  query("agent_id", "Only those of this agent.", text(0, 0)),
+		"status":        query("status", "Only those in this state.", &huma.Schema{Type: huma.TypeString, Enum: anys(listedStatuses)}),
 
 		"last_event_id":   header(headerLastEventID, "The same as starting_after, as clients of event streams send it.", text(0, 0)),
 		"on_behalf_of":    header(headerEndUser, "The end user whom the request is for. Absent: the account itself.", pattern(1, 150, `^[\x20-\x7E]+$`)),

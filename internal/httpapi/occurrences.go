@@ -36,6 +36,15 @@ func (a *api) occurrenceOperations() []*operation {
 		accepts(Route{http.MethodPost, allSchedulesPath + "/preview", rota.ReadSchedules, http.StatusOK, "preview_schedule"}, a.preview).
 			says(tag, "See what a schedule would do", "Computes times, a description and warnings. Nothing is written.").
 			like(`{"schedule": {"type": "cron", "expression": "0 9 * * MON-FRI", "timezone": "Europe/Madrid"}, "count": 3}`),
+		accepts(Route{http.MethodPost, allSchedulesPath + "/pause", rota.WriteSchedules, http.StatusOK, "pause_schedules"}, a.pauseAll).
+			says("Schedules", "Pause many schedules", "Every active schedule that the filter matches; without a body, all of the caller's.").
+			like(`{"metadata": {"team": "ops"}, "note": "The provider is down"}`).maybe(),
+		accepts(Route{http.MethodPost, allSchedulesPath + "/resume", rota.WriteSchedules, http.StatusOK, "resume_schedules"}, a.resumeAll).
+			says("Schedules", "Resume many schedules", "Every schedule that the filter matches and that was paused for the reason: a schedule that failures paused is not woken by those that somebody paused.").
+			like(`{"metadata": {"team": "ops"}}`).maybe(),
+		answers(Route{http.MethodGet, "/api/v1/forecast", rota.ReadSchedules, http.StatusOK, "get_forecast"}, a.forecast).
+			says(tag, "Count the runs ahead", "The planned runs of all active schedules, in buckets of time. Without parameters, the hours of a day from now.").
+			with("forecast_from", "forecast_to", "bucket"),
 		lists(Route{http.MethodGet, allSchedulesPath, rota.ReadSchedules, http.StatusOK, "list_schedules"}, a.listAllSchedules).
 			says("Schedules", "List the schedules of all agents", "Newest first. Deleted schedules are not listed.").
 			with("agent_filter", "status"),
@@ -70,7 +79,7 @@ func occurrenceFilter(q url.Values) (rota.OccurrenceFilter, error) {
 }
 
 func (a *api) upcoming(ctx context.Context, c call) (rota.Preview, error) {
-	count, err := countParam(c.URL.Query())
+	count, err := numberParam(c.URL.Query(), "count", 1, 100, 10)
 	if err != nil {
 		return rota.Preview{}, err
 	}
@@ -91,6 +100,31 @@ func (a *api) unskip(ctx context.Context, c call, in rota.OccurrenceSkip) (rota.
 
 func (a *api) preview(ctx context.Context, c call, in rota.PreviewCreate) (rota.Preview, error) {
 	return a.Control.PreviewSchedule(ctx, c.who, in)
+}
+
+func (a *api) pauseAll(ctx context.Context, c call, in rota.BulkPause) (rota.BulkResult, error) {
+	return a.Control.PauseSchedules(ctx, c.who, in)
+}
+
+func (a *api) resumeAll(ctx context.Context, c call, in rota.BulkResume) (rota.BulkResult, error) {
+	return a.Control.ResumeSchedules(ctx, c.who, in)
+}
+
+func (a *api) forecast(ctx context.Context, c call) (rota.Forecast, error) {
+	q := c.URL.Query()
+	from, err := instantParam(q, "from")
+	if err != nil {
+		return rota.Forecast{}, err
+	}
+	to, err := instantParam(q, "to")
+	if err != nil {
+		return rota.Forecast{}, err
+	}
+	bucket, err := numberParam(q, "bucket", 60, 604_800, 3600)
+	if err != nil {
+		return rota.Forecast{}, err
+	}
+	return a.Control.Forecast(ctx, c.who, from, to, time.Duration(bucket)*time.Second)
 }
 
 var listedStatuses = []string{string(rota.ScheduleActive), string(rota.SchedulePaused), string(rota.ScheduleCompleted)}
@@ -125,14 +159,14 @@ func instantParam(q url.Values, name string) (time.Time, error) {
 	return i.Time, nil
 }
 
-// countParam reads how many times are asked for.
-func countParam(q url.Values) (int, error) {
-	if !q.Has("count") {
-		return 10, nil
+// numberParam reads a parameter that is a whole number.
+func numberParam(q url.Values, name string, low, high, def int) (int, error) {
+	if !q.Has(name) {
+		return def, nil
 	}
-	n, err := strconv.Atoi(q.Get("count"))
-	if err != nil || n < 1 || n > 100 {
-		return 0, rota.InvalidField("count", "must be a whole number from 1 to 100")
+	n, err := strconv.Atoi(q.Get(name))
+	if err != nil || n < low || n > high {
+		return 0, rota.InvalidField(name, "must be a whole number from %d to %d", low, high)
 	}
 	return n, nil
 }

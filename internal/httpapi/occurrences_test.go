@@ -137,3 +137,49 @@ func TestVariablesAreCheckedOnSave(t *testing.T) {
 
 // param is the path of the field that an answer refuses.
 func (r reply) param() any { return r.object()["error"].(map[string]any)["param"] }
+
+func TestBulkWakesOnlyWhatItPaused(t *testing.T) {
+	c := newAPI(t).acme()
+	a, b := c.newAgent("a"), c.newAgent("b")
+	one, two, other := c.newSchedule(a), c.newSchedule(a), c.newSchedule(b)
+	c.send(http.MethodPost, two, `{"metadata":{"team":"ops"}}`).is(http.StatusOK)
+	status := func(path string) any { return c.send(http.MethodGet, path, "").is(http.StatusOK).object()["status"] }
+	bulk := func(verb, body string) any {
+		return c.send(http.MethodPost, "/api/v1/schedules/"+verb, body).is(http.StatusOK).object()["changed"]
+	}
+
+	require.Equal(t, 1.0, bulk("pause", `{"metadata":{"team":"ops"},"note":"out"}`))
+	require.Equal(t, []any{"active", "paused", "active"}, []any{status(one), status(two), status(other)})
+	reason := c.send(http.MethodGet, two, "").object()["pause_reason"].(map[string]any)
+	require.Equal(t, "manual", reason["code"])
+	require.Equal(t, "out", reason["note"])
+
+	require.Equal(t, 1.0, bulk("pause", `{"agent_id":"`+a[len(agents)+1:]+`"}`), "the other one is paused already")
+	require.Equal(t, 0.0, bulk("resume", `{"pause_reason":"failures"}`))
+	require.Equal(t, 0.0, c.as("ana").send(http.MethodPost, "/api/v1/schedules/resume", "").is(http.StatusOK).object()["changed"])
+	require.Equal(t, 2.0, bulk("resume", ""))
+	require.Equal(t, []any{"active", "active", "active"}, []any{status(one), status(two), status(other)})
+}
+
+func TestForecast(t *testing.T) {
+	c := newAPI(t).acme()
+	agent := c.newAgent("a")
+	c.send(http.MethodPost, agent+"/schedules", `{"schedule":{"type":"cron","expression":"0 9 * * *"},"input":"hi"}`).is(http.StatusCreated)
+	c.send(http.MethodPost, agent+"/schedules", `{"schedule":{"type":"cron","expression":"*/30 * * * *"},"input":"hi","policy":{"max_runs":3}}`).is(http.StatusCreated)
+	paused := c.newSchedule(agent)
+	c.send(http.MethodPost, paused+"/pause", "").is(http.StatusOK)
+
+	f := c.send(http.MethodGet, "/api/v1/forecast?from=2027-01-01T08:00:00Z&to=2027-01-01T11:00:00Z", "").is(http.StatusOK).object()
+	var counts []any
+	for _, b := range f["data"].([]any) {
+		counts = append(counts, b.(map[string]any)["count"])
+	}
+	require.Equal(t, []any{2.0, 2.0, 0.0}, counts, "two half hours and the third of at most three; nine o'clock")
+	require.Equal(t, 4.0, f["total"])
+
+	for query, param := range map[string]string{
+		"?bucket=59": "bucket", "?from=x": "from", "?to=2020-01-01T00:00:00Z": "to", "?bucket=60&to=2030-01-01T00:00:00Z": "bucket",
+	} {
+		require.Equal(t, param, c.send(http.MethodGet, "/api/v1/forecast"+query, "").is(http.StatusBadRequest).param(), query)
+	}
+}

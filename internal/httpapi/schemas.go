@@ -42,6 +42,8 @@ func newRegistry() huma.Registry {
 	optional[rota.Input](r)
 	optional[rota.Conversation](r)
 	optional[rota.Overlap](r)
+	optional[rota.PauseCode](r)
+	optional[rota.AgentID](r)
 	optional[rota.Missed](r)
 	optional[rota.OnCrash](r)
 	alias[rota.Opt[rota.RetryUpdate], retryUpdate](r)

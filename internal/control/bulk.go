@@ -1,0 +1,190 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/calendar"
+	"github.com/rota-run/rota/internal/policy"
+)
+
+// PauseSchedules pauses every active schedule of the caller that matches.
+// Schedules are changed page by page: one that is made meanwhile may stay
+// active. Scope schedules:write.
+func (c *Control) PauseSchedules(ctx context.Context, who auth.Caller, in rota.BulkPause) (rota.BulkResult, error) {
+	actor := string(who.Key)
+	why := rota.PauseReason{Code: rota.PausedManually, Actor: &actor}
+	in.Note.ApplyNullable(&why.Note)
+	b := bulk{who: who, metadata: in.Metadata, filter: rota.ScheduleFilter{Status: rota.ScheduleActive}}
+	in.AgentID.Apply(&b.filter.AgentID)
+	b.change = func(_ rota.Schedule, t rota.Timer, now time.Time) (rota.Timer, error) {
+		why.At = rota.InstantOf(now)
+		return policy.Pause(t, why)
+	}
+	return c.changeAll(ctx, b)
+}
+
+// ResumeSchedules resumes every schedule of the caller that matches and was
+// paused for the given reason. Scope schedules:write.
+func (c *Control) ResumeSchedules(ctx context.Context, who auth.Caller, in rota.BulkResume) (rota.BulkResult, error) {
+	code := rota.PausedManually
+	in.Reason.Apply(&code)
+	b := bulk{who: who, metadata: in.Metadata, filter: rota.ScheduleFilter{Status: rota.SchedulePaused}}
+	in.AgentID.Apply(&b.filter.AgentID)
+	b.change = func(_ rota.Schedule, t rota.Timer, now time.Time) (rota.Timer, error) {
+		if t.PauseReason == nil || t.PauseReason.Code != code {
+			return t, nil
+		}
+		return policy.Resume(t, now)
+	}
+	return c.changeAll(ctx, b)
+}
+
+// A bulk is one change of many schedules.
+type bulk struct {
+	who      auth.Caller
+	filter   rota.ScheduleFilter
+	metadata map[string]string
+	change   func(rota.Schedule, rota.Timer, time.Time) (rota.Timer, error)
+}
+
+const bulkPage = 100 // schedules in one transaction
+
+func (c *Control) changeAll(ctx context.Context, b bulk) (rota.BulkResult, error) {
+	result := rota.BulkResult{Object: rota.ObjectBulk}
+	if err := b.who.Require(rota.WriteSchedules); err != nil {
+		return result, err
+	}
+	p := rota.Page{Limit: bulkPage, Ascending: true}
+	for {
+		var l rota.List[rota.Schedule]
+		var changed int
+		err := c.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+			var err error
+			if l, err = tx.AllSchedules(ctx, b.who.Owner, b.filter, p); err != nil {
+				return err
+			}
+			changed, err = b.page(ctx, tx, l.Data, c.Now().UTC())
+			return err
+		})
+		result.Changed += changed
+		if err != nil || !l.HasMore {
+			c.Engine.Changed()
+			return result, err
+		}
+		p.After = *l.LastID
+	}
+}
+
+func (b bulk) page(ctx context.Context, tx rota.Tx, page []rota.Schedule, now time.Time) (int, error) {
+	changed := 0
+	for _, s := range page {
+		if !hasAll(s.Metadata, b.metadata) {
+			continue
+		}
+		before, err := tx.Timer(ctx, b.who.Owner, s.AgentID, s.ID)
+		if err != nil {
+			return 0, err
+		}
+		after, err := b.change(s, before, now)
+		if err != nil {
+			return 0, err
+		}
+		if after.Status == before.Status {
+			continue
+		}
+		s.UpdatedAt = rota.InstantOf(now)
+		s.Version++
+		if err := tx.SaveSchedule(ctx, b.who.Owner, s, after); err != nil {
+			return 0, err
+		}
+		changed++
+	}
+	return changed, nil
+}
+
+func hasAll(have, want map[string]string) bool {
+	for k, v := range want {
+		if got, ok := have[k]; !ok || got != v {
+			return false
+		}
+	}
+	return true
+}
+
+const (
+	maxBuckets  = 1000
+	maxForecast = 1_000_000 // times that a forecast counts before it gives up
+)
+
+// Forecast counts the nominal times of the caller's active schedules from an
+// instant, which belongs to it, up to another, in buckets. Scope
+// schedules:read.
+func (c *Control) Forecast(ctx context.Context, who auth.Caller, from, to time.Time, bucket time.Duration) (rota.Forecast, error) {
+	f := rota.Forecast{Object: rota.ObjectForecast, BucketSeconds: int64(bucket / time.Second), Data: []rota.ForecastBucket{}}
+	if err := who.Require(rota.ReadSchedules); err != nil {
+		return f, err
+	}
+	from, to = forecastSpan(c.Now(), from, to)
+	f.From, f.To = rota.InstantOf(from), rota.InstantOf(to)
+	switch {
+	case !from.Before(to):
+		return f, rota.InvalidField("to", "must be after from (%s)", f.From)
+	case to.Sub(from) > maxBuckets*bucket:
+		return f, rota.InvalidField("bucket", "must be large enough for at most %d buckets between from and to", maxBuckets)
+	}
+	for at := from; at.Before(to); at = at.Add(bucket) {
+		f.Data = append(f.Data, rota.ForecastBucket{From: rota.InstantOf(at)})
+	}
+	p := rota.Page{Limit: bulkPage, Ascending: true}
+	for {
+		l, err := c.Store.AllSchedules(ctx, who.Owner, rota.ScheduleFilter{Status: rota.ScheduleActive}, p)
+		if err != nil {
+			return f, err
+		}
+		for _, s := range l.Data {
+			if err := c.addTo(ctx, &f, who, s, bucket); err != nil {
+				return f, err
+			}
+		}
+		if !l.HasMore {
+			return f, nil
+		}
+		p.After = *l.LastID
+	}
+}
+
+// forecastSpan fills in what was not asked for: the day that begins now.
+func forecastSpan(now, from, to time.Time) (time.Time, time.Time) {
+	if from.IsZero() {
+		from = now.UTC().Truncate(time.Second)
+	}
+	if to.IsZero() {
+		to = from.Add(24 * time.Hour)
+	}
+	return from, to
+}
+
+// addTo counts the times of one schedule.
+func (c *Control) addTo(ctx context.Context, f *rota.Forecast, who auth.Caller, s rota.Schedule, bucket time.Duration) error {
+	t, err := c.Store.Timer(ctx, who.Owner, s.AgentID, s.ID)
+	if err != nil {
+		return err
+	}
+	cal, err := calendar.Parse(t.Spec, t.Anchor)
+	if err != nil {
+		return err
+	}
+	left := maxForecast - int(f.Total)
+	times := policy.Upcoming(t, cal, f.From.Add(-time.Millisecond), left+1, f.To.Time)
+	if len(times) > left {
+		return rota.InvalidField("to", "must be nearer to from: there are more than %d runs between them", maxForecast)
+	}
+	for _, at := range times {
+		f.Data[at.Sub(f.From.Time)/bucket].Count++
+		f.Total++
+	}
+	return nil
+}
