@@ -4,9 +4,7 @@ package e2e
 
 import (
 	"bufio"
-	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -86,14 +84,3 @@ func (s *server) stop(sig syscall.Signal) error {
 }
 
 func (s *server) client() *client.Client { return client.New(s.url, key) }
-
-// ready blocks until the server answers that it is.
-func (s *server) ready(t *testing.T, ctx context.Context) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/readyz", nil)
-	require.NoError(t, err)
-	resp, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	resp.Body.Close()
-	require.Equal(t, http.StatusOK, resp.StatusCode)
-}

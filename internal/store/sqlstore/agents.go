@@ -17,12 +17,17 @@ func agentDest(a *rota.Agent) ([]any, func()) {
 	var created, updated, deleted msTime
 	a.Object = rota.ObjectAgent
 	return []any{
-			&a.ID, &a.Name, &a.Description, &a.Model, &a.Instructions, jsonText{&a.Tools}, rawText{&a.ToolChoice.RawMessage},
-			&a.ParallelToolCalls, &a.MaxToolCalls, rawText{&a.Text.RawMessage}, rawText{&a.Reasoning.RawMessage},
-			jsonText{&a.Metadata}, &a.Version, &created, &updated, &deleted,
-		}, func() {
-			a.CreatedAt, a.UpdatedAt, a.DeletedAt = created.instant(), updated.instant(), deleted.orNil()
-		}
+		&a.ID, &a.Name, &a.Description, &a.Model, &a.Instructions,
+		jsonText{&a.Tools},
+		rawText{&a.ToolChoice.RawMessage},
+		&a.ParallelToolCalls, &a.MaxToolCalls,
+		rawText{&a.Text.RawMessage},
+		rawText{&a.Reasoning.RawMessage},
+		jsonText{&a.Metadata},
+		&a.Version, &created, &updated, &deleted,
+	}, func() {
+		a.CreatedAt, a.UpdatedAt, a.DeletedAt = created.instant(), updated.instant(), deleted.orNil()
+	}
 }
 
 func scanAgent(row Scanner) (rota.Agent, error) {

@@ -21,16 +21,23 @@ func runDest(r *rota.Run) ([]any, func()) {
 	var scheduledFor, created, started, completed msTime
 	r.Object = rota.ObjectRun
 	return []any{
-			&r.ID, &r.AgentID, &schedule, &scheduledFor, &r.Trigger, rawText{&r.Input.RawMessage},
-			rawText{&r.Conversation.RawMessage}, &r.PreviousResponseID, jsonText{&r.Metadata}, &created, &r.Phase, &started,
-			&r.Attempts, &r.LatenessMS, &response, rawText{&r.GatewayResponse.RawMessage}, rawText{&r.Usage.RawMessage},
-			jsonText{&r.Error}, &completed,
-		}, func() {
-			r.ScheduleID, r.GatewayResponseID = ptr[rota.ScheduleID](schedule), ptr[string](response)
-			r.ScheduledFor, r.CreatedAt = scheduledFor.orNil(), created.instant()
-			r.StartedAt, r.CompletedAt = started.orNil(), completed.orNil()
-			r.Status = r.Phase.Status()
-		}
+		&r.ID, &r.AgentID, &schedule, &scheduledFor, &r.Trigger,
+		rawText{&r.Input.RawMessage},
+		rawText{&r.Conversation.RawMessage},
+		&r.PreviousResponseID,
+		jsonText{&r.Metadata},
+		&created, &r.Phase, &started,
+		&r.Attempts, &r.LatenessMS, &response,
+		rawText{&r.GatewayResponse.RawMessage},
+		rawText{&r.Usage.RawMessage},
+		jsonText{&r.Error},
+		&completed,
+	}, func() {
+		r.ScheduleID, r.GatewayResponseID = ptr[rota.ScheduleID](schedule), ptr[string](response)
+		r.ScheduledFor, r.CreatedAt = scheduledFor.orNil(), created.instant()
+		r.StartedAt, r.CompletedAt = started.orNil(), completed.orNil()
+		r.Status = r.Phase.Status()
+	}
 }
 
 func scanRun(row Scanner) (rota.Run, error) {

@@ -22,8 +22,12 @@ func scanSchedule(row Scanner) (rota.Schedule, error) {
 	var created, updated, deleted msTime
 	dest, done := timerDest(&t)
 	err := row.Scan(append([]any{
-		&s.ID, &s.AgentID, &s.Name, rawText{&s.Input.RawMessage}, rawText{&s.Conversation.RawMessage},
-		&s.PreviousResponseID, jsonText{&s.Metadata}, &s.TemporalScheduleID, &s.Version, &created, &updated, &deleted,
+		&s.ID, &s.AgentID, &s.Name,
+		rawText{&s.Input.RawMessage},
+		rawText{&s.Conversation.RawMessage},
+		&s.PreviousResponseID,
+		jsonText{&s.Metadata},
+		&s.TemporalScheduleID, &s.Version, &created, &updated, &deleted,
 	}, dest...)...)
 	done()
 	s.CreatedAt, s.UpdatedAt, s.DeletedAt = created.instant(), updated.instant(), deleted.orNil()
@@ -170,13 +174,17 @@ func timerDest(t *rota.Timer) ([]any, func()) {
 	var anchor, next, due, buffered, last msTime
 	var lastRun, lastResponse sql.NullString
 	return []any{
-			&t.ScheduleID, &t.AgentID, &t.Owner.Account, &t.Owner.EndUser, &t.Status, jsonText{&t.Spec}, jsonText{&t.Policy},
-			&anchor, &next, &due, &t.OpenRuns, &buffered, &t.RunCount, &t.ConsecutiveFailures,
-			&last, &lastRun, &lastResponse, jsonText{&t.PauseReason}, jsonText{&t.Skips},
-		}, func() {
-			t.Anchor, t.NextRunAt, t.DueAt, t.Buffered, t.LastRunAt = anchor.Time, next.Time, due.Time, buffered.Time, last.Time
-			t.LastRunID, t.LastResponseID = rota.RunID(lastRun.String), lastResponse.String
-		}
+		&t.ScheduleID, &t.AgentID, &t.Owner.Account, &t.Owner.EndUser, &t.Status,
+		jsonText{&t.Spec},
+		jsonText{&t.Policy},
+		&anchor, &next, &due, &t.OpenRuns, &buffered, &t.RunCount, &t.ConsecutiveFailures,
+		&last, &lastRun, &lastResponse,
+		jsonText{&t.PauseReason},
+		jsonText{&t.Skips},
+	}, func() {
+		t.Anchor, t.NextRunAt, t.DueAt, t.Buffered, t.LastRunAt = anchor.Time, next.Time, due.Time, buffered.Time, last.Time
+		t.LastRunID, t.LastResponseID = rota.RunID(lastRun.String), lastResponse.String
+	}
 }
 
 // scanTimer reads timerColumns and the model of the timer's agent.
