@@ -146,14 +146,14 @@ func (w *writer) collect(first *update) []*update {
 
 func (w *writer) commit(batch []*update) {
 	err := w.transact(batch)
+	if err == nil && w.onCommit != nil {
+		w.onCommit(len(batch))
+	}
 	for _, u := range batch {
 		if err != nil {
 			u.err = err
 		}
 		close(u.done)
-	}
-	if err == nil && w.onCommit != nil {
-		w.onCommit(len(batch))
 	}
 }
 
