@@ -64,6 +64,8 @@ type policyFlags struct {
 func (w whenFlags) spec() (rota.Opt[rota.Spec], error) {
 	s := rota.Spec{Timezone: text(w.Timezone)}
 	switch {
+	case w.Every != nil && w.Every.seconds() == 0:
+		return rota.Opt[rota.Spec]{}, usagef("--every must be at least 1s")
 	case w.Every != nil:
 		s.Type, s.IntervalSeconds = rota.Interval, w.Every.seconds()
 	case w.At != nil:

@@ -76,7 +76,7 @@ func greet(ctx context.Context, out io.Writer, c *control.Control, url, key stri
 	}
 	if key == "" {
 		key = "$ROTA_KEY"
-		fmt.Fprint(out, "\nThe key was shown at the first start. Put it into ROTA_KEY, or add another one with ROTA_BOOTSTRAP_KEY.\n")
+		fmt.Fprint(out, "\nPut your key into ROTA_KEY: the one of ROTA_BOOTSTRAP_KEY, or the one that the first start showed.\n")
 	}
 	fmt.Fprint(out, "\nTry, in another terminal:\n\n")
 	auth := `-H "Authorization: Bearer ` + key + `"`

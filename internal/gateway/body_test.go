@@ -94,13 +94,15 @@ func TestBreakAfterAnEventIsReported(t *testing.T) {
 }
 
 // slowly is a transport whose answers are written by the test.
-type slowly struct{ write func(io.Writer) }
+type slowly struct {
+	write func(ctx context.Context, w io.Writer)
+}
 
 func (s slowly) RoundTrip(req *http.Request) (*http.Response, error) {
 	r, w := io.Pipe()
 	context.AfterFunc(req.Context(), func() { w.CloseWithError(context.Cause(req.Context())) })
 	go func() {
-		s.write(w)
+		s.write(req.Context(), w)
 		w.Close()
 	}()
 	return &http.Response{
@@ -108,7 +110,7 @@ func (s slowly) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-func stream(t *testing.T, p Provider, write func(io.Writer), on func(Event)) error {
+func stream(t *testing.T, p Provider, write func(context.Context, io.Writer), on func(Event)) error {
 	p.Name, p.BaseURL, p.Transport = "slow", "http://slow", slowly{write}
 	g, err := New([]Provider{p})
 	require.NoError(t, err)
@@ -120,7 +122,7 @@ const lastEvent = `data: {"type":"response.completed","response":{"id":"r1"}}` +
 
 func TestCommentsAreLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		err := stream(t, Provider{IdleTimeout: time.Minute}, func(w io.Writer) {
+		err := stream(t, Provider{IdleTimeout: time.Minute}, func(_ context.Context, w io.Writer) {
 			for range 100 {
 				time.Sleep(59 * time.Second)
 				_, _ = io.WriteString(w, ":")
@@ -134,9 +136,9 @@ func TestCommentsAreLife(t *testing.T) {
 func TestSilenceEndsTheAttemptInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
-		err := stream(t, Provider{IdleTimeout: time.Minute}, func(w io.Writer) {
+		err := stream(t, Provider{IdleTimeout: time.Minute}, func(ctx context.Context, w io.Writer) {
 			_, _ = io.WriteString(w, ": hi\n")
-			time.Sleep(2 * time.Minute)
+			<-ctx.Done()
 		}, func(Event) {})
 		var e *Error
 		require.ErrorAs(t, err, &e)
@@ -148,7 +150,7 @@ func TestSilenceEndsTheAttemptInTime(t *testing.T) {
 
 func TestSlowCallerIsNotSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		err := stream(t, Provider{IdleTimeout: time.Minute}, func(w io.Writer) {
+		err := stream(t, Provider{IdleTimeout: time.Minute}, func(_ context.Context, w io.Writer) {
 			_, _ = io.WriteString(w, "data: {}\n\n")
 			_, _ = io.WriteString(w, lastEvent)
 		}, func(Event) { time.Sleep(time.Hour) })
@@ -159,7 +161,7 @@ func TestSlowCallerIsNotSilence(t *testing.T) {
 func TestTimeoutEndsALivelyAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
-		err := stream(t, Provider{IdleTimeout: time.Minute, Timeout: time.Hour}, func(w io.Writer) {
+		err := stream(t, Provider{IdleTimeout: time.Minute, Timeout: time.Hour}, func(_ context.Context, w io.Writer) {
 			for {
 				time.Sleep(time.Second)
 				if _, err := io.WriteString(w, ": hi\n\n"); err != nil {
@@ -179,9 +181,9 @@ func TestTimeoutEndsALivelyAttempt(t *testing.T) {
 func TestOpenStreamHoldsTheAnswerBackShortly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
-		err := stream(t, Provider{}, func(w io.Writer) {
+		err := stream(t, Provider{}, func(ctx context.Context, w io.Writer) {
 			_, _ = io.WriteString(w, lastEvent)
-			time.Sleep(time.Hour)
+			<-ctx.Done()
 		}, func(Event) {})
 		require.NoError(t, err)
 		require.Equal(t, drainTime, time.Since(begun))
