@@ -83,12 +83,14 @@ func joinAnd(parts []string) string {
 
 // phrase says when the expression matches, without the zone.
 func (c cron) phrase() string {
+	const allHours = 1<<24 - 1
 	times, days := c.timePhrase(), c.dayPhrase()
+	prefixed := strings.HasPrefix(times, "at ")
 	switch {
-	case strings.HasPrefix(times, "at "):
-		return days + " " + times
-	case days == "every day":
+	case days == "every day" && (!prefixed || c.hours == allHours):
 		return times
+	case prefixed:
+		return days + " " + times
 	default:
 		return times + ", " + days
 	}
@@ -168,10 +170,14 @@ func (c cron) dayPhrase() string {
 }
 
 func (c cron) inMonths() string {
-	if bits.OnesCount16(c.months) == 12 {
+	switch months := c.monthPhrase(); {
+	case months == "every month":
 		return ""
+	case strings.Contains(months, " to "):
+		return " from " + months
+	default:
+		return " in " + months
 	}
-	return " in " + c.monthPhrase()
 }
 
 func (c cron) monthPhrase() string {
@@ -196,7 +202,7 @@ func weekdayPhrase(weekdays []int) string {
 func numberPhrase(days []int) string {
 	step, evenly := stepOf(days)
 	if evenly && step > 1 && len(days) > mostTimes {
-		return fmt.Sprintf("every %s day from %s to %s", ordinal(step), ordinal(days[0]), ordinal(days[len(days)-1]))
+		return fmt.Sprintf("every %s day from the %s to the %s", ordinal(step), ordinal(days[0]), ordinal(days[len(days)-1]))
 	}
 	return "the " + listOrRange(days, ordinal)
 }

@@ -80,17 +80,17 @@ func fiveFields(expression string) ([]string, error) {
 	first := strings.ToUpper(texts[0])
 	switch {
 	case expression == "":
-		return nil, refuseExpression("is empty; five fields are accepted (minute hour day-of-month month day-of-week), or one of %s", descriptorNames)
+		return nil, refuseExpression("the expression is empty; five fields are accepted (minute hour day-of-month month day-of-week), or one of %s", descriptorNames)
 	case len(expression) > maxExpression:
-		return nil, refuseExpression("is longer than %d characters", maxExpression)
+		return nil, refuseExpression("the expression is longer than %d characters", maxExpression)
 	case strings.HasPrefix(first, "TZ="), strings.HasPrefix(first, "CRON_TZ="):
 		return nil, refuseExpression("a zone is not part of the expression; put it into schedule.timezone and leave out %q", texts[0])
 	case first[0] == '@':
 		return describedFields(expression)
 	case len(texts) == 6 || len(texts) == 7:
-		return nil, refuseExpression("has %d fields, and five are accepted (minute hour day-of-month month day-of-week); there is none for seconds or years", len(texts))
+		return nil, refuseExpression("the expression has %d fields, and five are accepted (minute hour day-of-month month day-of-week); there is none for seconds or years", len(texts))
 	case len(texts) != len(fields):
-		return nil, refuseExpression("has %d of the five fields that are accepted (minute hour day-of-month month day-of-week)", len(texts))
+		return nil, refuseExpression("the expression has %d of the five fields that are accepted (minute hour day-of-month month day-of-week)", len(texts))
 	}
 	return texts, nil
 }

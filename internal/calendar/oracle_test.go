@@ -59,7 +59,7 @@ var oracleCases = []oracleCase{
 type walk struct {
 	from  int64 // Unix minutes
 	shown []int64
-	walls []time.Time // shown as times of day; zero before the part that counts
+	walls []time.Time // shown, to be read as UTC
 }
 
 // walkAround walks from before to after t. What is read from the clock in the
@@ -72,14 +72,15 @@ func walkAround(loc *time.Location, t time.Time, lead, before, after time.Durati
 		at := time.Unix((w.from+int64(i))*60, 0).In(loc)
 		_, offset := at.Zone()
 		w.shown[i] = w.from + int64(i) + int64(offset)/60
-		w.walls[i] = at
+		w.walls[i] = time.Unix(w.shown[i]*60, 0).UTC()
 	}
 	return w
 }
 
 // fires returns the Unix minutes of the walk in which the case has a fire.
 func (w walk) fires(c oracleCase) (all []int64) {
-	seen := map[int64]bool{w.shown[0]: true}
+	seen := make(map[int64]bool, len(w.shown))
+	seen[w.shown[0]] = true
 	for i := 1; i < len(w.shown); i++ {
 		fire := c.matches(w.walls[i]) && (c.realTime || !seen[w.shown[i]])
 		for skipped := w.shown[i-1] + 1; skipped < w.shown[i] && !c.realTime; skipped++ {
@@ -113,7 +114,7 @@ func (w walk) compare(t *testing.T, c oracleCase, zone string, skip int) {
 		if !ok || got.Unix() != fires[i]*60 {
 			t.Fatalf("%q in %s after %s: got %s, want %s", c.expression, zone, stamp(after), got, stamp(fires[i]))
 		}
-		after = min(fires[i], after+17)
+		after = min(fires[i], after+23)
 	}
 }
 
@@ -156,7 +157,7 @@ func TestEveryTransition(t *testing.T) {
 		loc := mustLoad(t, zone)
 		for _, at := range transitions(loc, 2024, 2038) {
 			count++
-			w := walkAround(loc, at, 150*time.Minute, 2*time.Hour, 4*time.Hour)
+			w := walkAround(loc, at, 150*time.Minute, time.Hour, 3*time.Hour)
 			for _, c := range oracleCases {
 				w.compare(t, c, zone, 150)
 			}
@@ -177,21 +178,21 @@ func TestStrangeTransitions(t *testing.T) {
 		from, to int
 		want     int
 	}{
-		{"Pacific/Apia", 2009, 2022, 23},
+		{"Pacific/Apia", 2009, 2013, 6},
 		{"Pacific/Kwajalein", 1993, 1994, 1},
 		{"Pacific/Kwajalein", 1969, 1970, 1},
 		{"Pacific/Kiritimati", 1994, 1996, 1},
 		{"America/Caracas", 2007, 2017, 2},
 		{"Asia/Pyongyang", 2015, 2019, 2},
 		{"Asia/Kathmandu", 1985, 1987, 1},
-		{"Europe/Dublin", 1967, 1975, 8},
-		{"Europe/Lisbon", 1991, 1998, 13},
+		{"Europe/Dublin", 1967, 1975, 10},
+		{"Europe/Lisbon", 1991, 1998, 12},
 		{"Europe/London", 1940, 1948, 18},
-		{"Africa/Cairo", 2010, 2016, 10},
+		{"Africa/Cairo", 2010, 2016, 8},
 		{"Antarctica/Troll", 2005, 2010, 10},
-		{"Antarctica/Casey", 2016, 2024, 9},
-		{"America/New_York", 2038, 2066, 56},
-		{"Australia/Lord_Howe", 1980, 1990, 19},
+		{"Antarctica/Casey", 2016, 2024, 12},
+		{"America/New_York", 2038, 2045, 14},
+		{"Australia/Lord_Howe", 1980, 1990, 18},
 	} {
 		loc := mustLoad(t, tt.zone)
 		found := transitions(loc, tt.from, tt.to)

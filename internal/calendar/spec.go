@@ -91,7 +91,7 @@ func refuseStrayFields(s rota.Spec) error {
 		{rota.Cron, s.Expression != "", expressionField},
 	} {
 		if f.set && f.owner != s.Type {
-			return rota.InvalidField(f.path, "belongs to the type %s, and the type is %s; leave it out", f.owner, s.Type)
+			return rota.InvalidField(f.path, "%s belongs to the type %s, and the type is %s; leave it out", strings.TrimPrefix(f.path, "schedule."), f.owner, s.Type)
 		}
 	}
 	return nil
@@ -124,11 +124,11 @@ func parseRunAt(s string, loc *time.Location) (instant, error) {
 	if err != nil {
 		return 0, rota.InvalidField(runAtField, "%q does not exist: a part of it is out of range", s)
 	}
-	at := instantOf(t)
+	at := instant(t.UnixMilli())
 	if parts[2] == "" {
 		at = reach(loc, wall(at))
 	}
-	if at <= firstInstant || at > lastInstant {
+	if at < firstInstant || at > lastInstant {
 		return 0, rota.InvalidField(runAtField, "%q is out of range; the years 1 to 9999 are accepted", s)
 	}
 	return at, nil

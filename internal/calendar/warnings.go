@@ -118,8 +118,8 @@ func (f field) unevenSteps(text string) (all []Warning) {
 
 func (f field) unevenMessage(item string, step int) string {
 	set, _ := f.parse(item)
-	return fmt.Sprintf("%s in the field %s stands for %s and then starts again, not for one time in every %d",
-		item, f.name, joinAnd(texts(members(set), "%d")), step)
+	return fmt.Sprintf("%s in the field %s stands for %s and then starts again at %d: the distances are not all %d",
+		item, f.name, joinAnd(texts(members(set), "%d")), f.lo, step)
 }
 
 // shortMonths says which of the days named are lacking in which of the months.
@@ -142,7 +142,7 @@ func (c cron) monthsWithout(dom int) (all []string) {
 		switch {
 		case c.months>>m&1 == 0:
 		case dom == 29 && m == time.February:
-			all = append(all, "February but in leap years")
+			all = append(all, "February except in leap years")
 		case dom > longest(m):
 			all = append(all, m.String())
 		}

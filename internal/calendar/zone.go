@@ -89,10 +89,8 @@ func reach(loc *time.Location, w wall) instant {
 	t := instant(w) - widest
 	for {
 		s := stretchAt(loc, t)
-		if s.wall(t) >= w { // the clock has jumped
-			return t
-		}
-		if at := s.instant(w); at < s.end {
+		// If the clock has jumped over w, the instant computed lies before t.
+		if at := max(t, s.instant(w)); at < s.end {
 			return at
 		}
 		t = s.end
