@@ -16,7 +16,7 @@ type Store interface {
 	// that wait are committed together. If fn returns an error, nothing that
 	// it did is kept and Update returns that error. fn may run twice, so it
 	// must have no effects outside the transaction. fn must use the context
-	// that it is given.
+	// that it is given, must not call Update, and must return.
 	Update(ctx context.Context, fn func(context.Context, Tx) error) error
 
 	// OpenRuns counts the runs that have not ended, of all owners: a figure

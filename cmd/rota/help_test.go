@@ -29,7 +29,7 @@ func clientVerbs(t *testing.T) []*kong.Node {
 func TestGoldenHelp(t *testing.T) {
 	t.Setenv("COLUMNS", "100")
 	all := ""
-	for _, n := range clientVerbs(t) {
+	for _, n := range walk(model(t)) {
 		args := strings.Fields(path(n))
 		got := rotaCmd("", append(args, "--help")...)
 		require.Equal(t, exitOK, got.code, got.err)

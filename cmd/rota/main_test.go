@@ -204,7 +204,7 @@ func wrongLines() [][2]string {
 		{"agents|create|--body|-", "rota: agents create: --body is not JSON: unexpected end of JSON input"},
 		{"agents|list|--all|--before|agt_1", "rota: agents list: --before and --all can't be used together"},
 		{"agents|list|--order|up", `rota: agents list: --order must be one of "asc","desc" but got "up"`},
-		{"agents|list|--key-file|/no/such/file", "rota: agents list: --key-file: /no/such/file: no such file or directory"},
+		{"agents|list|--key-file|/no/such/file", "rota: agents list: --key-file ($ROTA_KEY_FILE): /no/such/file: no such file or directory"},
 		{"agents|list|-H|Cookie: x", "rota: agents list: --header must be 'X-On-Behalf-Of: USER', 'If-Match: VERSION' or 'Idempotency-Key: ID'"},
 		{"agents|list|-H|X-On-Behalf-Of: a|--on-behalf-of|b", "rota: agents list: X-On-Behalf-Of is given twice"},
 		{"agents|list|--if-match|new", `rota: agents list: --if-match must be a version such as 3, not "new"`},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/client"
+	"github.com/rota-run/rota/internal/settings"
 )
 
 // Exit codes.
@@ -54,7 +55,7 @@ func execute(ctx context.Context, parser *kong.Kong, cli *CLI, args []string, st
 	case errors.Is(err, errHelped):
 		return "", nil
 	case errors.As(err, &bad):
-		return verb(bad.Context), usageError{bad.Unwrap()}
+		return verb(bad.Context), usageError{settings.Explain(flags(bad.Context), bad.Unwrap())}
 	case err != nil:
 		return "", err
 	}
@@ -64,7 +65,14 @@ func execute(ctx context.Context, parser *kong.Kong, cli *CLI, args []string, st
 	if err := kctx.BindToProvider(open); err != nil {
 		return "", err
 	}
-	return verb(kctx), kctx.Run()
+	return verb(kctx), settings.Explain(kctx.Flags(), kctx.Run())
+}
+
+func flags(kctx *kong.Context) []*kong.Flag {
+	if kctx == nil {
+		return nil
+	}
+	return kctx.Flags()
 }
 
 // verb returns the selected command as messages begin with it.

@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"strings"
 
@@ -27,7 +26,7 @@ func (a *attempt) stream(b *body) (Response, error) {
 			continue
 		case isObject(data):
 		case f.cut:
-			return Response{}, a.cutOff(f.err)
+			return Response{}, a.explain(f.err, broken)
 		default:
 			return Response{}, badResponse("the provider sent an event that is not a JSON object")
 		}
@@ -36,21 +35,7 @@ func (a *attempt) stream(b *body) (Response, error) {
 			return r, err
 		}
 	}
-	return Response{}, endedEarly()
-}
-
-// cutOff explains a stream that ended inside of an event.
-func (a *attempt) cutOff(err error) error {
-	if errors.Is(err, io.EOF) {
-		return endedEarly()
-	}
-	return a.explain(err, broken)
-}
-
-func endedEarly() *Error {
-	return &Error{
-		Code: rota.RunErrStreamEnded, Message: "the stream ended before the response did", Retryable: true,
-	}
+	return Response{}, a.explain(io.EOF, broken)
 }
 
 // event passes an event on and reports whether it ended the response.

@@ -64,7 +64,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, errTooLarge
 	}
 	b.watch.start()
-	n, err := b.from.Read(p)
+	n, err := b.from.Read(p[:min(len(p), b.left)])
 	b.watch.stop()
 	b.left -= n
 	return n, err

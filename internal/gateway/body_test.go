@@ -161,11 +161,12 @@ func TestSlowCallerIsNotSilence(t *testing.T) {
 func TestTimeoutEndsALivelyAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
-		err := stream(t, Provider{IdleTimeout: time.Minute, Timeout: time.Hour}, func(_ context.Context, w io.Writer) {
-			for {
-				time.Sleep(time.Second)
-				if _, err := io.WriteString(w, ": hi\n\n"); err != nil {
-					return
+		err := stream(t, Provider{IdleTimeout: time.Minute, Timeout: time.Hour}, func(ctx context.Context, w io.Writer) {
+			for ctx.Err() == nil {
+				select {
+				case <-ctx.Done():
+				case <-time.After(time.Second):
+					_, _ = io.WriteString(w, ": hi\n\n")
 				}
 			}
 		}, func(Event) {})
@@ -190,6 +191,20 @@ func TestOpenStreamHoldsTheAnswerBackShortly(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// A connection is kept only if its answer was read to the end.
+func TestRestOfTheStreamIsRead(t *testing.T) {
+	rest := &countReads{r: iotest.ErrReader(io.EOF)}
+	b := io.MultiReader(iotest.OneByteReader(bytes.NewReader([]byte(lastEvent+"\n\n"))), rest)
+	synctest.Test(t, func(t *testing.T) {
+		err := stream(t, Provider{}, func(_ context.Context, w io.Writer) { _, _ = io.Copy(onlyWriter{w}, b) }, func(Event) {})
+		require.NoError(t, err)
+		require.Equal(t, 1, rest.n)
+	})
+}
+
+// onlyWriter keeps io.Copy from merging writes.
+type onlyWriter struct{ io.Writer }
 
 func TestRetryAfterForms(t *testing.T) {
 	now := time.Date(2026, 11, 23, 5, 0, 0, 0, time.UTC)

@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"syscall"
@@ -99,15 +101,19 @@ func unreachable(err error) *Error {
 	}
 }
 
-// broken explains an answer that could not be read to its end.
+// broken explains an answer that was not read to the end of its response.
 func broken(err error) *Error {
-	if errors.Is(err, errTooLarge) {
-		return &Error{Code: rota.RunErrTooLarge, Message: "the answer is larger than Rota takes", Err: err}
+	e := &Error{Code: rota.RunErrStreamEnded, Retryable: true, Err: err}
+	switch {
+	case errors.Is(err, errTooLarge), errors.Is(err, bufio.ErrTooLong):
+		e.Code, e.Retryable = rota.RunErrTooLarge, false
+		e.Message = "the answer is larger than Rota takes"
+	case errors.Is(err, io.EOF):
+		e.Message = "the stream ended before the response did"
+	default:
+		e.Message = "the connection broke before the response ended"
 	}
-	return &Error{
-		Code: rota.RunErrStreamEnded, Message: "the connection broke before the response ended",
-		Retryable: true, Err: err,
-	}
+	return e
 }
 
 // A failure is what a provider says of an error.

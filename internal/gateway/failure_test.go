@@ -3,6 +3,8 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -201,8 +203,9 @@ func TestTimeouts(t *testing.T) {
 func TestUnreachable(t *testing.T) {
 	closed := httptest.NewServer(nil)
 	closed.Close()
-	secure := httptest.NewTLSServer(gatewaytest.NewServer(gatewaytest.Nothing))
-	secure.Config.ErrorLog = nil
+	secure := httptest.NewUnstartedServer(gatewaytest.NewServer(gatewaytest.Nothing))
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshakes below fail on purpose
+	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	plain := gatewaytest.New(t)
 	for _, c := range []struct {

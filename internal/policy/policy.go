@@ -57,6 +57,9 @@ func Resume(t rota.Timer, now time.Time) (rota.Timer, error) {
 // Settle returns the timer of a schedule after one of its runs has ended.
 func Settle(t rota.Timer, r rota.Result) rota.Timer {
 	t.OpenRuns = max(t.OpenRuns-1, 0)
+	if r.Blocked {
+		t.RunCount-- // it never started
+	}
 	switch r.Phase {
 	case rota.PhaseCompleted:
 		t.ConsecutiveFailures = 0

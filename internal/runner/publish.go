@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"bytes"
 	"encoding/json"
 
 	"github.com/rota-run/rota/internal/events"
@@ -11,8 +10,9 @@ import (
 // A publisher appends the model's events to a run's log under the run's own
 // sequence numbers, which go on when an attempt is repeated.
 type publisher struct {
-	log *events.Log
-	seq int64
+	log   *events.Log
+	seq   int64
+	spoke bool // text has come, whatever the end of the response repeats of it
 }
 
 // publish keeps back the events that end a response: the run may go on with
@@ -21,6 +21,7 @@ func (p *publisher) publish(e gateway.Event) {
 	if terminal(e.Type) {
 		return
 	}
+	p.spoke = p.spoke || e.Type == "response.output_text.delta"
 	p.log.Append(events.Event{Seq: p.seq, Data: renumber(e.Data, p.seq)})
 	p.seq++
 }
@@ -33,22 +34,22 @@ func terminal(kind string) bool {
 	return false
 }
 
-// renumber returns a copy of an event with the given sequence number.
+// renumber returns an event with the given sequence number.
 func renumber(data []byte, seq int64) []byte {
 	var head struct {
 		Seq *int64 `json:"sequence_number"`
 	}
 	if json.Unmarshal(data, &head) == nil && head.Seq != nil && *head.Seq == seq {
-		return bytes.Clone(data)
+		return data
 	}
 	var event map[string]json.RawMessage
 	if json.Unmarshal(data, &event) != nil {
-		return bytes.Clone(data)
+		return data
 	}
 	event["sequence_number"], _ = json.Marshal(seq)
 	out, err := json.Marshal(event)
 	if err != nil {
-		return bytes.Clone(data)
+		return data
 	}
 	return out
 }

@@ -22,7 +22,6 @@ type body struct {
 	Conversation       json.RawMessage   `json:"conversation,omitempty"`
 	PreviousResponseID *string           `json:"previous_response_id,omitempty"`
 	Metadata           map[string]string `json:"metadata,omitempty"`
-	Stream             bool              `json:"stream"`
 }
 
 // maxMetadata is how many keys of metadata the Responses API takes.
@@ -45,7 +44,6 @@ func request(w rota.Work, model string) ([]byte, error) {
 		Conversation:       w.Run.Conversation.RawMessage,
 		PreviousResponseID: w.Run.PreviousResponseID,
 		Metadata:           metadata(w),
-		Stream:             true,
 	}
 	if len(w.Agent.Tools) > 0 {
 		b.Tools, b.ToolChoice, b.ParallelToolCalls = w.Agent.Tools, w.Agent.ToolChoice.RawMessage, &w.Agent.ParallelToolCalls

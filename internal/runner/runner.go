@@ -75,7 +75,7 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, n *note
 
 	defer n.ended.Store(true)
 	pub := publisher{log: r.Hub.Open(w.Run.ID), seq: events.FirstSeq(w.Run.Attempts)}
-	return r.Gateway.Stream(ctx, gateway.Request{
+	resp, err := r.Gateway.Stream(ctx, gateway.Request{
 		Provider:       provider,
 		Body:           body,
 		IdempotencyKey: idempotencyKey(w),
@@ -83,6 +83,13 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, n *note
 	}, func(id string) {
 		n.writing.Go(func() { r.note(log, n, w.Run.ID, id) })
 	}, pub.publish)
+	if err == nil && resp.Output == "" && !resp.ToolActivity && !pub.spoke {
+		err = &gateway.Error{
+			Code: rota.RunErrEmptyOutput, Message: "the answer is empty and no tool was used",
+			Response: resp.Body, ResponseID: resp.ID,
+		}
+	}
+	return resp, err
 }
 
 // notes are what is stored of an attempt while it lasts.
@@ -107,9 +114,6 @@ func (r *Runner) note(log *slog.Logger, n *notes, id rota.RunID, response string
 // outcome says how an attempt ended: with the end of the run, or, if that is
 // nil, with a delay before the next attempt.
 func outcome(w rota.Work, resp gateway.Response, err error) (*rota.Result, time.Duration) {
-	if err == nil && resp.Output == "" && !resp.ToolActivity {
-		err = &gateway.Error{Code: rota.RunErrEmptyOutput, Message: "the answer is empty and no tool was used", Response: resp.Body, ResponseID: resp.ID}
-	}
 	if err == nil {
 		return &rota.Result{
 			Phase: rota.PhaseCompleted, ResponseID: resp.ID, Response: raw(resp.Body), Usage: raw(resp.Usage),

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ func readFile(path string, known []string) (*file, error) {
 		return &file{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("settings file: %w", err)
+		return nil, fmt.Errorf("--config: %w", err)
 	}
 	f, err := parse(b, known)
 	if err != nil {
@@ -49,12 +50,19 @@ func parse(b []byte, known []string) (*file, error) {
 	if err := f.takeProviders(); err != nil {
 		return nil, fmt.Errorf("providers: %w", err)
 	}
-	for name := range f.values {
-		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("there is no setting %q; there are providers, %s", name, strings.Join(known, ", "))
+	return f, f.check(known)
+}
+
+func (f *file) check(known []string) error {
+	for _, name := range slices.Sorted(maps.Keys(f.values)) {
+		switch {
+		case !slices.Contains(known, name):
+			return fmt.Errorf("there is no setting %q; there are providers, %s", name, strings.Join(known, ", "))
+		case f.values[name].Kind != yaml.ScalarNode:
+			return fmt.Errorf("%s must be a single value", name)
 		}
 	}
-	return f, nil
+	return nil
 }
 
 func (f *file) takeProviders() error {
@@ -77,13 +85,14 @@ func names(n *kong.Node) []string {
 	var out []string
 	for _, flag := range n.Flags {
 		if flag.Name != "config" && flag.Name != "help" {
-			out = append(out, underscored(flag.Name))
+			out = append(out, FileName(flag))
 		}
 	}
 	return out
 }
 
-func underscored(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
+// FileName returns the name that a flag has in a settings file.
+func FileName(f *kong.Flag) string { return strings.ReplaceAll(f.Name, "-", "_") }
 
 // Validate implements [kong.Resolver]. The names have been checked.
 func (f *file) Validate(*kong.Application) error { return nil }
@@ -95,7 +104,7 @@ func (f *file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, err
 			return nil, nil
 		}
 	}
-	node, ok := f.values[underscored(flag.Name)]
+	node, ok := f.values[FileName(flag)]
 	if !ok {
 		return nil, nil
 	}

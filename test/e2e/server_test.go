@@ -39,18 +39,32 @@ type server struct {
 	cmd    *exec.Cmd
 	url    string
 	exited chan struct{}
-	err    error // of the process; read after exited
-	logs   *strings.Builder
+
+	// What follows is complete, and may be read, when the process has exited.
+	err        error
+	said, logs *strings.Builder // standard output and standard error
 }
 
-// start starts rota and returns when it says where it listens.
+// start starts rota with the key and returns when it says where it listens.
 func start(t *testing.T, dir string, flags ...string) *server {
+	t.Helper()
+	s := launch(t, dir, []string{"ROTA_BOOTSTRAP_KEY=" + key}, flags...)
+	if s.url == "" {
+		<-s.exited
+		t.Fatalf("rota did not start: %v\n%s", s.err, s.logs)
+	}
+	return s
+}
+
+// launch starts rota with more in its environment, and returns when it says
+// where it listens or ends.
+func launch(t *testing.T, dir string, env []string, flags ...string) *server {
 	t.Helper()
 	path, err := binary()
 	require.NoError(t, err)
-	s := &server{exited: make(chan struct{}), logs: new(strings.Builder)}
+	s := &server{exited: make(chan struct{}), said: new(strings.Builder), logs: new(strings.Builder)}
 	s.cmd = exec.Command(path, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir}, flags...)...)
-	s.cmd.Env = append(os.Environ(), "ROTA_BOOTSTRAP_KEY="+key)
+	s.cmd.Env = append(os.Environ(), env...)
 	s.cmd.Stderr = s.logs
 	out, err := s.cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -59,20 +73,18 @@ func start(t *testing.T, dir string, flags ...string) *server {
 
 	lines := bufio.NewScanner(out)
 	for s.url == "" && lines.Scan() {
+		fmt.Fprintln(s.said, lines.Text())
 		if rest, ok := strings.CutPrefix(lines.Text(), "Rota listens on "); ok {
 			s.url, _, _ = strings.Cut(rest, " ")
 		}
 	}
 	go func() {
-		for lines.Scan() { // the pipe must not fill up
+		for lines.Scan() {
+			fmt.Fprintln(s.said, lines.Text())
 		}
 		s.err = s.cmd.Wait()
 		close(s.exited)
 	}()
-	if s.url == "" {
-		<-s.exited
-		t.Fatalf("rota did not start: %v\n%s", s.err, s.logs)
-	}
 	return s
 }
 

@@ -160,7 +160,7 @@ func scanWork(row Scanner) (rota.Work, error) {
 	var status rota.ScheduleStatus
 	run, runDone := runDest(&w.Run)
 	agent, agentDone := agentDest(&w.Agent)
-	dest := append(run, &w.Owner.Account, &w.Owner.EndUser, &w.Provider, &w.Failures, &status, jsonText{&w.Policy},
+	dest := append(run, &w.Owner.Account, &w.Owner.EndUser, &w.Provider, &w.Failures, &status, policyText{&w.Policy},
 		jsonText{&w.Fire}, &w.Fire.ScheduleName)
 	err := row.Scan(append(dest, agent...)...)
 	runDone()

@@ -42,7 +42,7 @@ type cutOff struct {
 
 func scanCutOff(row Scanner) (cutOff, error) {
 	c := cutOff{policy: rota.DefaultPolicy()}
-	err := row.Scan(&c.id, jsonText{&c.policy})
+	err := row.Scan(&c.id, policyText{&c.policy})
 	return c, err
 }
 

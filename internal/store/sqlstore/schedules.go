@@ -176,7 +176,7 @@ func timerDest(t *rota.Timer) ([]any, func()) {
 	return []any{
 		&t.ScheduleID, &t.AgentID, &t.Owner.Account, &t.Owner.EndUser, &t.Status,
 		jsonText{&t.Spec},
-		jsonText{&t.Policy},
+		policyText{&t.Policy},
 		&anchor, &next, &due, &t.OpenRuns, &buffered, &t.RunCount, &t.ConsecutiveFailures,
 		&last, &lastRun, &lastResponse,
 		jsonText{&t.PauseReason},

@@ -141,6 +141,21 @@ func (j jsonText) Scan(v any) error {
 	}
 }
 
+// defaultPolicy is how the default policy is stored.
+var defaultPolicy = js(rota.DefaultPolicy())
+
+// A policyText scans a policy; NULL leaves that alone. Nearly every schedule
+// has the default one, which need not be parsed for each fire.
+type policyText struct{ dst *rota.Policy }
+
+func (p policyText) Scan(v any) error {
+	if v == defaultPolicy {
+		*p.dst = rota.DefaultPolicy()
+		return nil
+	}
+	return jsonText{p.dst}.Scan(v)
+}
+
 // A rawText scans JSON as it is; NULL is absent.
 type rawText struct{ dst *json.RawMessage }
 

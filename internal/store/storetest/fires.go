@@ -20,6 +20,8 @@ var fires = []testCase{
 	{"several runs of one decision keep their order", runsInOrder},
 	{"a run has the schedule's content", runContent},
 	{"a schedule that continues a response goes on", continued},
+	{"a decision can be made at any time", fireNow},
+	{"a run is told of its occurrence", fireContext},
 	{"an error takes back the whole batch", fireRollback},
 	{"the next wake is the first due time", nextWake},
 	{"a paused timer rests", restingTimer},
@@ -274,4 +276,45 @@ func restingTimer(w *world) {
 	require.Empty(w, w.fire(10, w.once))
 	require.Zero(w, w.wake())
 	require.Nil(w, w.schedule(s).NextRunAt)
+}
+
+func fireNow(w *world) {
+	s := w.addSchedule(w.addAgent().ID)
+	w.at(10 * time.Second)
+	before := w.timer(s)
+	var fires []rota.Fire
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		d := w.once(before)
+		d.Records[0].ScheduledFor, d.Records[0].Trigger = rota.InstantOf(w.now), rota.TriggerManual
+		d.Timer.NextRunAt, d.Timer.DueAt = before.NextRunAt, before.DueAt
+		var err error
+		fires, err = tx.Fire(ctx, w.now, before, d)
+		return err
+	})
+	require.Len(w, fires, 1)
+	got := w.run(fires[0].Run)
+	require.Equal(w, rota.TriggerManual, got.Trigger)
+	require.Equal(w, w.now, got.ScheduledFor.Time)
+	require.Equal(w, before.DueAt, w.timer(s).DueAt)
+	require.Equal(w, got.ID, w.claimOne().Run.ID)
+}
+
+func fireContext(w *world) {
+	s, _ := w.fired(func(s *rota.Schedule, t *rota.Timer) { s.Name, t.Spec.Timezone = p("old"), "Asia/Tokyo" })
+	firstStart := w.now
+	first := w.claimOne().Fire
+	w.same(rota.FireContext{
+		ScheduledFor: rota.InstantOf(start.Add(time.Minute)), ScheduleName: "old", Timezone: "Asia/Tokyo", RunCount: 1,
+	}, first)
+	w.at(2*time.Minute + time.Second)
+	w.fire(1, w.once)
+	s, t := w.schedule(s), w.timer(s)
+	s.Name = p("new")
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
+	w.same(rota.FireContext{
+		ScheduledFor: rota.InstantOf(start.Add(2 * time.Minute)), ScheduleName: "new", Timezone: "Asia/Tokyo", RunCount: 2,
+		LastRunAt: p(rota.InstantOf(firstStart)),
+	}, w.claimOne().Fire)
+	r := w.addRun(s.AgentID)
+	w.same(rota.FireContext{ScheduledFor: r.CreatedAt, Timezone: "UTC"}, w.claimOne().Fire)
 }

@@ -20,7 +20,7 @@ var deletions = []testCase{
 	{"a deleted schedule can be asked for", deleteSchedule},
 	{"deleting an agent deletes its schedules", deleteAgent},
 	{"deleting twice is not found", deleteTwice},
-	{"an occurrence that waits is blocked by a deletion", deleteBuffered},
+	{"an occurrence that waits is blocked by what stops its schedule", deleteBuffered},
 }
 
 // strangers are owners that are not the world's.
@@ -63,6 +63,9 @@ func (w *world) seesNothing(o rota.Owner, a rota.AgentID, s rota.ScheduleID, r r
 	schedules, err := w.store.Schedules(ctx, o, a, page)
 	require.NoError(w, err)
 	require.Empty(w, schedules.Data)
+	everywhere, err := w.store.AllSchedules(ctx, o, rota.ScheduleFilter{AgentID: a}, page)
+	require.NoError(w, err)
+	require.Empty(w, everywhere.Data)
 	runs, err := w.store.Runs(ctx, o, a, page)
 	require.NoError(w, err)
 	require.Empty(w, runs.Data)
@@ -211,6 +214,7 @@ func deleteBuffered(w *world) {
 	for name, remove := range map[string]func(rota.Schedule){
 		"schedule": w.deleteSchedule,
 		"agent":    func(s rota.Schedule) { w.deleteAgent(s.AgentID) },
+		"pause":    w.pause,
 	} {
 		s := w.addSchedule(w.addAgent().ID)
 		w.at(time.Minute)

@@ -24,6 +24,16 @@ var pages = []testCase{
 			return listed(w, l, err, func(s rota.Schedule) string { return string(s.ID) })
 		})
 	}},
+	{"pages of an owner's schedules", func(w *world) {
+		a, b := w.addAgent(), w.addAgent()
+		w.pages(func() string {
+			a, b = b, a
+			return string(w.addSchedule(a.ID).ID)
+		}, func(p rota.Page) ([]string, bool) {
+			l, err := w.store.AllSchedules(w.Context(), w.owner, rota.ScheduleFilter{}, p)
+			return listed(w, l, err, func(s rota.Schedule) string { return string(s.ID) })
+		})
+	}},
 	{"pages of runs", func(w *world) {
 		a := w.addAgent()
 		w.pages(func() string { return string(w.addRun(a.ID).ID) }, func(p rota.Page) ([]string, bool) {

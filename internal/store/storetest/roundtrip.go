@@ -69,6 +69,7 @@ func fill(s *rota.Schedule, t *rota.Timer) {
 	t.Anchor = start.Add(-time.Hour)
 	t.NextRunAt, t.DueAt = start.Add(3*time.Minute), start.Add(4*time.Minute)
 	t.OpenRuns, t.Buffered, t.RunCount, t.ConsecutiveFailures = 2, start.Add(2*time.Minute), 1<<40, 4
+	t.Skips = []rota.Instant{rota.InstantOf(start.Add(5 * time.Minute)), rota.InstantOf(start.Add(6 * time.Minute))}
 	t.LastRunAt, t.LastRunID, t.LastResponseID = start.Add(time.Minute), "arun_1", "resp_9"
 }
 

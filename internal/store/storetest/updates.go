@@ -54,8 +54,10 @@ func rollback(w *world) {
 
 func panics(w *world) {
 	a := w.newAgent()
-	err := w.try(func(ctx context.Context, tx rota.Tx) error {
-		require.NoError(w, tx.AddAgent(ctx, w.owner, a))
+	err := w.store.Update(w.Context(), func(ctx context.Context, tx rota.Tx) error {
+		if err := tx.AddAgent(ctx, w.owner, a); err != nil {
+			return err
+		}
 		panic("a bug")
 	})
 	require.ErrorContains(w, err, "a bug")

@@ -1,0 +1,161 @@
+package auth_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
+)
+
+var now = time.Date(2026, 11, 23, 5, 31, 56, 0, time.UTC)
+
+// keyring is the keys of a store, by secret.
+type keyring struct {
+	rota.KeyReader
+	keys map[string]rota.Key
+	err  error
+}
+
+func (k keyring) KeyByHash(_ context.Context, hash []byte) (rota.Key, []byte, error) {
+	for secret, key := range k.keys {
+		if bytes.Equal(auth.Hash(secret), hash) {
+			return key, auth.Hash(secret), k.err
+		}
+	}
+	return rota.Key{}, nil, errors.Join(k.err, rota.Errorf(rota.NotFound, "no such key"))
+}
+
+const secret = "rk_0123456789abcdefghij"
+
+func ring(change ...func(*rota.Key)) keyring {
+	k := rota.Key{ID: "key_1", Account: "acme", Scopes: []rota.Scope{rota.ReadRuns, rota.WriteRuns}}
+	for _, c := range change {
+		c(&k)
+	}
+	return keyring{keys: map[string]rota.Key{secret: k}}
+}
+
+func TestAuthenticate(t *testing.T) {
+	got, err := auth.Authenticate(t.Context(), ring(), "Bearer "+secret, "u 1~", now)
+	require.NoError(t, err)
+	require.Equal(t, auth.Caller{
+		Key: "key_1", Owner: rota.Owner{Account: "acme", EndUser: "u 1~"}, Scopes: []rota.Scope{rota.ReadRuns, rota.WriteRuns},
+	}, got)
+	require.NoError(t, got.Require(rota.ReadRuns))
+	require.ErrorIs(t, got.Require(rota.ReadAgents), rota.Denied)
+	require.ErrorContains(t, got.Require(rota.Admin), "admin")
+}
+
+func TestHeader(t *testing.T) {
+	for header, opens := range map[string]bool{
+		"Bearer " + secret:               true,
+		"bearer  " + secret + " ":        true,
+		"Bearer Bearer " + secret:        true,
+		"BEARER bearer " + secret:        true,
+		"Bearer Bearer Bearer " + secret: false,
+		"Bearer " + secret + " x":        false,
+		"Bearer\t" + secret:              false,
+		"Basic " + secret:                false,
+		"Bearer " + secret[:22]:          false,
+		"Bearer " + secret + "x":         false,
+		secret:                           false,
+		"Bearer":                         false,
+		"Bearer ":                        false,
+		"Bearer Bearer":                  false,
+		"":                               false,
+	} {
+		_, err := auth.Authenticate(t.Context(), ring(), header, "", now)
+		if opens {
+			require.NoError(t, err, "%q", header)
+		} else {
+			require.ErrorIs(t, err, rota.Unauthenticated, "%q", header)
+			require.NotContains(t, err.Error(), secret)
+		}
+	}
+}
+
+func TestKeyAge(t *testing.T) {
+	at := func(d time.Duration) *rota.Instant { return rota.InstantOrNil(now.Add(d)) }
+	for name, c := range map[string]struct {
+		key    func(*rota.Key)
+		usable bool
+	}{
+		"for ever":      {func(*rota.Key) {}, true},
+		"expires later": {func(k *rota.Key) { k.ExpiresAt = at(time.Millisecond) }, true},
+		"expires now":   {func(k *rota.Key) { k.ExpiresAt = at(0) }, false},
+		"revoked":       {func(k *rota.Key) { k.RevokedAt = at(-time.Hour) }, false},
+	} {
+		r := ring(c.key)
+		require.Equal(t, c.usable, auth.Usable(r.keys[secret], now), name)
+		_, err := auth.Authenticate(t.Context(), r, "Bearer "+secret, "", now)
+		require.Equal(t, c.usable, err == nil, name)
+	}
+}
+
+// TestOneAnswer: nobody learns why a key does not open.
+func TestOneAnswer(t *testing.T) {
+	revoked := ring(func(k *rota.Key) { k.RevokedAt = rota.InstantOrNil(now) })
+	_, first := auth.Authenticate(t.Context(), revoked, "Bearer "+secret, "", now)
+	_, second := auth.Authenticate(t.Context(), ring(), "Bearer rk_unknown", "*", now)
+	require.Equal(t, first, second)
+}
+
+func TestStoreFails(t *testing.T) {
+	r := ring()
+	r.err = rota.Errorf(rota.Unavailable, "the disk is full")
+	_, err := auth.Authenticate(t.Context(), r, "Bearer "+secret, "", now)
+	require.ErrorIs(t, err, rota.Unavailable, "a failure is not taken for a bad key")
+}
+
+// TestHashMismatch: a store that finds another key by mistake opens nothing.
+func TestHashMismatch(t *testing.T) {
+	_, err := auth.Authenticate(t.Context(), sloppy{ring()}, "Bearer another-secret", "", now)
+	require.ErrorIs(t, err, rota.Unauthenticated)
+}
+
+type sloppy struct{ keyring }
+
+func (s sloppy) KeyByHash(context.Context, []byte) (rota.Key, []byte, error) {
+	return s.keys[secret], auth.Hash(secret), nil
+}
+
+func TestEndUser(t *testing.T) {
+	for user, ok := range map[string]bool{
+		"": true, "u": true, " ": true, "a b~": true, strings.Repeat("x", 150): true, "**": true,
+		strings.Repeat("x", 151): false, "*": false, "é": false, "a\nb": false, "\x7f": false, "a\x00": false,
+	} {
+		_, err := auth.Authenticate(t.Context(), ring(), "Bearer "+secret, user, now)
+		if ok {
+			require.NoError(t, err, "%q", user)
+		} else {
+			require.ErrorIs(t, err, rota.Invalid, "%q", user)
+			require.ErrorContains(t, err, "X-On-Behalf-Of")
+		}
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	a, b := auth.NewSecret(), auth.NewSecret()
+	require.NotEqual(t, a, b)
+	require.Regexp(t, `^rk_[a-z2-7]{52}$`, a)
+	require.NoError(t, auth.CheckSecret(a))
+	require.Equal(t, a[:8], auth.Hint(a))
+	require.Equal(t, "abc", auth.Hint("abc"))
+	require.Len(t, auth.Hash(a), 32)
+	require.Equal(t, auth.Hash(a), auth.Hash(a))
+	require.NotEqual(t, auth.Hash(a), auth.Hash(b))
+	for s, ok := range map[string]bool{
+		strings.Repeat("x", 20): true, strings.Repeat("~", 200): true,
+		strings.Repeat("x", 19): false, strings.Repeat("x", 201): false,
+		strings.Repeat("x", 20) + " ": false, strings.Repeat("é", 20): false, strings.Repeat("x", 20) + "\n": false, "": false,
+	} {
+		require.Equal(t, ok, auth.CheckSecret(s) == nil, "%q", s)
+	}
+}

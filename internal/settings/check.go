@@ -1,0 +1,84 @@
+package settings
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// maxInterval is the longest interval that a schedule may have.
+const maxInterval = 31_622_400 * time.Second
+
+// AfterApply returns an error that begins with the flag of a setting that is
+// out of its range or does not go with the others. Kong calls it when all are
+// known. (It would put the name of the command before the error of Validate.)
+func (s *Settings) AfterApply() error {
+	return cmp.Or(
+		s.checkListen(),
+		s.checkModel(),
+		check(s.MaxConcurrentRuns >= 1, "--max-concurrent-runs must be 1 or more, not %d", s.MaxConcurrentRuns),
+		check(s.DrainTimeout >= 0, "--drain-timeout must be 0s or more, not %s", s.DrainTimeout),
+		check(s.MinInterval >= time.Second && s.MinInterval <= maxInterval && s.MinInterval%time.Second == 0,
+			"--min-interval must be whole seconds, from 1s to 8784h, not %s", s.MinInterval),
+	)
+}
+
+func check(ok bool, format string, args ...any) error {
+	if ok {
+		return nil
+	}
+	return fmt.Errorf(format, args...)
+}
+
+func (s *Settings) checkListen() error {
+	_, port, err := net.SplitHostPort(s.Listen)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	return check(err == nil, "--listen must be host:port, such as 127.0.0.1:8080, not %q", s.Listen)
+}
+
+// checkModel does not quote the URL, which may hold a password.
+func (s *Settings) checkModel() error {
+	if s.ModelURL == "" {
+		return check(s.ModelKeyEnv == "", "--model-key-env goes with --model-url")
+	}
+	u, err := url.Parse(s.ModelURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("--model-url must begin with http:// or https:// and a host")
+	}
+	return check(s.ModelKeyEnv == "" || os.Getenv(s.ModelKeyEnv) != "",
+		"--model-key-env: the environment variable %s is not set", s.ModelKeyEnv)
+}
+
+// Explain returns err with the environment variable of the flag that its
+// message begins with, as kong's messages do, if it does.
+func Explain(flags []*kong.Flag, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, f := range flags {
+		rest, ok := strings.CutPrefix(err.Error(), "--"+f.Name)
+		if ok && len(f.Envs) > 0 && (strings.HasPrefix(rest, ":") || strings.HasPrefix(rest, " ")) {
+			return explained{"--" + f.Name + " ($" + f.Envs[0] + ")" + rest, err}
+		}
+	}
+	return err
+}
+
+// explained is an error with another text.
+type explained struct {
+	text string
+	error
+}
+
+func (e explained) Error() string { return e.text }
+func (e explained) Unwrap() error { return e.error }

@@ -1,0 +1,108 @@
+package settings_test
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota/internal/settings"
+)
+
+var update = flag.Bool("update", false, "write the documentation")
+
+func TestGoldenConfiguration(t *testing.T) {
+	file := filepath.Join("..", "..", "docs", "configuration.md")
+	got := reference(t)
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got, "run the tests with -update if this is meant")
+}
+
+const introduction = `# Configuration
+
+This page is made from the program, and a test keeps it true.
+
+A server needs no configuration: ` + "`rota serve`" + ` listens on loopback, keeps its files in ` + "`./data`" + ` and answers with a
+built-in stand-in for a model. What you set, you can set in three places. The first of these that says something wins:
+
+1. the **flag** on the command line;
+2. the **environment variable**;
+3. the **settings file**: ` + "`rota.yaml`" + ` in the directory where the server is started, or the file that ` + "`--config`" + ` names.
+
+Else the default holds. A name that the file should not have, or a value out of its range, keeps the server from starting:
+it says which one, and ends with exit code 2. Durations are written like ` + "`90s`, `5m` or `1h30m`" + `. Relative paths start where
+the server is started.
+
+## Settings
+
+| flag | environment | in the file | default | meaning |
+|---|---|---|---|---|
+`
+
+const providersText = `
+## Providers
+
+A provider is a server that answers ` + "`POST {base_url}/responses`" + `, as the Responses API describes it, with a stream of events.
+An agent's model is ` + "`provider/model`" + `; a bare name, and ` + "`auto`" + `, go to the first provider. With ` + "`--model-url`" + ` the first
+provider is that server, under the name ` + "`model`" + `. Without any, it is the built-in stand-in, ` + "`echo`" + `.
+
+Providers are only in the file, under ` + "`providers`" + `. Keys never are: a provider names the variable or the file that holds its key.
+
+| name | default | meaning |
+|---|---|---|
+`
+
+// reference returns docs/configuration.md.
+func reference(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString(introduction)
+	for _, f := range flags(t) {
+		if f.Name != "help" {
+			b.WriteString(settingRow(f))
+		}
+	}
+	b.WriteString(providersText)
+	for f := range reflect.TypeFor[settings.Provider]().Fields() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Tag.Get("yaml"), code(f.Tag.Get("default")), f.Tag.Get("help"))
+	}
+	example, err := os.ReadFile(filepath.Join("testdata", "rota.yaml"))
+	require.NoError(t, err)
+	fmt.Fprintf(&b, "\n## A whole file\n\n```yaml\n%s```\n", example)
+	return b.String()
+}
+
+func settingRow(f *kong.Flag) string {
+	name := code(settings.FileName(f))
+	if f.Name == "config" {
+		name = ""
+	}
+	def := f.Default
+	if f.IsBool() {
+		def = cmp.Or(def, "false")
+	}
+	return fmt.Sprintf("| `--%s` | `%s` | %s | %s | %s |\n", f.Name, f.Envs[0], name, code(def), f.Help)
+}
+
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + s + "`"
+}
+
+// variable returns the environment variable that a flag should have.
+func variable(flag string) string {
+	return "ROTA_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}

@@ -1,0 +1,233 @@
+package settings_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota/internal/settings"
+)
+
+// A program has settings where the real one has them: in a command.
+type program struct {
+	Serve struct{ settings.Settings } `cmd:""`
+}
+
+func parser(t *testing.T) (*kong.Kong, *program) {
+	t.Helper()
+	var p program
+	k, err := kong.New(&p)
+	require.NoError(t, err)
+	return k, &p
+}
+
+// parse reads settings as the program does, in an empty directory unless the
+// test is in another one.
+func parse(t *testing.T, args ...string) (settings.Settings, error) {
+	t.Helper()
+	k, p := parser(t)
+	_, err := k.Parse(append([]string{"serve"}, args...))
+	var bad *kong.ParseError
+	if errors.As(err, &bad) {
+		err = settings.Explain(bad.Context.Flags(), bad.Unwrap())
+	}
+	return p.Serve.Settings, err
+}
+
+// inFile makes the settings file of an empty directory, and goes there.
+func inFile(t *testing.T, text string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile(settings.DefaultFile, []byte(text), 0o600))
+}
+
+func TestDefaults(t *testing.T) {
+	t.Chdir(t.TempDir())
+	data, err := filepath.Abs("data")
+	require.NoError(t, err)
+	got, err := parse(t)
+	require.NoError(t, err)
+	require.Equal(t, settings.Settings{
+		Listen: "127.0.0.1:8080", Data: data, MaxConcurrentRuns: 256, DrainTimeout: 30 * time.Second,
+		MinInterval: time.Second, LogFormat: "text", LogLevel: "info",
+	}, got)
+}
+
+// TestPrecedence sets each setting in more and more places: the file, the
+// environment, the command line. The last one wins.
+func TestPrecedence(t *testing.T) {
+	for _, test := range []struct {
+		flag, field          string
+		inFile, inEnv, onCmd string
+		file, env, cmd       any
+	}{
+		{"listen", "Listen", ":1", ":2", ":3", ":1", ":2", ":3"},
+		{"data", "Data", "/a", "/b", "/c", "/a", "/b", "/c"},
+		{"demo", "Demo", "true", "false", "true", true, false, true},
+		{"model-url", "ModelURL", "http://a", "http://b", "http://c", "http://a", "http://b", "http://c"},
+		{"max-concurrent-runs", "MaxConcurrentRuns", "1", "2", "3", 1, 2, 3},
+		{"drain-timeout", "DrainTimeout", "1s", "2s", "0s", time.Second, 2 * time.Second, time.Duration(0)},
+		{"min-interval", "MinInterval", "1m", "1h", "24h", time.Minute, time.Hour, 24 * time.Hour},
+		{"log-level", "LogLevel", "debug", "warn", "error", "debug", "warn", "error"},
+		{"log-format", "LogFormat", "json", "text", "json", "json", "text", "json"},
+	} {
+		t.Run(test.flag, func(t *testing.T) {
+			flag := flagNamed(t, test.flag)
+			inFile(t, settings.FileName(flag)+": "+test.inFile+"\n")
+			require.Equal(t, test.file, field(t, test.field))
+			t.Setenv(flag.Envs[0], test.inEnv)
+			require.Equal(t, test.env, field(t, test.field))
+			require.Equal(t, test.cmd, field(t, test.field, "--"+test.flag+"="+test.onCmd))
+		})
+	}
+}
+
+func flagNamed(t *testing.T, name string) *kong.Flag {
+	t.Helper()
+	for _, f := range flags(t) {
+		if f.Name == name {
+			return f
+		}
+	}
+	t.Fatalf("there is no --%s", name)
+	return nil
+}
+
+// flags returns the flags of the settings.
+func flags(t *testing.T) []*kong.Flag {
+	t.Helper()
+	k, _ := parser(t)
+	return k.Model.Children[0].Flags
+}
+
+func field(t *testing.T, name string, args ...string) any {
+	t.Helper()
+	s, err := parse(t, args...)
+	require.NoError(t, err)
+	return reflect.ValueOf(s).FieldByName(name).Interface()
+}
+
+func TestEverySettingHasAVariable(t *testing.T) {
+	for _, f := range flags(t) {
+		if f.Name != "help" {
+			require.Equal(t, []string{variable(f.Name)}, f.Envs)
+		}
+	}
+}
+
+func TestTheFileOfTheDocumentation(t *testing.T) {
+	got, err := parse(t, "--config", filepath.Join("testdata", "rota.yaml"), "--drain-timeout", "5s")
+	require.NoError(t, err)
+	require.Equal(t, settings.Settings{
+		Config: filepath.Join("testdata", "rota.yaml"),
+		Listen: "0.0.0.0:8080", Data: "/var/lib/rota", MaxConcurrentRuns: 64, DrainTimeout: 5 * time.Second,
+		MinInterval: time.Second, LogFormat: "json", LogLevel: "info",
+		Providers: []settings.Provider{
+			{Name: "local", BaseURL: "http://127.0.0.1:8000/v1", DefaultModel: "small", IdleTimeout: settings.Duration(10 * time.Minute), MaxConcurrent: 4},
+			{Name: "hosted", BaseURL: "https://models.example.com/v1", KeyEnv: "HOSTED_KEY", DefaultModel: "large", ConnectTimeout: settings.Duration(5 * time.Second), Background: true},
+			{Name: "vault", BaseURL: "https://vault.example.com/api/v1", KeyFile: "/run/secrets/model-key"},
+		},
+	}, got)
+}
+
+func TestADurationMayHaveADefault(t *testing.T) {
+	require.Equal(t, time.Minute, settings.Duration(0).Or(time.Minute))
+	require.Equal(t, time.Second, settings.Duration(time.Second).Or(time.Minute))
+}
+
+func TestTheVariableNamesTheFile(t *testing.T) {
+	inFile(t, "listen: :1\n")
+	other := filepath.Join(t.TempDir(), "other.yaml")
+	require.NoError(t, os.WriteFile(other, []byte("listen: :2\n"), 0o600))
+	t.Setenv("ROTA_CONFIG", other)
+	require.Equal(t, ":2", field(t, "Listen"))
+}
+
+func TestWrongFiles(t *testing.T) {
+	for file, want := range map[string]string{
+		"drain_timout: 5s": `rota.yaml: there is no setting "drain_timout"; there are providers, listen, data, demo, bootstrap_key, model_url, ` +
+			`model_key_env, max_concurrent_runs, drain_timeout, min_interval, log_format, log_level`,
+		"config: other.yaml":                      `rota.yaml: there is no setting "config"; there are providers,`,
+		"drain-timeout: 5s":                       `rota.yaml: there is no setting "drain-timeout"; there are providers,`,
+		"drain_timeout: [1s]":                     "rota.yaml: drain_timeout must be a single value",
+		"drain_timeout: 5 minutes":                `--drain-timeout ($ROTA_DRAIN_TIMEOUT): expected duration but got "5 minutes"`,
+		"demo: true\ndemo: false":                 `rota.yaml: yaml: unmarshal errors:`,
+		"\tx":                                     "rota.yaml: yaml:",
+		"providers:\n- name: a\n  base_ur: x":     "rota.yaml: providers: yaml: unmarshal errors:\n  line 2: field base_ur not found",
+		"providers:\n- name: a\n  idle_timeout: 5": `rota.yaml: providers: time: missing unit in duration "5"`,
+		"log_level: loud":                         `--log-level ($ROTA_LOG_LEVEL) must be one of "debug","info","warn","error" but got "loud"`,
+	} {
+		t.Run(file, func(t *testing.T) {
+			inFile(t, file)
+			_, err := parse(t)
+			require.ErrorContains(t, err, want)
+		})
+	}
+}
+
+func TestAFileThatIsNamedMustBeThere(t *testing.T) {
+	t.Chdir(t.TempDir())
+	_, err := parse(t, "--config", "absent.yaml")
+	require.EqualError(t, err, "--config ($ROTA_CONFIG): open absent.yaml: no such file or directory")
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// TestWrongSettings gives each value on the command line and in the
+// environment. The message must name the flag and the variable.
+func TestWrongSettings(t *testing.T) {
+	for _, test := range []struct{ flag, value, want string }{
+		{"listen", "8080", `must be host:port, such as 127.0.0.1:8080, not "8080"`},
+		{"listen", "127.0.0.1:65536", "must be host:port"},
+		{"demo", "perhaps", ": bool value must be true"},
+		{"model-url", "127.0.0.1:8000/v1", "must begin with http:// or https:// and a host"},
+		{"model-url", "ftp://example.com", "must begin with http:// or https:// and a host"},
+		{"model-url", "http://", "must begin with http:// or https:// and a host"},
+		{"model-key-env", "ROTA_TEST_ABSENT", "goes with --model-url"},
+		{"max-concurrent-runs", "0", "must be 1 or more, not 0"},
+		{"max-concurrent-runs", "-1", "must be 1 or more, not -1"},
+		{"max-concurrent-runs", "many", `: expected a valid 64 bit int but got "many"`},
+		{"drain-timeout", "-1s", "must be 0s or more, not -1s"},
+		{"drain-timeout", "30", `: expected duration but got "30"`},
+		{"min-interval", "0s", "must be whole seconds, from 1s to 8784h, not 0s"},
+		{"min-interval", "999ms", "must be whole seconds"},
+		{"min-interval", "1500ms", "must be whole seconds"},
+		{"min-interval", "8785h", "must be whole seconds"},
+		{"log-format", "xml", `must be one of "text","json" but got "xml"`},
+		{"log-level", "INFO", `must be one of "debug","info","warn","error" but got "INFO"`},
+	} {
+		t.Run(test.flag+"="+test.value, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			named := "--" + test.flag + " ($" + variable(test.flag) + ")"
+			_, err := parse(t, "--"+test.flag+"="+test.value)
+			require.ErrorContains(t, err, named)
+			require.ErrorContains(t, err, test.want)
+			t.Setenv(variable(test.flag), test.value)
+			_, err = parse(t)
+			require.ErrorContains(t, err, named)
+			require.ErrorContains(t, err, test.want)
+		})
+	}
+}
+
+func TestTheModelsKeyMustBeThere(t *testing.T) {
+	t.Chdir(t.TempDir())
+	args := []string{"--model-url=http://a", "--model-key-env=ROTA_TEST_MODEL_KEY"}
+	_, err := parse(t, args...)
+	require.EqualError(t, err, "--model-key-env ($ROTA_MODEL_KEY_ENV): the environment variable ROTA_TEST_MODEL_KEY is not set")
+	t.Setenv("ROTA_TEST_MODEL_KEY", "secret")
+	_, err = parse(t, args...)
+	require.NoError(t, err)
+}
+
+func TestAWrongModelURLIsNotShown(t *testing.T) {
+	t.Chdir(t.TempDir())
+	_, err := parse(t, "--model-url=ftp://user:password@host")
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "password")
+}
