@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -69,7 +68,6 @@ func serveIdle(ctx context.Context, dir string) error {
 	}
 	resp.Body.Close()
 	took := time.Since(start)
-	debug.FreeOSMemory()
 	err = json.NewEncoder(os.Stdout).Encode(idleness{ReadySeconds: took.Seconds(), RSS: rss()})
 	cancel()
 	<-ended
