@@ -153,15 +153,15 @@ func TestWrongFiles(t *testing.T) {
 	for file, want := range map[string]string{
 		"drain_timout: 5s": `rota.yaml: there is no setting "drain_timout"; there are providers, listen, data, demo, bootstrap_key, model_url, ` +
 			`model_key_env, max_concurrent_runs, drain_timeout, min_interval, log_format, log_level`,
-		"config: other.yaml":                      `rota.yaml: there is no setting "config"; there are providers,`,
-		"drain-timeout: 5s":                       `rota.yaml: there is no setting "drain-timeout"; there are providers,`,
-		"drain_timeout: [1s]":                     "rota.yaml: drain_timeout must be a single value",
-		"drain_timeout: 5 minutes":                `--drain-timeout ($ROTA_DRAIN_TIMEOUT): expected duration but got "5 minutes"`,
-		"demo: true\ndemo: false":                 `rota.yaml: yaml: unmarshal errors:`,
-		"\tx":                                     "rota.yaml: yaml:",
-		"providers:\n- name: a\n  base_ur: x":     "rota.yaml: providers: yaml: unmarshal errors:\n  line 2: field base_ur not found",
+		"config: other.yaml":                       `rota.yaml: there is no setting "config"; there are providers,`,
+		"drain-timeout: 5s":                        `rota.yaml: there is no setting "drain-timeout"; there are providers,`,
+		"drain_timeout: [1s]":                      "rota.yaml: drain_timeout must be a single value",
+		"drain_timeout: 5 minutes":                 `--drain-timeout ($ROTA_DRAIN_TIMEOUT): expected duration but got "5 minutes"`,
+		"demo: true\ndemo: false":                  `rota.yaml: yaml: unmarshal errors:`,
+		"\tx":                                      "rota.yaml: yaml:",
+		"providers:\n- name: a\n  base_ur: x":      "rota.yaml: providers: yaml: unmarshal errors:\n  line 2: field base_ur not found",
 		"providers:\n- name: a\n  idle_timeout: 5": `rota.yaml: providers: time: missing unit in duration "5"`,
-		"log_level: loud":                         `--log-level ($ROTA_LOG_LEVEL) must be one of "debug","info","warn","error" but got "loud"`,
+		"log_level: loud":                          `--log-level ($ROTA_LOG_LEVEL) must be one of "debug","info","warn","error" but got "loud"`,
 	} {
 		t.Run(file, func(t *testing.T) {
 			inFile(t, file)
