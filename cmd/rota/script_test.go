@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -33,13 +34,12 @@ func TestScripts(t *testing.T) {
 		t.Skip("starts servers")
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		UpdateScripts:       *update,
-		RequireUniqueNames:  true,
-		RequireExplicitExec: false,
+		Dir:                "testdata/script",
+		RequireUniqueNames: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("ROTA_BOOTSTRAP_KEY", scriptKey)
 			e.Setenv("ROTA_KEY", scriptKey)
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // or each command ends a second later
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -55,10 +55,13 @@ func scriptServe(ts *testscript.TestScript, _ bool, args []string) {
 	cmd := exec.Command("rota", append([]string{"serve", "--listen", "127.0.0.1:0", "--data", ts.MkAbs("data")}, args...)...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = append(cmd.Environ(), "ROTA_BOOTSTRAP_KEY="+ts.Getenv("ROTA_BOOTSTRAP_KEY"))
-	cmd.Stderr = ts.Stderr()
+	log, err := os.CreateTemp(ts.Getenv("WORK"), "server-*.log")
+	ts.Check(err)
+	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
+	ts.Check(log.Close())
 	stop := func(sig syscall.Signal) error {
 		_ = cmd.Process.Signal(sig)
 		_, _ = io.Copy(io.Discard, out) // until the server has ended
@@ -66,18 +69,18 @@ func scriptServe(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Defer(func() { _ = stop(syscall.SIGKILL) })
 	ts.SetCmd("stop", func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(stop(syscall.SIGTERM)) })
-	ts.Setenv("ROTA_SERVER", address(ts, out))
+	ts.Setenv("ROTA_SERVER", address(ts, out, log.Name()))
 }
 
 // address blocks until a server says where it listens.
-func address(ts *testscript.TestScript, out io.Reader) string {
+func address(ts *testscript.TestScript, out io.Reader, log string) string {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if rest, ok := strings.CutPrefix(lines.Text(), "Rota listens on "); ok {
 			url, _, _ := strings.Cut(rest, " ")
 			return url
 		}
 	}
-	ts.Fatalf("the server did not start")
+	ts.Fatalf("the server did not start: %s", ts.ReadFile(log))
 	return ""
 }
 

@@ -1,7 +1,7 @@
 package policy
 
 import (
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -44,11 +44,7 @@ func (d *decision) fireBuffered() {
 	at := t.Buffered
 	t.Buffered = time.Time{}
 	d.fire(at)
-	if t.NextRunAt.IsZero() {
-		d.Timer = rest(*t, rota.ScheduleCompleted, nil)
-		return
-	}
-	t.DueAt = Due(t.ScheduleID, t.Policy, t.NextRunAt)
+	d.Timer = aim(*t, t.NextRunAt)
 }
 
 // takeDue handles the nominal time that is due, or the span that was missed.
@@ -66,72 +62,6 @@ func (d *decision) takeDue(since time.Time) {
 	d.Timer = advance(*t, d.cal, at)
 }
 
-// makeUp handles the span of nominal times from NextRunAt up to since, which
-// fell due while nobody was looking. It returns the last of them.
-func (d *decision) makeUp(since time.Time) time.Time {
-	p := d.Timer.Policy
-	keep := map[rota.Missed]int{rota.MissedLatest: 1, rota.MissedSkip: 0, rota.MissedAll: maxMadeUp}[p.Missed]
-	oldest := d.now.Add(-time.Duration(p.MaxLatenessSeconds) * time.Second)
-
-	var gone span
-	var kept []time.Time
-	at, ok := d.Timer.NextRunAt, true
-	for ok && at.Before(since) {
-		kept = append(kept, at)
-		for len(kept) > keep || len(kept) > 0 && kept[0].Before(oldest) {
-			gone.add(kept[0])
-			kept = kept[1:]
-		}
-		at, ok = nextNominal(p, d.cal, at)
-	}
-	if gone.count > 0 {
-		d.record(gone.first, rota.MissedOutcome, missedReason(p, gone.last, oldest))
-		last := &d.Records[len(d.Records)-1]
-		last.Count = gone.count
-		if gone.count > 1 {
-			last.ScheduledUntil = rota.InstantOrNil(gone.last)
-		}
-	}
-	for _, k := range kept {
-		d.occur(k)
-	}
-	return latest(gone.last, kept)
-}
-
-// A span is a row of nominal times.
-type span struct {
-	first, last time.Time
-	count       int64
-}
-
-func (s *span) add(at time.Time) {
-	if s.count == 0 {
-		s.first = at
-	}
-	s.last = at
-	s.count++
-}
-
-func latest(gone time.Time, kept []time.Time) time.Time {
-	if len(kept) > 0 {
-		return kept[len(kept)-1]
-	}
-	return gone
-}
-
-func missedReason(p rota.Policy, last, oldest time.Time) rota.Reason {
-	switch {
-	case p.Missed == rota.MissedSkip:
-		return rota.Reason{Code: "policy_skip", Message: "the server was not running, and the policy's missed is skip"}
-	case last.Before(oldest):
-		return rota.Reason{Code: "too_late", Message: fmt.Sprintf("the server was not running, and max_lateness_seconds is %d", p.MaxLatenessSeconds)}
-	case p.Missed == rota.MissedAll:
-		return rota.Reason{Code: "too_many", Message: fmt.Sprintf("the server was not running, and at most %d occurrences are made up for", maxMadeUp)}
-	default:
-		return rota.Reason{Code: "superseded", Message: "the server was not running, and the policy's missed is latest: a newer occurrence took its place"}
-	}
-}
-
 // occur handles one nominal time that is due.
 func (d *decision) occur(at time.Time) {
 	if !exhausted(d.Timer) && !d.skipped(at) {
@@ -147,10 +77,20 @@ func (d *decision) overlap(at time.Time) {
 		d.fire(at)
 	case t.Policy.Overlap == rota.OverlapBufferOne && t.Buffered.IsZero() && t.Status == rota.ScheduleActive:
 		t.Buffered = at
-		d.record(at, rota.Buffered, rota.Reason{Code: "overlap", Message: "it waits for run " + string(t.LastRunID) + " to end"})
+		d.record(at, rota.Buffered, rota.Reason{Code: "overlap", Message: "it waits for " + d.other() + " to end"})
 	default:
-		d.record(at, rota.SkippedOverlap, rota.Reason{Code: "overlap", Message: "run " + string(t.LastRunID) + " had not ended"})
+		d.record(at, rota.SkippedOverlap, rota.Reason{Code: "overlap", Message: d.other() + " had not ended"})
 	}
+}
+
+// other names the run that is in the way. One that this decision starts has no
+// id yet.
+func (d *decision) other() string {
+	started := slices.ContainsFunc(d.Records, func(o rota.Occurrence) bool { return o.Outcome == rota.Fired })
+	if started || d.Timer.LastRunID == "" {
+		return "another run of the schedule"
+	}
+	return "run " + string(d.Timer.LastRunID)
 }
 
 func (d *decision) fire(at time.Time) {

@@ -5,16 +5,15 @@
 package policy
 
 import (
+	"cmp"
 	"hash/fnv"
+	"math"
 	"strconv"
 	"time"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/calendar"
 )
-
-// maxMadeUp is how many missed occurrences missed: all makes up for at once.
-const maxMadeUp = 100
 
 // Plan returns the timer with its next times computed as of now, for a
 // schedule that is new, resumed, or has another spec or span. A timer for
@@ -63,7 +62,7 @@ func Settle(t rota.Timer, r rota.Result) rota.Timer {
 	switch r.Phase {
 	case rota.PhaseCompleted:
 		t.ConsecutiveFailures = 0
-		t.LastResponseID = r.ResponseID
+		t.LastResponseID = cmp.Or(r.ResponseID, t.LastResponseID) // without an id there is nothing to go on from
 	case rota.PhaseFailed:
 		t.ConsecutiveFailures++
 	}
@@ -89,13 +88,19 @@ func rest(t rota.Timer, s rota.ScheduleStatus, why *rota.PauseReason) rota.Timer
 // advance moves the timer to the first nominal time after the given one, and
 // forgets the marks on those before.
 func advance(t rota.Timer, cal calendar.Calendar, after time.Time) rota.Timer {
-	next, ok := nextNominal(t.Policy, cal, after)
+	next, _ := nextNominal(t.Policy, cal, after)
 	if exhausted(t) {
-		ok = false
+		next = time.Time{}
 	}
 	t.Skips = stillAhead(t.Skips, after)
+	return aim(t, next)
+}
+
+// aim gives an active timer its next nominal time. If that is zero, there is
+// none: the timer is completed, once nothing waits in it.
+func aim(t rota.Timer, next time.Time) rota.Timer {
 	switch {
-	case ok:
+	case !next.IsZero():
 		t.NextRunAt, t.DueAt = next, Due(t.ScheduleID, t.Policy, next)
 	case t.Buffered.IsZero():
 		t = rest(t, rota.ScheduleCompleted, nil)
@@ -106,12 +111,19 @@ func advance(t rota.Timer, cal calendar.Calendar, after time.Time) rota.Timer {
 }
 
 // exhausted reports whether the timer has started all the runs that it may.
-func exhausted(t rota.Timer) bool {
-	promised := t.RunCount
-	if !t.Buffered.IsZero() {
-		promised++
+func exhausted(t rota.Timer) bool { return runsLeft(t) <= 0 }
+
+// runsLeft returns how many runs the timer may start besides the one that
+// waits in it.
+func runsLeft(t rota.Timer) int64 {
+	if t.Policy.MaxRuns == nil {
+		return math.MaxInt64
 	}
-	return t.Policy.MaxRuns != nil && promised >= *t.Policy.MaxRuns
+	left := *t.Policy.MaxRuns - t.RunCount
+	if !t.Buffered.IsZero() {
+		left--
+	}
+	return left
 }
 
 // nextNominal returns the first nominal time after the given one within the

@@ -9,14 +9,15 @@ import (
 )
 
 // Skip returns the timer with a nominal time marked to be skipped. It must be
-// one that lies ahead: later than now, and not decided yet.
+// one that lies ahead: later than now, and not decided yet. There are at most
+// rota.MaxSkips marks: one more is a Conflict.
 func Skip(t rota.Timer, at rota.Instant, now time.Time) (rota.Timer, error) {
 	if err := checkAhead(t, at, now); err != nil {
 		return t, err
 	}
-	i, marked := slices.BinarySearchFunc(t.Skips, at, compareInstants)
+	i, found := slices.BinarySearchFunc(t.Skips, at, compareInstants)
 	switch {
-	case marked:
+	case found:
 		return t, nil
 	case len(t.Skips) >= rota.MaxSkips:
 		return t, rota.Errorf(rota.Conflict, "%d occurrences are marked to be skipped already", rota.MaxSkips)
@@ -41,7 +42,9 @@ func checkAhead(t rota.Timer, at rota.Instant, now time.Time) error {
 	switch {
 	case !at.After(now):
 		return rota.InvalidField("scheduled_for", "must be in the future; the server's time is %s", rota.InstantOf(now))
-	case !ok:
+	case at.Before(t.NextRunAt):
+		return rota.InvalidField("scheduled_for", "must be a time that lies ahead; the first is %s", rota.InstantOf(t.NextRunAt))
+	case !ok, t.Status == rota.ScheduleCompleted:
 		return rota.InvalidField("scheduled_for", "must be a time of the schedule; it has none at or after this one")
 	case !next.Equal(at.Time):
 		return rota.InvalidField("scheduled_for", "must be a time of the schedule; the first at or after this one is %s", rota.InstantOf(next))
@@ -51,15 +54,21 @@ func checkAhead(t rota.Timer, at rota.Instant, now time.Time) error {
 
 func compareInstants(a, b rota.Instant) int { return a.Compare(b.Time) }
 
+// marked reports whether somebody asked to skip the nominal time.
+func marked(t rota.Timer, at time.Time) bool {
+	_, found := slices.BinarySearchFunc(t.Skips, rota.InstantOf(at), compareInstants)
+	return found
+}
+
 // skipped puts a nominal time that is marked on record, and takes the mark
 // away.
 func (d *decision) skipped(at time.Time) bool {
-	i, marked := slices.BinarySearchFunc(d.Timer.Skips, rota.InstantOf(at), compareInstants)
-	if marked {
-		d.Timer.Skips = slices.Delete(slices.Clone(d.Timer.Skips), i, i+1)
-		d.record(at, rota.SkippedRequested, rota.Reason{Code: "requested", Message: "somebody asked to skip it"})
+	if !marked(d.Timer, at) {
+		return false
 	}
-	return marked
+	d.Timer = Unskip(d.Timer, rota.InstantOf(at))
+	d.record(at, rota.SkippedRequested, rota.Reason{Code: "requested", Message: "somebody asked to skip it"})
+	return true
 }
 
 // stillAhead returns the marks on nominal times after the given one.

@@ -7,10 +7,14 @@ import (
 )
 
 // Trigger says what becomes of a timer that somebody asks to run now, in
-// whatever state it is. The nominal time is now; the overlap policy applies.
+// whatever state it is. The nominal time is now; the overlap policy applies,
+// and the run counts towards max_runs.
 func Trigger(t rota.Timer, now time.Time) rota.Decision {
 	d := decision{Decision: rota.Decision{Timer: t}, now: now}
 	d.overlap(now)
+	if t.Status == rota.ScheduleActive && exhausted(d.Timer) {
+		d.Timer = aim(d.Timer, time.Time{})
+	}
 	for i := range d.Records {
 		d.Records[i].Trigger = rota.TriggerManual
 	}

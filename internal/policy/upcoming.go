@@ -9,16 +9,17 @@ import (
 
 // Upcoming returns the timer's nominal times strictly after an instant and
 // before another (zero: none), at most count, within the span and the number
-// of runs that its policy leaves.
+// of runs that its policy leaves. Those that are marked to be skipped are among
+// them, and take no run.
 func Upcoming(t rota.Timer, cal calendar.Calendar, after time.Time, count int, before time.Time) []time.Time {
-	if t.Policy.MaxRuns != nil {
-		count = min(count, int(max(0, *t.Policy.MaxRuns-t.RunCount)))
-	}
 	var out []time.Time
-	for len(out) < count {
+	for runs := runsLeft(t); len(out) < count && runs > 0; {
 		next, ok := nextNominal(t.Policy, cal, after)
 		if !ok || !before.IsZero() && !next.Before(before) {
 			break
+		}
+		if !marked(t, next) {
+			runs--
 		}
 		out = append(out, next)
 		after = next

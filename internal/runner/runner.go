@@ -53,7 +53,6 @@ func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
 		log.Info("run interrupted")
 		return
 	}
-	ctx = context.WithoutCancel(ctx) // what the model has done is worth keeping
 	end, after := outcome(w, resp, err)
 	if end == nil {
 		r.delay(ctx, log, w, err, after)
@@ -143,7 +142,7 @@ func (r *Runner) delay(ctx context.Context, log *slog.Logger, w rota.Work, why e
 	var failure *gateway.Error
 	answered := errors.As(why, &failure) && failure.Answered
 	at := rota.InstantOf(r.Now().Add(d)).Time
-	err := r.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+	err := r.write(ctx, log, func(ctx context.Context, tx rota.Tx) error {
 		return tx.DelayRun(ctx, w.Run.ID, at, answered)
 	})
 	r.Changed()
@@ -152,7 +151,7 @@ func (r *Runner) delay(ctx context.Context, log *slog.Logger, w rota.Work, why e
 
 func (r *Runner) finish(ctx context.Context, log *slog.Logger, w rota.Work, end rota.Result, output string) {
 	var done rota.Finish
-	err := r.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+	err := r.write(ctx, log, func(ctx context.Context, tx rota.Tx) error {
 		var err error
 		done, err = tx.FinishRun(ctx, w.Run.ID, end, r.Settle)
 		return err
@@ -171,6 +170,26 @@ func (r *Runner) finish(ctx context.Context, log *slog.Logger, w rota.Work, end 
 	r.logEnd(log, end)
 	if r.OnDone != nil {
 		r.OnDone(w, end, output)
+	}
+}
+
+// again is how long a write waits for a store that cannot take it.
+const again = time.Second
+
+// write stores what the model has done, and tries again while the store cannot
+// take it, until ctx ends: asking the model anew would cost more.
+func (r *Runner) write(ctx context.Context, log *slog.Logger, fn func(context.Context, rota.Tx) error) error {
+	for {
+		err := r.Store.Update(context.WithoutCancel(ctx), fn)
+		if !errors.Is(err, rota.Unavailable) {
+			return err
+		}
+		log.Error("what came of the run cannot be stored; it is tried again", "err", err)
+		select {
+		case <-time.After(again):
+		case <-ctx.Done():
+			return err
+		}
 	}
 }
 

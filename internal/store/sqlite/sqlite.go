@@ -72,11 +72,24 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := create(filepath.Join(dir, FileName)); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
 	s := &Store{lock: lock}
 	if err := s.open(ctx, filepath.Join(dir, FileName), o); err != nil {
 		return nil, errors.Join(explain(filepath.Join(dir, FileName), err), s.Close())
 	}
 	return s, nil
+}
+
+// create makes an empty database if there is none, which nobody else may read;
+// SQLite gives the files beside it the same mode.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("the database cannot be opened: %w", err)
+	}
+	return f.Close()
 }
 
 func (s *Store) open(ctx context.Context, path string, o Options) error {
