@@ -225,3 +225,18 @@ func summary(ledger []rota.Occurrence) []string {
 	}
 	return out
 }
+
+func TestAChangeKeepsTheTimeThatWaitsForItsJitter(t *testing.T) {
+	inBubble(t, func(w *world) {
+		s := w.schedule(rota.Spec{Type: rota.Interval, IntervalSeconds: 7200}, rota.PolicyUpdate{JitterSeconds: rota.Some[int64](3600)})
+		w.pass(2*time.Hour + time.Millisecond)
+		require.Empty(w, w.ledger(s), "it waits")
+		_, err := w.server.control.UpdateSchedule(w.Context(), demoCaller, s.AgentID, s.ID,
+			rota.ScheduleUpdate{Policy: rota.PolicyUpdate{MaxRuns: rota.Some[int64](5)}}, control.Write{})
+		require.NoError(w, err)
+		w.pass(time.Hour)
+		ledger := w.ledger(s)
+		require.Len(w, ledger, 1)
+		require.Equal(w, s.CreatedAt.Add(2*time.Hour), ledger[0].ScheduledFor.Time)
+	})
+}

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -13,11 +14,11 @@ import (
 // PauseSchedules pauses every active schedule of the caller that matches.
 // Schedules are changed page by page: one that is made meanwhile may stay
 // active. Scope schedules:write.
-func (c *Control) PauseSchedules(ctx context.Context, who auth.Caller, in rota.BulkPause) (rota.BulkResult, error) {
+func (c *Control) PauseSchedules(ctx context.Context, who auth.Caller, in rota.BulkPause, w Write) (rota.BulkResult, error) {
 	actor := string(who.Key)
 	why := rota.PauseReason{Code: rota.PausedManually, Actor: &actor}
 	in.Note.ApplyNullable(&why.Note)
-	b := bulk{who: who, metadata: in.Metadata, filter: rota.ScheduleFilter{Status: rota.ScheduleActive}}
+	b := bulk{who: who, write: w, metadata: in.Metadata, filter: rota.ScheduleFilter{Status: rota.ScheduleActive}}
 	in.AgentID.Apply(&b.filter.AgentID)
 	b.change = func(_ rota.Schedule, t rota.Timer, now time.Time) (rota.Timer, error) {
 		why.At = rota.InstantOf(now)
@@ -28,10 +29,10 @@ func (c *Control) PauseSchedules(ctx context.Context, who auth.Caller, in rota.B
 
 // ResumeSchedules resumes every schedule of the caller that matches and was
 // paused for the given reason. Scope schedules:write.
-func (c *Control) ResumeSchedules(ctx context.Context, who auth.Caller, in rota.BulkResume) (rota.BulkResult, error) {
+func (c *Control) ResumeSchedules(ctx context.Context, who auth.Caller, in rota.BulkResume, w Write) (rota.BulkResult, error) {
 	code := rota.PausedManually
 	in.Reason.Apply(&code)
-	b := bulk{who: who, metadata: in.Metadata, filter: rota.ScheduleFilter{Status: rota.SchedulePaused}}
+	b := bulk{who: who, write: w, metadata: in.Metadata, filter: rota.ScheduleFilter{Status: rota.SchedulePaused}}
 	in.AgentID.Apply(&b.filter.AgentID)
 	b.change = func(_ rota.Schedule, t rota.Timer, now time.Time) (rota.Timer, error) {
 		if t.PauseReason == nil || t.PauseReason.Code != code {
@@ -45,6 +46,7 @@ func (c *Control) ResumeSchedules(ctx context.Context, who auth.Caller, in rota.
 // A bulk is one change of many schedules.
 type bulk struct {
 	who      auth.Caller
+	write    Write
 	filter   rota.ScheduleFilter
 	metadata map[string]string
 	change   func(rota.Schedule, rota.Timer, time.Time) (rota.Timer, error)
@@ -52,27 +54,45 @@ type bulk struct {
 
 const bulkPage = 100 // schedules in one transaction
 
+// changeAll makes the change page by page, each in a transaction, and remembers
+// the answer in the last one. After a crash in between, asking again goes on
+// with what is left.
 func (c *Control) changeAll(ctx context.Context, b bulk) (rota.BulkResult, error) {
 	result := rota.BulkResult{Object: rota.ObjectBulk}
 	if err := b.who.Require(rota.WriteSchedules); err != nil {
 		return result, err
 	}
-	p := rota.Page{Limit: bulkPage, Ascending: true}
+	p, begun := rota.Page{Limit: bulkPage, Ascending: true}, false
 	for {
 		var l rota.List[rota.Schedule]
-		var changed int
+		var next rota.BulkResult
 		err := c.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+			now := c.Now().UTC()
+			next = result
+			if b.write.IdempotencyKey != "" && !begun {
+				l = rota.List[rota.Schedule]{}
+				if done, err := replay(ctx, tx, b.who, b.write, now, &next); done || err != nil {
+					return err
+				}
+			}
 			var err error
 			if l, err = tx.AllSchedules(ctx, b.who.Owner, b.filter, p); err != nil {
 				return err
 			}
-			changed, err = b.page(ctx, tx, l.Data, c.Now().UTC())
-			return err
+			changed, err := b.page(ctx, tx, l.Data, now)
+			next.Changed += changed
+			if err != nil || l.HasMore || b.write.IdempotencyKey == "" {
+				return err
+			}
+			return remember(ctx, tx, b.who, b.write, now, next)
 		})
-		result.Changed += changed
-		if err != nil || !l.HasMore {
-			c.Engine.Changed()
+		if err != nil {
 			return result, err
+		}
+		result, begun = next, true
+		if !l.HasMore {
+			c.Engine.Changed()
+			return result, nil
 		}
 		p.After = *l.LastID
 	}
@@ -183,6 +203,9 @@ func (c *Control) addTo(ctx context.Context, f *rota.Forecast, who auth.Caller, 
 		return rota.InvalidField("to", "must be nearer to from: there are more than %d runs between them", maxForecast)
 	}
 	for _, at := range times {
+		if slices.Contains(t.Skips, rota.InstantOf(at)) {
+			continue
+		}
 		f.Data[at.Sub(f.From.Time)/bucket].Count++
 		f.Total++
 	}

@@ -119,7 +119,7 @@ func (c *Control) TriggerSchedule(ctx context.Context, who auth.Caller, agent ro
 		}
 		d := policy.Trigger(t, at)
 		d.Provider, _ = c.Models.Resolve(a.Model)
-		if _, err := tx.Fire(ctx, at, t, d); err != nil {
+		if _, err := tx.Fire(ctx, now, t, d); err != nil {
 			return rota.Occurrence{}, err
 		}
 		return occurrenceAt(ctx, tx, who, t, at)

@@ -195,11 +195,21 @@ func (c *Control) updateTimes(t rota.Timer, in rota.ScheduleUpdate, now time.Tim
 	} else {
 		t.Anchor = anchor
 	}
-	planned, err := plan(t, now)
+	planned, err := plan(t, planFrom(t, set, now))
 	if err != nil || t.Status == rota.SchedulePaused {
 		return t, err
 	}
 	return planned, nil
+}
+
+// planFrom returns after which instant a timer's next time is looked for. A
+// nominal time that has passed and still waits, for its jitter, stays the next
+// one unless the spec is another.
+func planFrom(t rota.Timer, newSpec bool, now time.Time) time.Time {
+	if waits := t.NextRunAt; !newSpec && t.Status == rota.ScheduleActive && !waits.IsZero() && waits.Before(now) {
+		return waits.Add(-time.Millisecond)
+	}
+	return now
 }
 
 // sameTimes reports whether two policies give a spec the same times.

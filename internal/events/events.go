@@ -8,10 +8,9 @@
 package events
 
 import (
-	"cmp"
 	"context"
 	"io"
-	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 
@@ -185,6 +184,5 @@ func (r *Reader) look() (e Event, ok, ended bool, grown <-chan struct{}) {
 
 // after returns the index of the first event with a greater sequence number.
 func after(events []Event, seq int64) int {
-	i, _ := slices.BinarySearchFunc(events, seq+1, func(e Event, s int64) int { return cmp.Compare(e.Seq, s) })
-	return i
+	return sort.Search(len(events), func(i int) bool { return events[i].Seq > seq })
 }

@@ -20,7 +20,7 @@ func (a *attempt) stream(b *body) (Response, error) {
 		if err != nil {
 			return Response{}, a.explain(err, broken)
 		}
-		data := []byte(e.Data)
+		data := []byte(strings.ToValidUTF8(e.Data, "\uFFFD")) // an event stream is UTF-8, whatever its server thinks
 		switch {
 		case len(data) == 0 || e.Data == "[DONE]":
 			continue

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -270,4 +271,17 @@ func TestMessagesAreSafe(t *testing.T) {
 		require.LessOrEqual(t, len([]rune(e.Message)), 500)
 		require.NotRegexp(t, `[[:cntrl:]]`, e.Message)
 	}
+}
+
+// What is not UTF-8 would make every answer that quotes it unreadable.
+func TestTextThatIsNotUTF8IsMended(t *testing.T) {
+	s := gatewaytest.New(t)
+	s.Default(gatewaytest.Stream(gatewaytest.Completed("resp_1", "a\xff\xfeb")))
+	g, err := gateway.New([]gateway.Provider{{Name: "model", BaseURL: s.URL}})
+	require.NoError(t, err)
+	t.Cleanup(g.Close)
+	r, err := g.Stream(t.Context(), gateway.Request{Provider: "model", Body: []byte(`{"model":"m"}`)}, func(string) {}, func(gateway.Event) {})
+	require.NoError(t, err)
+	require.Contains(t, r.Output, "\uFFFD")
+	require.True(t, utf8.Valid(r.Body))
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
+	"unicode/utf8"
 )
 
 // member returns the value of an object's first member of the given name, or
@@ -49,10 +50,10 @@ func isString(value []byte, s string) bool {
 	return text(value) == s
 }
 
-// isObject reports whether b is valid JSON of an object.
+// isObject reports whether b is valid JSON of an object, in UTF-8.
 func isObject(b []byte) bool {
 	i := skipSpace(b, 0)
-	return i < len(b) && b[i] == '{' && json.Valid(b)
+	return i < len(b) && b[i] == '{' && json.Valid(b) && utf8.Valid(b)
 }
 
 func skipSpace(b []byte, i int) int {

@@ -146,8 +146,8 @@ func badPolicies() []badBody {
 		{schedules, withPolicy(`{"retry":{"max_attempts":0}}`), "policy.retry.max_attempts", "must be from 1 to 20"},
 		{schedules, withPolicy(`{"max_runs":0}`), "policy.max_runs", "must be at least 1"},
 		{schedules, withPolicy(`{"max_runs":99999999999999999999}`), "policy.max_runs", "must be a whole number that fits into 64 bits"},
-		{schedules, withPolicy(`{"start_at":"tomorrow"}`), "policy.start_at", "must be an RFC 3339 time with an offset, such as 2026-11-23T05:31:56Z"},
-		{schedules, withPolicy(`{"start_at":"2026-11-23T05:31:56"}`), "policy.start_at", "must be an RFC 3339 time with an offset, such as 2026-11-23T05:31:56Z"},
+		{schedules, withPolicy(`{"start_at":"tomorrow"}`), "policy.start_at", "must be an RFC 3339 time with an offset, such as 2026-11-23T05:31:56Z, in the years 1 to 9999 of UTC"},
+		{schedules, withPolicy(`{"start_at":"2026-11-23T05:31:56"}`), "policy.start_at", "must be an RFC 3339 time with an offset, such as 2026-11-23T05:31:56Z, in the years 1 to 9999 of UTC"},
 		{schedules, withPolicy(`{"overlaps":"skip"}`), "policy.overlaps", "is not a field here; these are: end_at, jitter_seconds, max_lateness_seconds, max_runs, missed, overlap, pause_after_failures, retry, start_at, timeout_seconds"},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -123,6 +124,9 @@ func mediaType(h http.Header) error {
 	return nil
 }
 
+// cursor is what an id looks like.
+var cursor = regexp.MustCompile(`^[a-z]+_[0-9a-f]{32}$`)
+
 // page reads the parameters of a list.
 func page(q url.Values) (rota.Page, error) {
 	p := rota.Page{Limit: 20, Ascending: q.Get("order") == "asc", After: q.Get("after"), Before: q.Get("before")}
@@ -138,6 +142,11 @@ func page(q url.Values) (rota.Page, error) {
 	}
 	if p.After != "" && p.Before != "" {
 		return p, rota.InvalidField("before", "cannot be used together with after")
+	}
+	for _, name := range []string{"after", "before"} {
+		if id := q.Get(name); id != "" && !cursor.MatchString(id) {
+			return p, rota.InvalidField(name, "must be the first_id or last_id of a page")
+		}
 	}
 	return p, nil
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -214,8 +213,8 @@ func checkString(at fieldPath, s *huma.Schema, text string) error {
 		return at.invalid("must match the pattern %s", s.Pattern)
 	}
 	if s.Format == formatInstant {
-		if _, err := time.Parse(time.RFC3339Nano, text); err != nil {
-			return at.invalid("must be an RFC 3339 time with an offset, such as 2026-11-23T05:31:56Z")
+		if new(rota.Instant).UnmarshalText([]byte(text)) != nil {
+			return at.invalid("must be an RFC 3339 time with an offset, such as 2026-11-23T05:31:56Z, in the years 1 to 9999 of UTC")
 		}
 	}
 	return nil

@@ -38,10 +38,10 @@ func (a *api) occurrenceOperations() []*operation {
 			like(`{"schedule": {"type": "cron", "expression": "0 9 * * MON-FRI", "timezone": "Europe/Madrid"}, "count": 3}`),
 		accepts(Route{http.MethodPost, allSchedulesPath + "/pause", rota.WriteSchedules, http.StatusOK, "pause_schedules"}, a.pauseAll).
 			says("Schedules", "Pause many schedules", "Every active schedule that the filter matches; without a body, all of the caller's.").
-			like(`{"metadata": {"team": "ops"}, "note": "The provider is down"}`).maybe(),
+			like(`{"metadata": {"team": "ops"}, "note": "The provider is down"}`).with("idempotency_key").maybe(),
 		accepts(Route{http.MethodPost, allSchedulesPath + "/resume", rota.WriteSchedules, http.StatusOK, "resume_schedules"}, a.resumeAll).
 			says("Schedules", "Resume many schedules", "Every schedule that the filter matches and that was paused for the reason: a schedule that failures paused is not woken by those that somebody paused.").
-			like(`{"metadata": {"team": "ops"}}`).maybe(),
+			like(`{"metadata": {"team": "ops"}}`).with("idempotency_key").maybe(),
 		answers(Route{http.MethodGet, "/api/v1/forecast", rota.ReadSchedules, http.StatusOK, "get_forecast"}, a.forecast).
 			says(tag, "Count the runs ahead", "The planned runs of all active schedules, in buckets of time. Without parameters, the hours of a day from now.").
 			with("forecast_from", "forecast_to", "bucket"),
@@ -103,11 +103,11 @@ func (a *api) preview(ctx context.Context, c call, in rota.PreviewCreate) (rota.
 }
 
 func (a *api) pauseAll(ctx context.Context, c call, in rota.BulkPause) (rota.BulkResult, error) {
-	return a.Control.PauseSchedules(ctx, c.who, in)
+	return a.Control.PauseSchedules(ctx, c.who, in, c.write)
 }
 
 func (a *api) resumeAll(ctx context.Context, c call, in rota.BulkResume) (rota.BulkResult, error) {
-	return a.Control.ResumeSchedules(ctx, c.who, in)
+	return a.Control.ResumeSchedules(ctx, c.who, in, c.write)
 }
 
 func (a *api) forecast(ctx context.Context, c call) (rota.Forecast, error) {

@@ -183,3 +183,30 @@ func TestForecast(t *testing.T) {
 		require.Equal(t, param, c.send(http.MethodGet, "/api/v1/forecast"+query, "").is(http.StatusBadRequest).param(), query)
 	}
 }
+
+// A time that has no wire form must not get in: nobody could read it again.
+func TestTimesBeyondTheCalendar(t *testing.T) {
+	c := newAPI(t).acme()
+	agent := c.newAgent("a")
+	for body, param := range map[string]string{
+		`{"schedule":{"type":"interval","interval_seconds":1},"input":"x","policy":{"end_at":"9999-12-31T23:59:59-12:00"}}`:   "policy.end_at",
+		`{"schedule":{"type":"interval","interval_seconds":1},"input":"x","policy":{"start_at":"0001-01-01T00:00:00+10:00"}}`: "policy.start_at",
+	} {
+		require.Equal(t, param, c.send(http.MethodPost, agent+"/schedules", body).is(http.StatusBadRequest).param())
+	}
+	require.Equal(t, "expires_at", c.send(http.MethodPost, keys, `{"name":"k","expires_at":"9999-12-31T23:59:59-12:00"}`).is(http.StatusBadRequest).param())
+	require.Equal(t, "after", c.send(http.MethodGet, agents+"?after=zzz", "").is(http.StatusBadRequest).param())
+}
+
+func TestBulkIsIdempotent(t *testing.T) {
+	c := newAPI(t).acme()
+	schedule := c.newSchedule(c.newAgent("a"))
+	pause := func(body string) reply {
+		return c.send(http.MethodPost, "/api/v1/schedules/pause", body, "Idempotency-Key", "bulk-1")
+	}
+	require.Equal(t, 1.0, pause("{}").is(http.StatusOK).object()["changed"])
+	c.send(http.MethodPost, schedule+"/resume", "").is(http.StatusOK)
+	require.Equal(t, 1.0, pause("{}").is(http.StatusOK).object()["changed"], "the first answer")
+	require.Equal(t, "active", c.send(http.MethodGet, schedule, "").object()["status"], "and nothing else")
+	pause(`{"note":"other"}`).is(http.StatusConflict)
+}

@@ -25,7 +25,7 @@ func Decide(t rota.Timer, now, since time.Time) rota.Decision {
 	}
 	d.cal = cal
 	d.fireBuffered()
-	d.takeDue(since)
+	d.takeDue(earlier(since, now)) // a clock that is set back may be behind it
 	return d.Decision
 }
 

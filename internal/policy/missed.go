@@ -42,7 +42,7 @@ func (d *decision) makeUp(since time.Time) time.Time {
 	if len(kept) > 0 {
 		return kept[len(kept)-1]
 	}
-	return first
+	return later(first, gone.last)
 }
 
 // missedUntil returns the end of what was missed: since, or the first nominal

@@ -101,7 +101,11 @@ func (s *simulation) decide() {
 		s.now = s.now.Add(s.some("lateness", 100))
 	}
 	before := s.timer
-	d := Decide(before, s.now, s.since)
+	since := s.since
+	if rapid.IntRange(0, 9).Draw(s.T, "set back") == 0 {
+		since = s.now.Add(s.some("ahead", 10_000))
+	}
+	d := Decide(before, s.now, since)
 	s.timer = d.Timer
 	if len(d.Records) == 0 {
 		s.Fatalf("a timer that was due has no outcome: %+v", before)

@@ -21,9 +21,20 @@ func (p *publisher) publish(e gateway.Event) {
 	if terminal(e.Type) {
 		return
 	}
-	p.spoke = p.spoke || e.Type == "response.output_text.delta"
+	p.spoke = p.spoke || speaks(e)
 	p.log.Append(events.Event{Seq: p.seq, Data: renumber(e.Data, p.seq)})
 	p.seq++
+}
+
+// speaks reports whether an event brings text of the answer.
+func speaks(e gateway.Event) bool {
+	if e.Type != "response.output_text.delta" {
+		return false
+	}
+	var text struct {
+		Delta string `json:"delta"`
+	}
+	return json.Unmarshal(e.Data, &text) == nil && text.Delta != ""
 }
 
 func terminal(kind string) bool {

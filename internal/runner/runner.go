@@ -51,8 +51,10 @@ func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
 	resp, err := r.ask(ctx, w, log, &n)
 	if err != nil && ctx.Err() != nil {
 		log.Info("run interrupted")
+		r.leave(w)
 		return
 	}
+	n.ended.Store(true)
 	end, after := outcome(w, resp, err)
 	if end == nil {
 		r.delay(ctx, log, w, err, after)
@@ -72,7 +74,6 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, n *note
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(w.Policy.TimeoutSeconds)*time.Second, context.DeadlineExceeded)
 	defer cancel()
 
-	defer n.ended.Store(true)
 	pub := publisher{log: r.Hub.Open(w.Run.ID), seq: events.FirstSeq(w.Run.Attempts)}
 	resp, err := r.Gateway.Stream(ctx, gateway.Request{
 		Provider:       provider,
@@ -138,6 +139,15 @@ func outcome(w rota.Work, resp gateway.Response, err error) (*rota.Result, time.
 
 func raw(b []byte) rota.Any { return rota.Any{RawMessage: b} }
 
+// leave lets go of a run that was interrupted. If it was cancelled, the log that
+// this attempt may have opened after that ends too.
+func (r *Runner) leave(w rota.Work) {
+	run, err := r.Store.RunByID(context.Background(), w.Owner, w.Run.ID)
+	if err == nil && run.CompletedAt != nil {
+		r.Hub.End(w.Run.ID)
+	}
+}
+
 func (r *Runner) delay(ctx context.Context, log *slog.Logger, w rota.Work, why error, d time.Duration) {
 	var failure *gateway.Error
 	answered := errors.As(why, &failure) && failure.Answered
@@ -145,8 +155,12 @@ func (r *Runner) delay(ctx context.Context, log *slog.Logger, w rota.Work, why e
 	err := r.write(ctx, log, func(ctx context.Context, tx rota.Tx) error {
 		return tx.DelayRun(ctx, w.Run.ID, at, answered)
 	})
+	if err != nil {
+		log.Error("the next attempt could not be stored; the run will be resumed", "err", err)
+		return
+	}
 	r.Changed()
-	log.Warn("attempt failed", "code", failure.Code, "again_in", d.Round(time.Millisecond), "err", err)
+	log.Warn("attempt failed", "again_in", d.Round(time.Millisecond), "err", why)
 }
 
 func (r *Runner) finish(ctx context.Context, log *slog.Logger, w rota.Work, end rota.Result, output string) {

@@ -15,7 +15,6 @@ package embedded
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -60,12 +59,18 @@ type Engine struct {
 	cfg     Config
 	changed chan struct{} // holds one token when there may be something to do
 
-	mu      sync.Mutex // guards what follows
-	cancels map[rota.RunID]context.CancelFunc
-	busy    map[string]int // runs at work by provider
-	hungry  bool           // runs wait for a free worker
 	workers sync.WaitGroup
-	turn    int // the provider that is served first; only the loop uses it
+
+	// Only the loop uses these.
+	clock clock
+	turn  int // the provider that is served first
+
+	mu       sync.Mutex // guards what follows
+	cancels  map[rota.RunID]context.CancelFunc
+	busy     map[string]int      // runs at work by provider
+	hungry   bool                // runs may wait for a free worker
+	stepping bool                // a step may have claimed runs that are not in cancels yet
+	gone     map[rota.RunID]bool // cancelled while stepping
 }
 
 var _ rota.Engine = (*Engine)(nil)
@@ -77,6 +82,7 @@ func New(cfg Config) *Engine {
 		changed: make(chan struct{}, 1),
 		cancels: make(map[rota.RunID]context.CancelFunc),
 		busy:    make(map[string]int),
+		gone:    make(map[rota.RunID]bool),
 	}
 }
 
@@ -94,35 +100,44 @@ func (e *Engine) Cancel(id rota.RunID) {
 	defer e.mu.Unlock()
 	if cancel := e.cancels[id]; cancel != nil {
 		cancel()
+	} else if e.stepping {
+		e.gone[id] = true
 	}
 }
 
-// Run implements [rota.Engine].
+// Run implements [rota.Engine]. It returns no error: while the store fails, it
+// tries again.
 func (e *Engine) Run(ctx context.Context) error {
-	since := e.now()
-	if err := e.recover(ctx, since); err != nil {
-		return err
-	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	e.clock = newClock(e.cfg.Now)
+	e.insist(ctx, "taking over unfinished runs failed", func() error { return e.recover(ctx) })
 	for ctx.Err() == nil {
-		wake, err := e.step(ctx, work, since)
-		if err != nil && ctx.Err() == nil {
-			e.cfg.Log.Error("a step of the engine failed; it is repeated", "err", err)
-			wake = e.now().Add(afterFail)
-			e.sleep(ctx, wake, nil)
-			continue
-		}
-		e.sleep(ctx, wake, e.changed)
+		var wake time.Time
+		e.insist(ctx, "a step of the engine failed", func() (err error) {
+			wake, err = e.step(ctx, work)
+			return err
+		})
+		e.sleep(ctx, wake)
 	}
 	e.drain(stop)
 	return nil
 }
 
-func (e *Engine) now() time.Time { return rota.InstantOf(e.cfg.Now()).Time }
+// insist repeats what fails, until it succeeds or ctx ends.
+func (e *Engine) insist(ctx context.Context, failed string, do func() error) {
+	for ctx.Err() == nil {
+		err := do()
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		e.cfg.Log.Error(failed+"; it is repeated", "err", err)
+		wait(ctx, afterFail, nil)
+	}
+}
 
 // recover takes over what a dead process left behind.
-func (e *Engine) recover(ctx context.Context, now time.Time) error {
+func (e *Engine) recover(ctx context.Context) error {
 	var names []string
 	for _, p := range e.cfg.Providers {
 		names = append(names, p.Name)
@@ -130,41 +145,43 @@ func (e *Engine) recover(ctx context.Context, now time.Time) error {
 	var got rota.Recovered
 	err := e.cfg.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
 		var err error
-		got, err = tx.Recover(ctx, now, names, e.cfg.Settle)
+		got, err = tx.Recover(ctx, e.clock.since, names, e.cfg.Settle)
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("take over unfinished runs: %w", err)
-	}
-	if e.cfg.OnReady != nil {
+	if err == nil && e.cfg.OnReady != nil {
 		e.cfg.OnReady(got)
 	}
-	return nil
+	return err
 }
 
 // sleep blocks until the wall clock reaches wake (zero: never), until there is
 // a token in changed, or until ctx ends. It looks at the wall clock now and
 // then, because a clock that is set does not move the timers of a process.
-func (e *Engine) sleep(ctx context.Context, wake time.Time, changed <-chan struct{}) {
+func (e *Engine) sleep(ctx context.Context, wake time.Time) {
 	for {
+		e.clock.look()
 		d := look
 		if !wake.IsZero() {
 			d = min(look, wake.Sub(e.cfg.Now()))
 		}
-		if d <= 0 {
-			return
-		}
-		timer := time.NewTimer(d)
-		select {
-		case <-timer.C:
-		case <-changed:
-			timer.Stop()
-			return
-		case <-ctx.Done():
-			timer.Stop()
+		if d <= 0 || !wait(ctx, d, e.changed) {
 			return
 		}
 	}
+}
+
+// wait blocks for d and reports whether it passed before there was a token in
+// changed or ctx ended.
+func wait(ctx context.Context, d time.Duration, changed <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-changed:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // drain waits for the workers, and stops those that take too long.

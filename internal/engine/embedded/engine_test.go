@@ -34,7 +34,6 @@ type rig struct {
 	mu      sync.Mutex // guards what follows
 	started []rota.Work
 	takes   time.Duration // how long an attempt takes
-	writes  int
 }
 
 func inBubble(t *testing.T, fn func(*rig)) {
@@ -63,7 +62,7 @@ func inBubble(t *testing.T, fn func(*rig)) {
 }
 
 func (r *rig) open() {
-	s, err := sqlite.Open(r.Context(), r.dir, sqlite.Options{OnCommit: func(int) { r.writes++ }})
+	s, err := sqlite.Open(r.Context(), r.dir, sqlite.Options{})
 	require.NoError(r, err)
 	r.store = s
 }
@@ -153,6 +152,13 @@ func (r *rig) addSchedule(every time.Duration, change func(*rota.Timer)) rota.Sc
 	return s.ID
 }
 
+// letTake says how long attempts take from now on.
+func (r *rig) letTake(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.takes = d
+}
+
 func (r *rig) pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -228,11 +234,11 @@ func TestOverlapPolicies(t *testing.T) {
 	} {
 		t.Run(string(overlap), func(t *testing.T) {
 			inBubble(t, func(r *rig) {
-				r.takes = 25 * time.Second
+				r.letTake(25 * time.Second)
 				id := r.addSchedule(10*time.Second, func(t *rota.Timer) { t.Policy.Overlap = overlap })
 				r.pass(41 * time.Second)
 				require.Equal(r, want, r.outcomes(id))
-				r.takes = 0
+				r.letTake(0)
 			})
 		})
 	}
@@ -240,7 +246,7 @@ func TestOverlapPolicies(t *testing.T) {
 
 func TestAKilledEngineLeavesWorkThatTheNextOneDoes(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.takes = time.Hour
+		r.letTake(time.Hour)
 		r.cfg.DrainTimeout = 0 // nobody waits for the workers, as when the process is killed
 		r.stop()
 		r.open()
@@ -251,7 +257,7 @@ func TestAKilledEngineLeavesWorkThatTheNextOneDoes(t *testing.T) {
 		require.Len(r, r.starts(), 2)
 		r.stop()
 		r.open()
-		r.takes = time.Second
+		r.letTake(time.Second)
 		r.start()
 		r.pass(2 * time.Second)
 
@@ -276,7 +282,7 @@ func TestAKilledEngineLeavesWorkThatTheNextOneDoes(t *testing.T) {
 
 func TestDrainWaitsForWorkers(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.takes = 30 * time.Second
+		r.letTake(30 * time.Second)
 		ids := r.addRuns(1, "large")
 		begun := time.Now()
 		r.cancel()
@@ -322,7 +328,7 @@ func TestAWaitingRunHoldsNoWorker(t *testing.T) {
 
 func TestCancelStopsTheWorker(t *testing.T) {
 	inBubble(t, func(r *rig) {
-		r.takes = time.Hour
+		r.letTake(time.Hour)
 		ids := r.addRuns(1, "large")
 		r.engine.Cancel(ids[0])
 		r.engine.Cancel("arun_unknown")
@@ -356,6 +362,18 @@ func (s *sick) Update(ctx context.Context, fn func(context.Context, rota.Tx) err
 	return s.Store.Update(ctx, fn)
 }
 
+func (s *sick) fall(fails int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fails, s.asked = fails, 0
+}
+
+func (s *sick) asks() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked
+}
+
 func TestAFailingStoreIsSurvived(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.stop()
@@ -365,9 +383,9 @@ func TestAFailingStoreIsSurvived(t *testing.T) {
 		r.start()
 		id := r.addSchedule(10*time.Second, nil)
 		r.pass(5 * time.Second)
-		s.fails, s.asked = 5, 0
+		s.fall(5)
 		r.pass(8 * time.Second)
-		require.Equal(r, 4, s.asked, "asked again every second, and no more often")
+		require.Equal(r, 4, s.asks(), "asked again every second, and no more often")
 		require.Empty(r, r.outcomes(id))
 		r.pass(3 * time.Second)
 		require.Equal(r, []rota.Outcome{rota.Fired}, r.outcomes(id), "late, and not lost")
@@ -391,7 +409,6 @@ func TestAClockThatIsSetIsNoticed(t *testing.T) {
 		mu.Lock()
 		ahead = 2 * time.Hour
 		mu.Unlock()
-		r.writes = 0
 		r.pass(10 * time.Second)
 		require.NotEmpty(r, r.outcomes(id), "within ten seconds")
 	})

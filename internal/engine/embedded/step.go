@@ -19,13 +19,15 @@ type taken struct {
 
 // step fires what is due and starts what there are workers for. It returns
 // when to come back.
-func (e *Engine) step(ctx, work context.Context, since time.Time) (time.Time, error) {
-	now := e.now()
+func (e *Engine) step(ctx, work context.Context) (time.Time, error) {
+	now := e.clock.look()
 	e.turn++
+	e.begin()
+	defer e.end()
 	var got taken
 	err := e.cfg.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
 		var err error
-		got, err = e.take(ctx, tx, now, since)
+		got, err = e.take(ctx, tx, now)
 		return err
 	})
 	if err != nil {
@@ -42,11 +44,11 @@ func (e *Engine) step(ctx, work context.Context, since time.Time) (time.Time, er
 	return got.wake, nil
 }
 
-func (e *Engine) take(ctx context.Context, tx rota.Tx, now, since time.Time) (taken, error) {
+func (e *Engine) take(ctx context.Context, tx rota.Tx, now time.Time) (taken, error) {
 	var got taken
 	var err error
 	got.fires, err = tx.FireDue(ctx, now, batch, func(t rota.Timer) rota.Decision {
-		d := e.cfg.Decide(t, now, since)
+		d := e.cfg.Decide(t, now, e.clock.since)
 		d.Provider = e.cfg.Provider(t.Model)
 		return d
 	})
@@ -113,6 +115,22 @@ func (e *Engine) free(p Provider, taken int) int {
 	return max(n, 0)
 }
 
+// begin notes that a step may be claiming runs. Workers that end meanwhile are
+// free for those that it leaves, so the loop must hear of them.
+func (e *Engine) begin() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stepping, e.hungry = true, true
+}
+
+// end notes that what the step has claimed is at work.
+func (e *Engine) end() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stepping = false
+	clear(e.gone)
+}
+
 func (e *Engine) setHungry(hungry bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -138,6 +156,9 @@ func (e *Engine) start(ctx context.Context, w rota.Work) {
 	e.mu.Lock()
 	e.cancels[w.Run.ID] = cancel
 	e.busy[w.Provider]++
+	if e.gone[w.Run.ID] {
+		cancel()
+	}
 	e.mu.Unlock()
 	if e.cfg.OnStart != nil {
 		e.cfg.OnStart(w)

@@ -1,0 +1,217 @@
+package runner_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/events"
+	"github.com/rota-run/rota/internal/gateway"
+	"github.com/rota-run/rota/internal/gateway/gatewaytest"
+	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/runner"
+	"github.com/rota-run/rota/internal/store/sqlite"
+)
+
+var owner = rota.Owner{Account: "acme"}
+
+// A bench is a runner over a real store and a scripted model.
+type bench struct {
+	*testing.T
+	model  *gatewaytest.Server
+	store  *sqlite.Store
+	runner *runner.Runner
+	run    rota.Run
+	woken  int
+	now    time.Time
+}
+
+func newBench(t *testing.T, change func(*rota.Agent, *rota.Run)) *bench {
+	t.Helper()
+	b := &bench{T: t, model: gatewaytest.New(t), now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
+	var err error
+	b.store, err = sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.store.Close()) })
+	gw, err := gateway.New([]gateway.Provider{{Name: "model", BaseURL: b.model.URL, IdleTimeout: time.Minute}})
+	require.NoError(t, err)
+	t.Cleanup(gw.Close)
+	b.runner = &runner.Runner{
+		Store: b.store, Gateway: gw, Hub: events.NewHub(), Settle: policy.Settle, Log: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return b.now }, Changed: func() { b.woken++ },
+	}
+	now := rota.InstantOf(b.now)
+	a := rota.Agent{
+		ID: rota.NewAgentID(b.now), Name: "a", Model: "small", Tools: []rota.Object{}, ToolChoice: rota.AnyOf("auto"),
+		Text: rota.Object(rota.AnyOf(struct{}{})), Reasoning: rota.Object(rota.AnyOf(struct{}{})),
+		Metadata: map[string]string{}, CreatedAt: now, UpdatedAt: now, Version: 1,
+	}
+	b.run = rota.Run{
+		ID: rota.NewRunID(b.now), AgentID: a.ID, Input: rota.InputText("hi"), Trigger: rota.TriggerAPI,
+		Metadata: map[string]string{}, CreatedAt: now,
+	}
+	if change != nil {
+		change(&a, &b.run)
+	}
+	b.update(func(ctx context.Context, tx rota.Tx) error {
+		if err := tx.AddAgent(ctx, owner, a); err != nil {
+			return err
+		}
+		return tx.AddRun(ctx, owner, b.run, "model")
+	})
+	return b
+}
+
+func (b *bench) update(fn func(context.Context, rota.Tx) error) {
+	b.Helper()
+	require.NoError(b, b.store.Update(context.Background(), fn))
+}
+
+// attempt claims the run an hour later than the last time, and makes an attempt.
+func (b *bench) attempt(ctx context.Context) rota.Run {
+	b.Helper()
+	b.now = b.now.Add(time.Hour)
+	var work []rota.Work
+	b.update(func(ctx context.Context, tx rota.Tx) error {
+		var err error
+		work, err = tx.ClaimRuns(ctx, b.now, "model", 10)
+		return err
+	})
+	require.Len(b, work, 1)
+	b.runner.Attempt(ctx, work[0])
+	r, err := b.store.RunByID(context.Background(), owner, b.run.ID)
+	require.NoError(b, err)
+	return r
+}
+
+func TestCompleted(t *testing.T) {
+	b := newBench(t, nil)
+	var output string
+	b.runner.OnDone = func(_ rota.Work, r rota.Result, text string) { output = text }
+	r := b.attempt(t.Context())
+	require.Equal(t, rota.PhaseCompleted, r.Phase)
+	require.Equal(t, 1, r.Attempts)
+	require.Equal(t, "resp_1", *r.GatewayResponseID)
+	require.JSONEq(t, gatewaytest.Response("resp_1", "ok"), string(r.GatewayResponse.RawMessage))
+	require.NotEmpty(t, r.Usage.RawMessage)
+	require.Equal(t, "ok", output)
+}
+
+func TestOutcomes(t *testing.T) {
+	for name, tt := range map[string]struct {
+		reply gatewaytest.Reply
+		phase rota.Phase
+		code  string
+	}{
+		"server error":  {gatewaytest.Status(http.StatusInternalServerError, nil, "no"), rota.PhaseWaiting, ""},
+		"rate limited":  {gatewaytest.Status(http.StatusTooManyRequests, nil, `{"error":"Rate limit exceeded"}`), rota.PhaseWaiting, ""},
+		"broken stream": {gatewaytest.Stream(gatewaytest.Created("resp_1")), rota.PhaseWaiting, ""},
+		"rejected":      {gatewaytest.JSON(http.StatusBadRequest, `{"error":{"message":"no such model"}}`), rota.PhaseFailed, rota.RunErrRejected},
+		"a page":        {gatewaytest.HTML(http.StatusOK), rota.PhaseFailed, rota.RunErrBadResponse},
+		"incomplete":    {gatewaytest.Stream(gatewaytest.Incomplete("resp_1", "half", "max_output_tokens")), rota.PhaseFailed, rota.RunErrIncomplete},
+		"empty":         {gatewaytest.Text(""), rota.PhaseFailed, rota.RunErrEmptyOutput},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.model.Script(tt.reply)
+			r := b.attempt(t.Context())
+			require.Equal(t, tt.phase, r.Phase, r.Error)
+			if tt.code != "" {
+				require.Equal(t, tt.code, r.Error.Code)
+				return
+			}
+			require.Equal(t, rota.RunQueued, r.Status)
+			require.Equal(t, 1, b.woken, "the engine hears of the new time")
+		})
+	}
+}
+
+// A run is given up after its attempts. Its idempotency key changes when the
+// provider has answered, and stays when nobody knows.
+func TestAttempts(t *testing.T) {
+	b := newBench(t, nil)
+	b.model.Script(
+		gatewaytest.Status(http.StatusInternalServerError, nil, "no"),
+		gatewaytest.Hangup(),
+		gatewaytest.Status(http.StatusInternalServerError, nil, "no"),
+	)
+	b.attempt(t.Context())
+	b.attempt(t.Context())
+	r := b.attempt(t.Context())
+	require.Equal(t, rota.PhaseFailed, r.Phase)
+	require.Equal(t, rota.RunErrProvider, r.Error.Code)
+	require.Equal(t, 3, r.Attempts)
+	var keys []string
+	for _, c := range b.model.Calls() {
+		keys = append(keys, c.IdempotencyKey())
+	}
+	id := string(b.run.ID)
+	require.Equal(t, []string{id + "-0", id + "-1", id + "-1"}, keys)
+}
+
+func TestInterruptedRunIsLeftAsItIs(t *testing.T) {
+	b := newBench(t, nil)
+	entered, release := make(chan gatewaytest.Call, 1), make(chan struct{})
+	defer close(release)
+	b.model.Script(gatewaytest.Gate(entered, release, gatewaytest.Text("late")))
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-entered
+		cancel()
+	}()
+	r := b.attempt(ctx)
+	require.Equal(t, rota.PhaseRunning, r.Phase, "the next start finds it")
+}
+
+// Who watches sees the events of every attempt under growing numbers, and none
+// that ends the response: that comes when the end is durable.
+func TestEventsGoOnAcrossAttempts(t *testing.T) {
+	b := newBench(t, nil)
+	b.model.Script(gatewaytest.Stream(gatewaytest.Created("resp_1"), gatewaytest.Delta("half")), gatewaytest.Text("whole"))
+	log := b.runner.Hub.Read(b.run.ID, -1)
+	defer log.Close()
+	b.attempt(t.Context())
+	b.attempt(t.Context())
+	var seqs []int64
+	for {
+		e, err := log.Next(t.Context())
+		if err != nil {
+			break
+		}
+		var head struct {
+			Seq  int64 `json:"sequence_number"`
+			Type string
+		}
+		require.NoError(t, json.Unmarshal(e.Data, &head))
+		require.Equal(t, e.Seq, head.Seq)
+		require.NotEqual(t, "response.completed", head.Type)
+		seqs = append(seqs, e.Seq)
+	}
+	require.Equal(t, []int64{0, 1, 1_000_000, 1_000_001}, seqs)
+}
+
+func TestRequest(t *testing.T) {
+	b := newBench(t, func(a *rota.Agent, r *rota.Run) {
+		instructions, most := "Be brief in {{timezone}}.", 7
+		a.Instructions, a.MaxToolCalls = &instructions, &most
+		a.Tools = []rota.Object{rota.Object(rota.AnyOf(map[string]string{"type": "web_search"}))}
+		a.Reasoning = rota.Object(rota.AnyOf(map[string]string{"effort": "low"}))
+		r.Input = rota.Input{Any: rota.AnyOf([]any{map[string]string{"type": "text", "text": "{{run_count}}"}})}
+		r.Conversation = rota.Conversation{Any: rota.AnyOf("conv_1")}
+		r.Metadata = map[string]string{"team": "ops"}
+	})
+	b.attempt(t.Context())
+	require.JSONEq(t, `{
+		"model": "small", "stream": true, "instructions": "Be brief in UTC.", "max_tool_calls": 7,
+		"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "0"}]}],
+		"tools": [{"type": "web_search"}], "tool_choice": "auto", "parallel_tool_calls": false,
+		"reasoning": {"effort": "low"}, "conversation": "conv_1",
+		"metadata": {"team": "ops", "rota_run_id": "`+string(b.run.ID)+`"}
+	}`, string(b.model.Calls()[0].Body))
+}
