@@ -149,18 +149,20 @@ func (r *Runner) leave(w rota.Work) {
 }
 
 func (r *Runner) delay(ctx context.Context, log *slog.Logger, w rota.Work, why error, d time.Duration) {
-	var failure *gateway.Error
-	answered := errors.As(why, &failure) && failure.Answered
+	failure := new(gateway.Error)
+	errors.As(why, &failure)
 	at := rota.InstantOf(r.Now().Add(d)).Time
 	err := r.write(ctx, log, func(ctx context.Context, tx rota.Tx) error {
-		return tx.DelayRun(ctx, w.Run.ID, at, answered)
+		return tx.DelayRun(ctx, w.Run.ID, at, failure.Answered)
 	})
 	if err != nil {
 		log.Error("the next attempt could not be stored; the run will be resumed", "err", err)
 		return
 	}
 	r.Changed()
-	log.Warn("attempt failed", "again_in", d.Round(time.Millisecond), "err", why)
+	// The provider's words may quote the input, which is not for the log.
+	log.Warn("attempt failed", "code", failure.Code, "again_in", d.Round(time.Millisecond))
+	log.Debug("why the attempt failed", "err", why)
 }
 
 func (r *Runner) finish(ctx context.Context, log *slog.Logger, w rota.Work, end rota.Result, output string) {
