@@ -1,0 +1,235 @@
+// Package enginetest states what every [rota.Engine] must do, as tests that run
+// against any of them. Each case is a bubble of time with a real store, the
+// operations of package control, and the real runner before a scripted model.
+// Cases speak of effects: when the model is asked, and what is on record. How
+// an engine keeps time is not their business.
+package enginetest
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/events"
+	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/runner"
+)
+
+// A Rig is one kind of engine over one kind of store.
+type Rig struct {
+	// Open opens the store that is kept under dir, and makes it if there is
+	// none. The suite closes it.
+	Open func(t *testing.T, dir string) rota.Store
+
+	// New returns an engine that does not run yet.
+	New func(Setup) rota.Engine
+}
+
+// A Setup is what an engine under test gets.
+type Setup struct {
+	Store             rota.Store
+	Provider          func(model string) string // the provider that serves an agent's model
+	Attempt           func(context.Context, rota.Work)
+	OnBlock           func(rota.RunID)
+	Now               func() time.Time
+	Log               *slog.Logger
+	MaxConcurrentRuns int
+	Providers         []Provider
+	DrainTimeout      time.Duration
+}
+
+// A Provider bounds the runs that are at one provider at once.
+type Provider struct {
+	Name string
+	Max  int // 0: no bound of its own
+}
+
+type testCase struct {
+	name string
+	run  func(*world)
+}
+
+// Run runs the suite.
+func Run(t *testing.T, rig Rig) {
+	for _, group := range [][]testCase{times, changes, queues, failures, downtimes} {
+		for _, c := range group {
+			t.Run(c.name, func(t *testing.T) { inBubble(t, rig, c.run) })
+		}
+	}
+}
+
+func inBubble(t *testing.T, rig Rig, run func(*world)) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{
+			T: t, rig: rig, dir: t.TempDir(), model: &model{},
+			setup: Setup{
+				MaxConcurrentRuns: 4, Providers: []Provider{{Name: "large"}, {Name: "small", Max: 2}}, DrainTimeout: time.Minute,
+				Log: slog.New(slog.DiscardHandler),
+			},
+		}
+		w.start()
+		t.Cleanup(w.kill)
+		run(w)
+	})
+}
+
+var caller = auth.Caller{Key: "key_1", Owner: rota.Owner{Account: "acme"}, Scopes: rota.AllScopes()}
+
+// A world is a server without its network.
+type world struct {
+	*testing.T
+	rig     Rig
+	dir     string
+	setup   Setup // for the next start
+	model   *model
+	store   *frail
+	engine  rota.Engine
+	control *control.Control
+	cancel  context.CancelFunc
+	abort   context.CancelFunc // ends the attempts that are under way
+	ended   chan error
+
+	mu    sync.Mutex
+	ahead time.Duration // how far the wall clock has been set forward
+}
+
+// start starts a server over what the last one left.
+func (w *world) start() {
+	w.store = &frail{Store: w.rig.Open(w.T, w.dir)}
+	hub := events.NewHub()
+	run := &runner.Runner{Store: w.store, Gateway: w.model, Hub: hub, Settle: policy.Settle, Now: w.now, Log: w.setup.Log}
+	killed, abort := context.WithCancel(context.Background())
+	w.abort = abort
+	w.setup.Attempt = func(ctx context.Context, work rota.Work) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(killed, cancel)()
+		run.Attempt(ctx, work)
+	}
+	w.setup.Store, w.setup.OnBlock, w.setup.Now = w.store, hub.End, w.now
+	w.setup.Provider = func(model string) string { p, _ := w.model.Resolve(model); return p }
+	w.engine = w.rig.New(w.setup)
+	run.Changed = w.engine.Changed
+	w.control = &control.Control{
+		Store: w.store, Engine: w.engine, Hub: hub, Models: w.model, Settle: policy.Settle, Now: w.now, MinInterval: time.Second,
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	w.cancel, w.ended = cancel, make(chan error, 1)
+	go func() { w.ended <- w.engine.Run(ctx) }()
+	synctest.Wait()
+}
+
+// stop stops the server in good order.
+func (w *world) stop() {
+	w.cancel()
+	require.NoError(w, <-w.ended)
+	w.abort()
+	require.NoError(w, w.store.Close())
+}
+
+// kill stops it as a crash does: from now on, nothing is written.
+func (w *world) kill() {
+	w.store.die()
+	w.abort()
+	w.stop()
+}
+
+func (w *world) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().Add(w.ahead)
+}
+
+// setClock sets the wall clock. Timers do not notice.
+func (w *world) setClock(forward time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ahead += forward
+}
+
+// pass lets time pass, and waits until all that it brings has happened.
+func (w *world) pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func (w *world) agent(model string) rota.AgentID {
+	w.Helper()
+	a, err := w.control.CreateAgent(w.Context(), caller, rota.AgentCreate{Name: "a", Model: model}, control.Write{})
+	require.NoError(w, err)
+	return a.ID
+}
+
+func every(seconds int64) rota.Spec {
+	return rota.Spec{Type: rota.Interval, IntervalSeconds: seconds}
+}
+
+func (w *world) schedule(a rota.AgentID, spec rota.Spec, p rota.PolicyUpdate) rota.Schedule {
+	w.Helper()
+	in := rota.ScheduleCreate{Spec: spec, Input: rota.InputText("hi"), Policy: p}
+	s, err := w.control.CreateSchedule(w.Context(), caller, a, in, control.Write{})
+	require.NoError(w, err)
+	return s
+}
+
+// runs queues runs, each a millisecond after the one before.
+func (w *world) runs(a rota.AgentID, n int) []rota.RunID {
+	w.Helper()
+	var ids []rota.RunID
+	for range n {
+		r, err := w.control.StartRun(w.Context(), caller, a, rota.RunCreate{Input: rota.InputText("hi")}, control.Write{})
+		require.NoError(w, err)
+		ids = append(ids, r.ID)
+		w.pass(time.Millisecond)
+	}
+	return ids
+}
+
+func (w *world) readRun(id rota.RunID) rota.Run {
+	w.Helper()
+	r, err := w.control.RunByID(w.Context(), caller, id)
+	require.NoError(w, err)
+	return r
+}
+
+func (w *world) read(s rota.Schedule) rota.Schedule {
+	w.Helper()
+	s, err := w.control.Schedule(w.Context(), caller, s.AgentID, s.ID, true)
+	require.NoError(w, err)
+	return s
+}
+
+// ledger returns what is on record, the oldest first.
+func (w *world) ledger(s rota.Schedule) []rota.Occurrence {
+	w.Helper()
+	var out []rota.Occurrence
+	p := rota.Page{Limit: 100, Ascending: true}
+	for {
+		l, err := w.control.Occurrences(w.Context(), caller, s.AgentID, s.ID, rota.OccurrenceFilter{}, p)
+		require.NoError(w, err)
+		out = append(out, l.Data...)
+		if !l.HasMore {
+			return out
+		}
+		p.After = *l.LastID
+	}
+}
+
+// outcomes is the ledger in words, such as "fired, fired, blocked".
+func (w *world) outcomes(s rota.Schedule) string {
+	w.Helper()
+	var words []string
+	for _, o := range w.ledger(s) {
+		words = append(words, string(o.Outcome))
+	}
+	return strings.Join(words, ", ")
+}
