@@ -95,15 +95,15 @@ var changes = []testCase{
 		w.model.takes(time.Hour)
 		a := w.agent("large/m")
 		w.pass(time.Second)
-		var id rota.RunID
+		ids := make(chan rota.RunID, 1)
 		w.store.afterNext(func() { // the run is queued: the next update claims it
-			w.store.afterNext(func() { w.cancelRun(id) })
+			w.store.afterNext(func() { w.cancelRun(<-ids) })
 		})
 		r, err := w.control.StartRun(w.Context(), caller, a, rota.RunCreate{Input: rota.InputText("hi")}, control.Write{})
 		require.NoError(w, err)
-		id = r.ID
+		ids <- r.ID
 		w.pass(time.Second)
-		require.Equal(w, rota.PhaseCancelled, w.readRun(id).Phase)
+		require.Equal(w, rota.PhaseCancelled, w.readRun(r.ID).Phase)
 		for _, c := range w.model.calls() {
 			require.Error(w, c.err, "nobody works on")
 		}
