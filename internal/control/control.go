@@ -114,7 +114,7 @@ func match(w Write, version int64) error {
 	return nil
 }
 
-// same reports whether two objects are answered alike.
+// same reports whether two objects are equal as JSON.
 func same(a, b any) bool {
 	return string(rota.AnyOf(a).RawMessage) == string(rota.AnyOf(b).RawMessage)
 }

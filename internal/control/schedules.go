@@ -256,19 +256,19 @@ func (c *Control) change(ctx context.Context, who auth.Caller, agent rota.AgentI
 		if err != nil {
 			return before, err
 		}
-		t, err := tx.Timer(ctx, who.Owner, agent, id)
+		was, err := tx.Timer(ctx, who.Owner, agent, id)
 		if err != nil {
 			return before, err
 		}
 		if err := match(w, before.Version); err != nil {
 			return before, err
 		}
-		s, t, err := fn(before, t, now)
+		s, t, err := fn(before, was, now)
 		if err != nil {
 			return before, err
 		}
 		s = s.WithTimer(t)
-		if same(before, s) {
+		if same(before, s) && same(was, t) {
 			return before, nil
 		}
 		s.UpdatedAt = rota.InstantOf(now)

@@ -1,0 +1,78 @@
+package runner_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/gateway"
+	"github.com/rota-run/rota/internal/policy"
+)
+
+// A model that begins a response and then does what the test says.
+type model struct {
+	asked gateway.Request
+	then  func(context.Context) error
+}
+
+// Resolve implements runner.Gateway.
+func (m *model) Resolve(name string) (string, string) { return "model", name }
+
+// Stream implements runner.Gateway.
+func (m *model) Stream(ctx context.Context, req gateway.Request, started func(string), _ func(gateway.Event)) (gateway.Response, error) {
+	m.asked = req
+	started("resp_7")
+	return gateway.Response{ID: "resp_7", Body: []byte(`{}`), Output: "ok"}, m.then(ctx)
+}
+
+// What an interrupted attempt has begun is on record, for the next to attach to.
+func TestAnInterruptedResponseIsResumed(t *testing.T) {
+	b := newBench(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	m := &model{then: func(ctx context.Context) error {
+		cancel()
+		return ctx.Err()
+	}}
+	b.runner.Gateway = m
+	r := b.attempt(ctx)
+	require.Equal(t, rota.PhaseRunning, r.Phase)
+
+	b.update(func(ctx context.Context, tx rota.Tx) error {
+		_, err := tx.Recover(ctx, b.now, []string{"model"}, policy.Settle)
+		return err
+	})
+	first := m.asked
+	m.then = func(context.Context) error { return nil }
+	r = b.attempt(t.Context())
+	require.Equal(t, rota.PhaseCompleted, r.Phase)
+	require.Equal(t, "resp_7", m.asked.ResumeID)
+	require.Equal(t, first.IdempotencyKey, m.asked.IdempotencyKey)
+}
+
+// A cancelled run stays cancelled, and leaves no log behind.
+func TestACancelledRunIsLeftAlone(t *testing.T) {
+	for name, how := range map[string]error{"the model stops": context.Canceled, "the model has ended": nil} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			ctx, cancel := context.WithCancel(t.Context())
+			b.runner.OnDone = func(rota.Work, rota.Result, string) { t.Error("it has ended before") }
+			b.runner.Gateway = &model{then: func(context.Context) error {
+				end := rota.Result{Phase: rota.PhaseCancelled, Error: &rota.RunError{Code: rota.RunErrCancelled}, CompletedAt: b.now}
+				b.update(func(ctx context.Context, tx rota.Tx) error {
+					_, err := tx.FinishRun(ctx, b.run.ID, end, policy.Settle)
+					return err
+				})
+				cancel()
+				return how
+			}}
+			log := b.runner.Hub.Read(b.run.ID, -1)
+			defer log.Close()
+			r := b.attempt(ctx)
+			require.Equal(t, rota.PhaseCancelled, r.Phase)
+			_, err := log.Next(t.Context())
+			require.Error(t, err, "the log has ended")
+		})
+	}
+}

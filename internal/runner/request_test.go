@@ -1,0 +1,138 @@
+package runner
+
+import (
+	"encoding/json"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/gateway"
+)
+
+var nominal = rota.InstantOf(time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC))
+
+// work decodes an agent and a run as they are stored.
+func work(t *testing.T, agent, run string) rota.Work {
+	t.Helper()
+	w := rota.Work{Policy: rota.DefaultPolicy(), Fire: rota.FireContext{ScheduledFor: nominal, Timezone: "UTC"}}
+	require.NoError(t, json.Unmarshal([]byte(agent), &w.Agent))
+	require.NoError(t, json.Unmarshal([]byte(run), &w.Run))
+	return w
+}
+
+func TestRequestGoldens(t *testing.T) {
+	const plain = `{"tools":[],"tool_choice":"auto","parallel_tool_calls":true,"text":{},"reasoning":{}}`
+	tests := []struct{ name, agent, run, want string }{
+		{
+			"what is at its default is left out", plain, `{"id":"arun_1","input":"hi"}`,
+			`{"model":"m","input":"hi","metadata":{"rota_run_id":"arun_1"}}`,
+		},
+		{
+			"everything",
+			`{"instructions":"Be brief.","tools":[{"type":"function","name":"f","strict":true}],"tool_choice":{"type":"function","name":"f"},
+			"parallel_tool_calls":false,"max_tool_calls":3,"text":{"verbosity":"low"},"reasoning":{"effort":"high"},"metadata":{"of":"agent"}}`,
+			`{"id":"arun_1","input":"hi","conversation":{"id":"conv_1"},"previous_response_id":"resp_0","metadata":{"k":"v"},
+			"schedule_id":"asch_1","scheduled_for":"2026-11-23T09:00:00.000Z"}`,
+			`{"model":"m","input":"hi","instructions":"Be brief.","tools":[{"type":"function","name":"f","strict":true}],
+			"tool_choice":{"type":"function","name":"f"},"parallel_tool_calls":false,"max_tool_calls":3,"text":{"verbosity":"low"},
+			"reasoning":{"effort":"high"},"conversation":{"id":"conv_1"},"previous_response_id":"resp_0",
+			"metadata":{"k":"v","rota_run_id":"arun_1","rota_schedule_id":"asch_1","rota_scheduled_for":"2026-11-23T09:00:00.000Z","rota_timezone":"UTC"}}`,
+		},
+		{
+			"the short form of text, among others", plain,
+			`{"id":"arun_1","input":[{"type":"text","text":"a \"b\""},{"type":"message","role":"developer","content":"c"},{"type":"item_reference","id":"x","n":12345678901234567890}]}`,
+			`{"model":"m","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"a \"b\""}]},
+			{"type":"message","role":"developer","content":"c"},{"type":"item_reference","id":"x","n":12345678901234567890}],"metadata":{"rota_run_id":"arun_1"}}`,
+		},
+		{
+			"variables", `{"instructions":"It is {{scheduled_for}}; {{{{ stays.","tools":[],"text":{},"reasoning":{}}`,
+			`{"id":"arun_1","input":"in {{timezone}}"}`,
+			`{"model":"m","instructions":"It is 2026-11-23T09:00:00Z; {{ stays.","input":"in UTC","metadata":{"rota_run_id":"arun_1"}}`,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := request(work(t, tt.agent, tt.run), "m")
+			require.NoError(t, err)
+			require.JSONEq(t, tt.want, string(got))
+			require.NotContains(t, string(got), "null")
+		})
+	}
+}
+
+func TestRequestKeepsInputAsItIs(t *testing.T) {
+	w := work(t, `{}`, `{"id":"arun_1","input":[{"type":"x","n":12345678901234567890}]}`)
+	got, err := items(w.Run.Input)
+	require.NoError(t, err)
+	require.Equal(t, `[{"type":"x","n":12345678901234567890}]`, string(got))
+}
+
+// The run's own metadata comes first; what tells the occurrence takes what room
+// is left.
+func TestMetadataRoom(t *testing.T) {
+	w := work(t, `{}`, `{"id":"arun_1","schedule_id":"asch_1","scheduled_for":"2026-11-23T09:00:00.000Z"}`)
+	for own, ours := range map[int]int{0: 4, 12: 4, 13: 3, 15: 1, 16: 0} {
+		w.Run.Metadata = map[string]string{}
+		for i := range own {
+			w.Run.Metadata["own"+strconv.Itoa(i)] = "x"
+		}
+		got := metadata(w)
+		require.Len(t, got, own+ours)
+		require.Len(t, w.Run.Metadata, own, "the run's is as it was")
+		_, told := got["rota_run_id"]
+		require.Equal(t, ours > 0, told, "the run's id before the rest")
+	}
+}
+
+func TestIdempotencyKey(t *testing.T) {
+	w := rota.Work{Run: rota.Run{ID: "arun_1", Attempts: 5}, Failures: 2}
+	require.Equal(t, "arun_1-2", idempotencyKey(w))
+}
+
+func TestRenumber(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"type":"x","sequence_number":7,"n":1.50}`: `{"type":"x","sequence_number":7,"n":1.50}`,
+		`{"type":"x","sequence_number":0}`:          `{"type":"x","sequence_number":7}`,
+		`{"type":"x"}`:                              `{"type":"x","sequence_number":7}`,
+		`{"type":"x","sequence_number":"odd"}`:      `{"type":"x","sequence_number":7}`,
+		`not JSON`:                                  `not JSON`,
+	} {
+		if in == "not JSON" {
+			require.Equal(t, want, string(renumber([]byte(in), 7)))
+			continue
+		}
+		require.JSONEq(t, want, string(renumber([]byte(in), 7)))
+	}
+}
+
+func TestOutcome(t *testing.T) {
+	w := rota.Work{Run: rota.Run{ID: "arun_1", Attempts: 1}, Policy: rota.DefaultPolicy()}
+	fail := func(retry bool, after time.Duration) error {
+		return &gateway.Error{Code: "c", Message: "m", Retryable: retry, RetryAfter: after, ResponseID: "resp_1", Response: []byte(`{}`)}
+	}
+	end, _ := outcome(w, gateway.Response{ID: "resp_1", Body: []byte(`{"a":1}`), Usage: []byte(`{}`)}, nil)
+	require.Equal(t, &rota.Result{Phase: rota.PhaseCompleted, ResponseID: "resp_1", Response: raw([]byte(`{"a":1}`)), Usage: raw([]byte(`{}`))}, end)
+
+	end, after := outcome(w, gateway.Response{}, fail(true, time.Hour))
+	require.Nil(t, end)
+	require.Equal(t, time.Hour, after)
+
+	failed := &rota.Result{
+		Phase: rota.PhaseFailed, ResponseID: "resp_1", Response: raw([]byte(`{}`)), Error: &rota.RunError{Code: "c", Message: "m"},
+	}
+	end, _ = outcome(w, gateway.Response{}, fail(false, time.Hour))
+	require.Equal(t, failed, end)
+	w.Run.Attempts = 3
+	end, _ = outcome(w, gateway.Response{}, fail(true, 0))
+	require.Equal(t, failed, end, "that was the last attempt")
+	end, _ = outcome(w, gateway.Response{}, errNotGateway{})
+	require.Equal(t, rota.RunErrBadResponse, end.Error.Code)
+	require.NotContains(t, end.Error.Message, "secret", "the cause is not for the caller")
+}
+
+type errNotGateway struct{}
+
+func (errNotGateway) Error() string { return "secret" }
