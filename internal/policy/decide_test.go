@@ -215,3 +215,14 @@ func TestTriggerTakesTheLastRun(t *testing.T) {
 	require.Equal(t, rota.ScheduleActive, d.Timer.Status)
 	require.Zero(t, d.Timer.NextRunAt)
 }
+
+func TestIntervalNeverDrifts(t *testing.T) {
+	timer := planned(t, everyMinute, func(p *rota.Policy) { p.Overlap, p.JitterSeconds = rota.OverlapAllowAll, 7 })
+	for i := 1; i <= 10_000; i++ {
+		late := time.Duration(i%97) * 50 * time.Millisecond
+		d := Decide(timer, timer.DueAt.Add(late), start)
+		require.Len(t, d.Records, 1)
+		require.Equal(t, at(time.Duration(i)*time.Minute), d.Records[0].ScheduledFor.Time)
+		timer = d.Timer
+	}
+}

@@ -13,13 +13,12 @@ func TestDecideMissed(t *testing.T) {
 	skip := func(p *rota.Policy) { p.Missed = rota.MissedSkip }
 	all := func(p *rota.Policy) { p.Missed, p.Overlap = rota.MissedAll, rota.OverlapAllowAll }
 	tests := []struct {
-		name  string
-		spec  rota.Spec
-		with  func(*rota.Policy)
-		down  time.Duration // from the start until the engine looks again
-		want  []string
-		times int // of fires, if want is nil
-		next  time.Duration
+		name string
+		spec rota.Spec
+		with func(*rota.Policy)
+		down time.Duration // from the start until the engine looks again
+		want []string
+		next time.Duration
 	}{
 		{name: "latest", spec: everyMinute, down: 210 * time.Second, want: []string{"missed superseded 1m0s..2m0s=2", "fired 3m0s"}, next: 4 * time.Minute},
 		{name: "latest, one", spec: everyMinute, down: 90 * time.Second, want: []string{"fired 1m0s"}, next: 2 * time.Minute},

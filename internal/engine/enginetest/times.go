@@ -26,7 +26,7 @@ var times = []testCase{
 		}
 	}},
 	{"never drifts, and equal times fire together", func(w *world) {
-		const schedules, fires = 40, 250
+		const schedules, fires = 10, 200
 		w.setup.MaxConcurrentRuns = schedules
 		w.kill()
 		w.start()
