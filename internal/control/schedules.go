@@ -186,14 +186,11 @@ func (c *Control) updateTimes(t rota.Timer, in rota.ScheduleUpdate, now time.Tim
 	if set {
 		t.Skips = nil // they were times of the spec before
 	}
-	anchor := t.Anchor
 	if set || !sameInstant(before.StartAt, t.Policy.StartAt) {
 		var err error
 		if t, err = c.setSpec(t, spec, now); err != nil {
 			return t, err
 		}
-	} else {
-		t.Anchor = anchor
 	}
 	planned, err := plan(t, planFrom(t, set, now))
 	if err != nil || t.Status == rota.SchedulePaused {
