@@ -15,7 +15,7 @@ type Occurrence struct {
 	Outcome        Outcome      `json:"outcome" enum:"fired,skipped_overlap,skipped_requested,buffered,missed,blocked"`
 	Reason         *Reason      `json:"reason"`
 	RunID          *RunID       `json:"run_id"`
-	Trigger        Trigger      `json:"trigger" enum:"schedule,manual"`
+	Trigger        Trigger      `json:"trigger" enum:"schedule,manual,backfill"`
 	LatenessMS     *int64       `json:"lateness_ms" doc:"From the nominal time to the decision."`
 	RecordedAt     Instant      `json:"recorded_at"`
 }
@@ -34,7 +34,7 @@ const (
 	Fired            Outcome = "fired"             // a run was started
 	SkippedOverlap   Outcome = "skipped_overlap"   // a run of the schedule had not ended
 	SkippedRequested Outcome = "skipped_requested" // somebody asked to skip it
-	Buffered         Outcome = "buffered"          // it waits for the open run to end, then becomes fired
+	Buffered         Outcome = "buffered"          // it waits: for an open run to end, or for its turn to be made up for
 	MissedOutcome    Outcome = "missed"            // nobody was looking, and the policy does not make up for it
 	Blocked          Outcome = "blocked"           // the schedule was due but its run must not start
 )
@@ -52,13 +52,18 @@ const (
 	TriggerAPI      Trigger = "api"      // a call of the runs API
 	TriggerSchedule Trigger = "schedule" // an occurrence that fell due
 	TriggerManual   Trigger = "manual"   // somebody asked a schedule to run
+	TriggerBackfill Trigger = "backfill" // somebody asked for the times of the past
 )
 
 // Decide says what becomes of a timer that is due. It is pure: it may be
 // called again for the same timer.
 type Decide func(Timer) Decision
 
-// A Decision is what becomes of a timer that is due.
+// DecideBacklog says what becomes of an occurrence in a timer's backlog whose
+// turn has come, and false if it must wait longer. It is pure.
+type DecideBacklog func(Timer, Occurrence) (Decision, bool)
+
+// A Decision is what becomes of a timer.
 type Decision struct {
 	Timer    Timer        // the timer afterwards
 	Records  []Occurrence // the outcomes to put on record, in the order of time; Fired ones start a run

@@ -22,7 +22,7 @@ type Preview struct {
 	Warnings    []Warning     `json:"warnings"`
 }
 
-// A PlannedTime is a nominal time that lies ahead.
+// A PlannedTime is a nominal time that will run, or would.
 type PlannedTime struct {
 	ScheduledFor Instant `json:"scheduled_for"`
 	Local        string  `json:"local" doc:"The same instant on the clock of the schedule's zone, with its offset."`

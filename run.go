@@ -19,7 +19,7 @@ type Run struct {
 	CompletedAt        *Instant          `json:"completed_at"`
 	ScheduleID         *ScheduleID       `json:"schedule_id"`
 	ScheduledFor       *Instant          `json:"scheduled_for" doc:"The nominal time of the occurrence that started the run."`
-	Trigger            Trigger           `json:"trigger" enum:"api,schedule,manual"`
+	Trigger            Trigger           `json:"trigger" enum:"api,schedule,manual,backfill"`
 	Phase              Phase             `json:"phase" enum:"queued,running,waiting,completed,failed,cancelled"`
 	StartedAt          *Instant          `json:"started_at" doc:"When the last attempt began."`
 	Attempts           int               `json:"attempts" doc:"How often the model was asked."`

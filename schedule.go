@@ -28,6 +28,7 @@ type Schedule struct {
 	ConsecutiveFailures int               `json:"consecutive_failures" doc:"Runs that failed since the last one that completed."`
 	Skips               []Instant         `json:"skips" doc:"Nominal times ahead that somebody asked to skip."`
 	Version             int64             `json:"version" doc:"Counts the changes that callers make (not the runs); also the ETag."`
+	MadeBy              KeyID             `json:"-"` // the key that made it
 }
 
 // ScheduleStatus is the state of a schedule.
@@ -155,12 +156,24 @@ type Timer struct {
 	DueAt               time.Time // when to act next: NextRunAt and its jitter; zero if there is nothing to do
 	OpenRuns            int       // runs of this schedule that have not ended
 	Buffered            time.Time // the nominal time that waits for OpenRuns to become 0; zero if none does
+	Backlog             int       // occurrences of the past that wait for their turn; on record as buffered
+	BacklogTo           time.Time // the newest of them; zero if there is none
 	Skips               []Instant // nominal times that somebody asked to skip, in order; at most MaxSkips
 	RunCount            int64
 	ConsecutiveFailures int
 	LastRunAt           time.Time
 	LastRunID           RunID
 	LastResponseID      string // of the last run that completed, for schedules that continue a response
+}
+
+// CatchUp returns the timer's place among those that have a backlog, of which
+// the latest comes first: the newest time in it. It is zero if there is none,
+// or if it must wait for an open run to end, or for what is buffered.
+func (t Timer) CatchUp() time.Time {
+	if !t.Buffered.IsZero() || t.OpenRuns > 0 && t.Policy.Overlap != OverlapAllowAll {
+		return time.Time{}
+	}
+	return t.BacklogTo
 }
 
 // WithTimer returns the schedule with the fields that its timer holds.

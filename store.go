@@ -74,6 +74,14 @@ type ScheduleReader interface {
 	// Timer returns the timer of a schedule that is not deleted.
 	Timer(ctx context.Context, o Owner, a AgentID, id ScheduleID) (Timer, error)
 
+	// OverdueTimers returns the timers of an agent's active schedules whose next
+	// nominal time has come.
+	OverdueTimers(ctx context.Context, o Owner, a AgentID, now time.Time) ([]Timer, error)
+
+	// TimersMadeBy returns up to limit timers of the active schedules that a key
+	// of the account made, for whatever end user, in the order of their ids.
+	TimersMadeBy(ctx context.Context, account string, key KeyID, after ScheduleID, limit int) ([]Timer, error)
+
 	// AllSchedules returns the owner's schedules, whatever their agent.
 	AllSchedules(ctx context.Context, o Owner, f ScheduleFilter, p Page) (List[Schedule], error)
 
@@ -86,7 +94,18 @@ type ScheduleReader interface {
 // the fields that a timer has are taken from the timer.
 type ScheduleWriter interface {
 	AddSchedule(ctx context.Context, o Owner, s Schedule, t Timer) error
+
+	// SaveSchedule writes a schedule back. What waits in the timer before and
+	// not afterwards becomes blocked.
 	SaveSchedule(ctx context.Context, o Owner, s Schedule, t Timer) error
+
+	// Record puts outcomes on record that start no run. A nominal time that has
+	// a final outcome keeps it.
+	Record(ctx context.Context, outcomes []Occurrence) error
+
+	// SplitSpan puts parts in the place of the span that begins at a nominal
+	// time.
+	SplitSpan(ctx context.Context, id ScheduleID, at Instant, parts []Occurrence) error
 
 	// DeleteSchedule deletes the schedule. Runs that have started go on;
 	// ClaimRuns blocks those that have not.
@@ -148,6 +167,12 @@ type Queue interface {
 	// Fire does with one timer what was decided, due or not.
 	Fire(ctx context.Context, now time.Time, before Timer, d Decision) ([]Fire, error)
 
+	// FireBacklog takes timers whose backlog may go on, those with the newest
+	// first, and does with the oldest occurrence of each what decide says, until
+	// limit runs have started. It reports whether it left any that decide has
+	// not refused.
+	FireBacklog(ctx context.Context, now time.Time, limit int, decide DecideBacklog) (fires []Fire, left bool, err error)
+
 	// ClaimRuns starts up to limit runs that wait under the provider, the
 	// longest waiting first. Nobody else gets them. A run that has not started
 	// before, and whose agent or schedule has been deleted or paused since it
@@ -180,9 +205,9 @@ type Queue interface {
 	NextWake(ctx context.Context, now time.Time) (time.Time, error)
 }
 
-// Settle returns the timer of a schedule after one of its runs has ended. It
-// is pure.
-type Settle func(Timer, Result) Timer
+// Settle says what becomes of the timer of a schedule when one of its runs has
+// ended. Its decision starts no run. It is pure.
+type Settle func(Timer, Result) Decision
 
 // A Finish tells what FinishRun did.
 type Finish struct {

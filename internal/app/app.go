@@ -96,7 +96,9 @@ func assemble(s settings.Settings, store rota.Store, gw *gateway.Gateway, m *met
 	engine := embedded.New(embedded.Config{
 		Store: store, Decide: policy.Decide, Settle: policy.Settle, Attempt: run.Attempt, Now: time.Now, Log: log,
 		Provider:          func(model string) string { p, _ := gw.Resolve(model); return p },
+		CatchUp:           policy.CatchUp,
 		MaxConcurrentRuns: s.MaxConcurrentRuns,
+		CatchupRate:       s.CatchupRate,
 		Providers:         bounds(gw),
 		DrainTimeout:      s.DrainTimeout,
 		OnFire:            m.fired,
@@ -113,6 +115,7 @@ func assemble(s settings.Settings, store rota.Store, gw *gateway.Gateway, m *met
 		store: store, engine: engine, metrics: m, drain: s.DrainTimeout,
 		control: &control.Control{
 			Store: store, Engine: engine, Hub: hub, Models: gw, Settle: policy.Settle, Now: time.Now, MinInterval: s.MinInterval,
+			PauseOnRevoke: s.OnKeyRevoked == "pause",
 		},
 	}
 }

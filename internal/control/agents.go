@@ -6,6 +6,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/prompt"
 )
 
@@ -131,6 +132,15 @@ func (c *Control) DeleteAgent(ctx context.Context, who auth.Caller, id rota.Agen
 		}
 		if err := match(w, a.Version); err != nil {
 			return gone, err
+		}
+		overdue, err := tx.OverdueTimers(ctx, who.Owner, id, now)
+		if err != nil {
+			return gone, err
+		}
+		for _, t := range overdue {
+			if err := tx.Record(ctx, policy.Delete(t, now).Records); err != nil {
+				return gone, err
+			}
 		}
 		return gone, tx.DeleteAgent(ctx, who.Owner, id, now)
 	})

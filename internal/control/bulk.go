@@ -115,9 +115,7 @@ func (b bulk) page(ctx context.Context, tx rota.Tx, page []rota.Schedule, now ti
 		if after.Status == before.Status {
 			continue
 		}
-		s.UpdatedAt = rota.InstantOf(now)
-		s.Version++
-		if err := tx.SaveSchedule(ctx, b.who.Owner, s, after); err != nil {
+		if _, err := save(ctx, tx, s, before, after, now); err != nil {
 			return 0, err
 		}
 		changed++

@@ -35,6 +35,9 @@ type Control struct {
 	Settle rota.Settle
 	Now    func() time.Time
 
+	// PauseOnRevoke says that revoking a key pauses the schedules that it made.
+	PauseOnRevoke bool
+
 	// MinInterval is the shortest interval that a schedule may have.
 	MinInterval time.Duration
 }

@@ -133,7 +133,7 @@ func (w *world) fire() []rota.Fire {
 	w.tx(func(ctx context.Context, tx rota.Tx) error {
 		var err error
 		fires, err = tx.FireDue(ctx, w.now, 100, func(t rota.Timer) rota.Decision {
-			d := policy.Decide(t, w.now, start)
+			d := policy.Decide(t, w.now, start.Add(-time.Hour))
 			d.Provider = "mock"
 			return d
 		})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/policy"
 )
 
 // CreateKey makes a key. Its secret is in the answer and nowhere else. Scope
@@ -68,7 +69,9 @@ func (c *Control) Keys(ctx context.Context, who auth.Caller, p rota.Page) (rota.
 	return c.Store.Keys(ctx, who.Owner.Account, p)
 }
 
-// RevokeKey ends a key of the caller's account, at once and for good. Scope
+// RevokeKey ends a key of the caller's account, at once and for good, and pauses
+// the schedules that it made if PauseOnRevoke says so: page by page, after the
+// key has ended. Asking again goes on with those that a crash has left. Scope
 // keys:write.
 func (c *Control) RevokeKey(ctx context.Context, who auth.Caller, id rota.KeyID) (rota.Key, error) {
 	if err := who.Require(rota.WriteKeys); err != nil {
@@ -80,5 +83,46 @@ func (c *Control) RevokeKey(ctx context.Context, who auth.Caller, id rota.KeyID)
 		k, err = tx.RevokeKey(ctx, who.Owner.Account, id, c.Now())
 		return err
 	})
-	return k, err
+	if err != nil || !c.PauseOnRevoke {
+		return k, err
+	}
+	return k, c.pauseMadeBy(ctx, who, k)
+}
+
+// pauseMadeBy pauses the active schedules that a revoked key made.
+func (c *Control) pauseMadeBy(ctx context.Context, who auth.Caller, k rota.Key) error {
+	actor, note := string(who.Key), "the key "+string(k.ID)+" was revoked"
+	var page []rota.Timer
+	for after := rota.ScheduleID(""); after == "" || len(page) == bulkPage; after = page[len(page)-1].ScheduleID {
+		err := c.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+			var err error
+			if page, err = tx.TimersMadeBy(ctx, k.Account, k.ID, after, bulkPage); err != nil {
+				return err
+			}
+			now := c.Now().UTC()
+			return pauseAll(ctx, tx, page, rota.PauseReason{Code: rota.PausedByKey, Actor: &actor, Note: &note, At: rota.InstantOf(now)})
+		})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		c.Engine.Changed()
+	}
+	return nil
+}
+
+func pauseAll(ctx context.Context, tx rota.Tx, timers []rota.Timer, why rota.PauseReason) error {
+	for _, before := range timers {
+		s, err := tx.Schedule(ctx, before.Owner, before.AgentID, before.ScheduleID, false)
+		if err != nil {
+			return err
+		}
+		after, err := policy.Pause(before, why)
+		if err != nil {
+			return err
+		}
+		if _, err := save(ctx, tx, s, before, after, why.At.Time); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -83,17 +83,23 @@ func preview(t rota.Timer, after time.Time, count int) (rota.Preview, error) {
 	for _, w := range cal.Warnings(after) {
 		p.Warnings = append(p.Warnings, rota.Warning{Code: string(w.Code), Message: w.Message})
 	}
-	for _, at := range policy.Upcoming(t, cal, after, count, time.Time{}) {
-		p.Data = append(p.Data, rota.PlannedTime{
-			ScheduledFor: rota.InstantOf(at),
-			Local:        at.In(cal.Location()).Format(time.RFC3339),
-			Skipped:      slices.Contains(t.Skips, rota.InstantOf(at)),
-		})
-	}
+	p.Data = planned(t, cal, policy.Upcoming(t, cal, after, count, time.Time{}))
 	if len(p.Data) == 0 {
 		p.Warnings = append(p.Warnings, rota.Warning{Code: "never", Message: "it has no time left: it will not run again"})
 	}
 	return p, nil
+}
+
+func planned(t rota.Timer, cal calendar.Calendar, times []time.Time) []rota.PlannedTime {
+	out := make([]rota.PlannedTime, len(times))
+	for i, at := range times {
+		out[i] = rota.PlannedTime{
+			ScheduledFor: rota.InstantOf(at),
+			Local:        at.In(cal.Location()).Format(time.RFC3339),
+			Skipped:      slices.Contains(t.Skips, rota.InstantOf(at)),
+		}
+	}
+	return out
 }
 
 // TriggerSchedule lets a schedule run now, also one that is paused or

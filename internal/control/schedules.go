@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -45,6 +46,7 @@ func (c *Control) newSchedule(who auth.Caller, agent rota.AgentID, in rota.Sched
 		CreatedAt:    rota.InstantOf(now),
 		UpdatedAt:    rota.InstantOf(now),
 		Version:      1,
+		MadeBy:       who.Key,
 	}
 	in.Name.ApplyNullable(&s.Name)
 	in.PreviousResponseID.ApplyNullable(&s.PreviousResponseID)
@@ -268,10 +270,39 @@ func (c *Control) change(ctx context.Context, who auth.Caller, agent rota.AgentI
 		if same(before, s) && same(was, t) {
 			return before, nil
 		}
-		s.UpdatedAt = rota.InstantOf(now)
-		s.Version++
-		return s, tx.SaveSchedule(ctx, who.Owner, s, t)
+		if err := undecided(ctx, tx, who, t, now); err != nil {
+			return before, err
+		}
+		return save(ctx, tx, s, was, t, now)
 	})
+}
+
+// undecided returns Invalid if the timer's next time has just passed, which a
+// once schedule's may, and is on record already.
+func undecided(ctx context.Context, tx rota.Tx, who auth.Caller, t rota.Timer, now time.Time) error {
+	if t.NextRunAt.IsZero() || t.NextRunAt.After(now) {
+		return nil
+	}
+	o, err := occurrenceAt(ctx, tx, who, t, t.NextRunAt)
+	switch {
+	case errors.Is(err, rota.NotFound):
+		return nil
+	case err != nil:
+		return err
+	}
+	return rota.InvalidField("schedule.run_at", "must be another time: this one is on record as %s", o.Outcome)
+}
+
+// save writes back a schedule whose content or timer has changed, and puts on
+// record the times that the change took from it.
+func save(ctx context.Context, tx rota.Tx, s rota.Schedule, before, after rota.Timer, now time.Time) (rota.Schedule, error) {
+	s = s.WithTimer(after)
+	s.UpdatedAt = rota.InstantOf(now)
+	s.Version++
+	if err := tx.Record(ctx, policy.Dropped(before, after, now)); err != nil {
+		return s, err
+	}
+	return s, tx.SaveSchedule(ctx, before.Owner, s, after)
 }
 
 // DeleteSchedule deletes a schedule, at once: runs that wait in the queue do
@@ -287,6 +318,13 @@ func (c *Control) DeleteSchedule(ctx context.Context, who auth.Caller, agent rot
 			return gone, err
 		}
 		if err := match(w, s.Version); err != nil {
+			return gone, err
+		}
+		t, err := tx.Timer(ctx, who.Owner, agent, id)
+		if err != nil {
+			return gone, err
+		}
+		if err := tx.Record(ctx, policy.Delete(t, now).Records); err != nil {
 			return gone, err
 		}
 		return gone, tx.DeleteSchedule(ctx, who.Owner, agent, id, now)

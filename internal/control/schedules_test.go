@@ -272,3 +272,54 @@ func TestDeleteSchedule(t *testing.T) {
 	w.at(time.Hour)
 	require.Empty(t, w.fire())
 }
+
+func TestUpdateToATimeThatHasJustFired(t *testing.T) {
+	w := newWorld(t)
+	s := w.schedule(`{"type":"once","run_at":"2026-11-23T10:00:00Z"}`, "")
+	w.at(time.Hour)
+	w.finish(w.fire()[0].Run, done)
+	w.at(time.Hour + 30*time.Second)
+	_, err := w.tryUpdate(s, `{"schedule":{"type":"once","run_at":"2026-11-23T10:00:00Z"}}`)
+	var e *rota.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, "schedule.run_at", e.Field)
+	require.Equal(t, rota.ScheduleCompleted, w.read(s).Status)
+	w.update(s, `{"schedule":{"type":"once","run_at":"2026-11-23T10:00:01Z"}}`)
+	require.Len(t, w.fire(), 1, "another time that has just passed still runs")
+}
+
+// A time that has come and has not started yet is not lost when its schedule
+// changes.
+func TestWhatAChangeDropsIsOnRecord(t *testing.T) {
+	for name, change := range map[string]func(*world, rota.Schedule) error{
+		"pause": func(w *world, s rota.Schedule) error {
+			_, err := w.PauseSchedule(w.Context(), caller, s.AgentID, s.ID, rota.SchedulePause{}, control.Write{})
+			return err
+		},
+		"pause all": func(w *world, _ rota.Schedule) error {
+			_, err := w.PauseSchedules(w.Context(), caller, rota.BulkPause{}, control.Write{})
+			return err
+		},
+		"other times": func(w *world, s rota.Schedule) error {
+			_, err := w.tryUpdate(s, `{"schedule":`+hourly+`}`)
+			return err
+		},
+		"delete": func(w *world, s rota.Schedule) error {
+			_, err := w.DeleteSchedule(w.Context(), caller, s.AgentID, s.ID, control.Write{})
+			return err
+		},
+		"delete the agent": func(w *world, s rota.Schedule) error {
+			_, err := w.DeleteAgent(w.Context(), caller, s.AgentID, control.Write{})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.schedule(minutely, "")
+			w.at(2*time.Minute + 10*time.Second) // the engine is busy
+			require.NoError(t, change(w, s))
+			require.Equal(t, []string{"blocked 1..2=2"}, w.ledger(s))
+			require.Empty(t, w.fire())
+		})
+	}
+}

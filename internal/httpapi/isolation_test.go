@@ -20,6 +20,7 @@ var goodBody = map[string]string{
 	"create_agent_run":      `{"input":"hi"}`,
 	"create_key":            `{"name":"k"}`,
 
+	"backfill_agent_schedule":    `{"from":"2026-01-01T00:00:00Z","to":"2026-01-01T01:00:00Z"}`,
 	"skip_schedule_occurrence":   `{"scheduled_for":"{next_run_at}"}`,
 	"unskip_schedule_occurrence": `{"scheduled_for":"{next_run_at}"}`,
 	"preview_schedule":           `{"schedule":{"type":"interval","interval_seconds":60}}`,

@@ -27,6 +27,9 @@ func (a *api) occurrenceOperations() []*operation {
 		answers(Route{http.MethodPost, schedulePath + "/trigger", rota.WriteSchedules, http.StatusOK, "trigger_agent_schedule"}, a.trigger).
 			says(tag, "Run a schedule now", "Also one that is paused or completed. The overlap policy applies; the answer is the occurrence, whose nominal time is now.").
 			with("idempotency_key"),
+		accepts(Route{http.MethodPost, schedulePath + "/backfill", rota.WriteSchedules, http.StatusOK, "backfill_agent_schedule"}, a.backfill).
+			says(tag, "Run times of the past", "The nominal times between two instants, at most 1,000, that have started no run. Unless dry_run is false, they are only listed. They wait as buffered and start the oldest first, at the server's catch-up rate; unless overlap is allow_all, one after the other. A schedule that is paused answers 409; pausing it gives up what has not started.").
+			like(`{"from": "2026-11-01T00:00:00Z", "to": "2026-11-07T23:59:59Z", "dry_run": true}`).with("idempotency_key"),
 		accepts(Route{http.MethodPost, schedulePath + "/skip", rota.WriteSchedules, http.StatusOK, "skip_schedule_occurrence"}, a.skip).
 			says(tag, "Skip one occurrence", "Marks a nominal time ahead. When it comes, its outcome is skipped_requested.").
 			like(skip).with("idempotency_key", "if_match"),
@@ -88,6 +91,10 @@ func (a *api) upcoming(ctx context.Context, c call) (rota.Preview, error) {
 
 func (a *api) trigger(ctx context.Context, c call) (rota.Occurrence, error) {
 	return a.Control.TriggerSchedule(ctx, c.who, c.agent(), c.schedule(), c.write)
+}
+
+func (a *api) backfill(ctx context.Context, c call, in rota.BackfillCreate) (rota.Backfill, error) {
+	return a.Control.BackfillSchedule(ctx, c.who, c.agent(), c.schedule(), in, c.write)
 }
 
 func (a *api) skip(ctx context.Context, c call, in rota.OccurrenceSkip) (rota.Schedule, error) {

@@ -210,3 +210,37 @@ func TestBulkIsIdempotent(t *testing.T) {
 	require.Equal(t, "active", c.send(http.MethodGet, schedule, "").object()["status"], "and nothing else")
 	pause(`{"note":"other"}`).is(http.StatusConflict)
 }
+
+func TestBackfill(t *testing.T) {
+	c := newAPI(t).acme()
+	schedule := c.newSchedule(c.newAgent("a"))
+	for body, param := range map[string]string{
+		`{"to":"2026-01-01T00:00:00Z"}`:                                                     "from",
+		`{"from":"2026-01-01T00:00:00Z"}`:                                                   "to",
+		`{"from":"yesterday","to":"2026-01-01T00:00:00Z"}`:                                  "from",
+		`{"from":"2026-01-02T00:00:00Z","to":"2026-01-01T00:00:00Z"}`:                       "to",
+		`{"from":"2026-01-01T00:00:00Z","to":"9999-01-01T00:00:00Z"}`:                       "to",
+		`{"from":"2026-01-01T00:00:00Z","to":"2026-01-01T00:00:00Z","dry_run":"no"}`:        "dry_run",
+		`{"from":"2026-01-01T00:00:00Z","to":"2026-01-01T00:00:00Z","dry_run":null}`:        "dry_run",
+		`{"from":"2026-01-01T00:00:00Z","to":"2026-01-01T00:00:00Z","overlap":"allow_all"}`: "overlap",
+	} {
+		require.Equal(t, param, c.send(http.MethodPost, schedule+"/backfill", body).is(http.StatusBadRequest).param(), body)
+	}
+	c.send(http.MethodPost, schedule, `{"schedule":{"type":"cron","expression":"0 * * * *","timezone":"Asia/Kolkata"}}`).is(http.StatusOK)
+	ask := `{"from":"2026-01-01T00:00:00Z","to":"2026-01-01T02:00:00Z"`
+	dry := c.send(http.MethodPost, schedule+"/backfill", ask+`}`).is(http.StatusOK).object()
+	require.Equal(t, "schedule.backfill", dry["object"])
+	require.Equal(t, true, dry["dry_run"])
+	require.Equal(t, 2.0, dry["count"])
+	require.Equal(t, map[string]any{"scheduled_for": "2026-01-01T00:30:00.000Z", "local": "2026-01-01T06:00:00+05:30", "skipped": false}, dry["data"].([]any)[0])
+	require.Empty(t, read[listed](c.send(http.MethodGet, schedule+"/occurrences", "")).ids())
+
+	done := c.send(http.MethodPost, schedule+"/backfill", ask+`,"dry_run":false}`).is(http.StatusOK).object()
+	require.Equal(t, false, done["dry_run"])
+	require.Len(t, read[listed](c.send(http.MethodGet, schedule+"/occurrences?outcome=buffered", "")).ids(), 2)
+	require.Equal(t, 0.0, c.send(http.MethodPost, schedule+"/backfill", ask+`}`).is(http.StatusOK).object()["count"])
+
+	c.send(http.MethodPost, schedule+"/pause", "").is(http.StatusOK)
+	require.Len(t, read[listed](c.send(http.MethodGet, schedule+"/occurrences?outcome=blocked", "")).ids(), 2)
+	c.send(http.MethodPost, schedule+"/backfill", ask+`}`).is(http.StatusConflict)
+}

@@ -155,7 +155,7 @@ func TestDecideBufferedOutlivesTheEnd(t *testing.T) {
 			require.Equal(t, rota.ScheduleActive, d.Timer.Status, "something waits")
 			require.Zero(t, d.Timer.DueAt, "and there is nothing to do before the run ends")
 
-			ended := Settle(d.Timer, rota.Result{Phase: rota.PhaseFailed, CompletedAt: at(90 * time.Second)})
+			ended := settle(d.Timer, rota.Result{Phase: rota.PhaseFailed, CompletedAt: at(90 * time.Second)})
 			require.Equal(t, at(90*time.Second), ended.DueAt)
 			d = Decide(ended, at(90*time.Second), start)
 			require.Equal(t, []string{"fired 1m0s"}, said(d.Records))

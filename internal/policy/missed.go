@@ -37,7 +37,7 @@ func (d *decision) makeUp(since time.Time) time.Time {
 	}
 	d.missed(gone, oldest)
 	for _, at := range kept {
-		d.occur(at)
+		d.line(at)
 	}
 	if len(kept) > 0 {
 		return kept[len(kept)-1]
@@ -111,12 +111,14 @@ func (d *decision) missed(s span, oldest time.Time) {
 	if s.count == 0 {
 		return
 	}
-	d.record(s.first, rota.MissedOutcome, missedReason(d.Timer.Policy, s.last, oldest))
+	d.recordSpan(s, rota.MissedOutcome, missedReason(d.Timer.Policy, s.last, oldest))
+}
+
+// recordSpan puts one outcome of a whole span on record, in one row.
+func (d *decision) recordSpan(s span, o rota.Outcome, why rota.Reason) {
+	d.record(s.first, o, why)
 	row := &d.Records[len(d.Records)-1]
-	row.Count = s.count
-	if s.count > 1 {
-		row.ScheduledUntil = rota.InstantOrNil(s.last)
-	}
+	*row = s.row(*row)
 }
 
 func missedReason(p rota.Policy, last, oldest time.Time) rota.Reason {
@@ -124,12 +126,21 @@ func missedReason(p rota.Policy, last, oldest time.Time) rota.Reason {
 	case p.Missed == rota.MissedSkip:
 		return rota.Reason{Code: "policy_skip", Message: "the server was not running, and the policy's missed is skip"}
 	case last.Before(oldest):
-		return rota.Reason{Code: "too_late", Message: fmt.Sprintf("the server was not running, and max_lateness_seconds is %d", p.MaxLatenessSeconds)}
+		return tooLate(p)
 	case p.Missed == rota.MissedAll:
 		return rota.Reason{Code: "too_many", Message: fmt.Sprintf("the server was not running, and at most %d occurrences are made up for", maxMadeUp)}
 	default:
-		return rota.Reason{Code: "superseded", Message: "the server was not running, and the policy's missed is latest: a newer occurrence took its place"}
+		return superseded
 	}
+}
+
+var superseded = rota.Reason{
+	Code:    "superseded",
+	Message: "the server was not running, and the policy's missed is latest: a newer occurrence took its place",
+}
+
+func tooLate(p rota.Policy) rota.Reason {
+	return rota.Reason{Code: "too_late", Message: fmt.Sprintf("the server was not running, and max_lateness_seconds is %d", p.MaxLatenessSeconds)}
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -20,36 +20,32 @@ func TestDecideMissed(t *testing.T) {
 		want []string
 		next time.Duration
 	}{
-		{name: "latest", spec: everyMinute, down: 210 * time.Second, want: []string{"missed superseded 1m0s..2m0s=2", "fired 3m0s"}, next: 4 * time.Minute},
-		{name: "latest, one", spec: everyMinute, down: 90 * time.Second, want: []string{"fired 1m0s"}, next: 2 * time.Minute},
-		{name: "latest, two", spec: everyMinute, down: 150 * time.Second, want: []string{"missed superseded 1m0s", "fired 2m0s"}, next: 3 * time.Minute},
-		{name: "latest, cron", spec: hourly, down: 210 * time.Minute, want: []string{"missed too_late 1h0m0s..2h0m0s=2", "fired 3h0m0s"}, next: 4 * time.Hour},
+		{name: "latest", spec: everyMinute, down: 210 * time.Second, want: []string{"missed superseded 1m0s..2m0s=2", "buffered catch_up 3m0s"}, next: 4 * time.Minute},
+		{name: "latest, one", spec: everyMinute, down: 90 * time.Second, want: []string{"buffered catch_up 1m0s"}, next: 2 * time.Minute},
+		{name: "latest, two", spec: everyMinute, down: 150 * time.Second, want: []string{"missed superseded 1m0s", "buffered catch_up 2m0s"}, next: 3 * time.Minute},
+		{name: "latest, cron", spec: hourly, down: 210 * time.Minute, want: []string{"missed too_late 1h0m0s..2h0m0s=2", "buffered catch_up 3h0m0s"}, next: 4 * time.Hour},
 		{name: "latest, too old", spec: everyMinute, with: func(p *rota.Policy) { p.MaxLatenessSeconds = 29 }, down: 210 * time.Second, want: []string{"missed too_late 1m0s..3m0s=3"}, next: 4 * time.Minute},
-		{name: "latest, just not too old", spec: everyMinute, with: func(p *rota.Policy) { p.MaxLatenessSeconds = 30 }, down: 210 * time.Second, want: []string{"missed too_late 1m0s..2m0s=2", "fired 3m0s"}, next: 4 * time.Minute},
-		{name: "once", spec: onceAt(time.Minute), down: time.Hour, want: []string{"fired 1m0s"}},
+		{name: "latest, just not too old", spec: everyMinute, with: func(p *rota.Policy) { p.MaxLatenessSeconds = 30 }, down: 210 * time.Second, want: []string{"missed too_late 1m0s..2m0s=2", "buffered catch_up 3m0s"}, next: 4 * time.Minute},
+		{name: "once", spec: onceAt(time.Minute), down: time.Hour, want: []string{"buffered catch_up 1m0s"}},
 		{name: "once, too old", spec: onceAt(time.Minute), down: 2 * time.Hour, want: []string{"missed too_late 1m0s"}},
 		{name: "skip", spec: everyMinute, with: skip, down: 210 * time.Second, want: []string{"missed policy_skip 1m0s..3m0s=3"}, next: 4 * time.Minute},
 		{name: "skip, once", spec: onceAt(time.Minute), with: skip, down: time.Hour, want: []string{"missed policy_skip 1m0s"}},
-		{name: "all", spec: everyMinute, with: all, down: 210 * time.Second, want: []string{"fired 1m0s", "fired 2m0s", "fired 3m0s"}, next: 4 * time.Minute},
+		{name: "all", spec: everyMinute, with: all, down: 210 * time.Second, want: []string{"buffered catch_up 1m0s", "buffered catch_up 2m0s", "buffered catch_up 3m0s"}, next: 4 * time.Minute},
 		{
 			name: "all, some too old", spec: everyMinute, with: func(p *rota.Policy) { all(p); p.MaxLatenessSeconds = 100 }, down: 210 * time.Second,
-			want: []string{"missed too_late 1m0s", "fired 2m0s", "fired 3m0s"}, next: 4 * time.Minute,
+			want: []string{"missed too_late 1m0s", "buffered catch_up 2m0s", "buffered catch_up 3m0s"}, next: 4 * time.Minute,
 		},
 		{
 			name: "all, one at a time", spec: everyMinute, with: func(p *rota.Policy) { p.Missed = rota.MissedAll }, down: 150 * time.Second,
-			want: []string{"fired 1m0s", "skipped_overlap overlap 2m0s"}, next: 3 * time.Minute,
+			want: []string{"buffered catch_up 1m0s", "buffered catch_up 2m0s"}, next: 3 * time.Minute,
 		},
 		{
 			name: "all, one waits", spec: everyMinute, with: func(p *rota.Policy) { p.Missed, p.Overlap = rota.MissedAll, rota.OverlapBufferOne }, down: 210 * time.Second,
-			want: []string{"fired 1m0s", "buffered overlap 2m0s", "skipped_overlap overlap 3m0s"}, next: 4 * time.Minute,
+			want: []string{"buffered catch_up 1m0s", "buffered catch_up 2m0s", "buffered catch_up 3m0s"}, next: 4 * time.Minute,
 		},
 		{
 			name: "up to end_at", spec: everyMinute, with: func(p *rota.Policy) { p.EndAt = instant(3 * time.Minute) }, down: 30 * time.Minute,
-			want: []string{"missed superseded 1m0s..2m0s=2", "fired 3m0s"},
-		},
-		{
-			name: "up to max_runs", spec: everyMinute, with: func(p *rota.Policy) { all(p); p.MaxRuns = new(int64(2)) }, down: 210 * time.Second,
-			want: []string{"fired 1m0s", "fired 2m0s"},
+			want: []string{"missed superseded 1m0s..2m0s=2", "buffered catch_up 3m0s"},
 		},
 		{name: "at the very moment", spec: everyMinute, down: time.Minute, want: []string{"fired 1m0s"}, next: 2 * time.Minute},
 	}
@@ -58,13 +54,36 @@ func TestDecideMissed(t *testing.T) {
 			timer := planned(t, tt.spec, tt.with)
 			d := Decide(timer, at(tt.down), at(tt.down))
 			require.Equal(t, tt.want, said(d.Records))
+			timer = caughtUp(t, d, at(tt.down))
 			if tt.next == 0 {
-				require.Equal(t, rota.ScheduleCompleted, d.Timer.Status)
+				require.Equal(t, rota.ScheduleCompleted, timer.Status)
 				return
 			}
-			require.Equal(t, at(tt.next), d.Timer.NextRunAt)
+			require.Equal(t, at(tt.next), timer.NextRunAt)
 		})
 	}
+}
+
+// caughtUp returns the timer when each occurrence that a decision has put into
+// the backlog has started.
+func caughtUp(t *testing.T, d rota.Decision, now time.Time) rota.Timer {
+	t.Helper()
+	timer := d.Timer
+	for _, o := range d.Records {
+		if o.Outcome != rota.Buffered {
+			continue
+		}
+		require.False(t, timer.CatchUp().IsZero())
+		fired := CatchUp(timer, o, now)
+		require.Equal(t, []string{"fired " + o.ScheduledFor.Sub(start).String()}, said(fired.Records))
+		timer = settle(fired.Timer, rota.Result{Phase: rota.PhaseCompleted, CompletedAt: now})
+		if timer.Policy.Missed != rota.MissedAll {
+			break
+		}
+	}
+	require.Zero(t, timer.Backlog)
+	require.Zero(t, timer.BacklogTo)
+	return timer
 }
 
 func TestDecideMissedAllHasALimit(t *testing.T) {
@@ -75,8 +94,8 @@ func TestDecideMissedAllHasALimit(t *testing.T) {
 		d := Decide(timer, at(130*time.Minute+time.Second), at(130*time.Minute+time.Second))
 		require.Equal(t, "missed too_many 1m0s..30m0s=30", said(d.Records)[0])
 		require.Len(t, d.Records, 101)
-		require.Equal(t, "fired 31m0s", said(d.Records)[1], "the oldest first")
-		require.Equal(t, "fired 2h10m0s", said(d.Records)[100])
+		require.Equal(t, "buffered catch_up 31m0s", said(d.Records)[1], "the oldest first")
+		require.Equal(t, "buffered catch_up 2h10m0s", said(d.Records)[100])
 	}
 }
 
@@ -97,13 +116,13 @@ func TestDecideMissedLeavesJitterAlone(t *testing.T) {
 	d := Decide(timer, since, since)
 	require.Equal(t, last, d.Timer.NextRunAt, "it is still to come")
 	require.Equal(t, due, d.Timer.DueAt)
-	require.Equal(t, []string{"missed superseded 1h0m0s..8h0m0s=8", "fired 9h0m0s"}, said(d.Records))
+	require.Equal(t, []string{"missed superseded 1h0m0s..8h0m0s=8", "buffered catch_up 9h0m0s"}, said(d.Records))
 
 	d = Decide(d.Timer, due, since)
-	require.Equal(t, "skipped_overlap overlap 10h0m0s", said(d.Records)[0])
+	require.Equal(t, "fired 10h0m0s", said(d.Records)[0], "what is due now does not wait for the backlog")
 
 	d = Decide(timer, due.Add(time.Millisecond), due.Add(time.Millisecond))
-	require.Equal(t, "fired 10h0m0s", said(d.Records)[1])
+	require.Equal(t, "buffered catch_up 10h0m0s", said(d.Records)[1])
 }
 
 var everySecond = rota.Spec{Type: rota.Interval, IntervalSeconds: 1, Timezone: "UTC"}
@@ -115,13 +134,13 @@ func TestDecideLongDowntime(t *testing.T) {
 	for _, spec := range []rota.Spec{everySecond, minutely} {
 		timer := planned(t, spec, nil)
 		now := at(year + 500*time.Millisecond)
-		var missed, fired, decisions int64
+		var missed, kept, decisions int64
 		for !timer.DueAt.After(now) {
 			d := Decide(timer, now, now)
 			decisions++
 			for _, o := range d.Records {
-				if o.Outcome == rota.Fired {
-					fired++
+				if o.Outcome == rota.Buffered {
+					kept++
 					require.Equal(t, at(year), o.ScheduledFor.Time)
 					continue
 				}
@@ -133,7 +152,7 @@ func TestDecideLongDowntime(t *testing.T) {
 		if spec.Type == rota.Cron {
 			every = time.Minute
 		}
-		require.EqualValues(t, 1, fired)
+		require.EqualValues(t, 1, kept)
 		require.EqualValues(t, year/every-1, missed)
 		require.LessOrEqual(t, decisions, int64(year/every)/maxSteps+2)
 	}

@@ -53,8 +53,14 @@ func Resume(t rota.Timer, now time.Time) (rota.Timer, error) {
 	return Plan(t, now)
 }
 
-// Settle returns the timer of a schedule after one of its runs has ended.
-func Settle(t rota.Timer, r rota.Result) rota.Timer {
+// Settle says what becomes of the timer of a schedule when one of its runs has
+// ended: too many failures in a row pause it.
+func Settle(t rota.Timer, r rota.Result) rota.Decision {
+	after := settle(t, r)
+	return rota.Decision{Timer: after, Records: Dropped(t, after, r.CompletedAt)}
+}
+
+func settle(t rota.Timer, r rota.Result) rota.Timer {
 	t.OpenRuns = max(t.OpenRuns-1, 0)
 	if r.Blocked {
 		t.RunCount-- // it never started
@@ -82,6 +88,7 @@ func Settle(t rota.Timer, r rota.Result) rota.Timer {
 func rest(t rota.Timer, s rota.ScheduleStatus, why *rota.PauseReason) rota.Timer {
 	t.Status, t.PauseReason = s, why
 	t.NextRunAt, t.DueAt, t.Buffered = time.Time{}, time.Time{}, time.Time{}
+	t.Backlog, t.BacklogTo = 0, time.Time{}
 	return t
 }
 
@@ -102,7 +109,7 @@ func aim(t rota.Timer, next time.Time) rota.Timer {
 	switch {
 	case !next.IsZero():
 		t.NextRunAt, t.DueAt = next, Due(t.ScheduleID, t.Policy, next)
-	case t.Buffered.IsZero():
+	case t.Buffered.IsZero() && t.Backlog == 0:
 		t = rest(t, rota.ScheduleCompleted, nil)
 	default:
 		t.NextRunAt, t.DueAt = time.Time{}, time.Time{}
@@ -114,7 +121,7 @@ func aim(t rota.Timer, next time.Time) rota.Timer {
 func exhausted(t rota.Timer) bool { return runsLeft(t) <= 0 }
 
 // runsLeft returns how many runs the timer may start besides the one that
-// waits in it.
+// waits in it. Its backlog gets what the times that fall due leave.
 func runsLeft(t rota.Timer) int64 {
 	if t.Policy.MaxRuns == nil {
 		return math.MaxInt64

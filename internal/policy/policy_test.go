@@ -138,7 +138,7 @@ func TestSettle(t *testing.T) {
 	timer := planned(t, hourly, nil)
 	timer.OpenRuns, timer.RunCount, timer.ConsecutiveFailures, timer.LastResponseID = 2, 7, 3, "resp_1"
 
-	done := Settle(timer, ended(rota.PhaseCompleted))
+	done := settle(timer, ended(rota.PhaseCompleted))
 	require.Equal(t, 1, done.OpenRuns)
 	require.Zero(t, done.ConsecutiveFailures)
 	require.Equal(t, "resp_2", done.LastResponseID)
@@ -146,31 +146,31 @@ func TestSettle(t *testing.T) {
 
 	unnamed := ended(rota.PhaseCompleted)
 	unnamed.ResponseID = ""
-	require.Equal(t, "resp_1", Settle(timer, unnamed).LastResponseID)
+	require.Equal(t, "resp_1", settle(timer, unnamed).LastResponseID)
 
-	failed := Settle(timer, ended(rota.PhaseFailed))
+	failed := settle(timer, ended(rota.PhaseFailed))
 	require.Equal(t, 4, failed.ConsecutiveFailures)
 	require.Equal(t, "resp_1", failed.LastResponseID)
 	require.Equal(t, rota.ScheduleActive, failed.Status)
 
-	cancelled := Settle(timer, ended(rota.PhaseCancelled))
+	cancelled := settle(timer, ended(rota.PhaseCancelled))
 	require.Equal(t, 3, cancelled.ConsecutiveFailures)
 	require.EqualValues(t, 7, cancelled.RunCount)
 
 	blocked := ended(rota.PhaseCancelled)
 	blocked.Blocked = true
-	require.EqualValues(t, 6, Settle(timer, blocked).RunCount, "it never started")
+	require.EqualValues(t, 6, settle(timer, blocked).RunCount, "it never started")
 
-	require.Zero(t, Settle(rota.Timer{}, ended(rota.PhaseCompleted)).OpenRuns, "never below zero")
+	require.Zero(t, settle(rota.Timer{}, ended(rota.PhaseCompleted)).OpenRuns, "never below zero")
 }
 
 func TestSettlePausesAfterFailures(t *testing.T) {
 	timer := planned(t, hourly, func(p *rota.Policy) { p.PauseAfterFailures = new(2) })
 	timer.OpenRuns, timer.Buffered = 1, at(-time.Minute)
 	r := rota.Result{Phase: rota.PhaseFailed, CompletedAt: at(time.Minute)}
-	timer = Settle(timer, r)
+	timer = settle(timer, r)
 	require.Equal(t, rota.ScheduleActive, timer.Status)
-	timer = Settle(timer, r)
+	timer = settle(timer, r)
 	require.Equal(t, rota.SchedulePaused, timer.Status)
 	note := "2 runs failed in a row"
 	require.Equal(t, &rota.PauseReason{Code: rota.PausedByFailures, Note: &note, At: *instant(time.Minute)}, timer.PauseReason)
@@ -179,16 +179,16 @@ func TestSettlePausesAfterFailures(t *testing.T) {
 
 	completed := timer
 	completed.Status, completed.PauseReason = rota.ScheduleCompleted, nil
-	require.Equal(t, rota.ScheduleCompleted, Settle(completed, r).Status, "there is nothing to pause")
+	require.Equal(t, rota.ScheduleCompleted, settle(completed, r).Status, "there is nothing to pause")
 }
 
 func TestSettleWakesWhatWaits(t *testing.T) {
 	timer := planned(t, hourly, nil)
 	timer.OpenRuns, timer.Buffered = 2, at(-time.Minute)
 	r := rota.Result{Phase: rota.PhaseCompleted, CompletedAt: at(time.Minute)}
-	timer = Settle(timer, r)
+	timer = settle(timer, r)
 	require.Equal(t, at(time.Hour), timer.DueAt, "one is still at work")
-	timer = Settle(timer, r)
+	timer = settle(timer, r)
 	require.Equal(t, at(time.Minute), timer.DueAt)
 }
 

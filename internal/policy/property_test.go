@@ -20,7 +20,8 @@ type simulation struct {
 	toggle   time.Time // when the engine starts or stops next
 	ends     []time.Time
 	outcomes map[time.Time]rota.Outcome
-	blocked  int64 // buffered when the schedule was paused
+	backlog  []rota.Occurrence // what waits to be made up for, the oldest first
+	blocked  int64             // buffered when the schedule was paused
 	fired    int64
 }
 
@@ -81,6 +82,8 @@ func (s *simulation) step() {
 	}
 	s.now = later(s.now, next)
 	switch {
+	case !s.since.IsZero() && !s.timer.CatchUp().IsZero() && rapid.Bool().Draw(s.T, "catch up"):
+		s.catchUp()
 	case due:
 		s.decide()
 	case run >= 0:
@@ -115,13 +118,24 @@ func (s *simulation) decide() {
 	}
 }
 
+func (s *simulation) catchUp() {
+	o := s.backlog[0]
+	s.backlog = s.backlog[1:]
+	d := CatchUp(s.timer, o, s.now)
+	s.timer = d.Timer
+	if len(d.Records) != 1 || !d.Records[0].ScheduledFor.Equal(o.ScheduledFor.Time) {
+		s.Fatalf("the turn of %s brought %v", o.ScheduledFor, d.Records)
+	}
+	s.record(d.Records[0])
+}
+
 func (s *simulation) record(o rota.Occurrence) {
 	at, n := o.ScheduledFor.Time, int64(0)
 	if at.After(s.now) {
 		s.Fatalf("%s of %s at %s: before its time", o.Outcome, at, s.now)
 	}
 	for more := true; more && n < o.Count; n++ {
-		if was := s.outcomes[at]; was != "" && (was != rota.Buffered || o.Outcome != rota.Fired) {
+		if was := s.outcomes[at]; was != "" && (was != rota.Buffered || o.Outcome == rota.Buffered) {
 			s.Fatalf("%s was %s and is %s", at, was, o.Outcome)
 		}
 		s.outcomes[at] = o.Outcome
@@ -132,6 +146,9 @@ func (s *simulation) record(o rota.Occurrence) {
 	}
 	if n != o.Count {
 		s.Fatalf("the span of %d has %d times", o.Count, n)
+	}
+	if o.Reason != nil && o.Reason.Code == "catch_up" {
+		s.backlog = append(s.backlog, o)
 	}
 	if o.Outcome == rota.Fired {
 		s.fire(o)
@@ -152,11 +169,22 @@ func (s *simulation) fire(o rota.Occurrence) {
 func (s *simulation) settle(run int) {
 	s.ends = append(s.ends[:run], s.ends[run+1:]...)
 	phase := rapid.SampledFrom([]rota.Phase{rota.PhaseCompleted, rota.PhaseCompleted, rota.PhaseFailed, rota.PhaseCancelled}).Draw(s.T, "phase")
-	waited := !s.timer.Buffered.IsZero()
-	s.timer = Settle(s.timer, rota.Result{Phase: phase, CompletedAt: s.now})
-	if waited && s.timer.Buffered.IsZero() {
-		s.blocked++
+	waited := s.waiting()
+	d := Settle(s.timer, rota.Result{Phase: phase, CompletedAt: s.now})
+	s.timer = d.Timer
+	s.blocked += waited - s.waiting()
+	for _, o := range d.Records {
+		s.record(o)
 	}
+}
+
+// waiting counts what waits in the timer.
+func (s *simulation) waiting() int64 {
+	n := int64(s.timer.Backlog)
+	if !s.timer.Buffered.IsZero() {
+		n++
+	}
+	return n
 }
 
 func (s *simulation) calendar() calendar.Calendar {
@@ -180,11 +208,8 @@ func (s *simulation) verify() {
 			buffered++
 		}
 	}
-	if !s.timer.Buffered.IsZero() {
-		buffered--
-	}
-	if buffered != s.blocked {
-		s.Fatalf("%d occurrences were forgotten while they waited", buffered-s.blocked)
+	if buffered != s.blocked+s.waiting() {
+		s.Fatalf("%d occurrences wait, and the timer knows of %d", buffered-s.blocked, s.waiting())
 	}
 	s.verifySpan()
 }

@@ -28,7 +28,10 @@ type Settings struct {
 
 	MaxConcurrentRuns int           `default:"256" env:"ROTA_MAX_CONCURRENT_RUNS" help:"Runs that are worked on at once. The others wait in order, in the database."`
 	DrainTimeout      time.Duration `default:"30s" env:"ROTA_DRAIN_TIMEOUT" help:"How long SIGTERM waits for runs to finish. The rest is resumed by the next start."`
+	CatchupRate       int           `default:"10" env:"ROTA_CATCHUP_RATE" help:"Runs per second that make up for the past, after a downtime or in a backfill. What is due now comes first."`
 	MinInterval       time.Duration `default:"1s" env:"ROTA_MIN_INTERVAL" help:"Shortest interval that a schedule may have."`
+
+	OnKeyRevoked string `default:"keep" enum:"keep,pause" env:"ROTA_ON_KEY_REVOKED" help:"What becomes of the schedules that a key made when it is revoked: keep or pause."`
 
 	LogFormat string `default:"text" enum:"text,json" env:"ROTA_LOG_FORMAT" help:"Format of the log: text or json."`
 	LogLevel  string `default:"info" enum:"debug,info,warn,error" env:"ROTA_LOG_LEVEL" help:"What is logged: debug, info, warn or error."`

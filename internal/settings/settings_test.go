@@ -55,7 +55,7 @@ func TestDefaults(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, settings.Settings{
 		Listen: "127.0.0.1:8080", Data: data, MaxConcurrentRuns: 256, DrainTimeout: 30 * time.Second,
-		MinInterval: time.Second, LogFormat: "text", LogLevel: "info",
+		CatchupRate: 10, MinInterval: time.Second, OnKeyRevoked: "keep", LogFormat: "text", LogLevel: "info",
 	}, got)
 }
 
@@ -73,6 +73,8 @@ func TestPrecedence(t *testing.T) {
 		{"model-url", "ModelURL", "http://a", "http://b", "http://c", "http://a", "http://b", "http://c"},
 		{"max-concurrent-runs", "MaxConcurrentRuns", "1", "2", "3", 1, 2, 3},
 		{"drain-timeout", "DrainTimeout", "1s", "2s", "0s", time.Second, 2 * time.Second, time.Duration(0)},
+		{"catchup-rate", "CatchupRate", "1", "2", "10000", 1, 2, 10_000},
+		{"on-key-revoked", "OnKeyRevoked", "pause", "keep", "pause", "pause", "keep", "pause"},
 		{"min-interval", "MinInterval", "1m", "1h", "24h", time.Minute, time.Hour, 24 * time.Hour},
 		{"log-level", "LogLevel", "debug", "warn", "error", "debug", "warn", "error"},
 		{"log-format", "LogFormat", "json", "text", "json", "json", "text", "json"},
@@ -127,7 +129,7 @@ func TestTheFileOfTheDocumentation(t *testing.T) {
 	require.Equal(t, settings.Settings{
 		Config: filepath.Join("testdata", "rota.yaml"),
 		Listen: "0.0.0.0:8080", Data: "/var/lib/rota", MaxConcurrentRuns: 64, DrainTimeout: 5 * time.Second,
-		MinInterval: time.Second, LogFormat: "json", LogLevel: "info",
+		CatchupRate: 10, MinInterval: time.Second, OnKeyRevoked: "keep", LogFormat: "json", LogLevel: "info",
 		Providers: []settings.Provider{
 			{Name: "local", BaseURL: "http://127.0.0.1:8000/v1", DefaultModel: "small", IdleTimeout: settings.Duration(10 * time.Minute), MaxConcurrent: 4},
 			{Name: "hosted", BaseURL: "https://models.example.com/v1", KeyEnv: "HOSTED_KEY", DefaultModel: "large", ConnectTimeout: settings.Duration(5 * time.Second), Background: true},
@@ -152,7 +154,7 @@ func TestTheVariableNamesTheFile(t *testing.T) {
 func TestWrongFiles(t *testing.T) {
 	for file, want := range map[string]string{
 		"drain_timout: 5s": `rota.yaml: there is no setting "drain_timout"; there are providers, listen, data, demo, bootstrap_key, model_url, ` +
-			`model_key_env, max_concurrent_runs, drain_timeout, min_interval, log_format, log_level`,
+			`model_key_env, max_concurrent_runs, drain_timeout, catchup_rate, min_interval, on_key_revoked, log_format, log_level`,
 		"config: other.yaml":                       `rota.yaml: there is no setting "config"; there are providers,`,
 		"drain-timeout: 5s":                        `rota.yaml: there is no setting "drain-timeout"; there are providers,`,
 		"drain_timeout: [1s]":                      "rota.yaml: drain_timeout must be a single value",
@@ -194,6 +196,9 @@ func TestWrongSettings(t *testing.T) {
 		{"max-concurrent-runs", "many", `: expected a valid 64 bit int but got "many"`},
 		{"drain-timeout", "-1s", "must be 0s or more, not -1s"},
 		{"drain-timeout", "30", `: expected duration but got "30"`},
+		{"catchup-rate", "0", "must be 1 to 10000, not 0"},
+		{"catchup-rate", "10001", "must be 1 to 10000"},
+		{"on-key-revoked", "stop", "must be one of"},
 		{"min-interval", "0s", "must be whole seconds, from 1s to 8784h, not 0s"},
 		{"min-interval", "999ms", "must be whole seconds"},
 		{"min-interval", "1500ms", "must be whole seconds"},

@@ -1,13 +1,14 @@
 // Package embedded is the engine that needs nothing but the store.
 //
 // One loop: in one transaction, take the timers that are due from the index,
-// record what becomes of them, and claim as many waiting runs as there are
-// free workers; hand those to workers; sleep until the next time in the
-// database, or until something changes.
+// record what becomes of them, and claim as many waiting runs as there are free
+// workers; if nothing more is due and workers are left, let what was missed
+// catch up, as far as the brake allows; hand the runs to workers; sleep until the
+// next time in the database, or until something changes.
 //
-//	             ┌──────────────── wake: due time, change, free worker ◄──┐
-//	             ▼                                                        │
-//	sleep ──► step: FireDue ─► ClaimRuns ─► NextWake ──commit──► workers ─┘
+//	             ┌──────────────────────── wake: due time, change, free worker ◄──┐
+//	             ▼                                                                │
+//	sleep ──► step: FireDue ─► ClaimRuns ─► NextWake ─► FireBacklog ──commit──► workers
 //
 // Nothing about a schedule is kept in memory. What a dead process left in the
 // middle is found in the store when the next one starts.
@@ -18,6 +19,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/rota-run/rota"
 )
@@ -33,12 +36,14 @@ type Config struct {
 	Store    rota.Store
 	Decide   func(t rota.Timer, now, since time.Time) rota.Decision
 	Settle   rota.Settle
+	CatchUp  func(t rota.Timer, o rota.Occurrence, now time.Time) rota.Decision
 	Provider func(model string) string // the provider that serves an agent's model
 	Attempt  func(context.Context, rota.Work)
 	Now      func() time.Time
 	Log      *slog.Logger
 
 	MaxConcurrentRuns int
+	CatchupRate       int        // starts per second out of backlogs, evenly spread
 	Providers         []Provider // at least one
 	DrainTimeout      time.Duration
 
@@ -63,7 +68,8 @@ type Engine struct {
 
 	// Only the loop uses these.
 	clock clock
-	turn  int // the provider that is served first
+	brake *rate.Limiter // of what is made up for
+	turn  int           // the provider that is served first
 
 	mu       sync.Mutex // guards what follows
 	cancels  map[rota.RunID]context.CancelFunc
@@ -80,6 +86,7 @@ func New(cfg Config) *Engine {
 	return &Engine{
 		cfg:     cfg,
 		changed: make(chan struct{}, 1),
+		brake:   rate.NewLimiter(rate.Limit(cfg.CatchupRate), (cfg.CatchupRate+99)/100),
 		cancels: make(map[rota.RunID]context.CancelFunc),
 		busy:    make(map[string]int),
 		gone:    make(map[rota.RunID]bool),

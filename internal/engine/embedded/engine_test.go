@@ -43,7 +43,9 @@ func inBubble(t *testing.T, fn func(*rig)) {
 		r.cfg = embedded.Config{
 			Decide: policy.Decide, Settle: policy.Settle, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 			Provider:          func(model string) string { return model },
+			CatchUp:           policy.CatchUp,
 			MaxConcurrentRuns: 4,
+			CatchupRate:       10,
 			Providers:         []embedded.Provider{{Name: "large"}, {Name: "small", Max: 2}},
 			DrainTimeout:      time.Minute,
 		}

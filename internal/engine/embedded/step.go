@@ -13,8 +13,21 @@ type taken struct {
 	work    []rota.Work
 	blocked []rota.RunID
 	again   bool // a run was put aside: the workers it would have had are free
-	hungry  bool
+	madeUp  int  // fires that the brake let through
+	left    bool // there is more to make up for
+	hungry  bool // more runs may wait than there are workers
 	wake    time.Time
+}
+
+// at counts the runs that the step has taken for a provider.
+func (t taken) at(provider string) int {
+	n := 0
+	for _, w := range t.work {
+		if w.Provider == provider {
+			n++
+		}
+	}
+	return n
 }
 
 // step fires what is due and starts what there are workers for. It returns
@@ -34,12 +47,16 @@ func (e *Engine) step(ctx, work context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	e.announce(got)
+	e.brake.AllowN(now, got.madeUp)
 	e.setHungry(got.hungry)
 	for _, w := range got.work {
 		e.start(work, w)
 	}
-	if got.again {
+	switch {
+	case got.again:
 		return now, nil
+	case got.left:
+		return e.released(now, got.wake), nil
 	}
 	return got.wake, nil
 }
@@ -55,19 +72,71 @@ func (e *Engine) take(ctx context.Context, tx rota.Tx, now time.Time) (taken, er
 	if err != nil {
 		return got, err
 	}
+	if err := e.claim(ctx, tx, &got, now); err != nil {
+		return got, err
+	}
+	if got.wake, err = tx.NextWake(ctx, now); err != nil || !got.wake.IsZero() && !got.wake.After(now) {
+		return got, err
+	}
+	if err := e.catchUp(ctx, tx, &got, now); err != nil || got.madeUp == 0 {
+		return got, err
+	}
+	return got, e.claim(ctx, tx, &got, now)
+}
+
+// claim takes the runs that wait, as far as there are workers for them.
+func (e *Engine) claim(ctx context.Context, tx rota.Tx, got *taken, now time.Time) error {
 	for _, p := range e.rotate() {
-		free := e.free(p, len(got.work))
+		free := e.free(p, *got)
 		claimed, err := tx.ClaimRuns(ctx, now, p.Name, free)
 		if err != nil {
-			return got, err
+			return err
 		}
 		got.hungry = got.hungry || len(claimed) == free
-		if err := e.sort(ctx, tx, &got, claimed, now); err != nil {
-			return got, err
+		if err := e.sort(ctx, tx, got, claimed, now); err != nil {
+			return err
 		}
 	}
-	got.wake, err = tx.NextWake(ctx, now)
-	return got, err
+	return nil
+}
+
+// catchUp starts what was missed, as far as the brake allows and there are
+// workers for it.
+func (e *Engine) catchUp(ctx context.Context, tx rota.Tx, got *taken, now time.Time) error {
+	room := map[string]int{"": e.free(Provider{}, *got)} // of each provider, and of all
+	for _, p := range e.cfg.Providers {
+		room[p.Name] = e.free(p, *got)
+	}
+	fires, left, err := tx.FireBacklog(ctx, now, int(e.brake.TokensAt(now)), func(t rota.Timer, o rota.Occurrence) (rota.Decision, bool) {
+		d := e.cfg.CatchUp(t, o, now)
+		d.Provider = e.cfg.Provider(t.Model)
+		if d.Timer.OpenRuns == t.OpenRuns {
+			return d, true // it starts no run
+		}
+		if room[""] == 0 || room[d.Provider] == 0 {
+			got.hungry = true
+			return d, false
+		}
+		room[""]--
+		room[d.Provider]--
+		return d, true
+	})
+	got.fires = append(got.fires, fires...)
+	got.madeUp, got.left = len(fires), left
+	return err
+}
+
+// released returns when the brake lets the next start through, or wake if that
+// is earlier.
+func (e *Engine) released(now, wake time.Time) time.Time {
+	at := now
+	if missing := 1 - e.brake.TokensAt(now); missing > 0 {
+		at = now.Add(time.Duration(missing*float64(time.Second)/float64(e.cfg.CatchupRate)) + time.Millisecond) // steps are at whole ones
+	}
+	if wake.IsZero() || at.Before(wake) {
+		return at
+	}
+	return wake
 }
 
 // sort parts the claimed runs into those that start, those that must not, and
@@ -105,12 +174,12 @@ func (e *Engine) rotate() []Provider {
 
 // free returns how many runs may start at the provider besides those that this
 // step has taken.
-func (e *Engine) free(p Provider, taken int) int {
+func (e *Engine) free(p Provider, got taken) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	n := e.cfg.MaxConcurrentRuns - len(e.cancels) - taken
+	n := e.cfg.MaxConcurrentRuns - len(e.cancels) - len(got.work)
 	if p.Max > 0 {
-		n = min(n, p.Max-e.busy[p.Name])
+		n = min(n, p.Max-e.busy[p.Name]-got.at(p.Name))
 	}
 	return max(n, 0)
 }

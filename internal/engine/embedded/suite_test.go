@@ -27,6 +27,7 @@ func TestSuite(t *testing.T) {
 func newEngine(s enginetest.Setup) rota.Engine {
 	cfg := embedded.Config{
 		Store: s.Store, Decide: policy.Decide, Settle: policy.Settle, Provider: s.Provider, Attempt: s.Attempt,
+		CatchUp: policy.CatchUp, CatchupRate: s.CatchupRate,
 		OnBlock: s.OnBlock, Now: s.Now, Log: s.Log, MaxConcurrentRuns: s.MaxConcurrentRuns, DrainTimeout: s.DrainTimeout,
 	}
 	for _, p := range s.Providers {

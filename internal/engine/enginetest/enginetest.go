@@ -43,6 +43,7 @@ type Setup struct {
 	Now               func() time.Time
 	Log               *slog.Logger
 	MaxConcurrentRuns int
+	CatchupRate       int
 	Providers         []Provider
 	DrainTimeout      time.Duration
 }
@@ -60,7 +61,7 @@ type testCase struct {
 
 // Run runs the suite.
 func Run(t *testing.T, rig Rig) {
-	for _, group := range [][]testCase{times, changes, queues, failures, downtimes} {
+	for _, group := range [][]testCase{times, changes, queues, failures, downtimes, catchups} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) { inBubble(t, rig, c.run) })
 		}
@@ -72,7 +73,7 @@ func inBubble(t *testing.T, rig Rig, run func(*world)) {
 		w := &world{
 			T: t, rig: rig, dir: t.TempDir(), model: &model{},
 			setup: Setup{
-				MaxConcurrentRuns: 4, Providers: []Provider{{Name: "large"}, {Name: "small", Max: 2}}, DrainTimeout: time.Minute,
+				MaxConcurrentRuns: 4, CatchupRate: 10, Providers: []Provider{{Name: "large"}, {Name: "small", Max: 2}}, DrainTimeout: time.Minute,
 				Log: slog.New(slog.DiscardHandler),
 			},
 		}

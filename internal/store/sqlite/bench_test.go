@@ -88,11 +88,11 @@ func benchDecide(t rota.Timer, now time.Time) rota.Decision {
 	return rota.Decision{Timer: t, Records: []rota.Occurrence{o}, Provider: "mock"}
 }
 
-func benchSettle(t rota.Timer, r rota.Result) rota.Timer {
+func benchSettle(t rota.Timer, r rota.Result) rota.Decision {
 	t.OpenRuns--
 	t.ConsecutiveFailures = 0
 	t.LastResponseID = r.ResponseID
-	return t
+	return rota.Decision{Timer: t}
 }
 
 // fire fires the 100 schedules of the next second.

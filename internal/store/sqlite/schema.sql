@@ -127,9 +127,11 @@ CREATE TABLE schedules (
   created_at           INTEGER NOT NULL,
   updated_at           INTEGER NOT NULL,
   deleted_at           INTEGER
-) STRICT;
+, key_id TEXT) STRICT;
 
 CREATE INDEX schedules_by_agent ON schedules (agent_id, id) WHERE deleted_at IS NULL;
+
+CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL;
 
 CREATE INDEX schedules_by_owner ON schedules (account, end_user, id) WHERE deleted_at IS NULL;
 
@@ -153,6 +155,8 @@ CREATE TABLE timers (
   last_response_id     TEXT,
   pause_reason         TEXT,
   skips                TEXT      -- nominal times ahead that somebody asked to skip
-) STRICT;
+, backlog INTEGER NOT NULL DEFAULT 0, backlog_to INTEGER, catch_up INTEGER) STRICT;
+
+CREATE INDEX timers_catch_up ON timers (catch_up, schedule_id) WHERE catch_up IS NOT NULL;
 
 CREATE INDEX timers_due ON timers (due_at, schedule_id) WHERE due_at IS NOT NULL;

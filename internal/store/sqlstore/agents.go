@@ -86,9 +86,9 @@ func (q Queries) DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID,
 	if err := must("agent", n, err); err != nil {
 		return err
 	}
-	if _, err := q.db.Exec(ctx, `UPDATE occurrences SET outcome = 'blocked', reason = ? WHERE outcome = 'buffered'
-		AND (schedule_id, scheduled_for) IN (SELECT t.schedule_id, t.buffered FROM schedules s
-		JOIN timers t ON t.schedule_id = s.id WHERE s.agent_id = ? AND s.deleted_at IS NULL AND t.buffered IS NOT NULL)`,
+	if _, err := q.db.Exec(ctx, `UPDATE occurrences SET outcome = 'blocked', reason = ? WHERE outcome <> 'fired' AND outcome = 'buffered'
+		AND schedule_id IN (SELECT t.schedule_id FROM schedules s JOIN timers t ON t.schedule_id = s.id
+		WHERE s.agent_id = ? AND s.deleted_at IS NULL AND (t.buffered IS NOT NULL OR t.backlog > 0))`,
 		notActive, id); err != nil {
 		return err
 	}

@@ -86,8 +86,9 @@ func (b *batch) newRunID() rota.RunID {
 	return rota.NewRunID(b.now.Add(time.Duration(len(b.fires)) * apart))
 }
 
-// addOccurrence puts an outcome on record and reports whether it was the
-// first for its nominal time. Only buffered is not final: it can become fired.
+// addOccurrence puts an outcome on record and reports whether it did: a nominal
+// time that has a final outcome keeps it. Only buffered is not final; and what
+// did not fire can be lined up again by a backfill.
 func (q Queries) addOccurrence(ctx context.Context, o rota.Occurrence) (bool, error) {
 	var why any
 	if o.Reason != nil {
@@ -96,8 +97,9 @@ func (q Queries) addOccurrence(ctx context.Context, o rota.Occurrence) (bool, er
 	n, err := q.db.Exec(ctx, `INSERT INTO occurrences (schedule_id, scheduled_for, scheduled_until, id, count, outcome, reason,
 		run_id, trigger, lateness_ms, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (schedule_id, scheduled_for) DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason,
-		run_id = excluded.run_id, lateness_ms = excluded.lateness_ms, recorded_at = excluded.recorded_at
-		WHERE occurrences.outcome = 'buffered' AND excluded.outcome = 'fired'`,
+		run_id = excluded.run_id, trigger = excluded.trigger, lateness_ms = excluded.lateness_ms, recorded_at = excluded.recorded_at
+		WHERE occurrences.outcome = 'buffered' AND excluded.outcome <> 'buffered'
+		OR occurrences.outcome NOT IN ('buffered', 'fired') AND occurrences.count = 1 AND excluded.trigger = 'backfill'`,
 		o.ScheduleID, o.ScheduledFor.UnixMilli(), instantMS(o.ScheduledUntil), o.ID, o.Count, o.Outcome, why,
 		orNull(o.RunID), o.Trigger, o.LatenessMS, o.RecordedAt.UnixMilli())
 	return n > 0, err
@@ -185,7 +187,7 @@ func blocked(w rota.Work, s rota.ScheduleStatus) *rota.RunError {
 		return &rota.RunError{Code: rota.RunErrAgentDeleted, Message: "the agent was deleted before the run began"}
 	case s == rota.ScheduleDeleted:
 		return &rota.RunError{Code: rota.RunErrDeleted, Message: "the schedule was deleted before the run began"}
-	case s == rota.SchedulePaused && w.Run.Trigger == rota.TriggerSchedule:
+	case s == rota.SchedulePaused && w.Run.Trigger != rota.TriggerManual:
 		return &rota.RunError{Code: rota.RunErrPaused, Message: "the schedule was paused before the run began"}
 	}
 	return nil
@@ -255,13 +257,17 @@ func (q Queries) settle(ctx context.Context, id rota.ScheduleID, r rota.Result, 
 	if err != nil {
 		return false, err
 	}
-	after := settle(before, r)
-	if !before.Buffered.IsZero() && after.Buffered.IsZero() {
+	d := settle(before, r)
+	after := d.Timer
+	if waits(before) && !waits(after) {
 		if err := q.blockBuffered(ctx, id); err != nil {
 			return false, err
 		}
 	}
-	due := !after.DueAt.IsZero() && !after.DueAt.After(r.CompletedAt)
+	if err := q.Record(ctx, d.Records); err != nil {
+		return false, err
+	}
+	due := !after.DueAt.IsZero() && !after.DueAt.After(r.CompletedAt) || !after.CatchUp().IsZero()
 	return due, q.saveState(ctx, after)
 }
 

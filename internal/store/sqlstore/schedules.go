@@ -9,12 +9,13 @@ import (
 )
 
 const scheduleColumns = `s.id, s.agent_id, s.name, s.input, s.conversation, s.previous_response_id, s.metadata,
-	s.temporal_schedule_id, s.version, s.created_at, s.updated_at, s.deleted_at, ` + timerColumns
+	s.temporal_schedule_id, s.version, s.created_at, s.updated_at, s.deleted_at, COALESCE(s.key_id, ''), ` + timerColumns
 
 const scheduleTables = ` FROM schedules s JOIN timers t ON t.schedule_id = s.id `
 
 // restDeleted leaves a deleted schedule's timer with nothing to do.
-const restDeleted = `status = 'deleted', next_run_at = NULL, due_at = NULL, buffered = NULL, pause_reason = NULL, skips = NULL`
+const restDeleted = `status = 'deleted', next_run_at = NULL, due_at = NULL, buffered = NULL, backlog = 0, backlog_to = NULL,
+	catch_up = NULL, pause_reason = NULL, skips = NULL`
 
 func scanSchedule(row Scanner) (rota.Schedule, error) {
 	s := rota.Schedule{Object: rota.ObjectSchedule}
@@ -27,7 +28,7 @@ func scanSchedule(row Scanner) (rota.Schedule, error) {
 		rawText{&s.Conversation.RawMessage},
 		&s.PreviousResponseID,
 		jsonText{&s.Metadata},
-		&s.TemporalScheduleID, &s.Version, &created, &updated, &deleted,
+		&s.TemporalScheduleID, &s.Version, &created, &updated, &deleted, &s.MadeBy,
 	}, dest...)...)
 	done()
 	s.CreatedAt, s.UpdatedAt, s.DeletedAt = created.instant(), updated.instant(), deleted.orNil()
@@ -74,19 +75,27 @@ func (q Queries) AllSchedules(ctx context.Context, o rota.Owner, f rota.Schedule
 	return l.page(ctx, q.db, p)
 }
 
+// TimersMadeBy implements [rota.ScheduleReader].
+func (q Queries) TimersMadeBy(ctx context.Context, account string, key rota.KeyID, after rota.ScheduleID, limit int) ([]rota.Timer, error) {
+	return all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, '' FROM schedules s JOIN timers t ON t.schedule_id = s.id
+		WHERE s.key_id = ? AND s.account = ? AND s.deleted_at IS NULL AND t.status = 'active' AND s.id > ? ORDER BY s.id LIMIT ?`,
+		key, account, after, limit)
+}
+
 // AddSchedule implements [rota.ScheduleWriter].
 func (q Queries) AddSchedule(ctx context.Context, o rota.Owner, s rota.Schedule, t rota.Timer) error {
 	if _, err := q.db.Exec(ctx, `INSERT INTO schedules (id, account, end_user, agent_id, name, input, conversation,
-		previous_response_id, metadata, temporal_schedule_id, version, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		previous_response_id, metadata, temporal_schedule_id, version, created_at, updated_at, key_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		s.ID, o.Account, o.EndUser, s.AgentID, s.Name, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage),
-		s.PreviousResponseID, js(s.Metadata), s.TemporalScheduleID, s.Version, s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli()); err != nil {
+		s.PreviousResponseID, js(s.Metadata), s.TemporalScheduleID, s.Version, s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli(),
+		orNull(&s.MadeBy)); err != nil {
 		return err
 	}
 	_, err := q.db.Exec(ctx, `INSERT INTO timers (status, spec, policy, anchor, next_run_at, due_at, open_runs, buffered,
 		run_count, consecutive_failures, last_run_at, last_run_id, last_response_id, pause_reason, skips,
-		schedule_id, agent_id, account, end_user)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		backlog, backlog_to, catch_up, schedule_id, agent_id, account, end_user)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		append(append(timerContent(t), timerState(t)...), t.ScheduleID, t.AgentID, o.Account, o.EndUser)...)
 	return err
 }
@@ -102,14 +111,14 @@ func (q Queries) SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule
 	if err := must("schedule", n, err); err != nil {
 		return err
 	}
-	if t.Buffered.IsZero() {
+	if !waits(t) {
 		if err := q.blockBuffered(ctx, s.ID); err != nil {
 			return err
 		}
 	}
 	if _, err := q.db.Exec(ctx, `UPDATE timers SET status = ?, spec = ?, policy = ?, anchor = ?, next_run_at = ?, due_at = ?,
 		open_runs = ?, buffered = ?, run_count = ?, consecutive_failures = ?, last_run_at = ?, last_run_id = ?,
-		last_response_id = ?, pause_reason = ?, skips = ? WHERE schedule_id = ?`,
+		last_response_id = ?, pause_reason = ?, skips = ?, backlog = ?, backlog_to = ?, catch_up = ? WHERE schedule_id = ?`,
 		append(append(timerContent(t), timerState(t)...), t.ScheduleID)...); err != nil {
 		return err
 	}
@@ -156,22 +165,29 @@ func (q Queries) DeleteSchedule(ctx context.Context, o rota.Owner, a rota.AgentI
 // notActive is why a buffered occurrence never started.
 const notActive = `{"code":"not_active","message":"the schedule was changed while the occurrence waited"}`
 
-// blockBuffered puts on record that the occurrence that waits in the timer
-// will not start.
+// waits reports whether an occurrence waits in the timer.
+func waits(t rota.Timer) bool { return !t.Buffered.IsZero() || t.Backlog > 0 }
+
+// blockBuffered puts on record that what waits in the timer will not start.
 func (q Queries) blockBuffered(ctx context.Context, id rota.ScheduleID) error {
 	_, err := q.db.Exec(ctx, `UPDATE occurrences SET outcome = 'blocked', reason = ?
-		WHERE schedule_id = ? AND outcome = 'buffered'
-		AND scheduled_for = (SELECT t.buffered FROM timers t WHERE t.schedule_id = ?)`,
-		notActive, id, id)
+		WHERE schedule_id = ? AND outcome <> 'fired' AND outcome = 'buffered'`, notActive, id)
 	return err
+}
+
+// OverdueTimers implements [rota.ScheduleReader].
+func (q Queries) OverdueTimers(ctx context.Context, o rota.Owner, a rota.AgentID, now time.Time) ([]rota.Timer, error) {
+	return all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, '' FROM schedules s JOIN timers t ON t.schedule_id = s.id
+		WHERE s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL AND t.next_run_at <= ?`,
+		a, o.Account, o.EndUser, now.UnixMilli())
 }
 
 const timerColumns = `t.schedule_id, t.agent_id, t.account, t.end_user, t.status, t.spec, t.policy, t.anchor,
 	t.next_run_at, t.due_at, t.open_runs, t.buffered, t.run_count, t.consecutive_failures,
-	t.last_run_at, t.last_run_id, t.last_response_id, t.pause_reason, t.skips`
+	t.last_run_at, t.last_run_id, t.last_response_id, t.pause_reason, t.skips, t.backlog, t.backlog_to`
 
 func timerDest(t *rota.Timer) ([]any, func()) {
-	var anchor, next, due, buffered, last msTime
+	var anchor, next, due, buffered, backlog, last msTime
 	var lastRun, lastResponse sql.NullString
 	return []any{
 		&t.ScheduleID, &t.AgentID, &t.Owner.Account, &t.Owner.EndUser, &t.Status,
@@ -181,8 +197,10 @@ func timerDest(t *rota.Timer) ([]any, func()) {
 		&last, &lastRun, &lastResponse,
 		jsonText{&t.PauseReason},
 		jsonText{&t.Skips},
+		&t.Backlog, &backlog,
 	}, func() {
-		t.Anchor, t.NextRunAt, t.DueAt, t.Buffered, t.LastRunAt = anchor.Time, next.Time, due.Time, buffered.Time, last.Time
+		t.Anchor, t.NextRunAt, t.DueAt, t.LastRunAt = anchor.Time, next.Time, due.Time, last.Time
+		t.Buffered, t.BacklogTo = buffered.Time, backlog.Time
 		t.LastRunID, t.LastResponseID = rota.RunID(lastRun.String), lastResponse.String
 	}
 }
@@ -214,13 +232,15 @@ func timerState(t rota.Timer) []any {
 	return []any{
 		ms(t.NextRunAt), ms(t.DueAt), t.OpenRuns, ms(t.Buffered), t.RunCount, t.ConsecutiveFailures,
 		ms(t.LastRunAt), orNull(&t.LastRunID), orNull(&t.LastResponseID), why, skips,
+		t.Backlog, ms(t.BacklogTo), ms(t.CatchUp()),
 	}
 }
 
 // saveState writes back what firing changed.
 func (q Queries) saveState(ctx context.Context, t rota.Timer) error {
 	_, err := q.db.Exec(ctx, `UPDATE timers SET next_run_at = ?, due_at = ?, open_runs = ?, buffered = ?, run_count = ?,
-		consecutive_failures = ?, last_run_at = ?, last_run_id = ?, last_response_id = ?, pause_reason = ?, skips = ?, status = ?
+		consecutive_failures = ?, last_run_at = ?, last_run_id = ?, last_response_id = ?, pause_reason = ?, skips = ?,
+		backlog = ?, backlog_to = ?, catch_up = ?, status = ?
 		WHERE schedule_id = ?`, append(timerState(t), t.Status, t.ScheduleID)...)
 	return err
 }

@@ -87,11 +87,11 @@ func finishSettles(w *world) {
 	id = w.fire(1, w.once)[0].Run
 	w.claimOne()
 	w.update(func(ctx context.Context, tx rota.Tx) error {
-		_, err := tx.FinishRun(ctx, id, w.failed("timeout"), func(t rota.Timer, r rota.Result) rota.Timer {
-			t = settle(t, r)
+		_, err := tx.FinishRun(ctx, id, w.failed("timeout"), func(t rota.Timer, r rota.Result) rota.Decision {
+			t = settle(t, r).Timer
 			t.Status, t.NextRunAt, t.DueAt = rota.SchedulePaused, time.Time{}, time.Time{}
 			t.PauseReason = &rota.PauseReason{Code: rota.PausedByFailures, At: rota.InstantOf(r.CompletedAt)}
-			return t
+			return rota.Decision{Timer: t}
 		})
 		return err
 	})
@@ -108,9 +108,9 @@ func finishDue(w *world) {
 	_, id = w.fired()
 	w.claimOne()
 	w.update(func(ctx context.Context, tx rota.Tx) error {
-		f, err := tx.FinishRun(ctx, id, w.completed(), func(t rota.Timer, _ rota.Result) rota.Timer {
+		f, err := tx.FinishRun(ctx, id, w.completed(), func(t rota.Timer, _ rota.Result) rota.Decision {
 			t.DueAt = time.Time{}
-			return t
+			return rota.Decision{Timer: t}
 		})
 		require.False(w, f.Due, "it has nothing to do any more")
 		return err
@@ -123,10 +123,10 @@ func finishUnbuffers(w *world) {
 	w.fire(1, w.buffer)
 	w.claimOne()
 	w.update(func(ctx context.Context, tx rota.Tx) error {
-		_, err := tx.FinishRun(ctx, id, w.failed("timeout"), func(t rota.Timer, r rota.Result) rota.Timer {
-			t = settle(t, r)
+		_, err := tx.FinishRun(ctx, id, w.failed("timeout"), func(t rota.Timer, r rota.Result) rota.Decision {
+			t = settle(t, r).Timer
 			t.Buffered, t.DueAt = time.Time{}, time.Time{}
-			return t
+			return rota.Decision{Timer: t}
 		})
 		return err
 	})

@@ -70,6 +70,7 @@ func fill(s *rota.Schedule, t *rota.Timer) {
 	t.NextRunAt, t.DueAt = start.Add(3*time.Minute), start.Add(4*time.Minute)
 	t.OpenRuns, t.Buffered, t.RunCount, t.ConsecutiveFailures = 2, start.Add(2*time.Minute), 1<<40, 4
 	t.Skips = []rota.Instant{rota.InstantOf(start.Add(5 * time.Minute)), rota.InstantOf(start.Add(6 * time.Minute))}
+	t.Backlog, t.BacklogTo, s.MadeBy = 3, start.Add(90*time.Second), "key_1"
 	t.LastRunAt, t.LastRunID, t.LastResponseID = start.Add(time.Minute), "arun_1", "resp_9"
 }
 
@@ -116,6 +117,7 @@ func saveFields(w *world) {
 	s = w.addSchedule(a.ID)
 	t := w.timer(s)
 	fill(&s, &t)
+	s.MadeBy = "" // that never changes
 	s = s.WithTimer(t)
 	s.UpdatedAt = rota.InstantOf(start.Add(time.Hour))
 	w.update(func(ctx context.Context, tx rota.Tx) error {

@@ -160,6 +160,7 @@ func (w *world) pause(s rota.Schedule) {
 	w.Helper()
 	t := w.timer(s)
 	t.Status, t.NextRunAt, t.DueAt, t.Buffered = rota.SchedulePaused, time.Time{}, time.Time{}, time.Time{}
+	t.Backlog, t.BacklogTo = 0, time.Time{}
 	t.PauseReason = &rota.PauseReason{Code: rota.PausedManually, At: rota.InstantOf(w.now)}
 	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
 }

@@ -19,7 +19,7 @@ import (
 // uses; the suite closes it.
 func Run(t *testing.T, open func(t *testing.T) rota.Store) {
 	for _, group := range [][]testCase{
-		roundTrips, owners, deletions, pages, filters, updates, answers, fires, claims, ends, recoveries, keys,
+		roundTrips, owners, deletions, pages, filters, updates, answers, fires, backlogs, claims, ends, recoveries, keys,
 	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
@@ -275,7 +275,7 @@ func (w *world) failed(code string) rota.Result {
 }
 
 // settle counts, and makes a timer due at once whose occurrence waits.
-func settle(t rota.Timer, r rota.Result) rota.Timer {
+func settle(t rota.Timer, r rota.Result) rota.Decision {
 	t.OpenRuns--
 	if r.Phase == rota.PhaseCompleted {
 		t.ConsecutiveFailures, t.LastResponseID = 0, r.ResponseID
@@ -285,7 +285,7 @@ func settle(t rota.Timer, r rota.Result) rota.Timer {
 	if !t.Buffered.IsZero() {
 		t.DueAt = r.CompletedAt
 	}
-	return t
+	return rota.Decision{Timer: t}
 }
 
 func (w *world) wake() time.Time {

@@ -1,0 +1,54 @@
+package policy
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/rota-run/rota"
+)
+
+// line puts a missed nominal time that the policy makes up for at the end of
+// the timer's backlog. It starts when its turn comes.
+func (d *decision) line(at time.Time) {
+	if d.skipped(at) {
+		return
+	}
+	d.Timer.Backlog++
+	d.Timer.BacklogTo = later(d.Timer.BacklogTo, at)
+	d.record(at, rota.Buffered, rota.Reason{Code: "catch_up", Message: "the server was not running; it starts when its turn comes"})
+}
+
+// CatchUp says what becomes of the oldest occurrence in a timer's backlog when
+// its turn has come: it starts, unless there is no longer a reason to. A timer
+// that has a place among those with a backlog is required.
+func CatchUp(t rota.Timer, o rota.Occurrence, now time.Time) rota.Decision {
+	d := decision{Decision: rota.Decision{Timer: t}, now: now}
+	if d.Timer.Backlog--; d.Timer.Backlog == 0 {
+		d.Timer.BacklogTo = time.Time{}
+	}
+	if outcome, why := outdated(d.Timer, o, now); outcome != "" {
+		d.record(o.ScheduledFor.Time, outcome, why)
+	} else {
+		d.fire(o.ScheduledFor.Time)
+	}
+	d.Records[0].Trigger = o.Trigger
+	if d.Timer.Status == rota.ScheduleActive && (d.Timer.NextRunAt.IsZero() || exhausted(d.Timer)) {
+		d.Timer = aim(d.Timer, time.Time{})
+	}
+	return d.Decision
+}
+
+// outdated returns what becomes of an occurrence that waited until there was no
+// reason to start it, or "".
+func outdated(t rota.Timer, o rota.Occurrence, now time.Time) (rota.Outcome, rota.Reason) {
+	p, missed := t.Policy, o.Trigger == rota.TriggerSchedule
+	switch {
+	case exhausted(t):
+		return rota.Blocked, rota.Reason{Code: "max_runs", Message: fmt.Sprintf("the schedule had started its %d runs", *p.MaxRuns)}
+	case missed && now.Sub(o.ScheduledFor.Time) > time.Duration(p.MaxLatenessSeconds)*time.Second:
+		return rota.MissedOutcome, tooLate(p)
+	case missed && p.Missed != rota.MissedAll && t.LastRunAt.After(o.RecordedAt.Time):
+		return rota.MissedOutcome, superseded
+	}
+	return "", rota.Reason{}
+}

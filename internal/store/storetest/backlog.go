@@ -1,0 +1,277 @@
+package storetest
+
+import (
+	"context"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+)
+
+var backlogs = []testCase{
+	{"a backlog is taken the newest first, and within a schedule the oldest", backlogOrder},
+	{"a backlog waits for open runs", backlogWaits},
+	{"what is refused is left alone", backlogRefused},
+	{"what ends a backlog without a run is on record", backlogGivenUp},
+	{"what stops a schedule blocks its backlog", backlogBlocked},
+	{"a span is split", spanSplit},
+	{"a span that is not there cannot be split", spanMissing},
+	{"a backfill lines up what did not fire", backfillLinesUp},
+	{"overdue timers", overdueTimers},
+	{"timers by the key that made them", timersMadeBy},
+}
+
+// lineUp adds a schedule that missed the minutes from one to another.
+func (w *world) lineUp(first, last int, change ...func(*rota.Schedule, *rota.Timer)) rota.Schedule {
+	w.Helper()
+	s := w.addSchedule(w.addAgent().ID, change...)
+	w.at(time.Hour)
+	t := w.timer(s)
+	d := rota.Decision{Timer: t, Provider: provider}
+	for m := first; m <= last; m++ {
+		t.NextRunAt = start.Add(time.Duration(m) * time.Minute)
+		o := w.occurrence(t, rota.Buffered)
+		o.Reason = &rota.Reason{Code: "catch_up", Message: "it waits for its turn"}
+		d.Records = append(d.Records, o)
+		d.Timer.Backlog++
+		d.Timer.BacklogTo = t.NextRunAt
+	}
+	d.Timer.NextRunAt, d.Timer.DueAt = start.Add(2*time.Hour), start.Add(2*time.Hour)
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		_, err := tx.Fire(ctx, w.now, t, d)
+		return err
+	})
+	return s
+}
+
+// turn fires an occurrence of a backlog.
+func turn(t rota.Timer, o rota.Occurrence) (rota.Decision, bool) {
+	t.Backlog--
+	if t.Backlog == 0 {
+		t.BacklogTo = time.Time{}
+	}
+	t.OpenRuns++
+	t.RunCount++
+	o.Outcome, o.Reason = rota.Fired, nil
+	return rota.Decision{Timer: t, Records: []rota.Occurrence{o}, Provider: provider}, true
+}
+
+func (w *world) fireBacklog(limit int, decide rota.DecideBacklog) ([]rota.Fire, bool) {
+	w.Helper()
+	var fires []rota.Fire
+	var left bool
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		var err error
+		fires, left, err = tx.FireBacklog(ctx, w.now, limit, decide)
+		return err
+	})
+	return fires, left
+}
+
+// minutes returns the minutes that fired.
+func minutes(fires []rota.Fire) []int {
+	var out []int
+	for _, f := range fires {
+		out = append(out, int(f.Occurrence.ScheduledFor.Sub(start)/time.Minute))
+	}
+	return out
+}
+
+func beside(_ *rota.Schedule, t *rota.Timer) { t.Policy.Overlap = rota.OverlapAllowAll }
+
+func backlogOrder(w *world) {
+	w.lineUp(1, 2, beside)
+	newest := w.lineUp(30, 32, beside)
+	w.lineUp(10, 10, beside)
+	fires, left := w.fireBacklog(2, turn)
+	require.Equal(w, []int{30, 10}, minutes(fires))
+	require.True(w, left)
+	fires, left = w.fireBacklog(10, turn)
+	require.Equal(w, []int{31, 1}, minutes(fires), "one of each in one call")
+	require.True(w, left)
+	fires, left = w.fireBacklog(0, turn)
+	require.Empty(w, fires)
+	require.True(w, left)
+	fires, left = w.fireBacklog(2, turn)
+	require.Equal(w, []int{32, 2}, minutes(fires))
+	require.False(w, left)
+	fires, left = w.fireBacklog(10, turn)
+	require.Empty(w, fires)
+	require.False(w, left)
+
+	require.Equal(w, []rota.Outcome{rota.Fired, rota.Fired, rota.Fired}, outcomes(w.occurrences(newest)))
+	require.Len(w, w.claim(10), 6)
+	t := w.timer(newest)
+	require.Zero(w, t.Backlog)
+	require.Zero(w, t.BacklogTo)
+}
+
+func backlogWaits(w *world) {
+	s := w.lineUp(1, 2)
+	fires, left := w.fireBacklog(10, turn)
+	require.Equal(w, []int{1}, minutes(fires))
+	require.False(w, left, "the next waits for this one")
+	fires, _ = w.fireBacklog(10, turn)
+	require.Empty(w, fires)
+	run := w.claimOne().Run
+	require.Equal(w, rota.TriggerSchedule, run.Trigger)
+	require.Equal(w, rota.Finish{Ended: true, Due: true}, w.finish(run.ID, w.completed()), "now it is its turn")
+	fires, _ = w.fireBacklog(10, turn)
+	require.Equal(w, []int{2}, minutes(fires))
+	require.Equal(w, 1, w.timer(s).OpenRuns)
+}
+
+func backlogRefused(w *world) {
+	s := w.lineUp(1, 2)
+	before := w.timer(s)
+	fires, left := w.fireBacklog(10, func(rota.Timer, rota.Occurrence) (rota.Decision, bool) { return rota.Decision{}, false })
+	require.Empty(w, fires)
+	require.False(w, left, "to ask again at once would bring the same")
+	w.same(before, w.timer(s))
+}
+
+func backlogGivenUp(w *world) {
+	s := w.lineUp(1, 2)
+	giveUp := func(t rota.Timer, o rota.Occurrence) (rota.Decision, bool) {
+		d, ok := turn(t, o)
+		d.Timer.OpenRuns, d.Timer.RunCount = t.OpenRuns, t.RunCount
+		d.Records[0].Outcome, d.Records[0].Reason = rota.MissedOutcome, &rota.Reason{Code: "too_late", Message: "it is"}
+		return d, ok
+	}
+	fires, left := w.fireBacklog(1, giveUp)
+	require.Empty(w, fires)
+	require.True(w, left)
+	got := w.occurrences(s)
+	require.Equal(w, []rota.Outcome{rota.MissedOutcome, rota.Buffered}, outcomes(got))
+	require.Equal(w, "too_late", got[0].Reason.Code)
+	require.Empty(w, w.claim(10))
+}
+
+func backlogBlocked(w *world) {
+	for name, stop := range map[string]func(rota.Schedule){
+		"schedule": w.deleteSchedule,
+		"agent":    func(s rota.Schedule) { w.deleteAgent(s.AgentID) },
+		"pause":    w.pause,
+	} {
+		s := w.lineUp(1, 3)
+		stop(s)
+		require.Equal(w, []rota.Outcome{rota.Blocked, rota.Blocked, rota.Blocked}, outcomes(w.occurrences(s)), name)
+		fires, left := w.fireBacklog(10, turn)
+		require.Empty(w, fires, name)
+		require.False(w, left, name)
+	}
+}
+
+// missSpan puts a span of missed minutes on record.
+func (w *world) missSpan(s rota.Schedule, first, last int) rota.Occurrence {
+	w.Helper()
+	t := w.timer(s)
+	t.NextRunAt = start.Add(time.Duration(first) * time.Minute)
+	o := w.occurrence(t, rota.MissedOutcome)
+	o.Count = int64(last - first + 1)
+	if last > first {
+		o.ScheduledUntil = p(rota.InstantOf(start.Add(time.Duration(last) * time.Minute)))
+	}
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.Record(ctx, []rota.Occurrence{o}) })
+	return o
+}
+
+func spanSplit(w *world) {
+	s := w.addSchedule(w.addAgent().ID)
+	w.at(time.Hour)
+	whole := w.missSpan(s, 1, 9)
+	older, newer := whole, whole
+	older.ScheduledUntil, older.Count = p(rota.InstantOf(start.Add(3*time.Minute))), 3
+	newer.ScheduledFor, newer.ScheduledUntil, newer.Count = rota.InstantOf(start.Add(9*time.Minute)), nil, 1
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		return tx.SplitSpan(ctx, s.ID, whole.ScheduledFor, []rota.Occurrence{older, newer})
+	})
+	got := w.occurrences(s)
+	require.Len(w, got, 2)
+	older.ID, newer.ID = got[0].ID, got[1].ID
+	require.NotEqual(w, older.ID, newer.ID)
+	w.same([]rota.Occurrence{older, newer}, got)
+}
+
+func spanMissing(w *world) {
+	s := w.addSchedule(w.addAgent().ID)
+	w.at(time.Hour)
+	one := w.missSpan(s, 1, 1)
+	for _, at := range []rota.Instant{one.ScheduledFor, rota.InstantOf(start)} {
+		require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error { return tx.SplitSpan(ctx, s.ID, at, nil) }), rota.NotFound)
+	}
+	require.Len(w, w.occurrences(s), 1)
+}
+
+func backfillLinesUp(w *world) {
+	for _, tt := range []struct {
+		was  rota.Outcome
+		span bool
+		want rota.Outcome
+	}{
+		{was: rota.MissedOutcome, want: rota.Buffered},
+		{was: rota.Blocked, want: rota.Buffered},
+		{was: rota.SkippedOverlap, want: rota.Buffered},
+		{was: rota.Fired, want: rota.Fired},
+		{was: rota.MissedOutcome, span: true, want: rota.MissedOutcome},
+	} {
+		s := w.addSchedule(w.addAgent().ID)
+		w.at(time.Hour)
+		o := w.occurrence(w.timer(s), tt.was)
+		if tt.span {
+			o.Count, o.ScheduledUntil = 2, p(rota.InstantOf(start.Add(2*time.Minute)))
+		}
+		again := o
+		again.Outcome, again.Trigger, again.Count, again.ScheduledUntil = rota.Buffered, rota.TriggerBackfill, 1, nil
+		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.Record(ctx, []rota.Occurrence{o, again}) })
+		require.Equal(w, []rota.Outcome{tt.want}, outcomes(w.occurrences(s)), "%s, %v", tt.was, tt.span)
+	}
+}
+
+func overdueTimers(w *world) {
+	a := w.addAgent()
+	due := w.addSchedule(a.ID)
+	w.addSchedule(a.ID, func(_ *rota.Schedule, t *rota.Timer) { t.NextRunAt = start.Add(time.Hour) })
+	w.addSchedule(w.addAgent().ID)
+	w.deleteSchedule(w.addSchedule(a.ID))
+	w.at(2 * time.Minute)
+	overdue := func(o rota.Owner) []rota.Timer {
+		var got []rota.Timer
+		w.update(func(ctx context.Context, tx rota.Tx) error {
+			var err error
+			got, err = tx.OverdueTimers(ctx, o, a.ID, w.now)
+			return err
+		})
+		return got
+	}
+	require.Len(w, overdue(w.owner), 1)
+	w.same(w.timer(due), overdue(w.owner)[0])
+	require.Empty(w, overdue(rota.Owner{Account: w.owner.Account, EndUser: "u-2"}))
+	require.Empty(w, overdue(rota.Owner{Account: "other", EndUser: w.owner.EndUser}))
+}
+
+func timersMadeBy(w *world) {
+	by := func(k rota.KeyID) func(*rota.Schedule, *rota.Timer) {
+		return func(s *rota.Schedule, _ *rota.Timer) { s.MadeBy = k }
+	}
+	a := w.addAgent()
+	first, second, third := w.addSchedule(a.ID, by("key_1")), w.addSchedule(a.ID, by("key_1")), w.addSchedule(a.ID, by("key_1"))
+	w.addSchedule(a.ID, by("key_2"))
+	w.addSchedule(a.ID)
+	w.pause(w.addSchedule(a.ID, by("key_1")))
+	w.deleteSchedule(w.addSchedule(a.ID, by("key_1")))
+	made := func(account string, after rota.ScheduleID, limit int) []rota.ScheduleID {
+		var ids []rota.ScheduleID
+		got, err := w.store.TimersMadeBy(w.Context(), account, "key_1", after, limit)
+		require.NoError(w, err)
+		for _, t := range got {
+			ids = append(ids, t.ScheduleID)
+			require.Equal(w, w.owner, t.Owner)
+		}
+		return ids
+	}
+	require.Equal(w, []rota.ScheduleID{first.ID, second.ID}, made(w.owner.Account, "", 2))
+	require.Equal(w, []rota.ScheduleID{third.ID}, made(w.owner.Account, second.ID, 2))
+	require.Empty(w, made("other", "", 2))
+}
