@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"github.com/rota-run/rota"
-	"github.com/rota-run/rota/client"
 )
 
 type agentsCmd struct {
@@ -45,9 +44,7 @@ func (c *agentsCreate) Run(ctx context.Context, s *session) error {
 	if raw == nil && (c.Fields.Name == nil || c.Fields.Model == nil) {
 		return usagef("give --name and --model, or --body")
 	}
-	return one(s, agentCard, func(opts ...client.CallOption) (rota.Agent, error) {
-		return s.Agents.Create(ctx, c.Fields.create(), append(opts, raw...)...)
-	})
+	return show(s, agentCard)(s.Agents.Create(ctx, c.Fields.create(), append(s.call, raw...)...))
 }
 
 func (f agentFlags) create() rota.AgentCreate {
@@ -66,23 +63,21 @@ type agentsList struct {
 }
 
 func (c *agentsList) Run(ctx context.Context, s *session) error {
-	return many(s, c.Part, agentColumns(), func(p rota.Page, opts ...client.CallOption) (rota.List[rota.Agent], error) {
-		return s.Agents.List(ctx, p, opts...)
+	return many(s, c.Part, agentColumns(), func(p rota.Page) (rota.List[rota.Agent], error) {
+		return s.Agents.List(ctx, p, s.call...)
 	})
 }
 
 type agentsGet struct {
-	Agent agentID `embed:""`
+	agentID
 }
 
 func (c *agentsGet) Run(ctx context.Context, s *session) error {
-	return one(s, agentCard, func(opts ...client.CallOption) (rota.Agent, error) {
-		return s.Agents.Get(ctx, c.Agent.AgentID, opts...)
-	})
+	return show(s, agentCard)(s.Agents.Get(ctx, c.AgentID, s.call...))
 }
 
 type agentsUpdate struct {
-	Agent  agentID    `embed:""`
+	agentID
 	Fields agentFlags `embed:""`
 	Body   bodyFlag   `embed:""`
 }
@@ -92,9 +87,7 @@ func (c *agentsUpdate) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return one(s, agentCard, func(opts ...client.CallOption) (rota.Agent, error) {
-		return s.Agents.Update(ctx, c.Agent.AgentID, c.Fields.update(), append(opts, raw...)...)
-	})
+	return show(s, agentCard)(s.Agents.Update(ctx, c.AgentID, c.Fields.update(), append(s.call, raw...)...))
 }
 
 func (f agentFlags) update() rota.AgentUpdate {
@@ -109,13 +102,11 @@ func (f agentFlags) update() rota.AgentUpdate {
 }
 
 type agentsDelete struct {
-	Agent agentID `embed:""`
+	agentID
 }
 
 func (c *agentsDelete) Run(ctx context.Context, s *session) error {
-	return one(s, deleted, func(opts ...client.CallOption) (rota.Deleted[rota.AgentID], error) {
-		return s.Agents.Delete(ctx, c.Agent.AgentID, opts...)
-	})
+	return show(s, deleted[rota.AgentID])(s.Agents.Delete(ctx, c.AgentID, s.call...))
 }
 
 func agentColumns() []column[rota.Agent] {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/rota-run/rota"
-	"github.com/rota-run/rota/client"
 )
 
 type keysCmd struct {
@@ -36,9 +35,7 @@ func (c *keysCreate) Run(ctx context.Context, s *session) error {
 	if raw == nil && c.Fields.Name == nil {
 		return usagef("give --name, or --body")
 	}
-	return one(s, newKeyCard, func(opts ...client.CallOption) (rota.NewKey, error) {
-		return s.Keys.Create(ctx, c.Fields.create(s.now()), append(opts, raw...)...)
-	})
+	return show(s, newKeyCard)(s.Keys.Create(ctx, c.Fields.create(s.now()), append(s.call, raw...)...))
 }
 
 func (f keyFlags) create(now time.Time) rota.KeyCreate {
@@ -57,8 +54,8 @@ type keysList struct {
 }
 
 func (c *keysList) Run(ctx context.Context, s *session) error {
-	return many(s, c.Part, keyColumns(), func(p rota.Page, opts ...client.CallOption) (rota.List[rota.Key], error) {
-		return s.Keys.List(ctx, p, opts...)
+	return many(s, c.Part, keyColumns(), func(p rota.Page) (rota.List[rota.Key], error) {
+		return s.Keys.List(ctx, p, s.call...)
 	})
 }
 
@@ -67,9 +64,7 @@ type keysRevoke struct {
 }
 
 func (c *keysRevoke) Run(ctx context.Context, s *session) error {
-	return one(s, keyCard, func(opts ...client.CallOption) (rota.Key, error) {
-		return s.Keys.Revoke(ctx, c.KeyID, opts...)
-	})
+	return show(s, keyCard)(s.Keys.Revoke(ctx, c.KeyID, s.call...))
 }
 
 func keyColumns() []column[rota.Key] {

@@ -32,15 +32,15 @@ func (l listFlags) page() rota.Page {
 }
 
 // many prints a page of a list, or all of it: as a table, or as the server
-// sent it.
-func many[T any](s *session, l listFlags, columns []column[T], fetch func(rota.Page, ...client.CallOption) (rota.List[T], error)) error {
+// sent it. The calls of fetch must have the options s.call.
+func many[T any](s *session, l listFlags, columns []column[T], fetch func(rota.Page) (rota.List[T], error)) error {
 	switch {
 	case s.json && l.All:
 		return printAll(s, l.page(), fetch)
 	case s.json:
-		return one(s, nil, func(opts ...client.CallOption) (rota.List[T], error) { return fetch(l.page(), opts...) })
+		return show[rota.List[T]](s, nil)(fetch(l.page()))
 	}
-	list, err := gather(l.page(), l.All, func(p rota.Page) (rota.List[T], error) { return fetch(p, s.call...) })
+	list, err := gather(l.page(), l.All, fetch)
 	if err != nil {
 		return err
 	}
@@ -52,14 +52,13 @@ func many[T any](s *session, l listFlags, columns []column[T], fetch func(rota.P
 }
 
 // printAll prints a list to its end as JSON, each thing as the server sent it.
-func printAll[T any](s *session, p rota.Page, fetch func(rota.Page, ...client.CallOption) (rota.List[T], error)) error {
+func printAll[T any](s *session, p rota.Page, fetch func(rota.Page) (rota.List[T], error)) error {
 	list, err := gather(p, true, func(p rota.Page) (rota.List[json.RawMessage], error) {
-		var raw json.RawMessage
 		var page rota.List[json.RawMessage]
-		if _, err := fetch(p, append(s.call[:len(s.call):len(s.call)], client.Answer(&raw))...); err != nil {
+		if _, err := fetch(p); err != nil {
 			return page, err
 		}
-		return page, json.Unmarshal(raw, &page)
+		return page, json.Unmarshal(s.answer, &page)
 	})
 	if err != nil {
 		return err

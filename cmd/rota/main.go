@@ -16,16 +16,16 @@ import (
 
 // CLI is the command line: every verb and every flag.
 type CLI struct {
-	Serve          serveCmd      `cmd:"" local:"" help:"Run the server."`
-	Agents         agentsCmd     `cmd:"" help:"Save agents and change them."`
-	AgentSchedules schedulesCmd  `cmd:"" help:"Put agents on a schedule."`
-	AgentRuns      agentRunsCmd  `cmd:"" help:"Run agents, and see what came of it."`
-	Runs           runsCmd       `cmd:"" help:"Follow a run as it happens."`
-	Keys           keysCmd       `cmd:"" help:"Make keys and revoke them."`
-	Completion     completionCmd `cmd:"" local:"" help:"Print what makes a shell complete commands and flags." example:"source <(rota completion bash)"`
-	Version        versionCmd    `cmd:"" local:"" help:"Print the version."`
-	Help           helpFlag      `short:"h" help:"Show help."`
-	Remote         remote        `embed:"" group:"server"`
+	Serve          serveCmd          `cmd:"" local:"" help:"Run the server."`
+	Agents         agentsCmd         `cmd:"" help:"Save agents and change them."`
+	AgentSchedules agentSchedulesCmd `cmd:"" help:"Put agents on a schedule."`
+	AgentRuns      agentRunsCmd      `cmd:"" help:"Run agents, and see what came of it."`
+	Runs           runsCmd           `cmd:"" help:"Follow a run as it happens."`
+	Keys           keysCmd           `cmd:"" help:"Make keys and revoke them."`
+	Completion     completionCmd     `cmd:"" local:"" help:"Print what makes a shell complete commands and flags." example:"source <(rota completion bash)"`
+	Version        versionCmd        `cmd:"" local:"" help:"Print the version."`
+	Help           helpFlag          `short:"h" help:"Show help."`
+	Remote         remote            `embed:"" group:"server"`
 }
 
 func main() {

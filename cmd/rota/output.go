@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/rota-run/rota"
-	"github.com/rota-run/rota/client"
 )
 
 // A line is one line of a card: a name and what it is.
@@ -24,18 +23,20 @@ type column[T any] struct {
 	cell func(T) string
 }
 
-// one makes a call that answers an object, and prints the object: as a card,
-// or as the server sent it.
-func one[T any](s *session, card func(T) []line, call func(...client.CallOption) (T, error)) error {
-	var raw json.RawMessage
-	v, err := call(append(s.call[:len(s.call):len(s.call)], client.Answer(&raw))...)
-	if err != nil {
-		return err
+// show returns a function that takes what a call returned, and prints it: as a
+// card, or as the server sent it. The call must have the options s.call.
+//
+//	return show(s, runCard)(s.Runs.Get(ctx, agent, id, s.call...))
+func show[T any](s *session, card func(T) []line) func(T, error) error {
+	return func(v T, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case s.json:
+			return printJSON(s.out, s.answer)
+		}
+		return printCard(s.out, card(v))
 	}
-	if s.json {
-		return printJSON(s.out, raw)
-	}
-	return printCard(s.out, card(v))
 }
 
 // deleted prints the answer to a deletion.

@@ -22,7 +22,7 @@ type agentRunsCmd struct {
 
 // runID is the flags of verbs that are about one run.
 type runID struct {
-	Agent agentID    `embed:""`
+	agentID
 	RunID rota.RunID `required:"" placeholder:"ID" help:"Id of the run."`
 }
 
@@ -34,7 +34,7 @@ type runFlags struct {
 }
 
 type agentRunsCreate struct {
-	Agent  agentID  `embed:""`
+	agentID
 	Fields runFlags `embed:""`
 	Body   bodyFlag `embed:""`
 }
@@ -47,9 +47,7 @@ func (c *agentRunsCreate) Run(ctx context.Context, s *session) error {
 	if raw == nil && c.Fields.Input == nil {
 		return usagef("give --input, or --body")
 	}
-	return one(s, runCard, func(opts ...client.CallOption) (rota.Run, error) {
-		return s.Runs.Create(ctx, c.Agent.AgentID, c.Fields.create(), append(opts, raw...)...)
-	})
+	return show(s, runCard)(s.Runs.Create(ctx, c.AgentID, c.Fields.create(), append(s.call, raw...)...))
 }
 
 func (f runFlags) create() rota.RunCreate {
@@ -62,38 +60,34 @@ func (f runFlags) create() rota.RunCreate {
 }
 
 type agentRunsList struct {
-	Agent agentID   `embed:""`
-	Part  listFlags `embed:""`
+	agentID
+	Part listFlags `embed:""`
 }
 
 func (c *agentRunsList) Run(ctx context.Context, s *session) error {
-	return many(s, c.Part, runColumns(), func(p rota.Page, opts ...client.CallOption) (rota.List[rota.Run], error) {
-		return s.Runs.List(ctx, c.Agent.AgentID, p, opts...)
+	return many(s, c.Part, runColumns(), func(p rota.Page) (rota.List[rota.Run], error) {
+		return s.Runs.List(ctx, c.AgentID, p, s.call...)
 	})
 }
 
 type agentRunsGet struct {
-	ID runID `embed:""`
+	runID
 }
 
 func (c *agentRunsGet) Run(ctx context.Context, s *session) error {
-	return one(s, runCard, func(opts ...client.CallOption) (rota.Run, error) {
-		return s.Runs.Get(ctx, c.ID.Agent.AgentID, c.ID.RunID, opts...)
-	})
+	return show(s, runCard)(s.Runs.Get(ctx, c.AgentID, c.RunID, s.call...))
 }
 
 type agentRunsCancel struct {
-	ID runID `embed:""`
+	runID
 }
 
 func (c *agentRunsCancel) Run(ctx context.Context, s *session) error {
-	return one(s, runCard, func(opts ...client.CallOption) (rota.Run, error) {
-		return s.Runs.Cancel(ctx, c.ID.Agent.AgentID, c.ID.RunID, opts...)
-	})
+	return show(s, runCard)(s.Runs.Cancel(ctx, c.AgentID, c.RunID, s.call...))
 }
 
 type agentRunsEvents struct {
-	ID    runID  `embed:""`
+	runID
 	After string `placeholder:"ID" help:"Only the events after this one."`
 }
 
@@ -102,7 +96,7 @@ func (c *agentRunsEvents) Run(ctx context.Context, s *session) error {
 	if c.After != "" {
 		opts = append(opts, client.AfterEvent(c.After))
 	}
-	for e, err := range s.Runs.Events(ctx, c.ID.Agent.AgentID, c.ID.RunID, opts...) {
+	for e, err := range s.Runs.Events(ctx, c.AgentID, c.RunID, opts...) {
 		if err != nil {
 			return err
 		}

@@ -11,19 +11,19 @@ import (
 	"github.com/rota-run/rota/client"
 )
 
-type schedulesCmd struct {
-	Create schedulesCreate `cmd:"" help:"Put an agent on a schedule." example:"rota agent-schedules create --agent-id $AGENT --cron '0 9 * * MON-FRI' --timezone Europe/Madrid --input 'The report, please.'"`
-	List   schedulesList   `cmd:"" help:"List the schedules of an agent." example:"rota agent-schedules list --agent-id $AGENT"`
-	Get    schedulesGet    `cmd:"" help:"Show a schedule." example:"rota agent-schedules get --agent-id $AGENT --schedule-id $SCHEDULE"`
-	Update schedulesUpdate `cmd:"" help:"Change a schedule; what is not named stays." example:"rota agent-schedules update --agent-id $AGENT --schedule-id $SCHEDULE --every 2h"`
-	Delete schedulesDelete `cmd:"" help:"Delete a schedule." example:"rota agent-schedules delete --agent-id $AGENT --schedule-id $SCHEDULE"`
-	Pause  schedulesPause  `cmd:"" help:"Stop a schedule from starting runs." example:"rota agent-schedules pause --agent-id $AGENT --schedule-id $SCHEDULE --note 'holidays'"`
-	Resume schedulesResume `cmd:"" help:"Let a paused schedule go on." example:"rota agent-schedules resume --agent-id $AGENT --schedule-id $SCHEDULE"`
+type agentSchedulesCmd struct {
+	Create agentSchedulesCreate `cmd:"" help:"Put an agent on a schedule." example:"rota agent-schedules create --agent-id $AGENT --cron '0 9 * * MON-FRI' --timezone Europe/Madrid --input 'The report, please.'"`
+	List   agentSchedulesList   `cmd:"" help:"List the schedules of an agent." example:"rota agent-schedules list --agent-id $AGENT"`
+	Get    agentSchedulesGet    `cmd:"" help:"Show a schedule." example:"rota agent-schedules get --agent-id $AGENT --schedule-id $SCHEDULE"`
+	Update agentSchedulesUpdate `cmd:"" help:"Change a schedule; what is not named stays." example:"rota agent-schedules update --agent-id $AGENT --schedule-id $SCHEDULE --every 2h"`
+	Delete agentSchedulesDelete `cmd:"" help:"Delete a schedule." example:"rota agent-schedules delete --agent-id $AGENT --schedule-id $SCHEDULE"`
+	Pause  agentSchedulesPause  `cmd:"" help:"Stop a schedule from starting runs." example:"rota agent-schedules pause --agent-id $AGENT --schedule-id $SCHEDULE --note 'holidays'"`
+	Resume agentSchedulesResume `cmd:"" help:"Let a paused schedule go on." example:"rota agent-schedules resume --agent-id $AGENT --schedule-id $SCHEDULE"`
 }
 
 // scheduleID is the flags of verbs that are about one schedule.
 type scheduleID struct {
-	Agent      agentID         `embed:""`
+	agentID
 	ScheduleID rota.ScheduleID `required:"" placeholder:"ID" help:"Id of the schedule."`
 }
 
@@ -112,13 +112,13 @@ func (p policyFlags) update() rota.PolicyUpdate {
 	return u
 }
 
-type schedulesCreate struct {
-	Agent  agentID       `embed:""`
+type agentSchedulesCreate struct {
+	agentID
 	Fields scheduleFlags `embed:""`
 	Body   bodyFlag      `embed:""`
 }
 
-func (c *schedulesCreate) Run(ctx context.Context, s *session) error {
+func (c *agentSchedulesCreate) Run(ctx context.Context, s *session) error {
 	raw, err := c.Body.raw(s.in, c.Fields)
 	if err != nil {
 		return err
@@ -130,9 +130,7 @@ func (c *schedulesCreate) Run(ctx context.Context, s *session) error {
 	if raw == nil && (body.Spec.Type == "" || c.Fields.Input == nil) {
 		return usagef("give --every, --at or --cron, and --input; or --body")
 	}
-	return one(s, scheduleCard, func(opts ...client.CallOption) (rota.Schedule, error) {
-		return s.Schedules.Create(ctx, c.Agent.AgentID, body, append(opts, raw...)...)
-	})
+	return show(s, scheduleCard)(s.Schedules.Create(ctx, c.AgentID, body, append(s.call, raw...)...))
 }
 
 func (f scheduleFlags) create() (rota.ScheduleCreate, error) {
@@ -152,38 +150,37 @@ func (f scheduleFlags) create() (rota.ScheduleCreate, error) {
 	return body, nil
 }
 
-type schedulesList struct {
-	Agent agentID   `embed:""`
-	Part  listFlags `embed:""`
+type agentSchedulesList struct {
+	agentID
+	Part listFlags `embed:""`
 }
 
-func (c *schedulesList) Run(ctx context.Context, s *session) error {
-	return many(s, c.Part, scheduleColumns(), func(p rota.Page, opts ...client.CallOption) (rota.List[rota.Schedule], error) {
-		return s.Schedules.List(ctx, c.Agent.AgentID, p, opts...)
+func (c *agentSchedulesList) Run(ctx context.Context, s *session) error {
+	return many(s, c.Part, scheduleColumns(), func(p rota.Page) (rota.List[rota.Schedule], error) {
+		return s.Schedules.List(ctx, c.AgentID, p, s.call...)
 	})
 }
 
-type schedulesGet struct {
-	ID             scheduleID `embed:""`
-	IncludeDeleted bool       `help:"Also one that is deleted."`
+type agentSchedulesGet struct {
+	scheduleID
+	IncludeDeleted bool `help:"Also one that is deleted."`
 }
 
-func (c *schedulesGet) Run(ctx context.Context, s *session) error {
-	return one(s, scheduleCard, func(opts ...client.CallOption) (rota.Schedule, error) {
-		if c.IncludeDeleted {
-			opts = append(opts, client.IncludeDeleted())
-		}
-		return s.Schedules.Get(ctx, c.ID.Agent.AgentID, c.ID.ScheduleID, opts...)
-	})
+func (c *agentSchedulesGet) Run(ctx context.Context, s *session) error {
+	opts := s.call
+	if c.IncludeDeleted {
+		opts = append(opts, client.IncludeDeleted())
+	}
+	return show(s, scheduleCard)(s.Schedules.Get(ctx, c.AgentID, c.ScheduleID, opts...))
 }
 
-type schedulesUpdate struct {
-	ID     scheduleID    `embed:""`
+type agentSchedulesUpdate struct {
+	scheduleID
 	Fields scheduleFlags `embed:""`
 	Body   bodyFlag      `embed:""`
 }
 
-func (c *schedulesUpdate) Run(ctx context.Context, s *session) error {
+func (c *agentSchedulesUpdate) Run(ctx context.Context, s *session) error {
 	raw, err := c.Body.raw(s.in, c.Fields)
 	if err != nil {
 		return err
@@ -192,9 +189,7 @@ func (c *schedulesUpdate) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return one(s, scheduleCard, func(opts ...client.CallOption) (rota.Schedule, error) {
-		return s.Schedules.Update(ctx, c.ID.Agent.AgentID, c.ID.ScheduleID, body, append(opts, raw...)...)
-	})
+	return show(s, scheduleCard)(s.Schedules.Update(ctx, c.AgentID, c.ScheduleID, body, append(s.call, raw...)...))
 }
 
 func (f scheduleFlags) update() (rota.ScheduleUpdate, error) {
@@ -221,14 +216,12 @@ func (f scheduleFlags) update() (rota.ScheduleUpdate, error) {
 	return body, nil
 }
 
-type schedulesDelete struct {
-	ID scheduleID `embed:""`
+type agentSchedulesDelete struct {
+	scheduleID
 }
 
-func (c *schedulesDelete) Run(ctx context.Context, s *session) error {
-	return one(s, deleted, func(opts ...client.CallOption) (rota.Deleted[rota.ScheduleID], error) {
-		return s.Schedules.Delete(ctx, c.ID.Agent.AgentID, c.ID.ScheduleID, opts...)
-	})
+func (c *agentSchedulesDelete) Run(ctx context.Context, s *session) error {
+	return show(s, deleted[rota.ScheduleID])(s.Schedules.Delete(ctx, c.AgentID, c.ScheduleID, s.call...))
 }
 
 // noteFlag is why a schedule is paused or resumed.
@@ -236,26 +229,22 @@ type noteFlag struct {
 	Note *string `placeholder:"TEXT" help:"Why, for those who look at the schedule."`
 }
 
-type schedulesPause struct {
-	ID   scheduleID `embed:""`
-	Note noteFlag   `embed:""`
+type agentSchedulesPause struct {
+	scheduleID
+	Note noteFlag `embed:""`
 }
 
-func (c *schedulesPause) Run(ctx context.Context, s *session) error {
-	return one(s, scheduleCard, func(opts ...client.CallOption) (rota.Schedule, error) {
-		return s.Schedules.Pause(ctx, c.ID.Agent.AgentID, c.ID.ScheduleID, rota.SchedulePause{Note: clearable(c.Note.Note)}, opts...)
-	})
+func (c *agentSchedulesPause) Run(ctx context.Context, s *session) error {
+	return show(s, scheduleCard)(s.Schedules.Pause(ctx, c.AgentID, c.ScheduleID, rota.SchedulePause{Note: clearable(c.Note.Note)}, s.call...))
 }
 
-type schedulesResume struct {
-	ID   scheduleID `embed:""`
-	Note noteFlag   `embed:""`
+type agentSchedulesResume struct {
+	scheduleID
+	Note noteFlag `embed:""`
 }
 
-func (c *schedulesResume) Run(ctx context.Context, s *session) error {
-	return one(s, scheduleCard, func(opts ...client.CallOption) (rota.Schedule, error) {
-		return s.Schedules.Resume(ctx, c.ID.Agent.AgentID, c.ID.ScheduleID, rota.SchedulePause{Note: clearable(c.Note.Note)}, opts...)
-	})
+func (c *agentSchedulesResume) Run(ctx context.Context, s *session) error {
+	return show(s, scheduleCard)(s.Schedules.Resume(ctx, c.AgentID, c.ScheduleID, rota.SchedulePause{Note: clearable(c.Note.Note)}, s.call...))
 }
 
 func scheduleColumns() []column[rota.Schedule] {

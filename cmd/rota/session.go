@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,9 +42,10 @@ const formatJSON format = "json"
 type session struct {
 	*client.Client
 	stdio
-	json bool
-	call []client.CallOption // of every call
-	now  func() time.Time
+	json   bool
+	call   []client.CallOption // of every call; append makes a copy
+	answer json.RawMessage     // what the server answered to the last call
+	now    func() time.Time
 }
 
 // open does not connect.
@@ -58,13 +61,14 @@ func (r *remote) open(std stdio) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{
+	s := &session{
 		Client: client.New(r.Server, key, r.options()...),
 		stdio:  std,
 		json:   r.Output == formatJSON,
-		call:   call,
 		now:    time.Now,
-	}, nil
+	}
+	s.call = slices.Clip(append(call, client.Answer(&s.answer)))
+	return s, nil
 }
 
 // readHeaders spreads the headers over the flags that say the same.
