@@ -63,6 +63,11 @@ func Answer(dst *json.RawMessage) CallOption {
 	return func(o *callOptions) { o.answer = dst }
 }
 
+// with adds an option, and leaves the caller's array alone.
+func with(opts []CallOption, more CallOption) []CallOption {
+	return append(opts[:len(opts):len(opts)], more)
+}
+
 // page asks for a page of a list. Zero fields are left to the server.
 func page(p rota.Page) CallOption {
 	return func(o *callOptions) {

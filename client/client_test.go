@@ -99,6 +99,64 @@ func scheduleCalls() []sent {
 	}
 }
 
+func occurrenceCalls() []sent {
+	day := time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)
+	skip := rota.OccurrenceSkip{ScheduledFor: rota.InstantOf(day.Add(8 * time.Hour))}
+	return []sent{
+		{`GET /api/v1/agents/agt_1/schedules/asch_1/occurrences `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Occurrences(ctx, "agt_1", "asch_1", rota.OccurrenceFilter{}, rota.Page{}))
+		}},
+		{`GET /api/v1/agents/agt_1/schedules/asch_1/occurrences?from=2026-12-24T00%3A00%3A00.000Z&limit=5&outcome=missed&to=2026-12-25T00%3A00%3A00.000Z `, func(ctx context.Context, c *client.Client) error {
+			f := rota.OccurrenceFilter{Outcome: rota.MissedOutcome, From: day, To: day.AddDate(0, 0, 1)}
+			return only(c.Schedules.Occurrences(ctx, "agt_1", "asch_1", f, rota.Page{Limit: 5}))
+		}},
+		{`GET /api/v1/agents/agt_1/schedules/asch_1/upcoming `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Upcoming(ctx, "agt_1", "asch_1", 0))
+		}},
+		{`GET /api/v1/agents/agt_1/schedules/asch_1/upcoming?count=3 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Upcoming(ctx, "agt_1", "asch_1", 3))
+		}},
+		{`POST /api/v1/agents/agt_1/schedules/asch_1/trigger `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Trigger(ctx, "agt_1", "asch_1"))
+		}},
+		{`POST /api/v1/agents/agt_1/schedules/asch_1/skip {"scheduled_for":"2026-12-24T08:00:00.000Z"}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Skip(ctx, "agt_1", "asch_1", skip))
+		}},
+		{`POST /api/v1/agents/agt_1/schedules/asch_1/unskip {"scheduled_for":"2026-12-24T08:00:00.000Z"}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Unskip(ctx, "agt_1", "asch_1", skip))
+		}},
+	}
+}
+
+func allSchedulesCalls() []sent {
+	spec := rota.Spec{Type: rota.Cron, Expression: "@daily"}
+	day := time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)
+	return []sent{
+		{`GET /api/v1/schedules `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.All(ctx, rota.ScheduleFilter{}, rota.Page{}))
+		}},
+		{`GET /api/v1/schedules?agent_id=agt_1&order=asc&status=paused `, func(ctx context.Context, c *client.Client) error {
+			f := rota.ScheduleFilter{AgentID: "agt_1", Status: rota.SchedulePaused}
+			return only(c.Schedules.All(ctx, f, rota.Page{Ascending: true}))
+		}},
+		{`POST /api/v1/schedules/preview {"schedule":{"type":"cron","expression":"@daily"},"count":3}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Preview(ctx, rota.PreviewCreate{Spec: spec, Count: rota.Some(3)}))
+		}},
+		{`POST /api/v1/schedules/pause {"metadata":{"team":"ops"},"note":"rest"}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.PauseAll(ctx, rota.BulkPause{Metadata: map[string]string{"team": "ops"}, Note: rota.Some("rest")}))
+		}},
+		{`POST /api/v1/schedules/resume {"agent_id":"agt_1","pause_reason":"failures"}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.ResumeAll(ctx, rota.BulkResume{AgentID: rota.Some[rota.AgentID]("agt_1"), Reason: rota.Some(rota.PausedByFailures)}))
+		}},
+		{`GET /api/v1/forecast `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Forecast(ctx, time.Time{}, time.Time{}, 0))
+		}},
+		{`GET /api/v1/forecast?bucket=86400&from=2026-12-24T00%3A00%3A00.000Z&to=2026-12-31T00%3A00%3A00.000Z `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Forecast(ctx, day, day.AddDate(0, 0, 7), 24*time.Hour))
+		}},
+	}
+}
+
 func runAndKeyCalls() []sent {
 	return []sent{
 		{`POST /api/v1/agents/agt_1/runs {"input":"hello"}`, func(ctx context.Context, c *client.Client) error {
@@ -129,7 +187,7 @@ func runAndKeyCalls() []sent {
 }
 
 func TestEveryCallSendsItsRequest(t *testing.T) {
-	for _, test := range slices.Concat(agentCalls(), scheduleCalls(), runAndKeyCalls()) {
+	for _, test := range slices.Concat(agentCalls(), scheduleCalls(), occurrenceCalls(), allSchedulesCalls(), runAndKeyCalls()) {
 		t.Run(test.want, func(t *testing.T) {
 			c, seen := serve(t, 200, `{}`)
 			require.NoError(t, test.call(t.Context(), c))
@@ -176,8 +234,15 @@ func TestOptionsStayTheCallers(t *testing.T) {
 	c, _ := serve(t, 200, `{}`)
 	opts := make([]client.CallOption, 2)[:1]
 	opts[0] = client.IdempotencyKey("k")
-	_, err := c.Agents.List(t.Context(), rota.Page{}, opts...)
-	require.NoError(t, err)
+	for name, err := range map[string]error{
+		"agents":      only(c.Agents.List(t.Context(), rota.Page{}, opts...)),
+		"schedules":   only(c.Schedules.All(t.Context(), rota.ScheduleFilter{}, rota.Page{}, opts...)),
+		"occurrences": only(c.Schedules.Occurrences(t.Context(), "agt_1", "asch_1", rota.OccurrenceFilter{}, rota.Page{}, opts...)),
+		"upcoming":    only(c.Schedules.Upcoming(t.Context(), "agt_1", "asch_1", 1, opts...)),
+		"forecast":    only(c.Schedules.Forecast(t.Context(), time.Time{}, time.Time{}, time.Hour, opts...)),
+	} {
+		require.NoError(t, err, name)
+	}
 	require.Nil(t, opts[:2][1], "another goroutine may use the rest of the array")
 }
 

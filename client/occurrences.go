@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/rota-run/rota"
 )
@@ -11,14 +12,14 @@ import (
 // All returns one page of the caller's schedules, whatever their agent.
 func (s Schedules) All(ctx context.Context, f rota.ScheduleFilter, p rota.Page, opts ...CallOption) (rota.List[rota.Schedule], error) {
 	filter := query("agent_id", string(f.AgentID), "status", string(f.Status))
-	return list[rota.Schedule](ctx, s.s, allSchedulesPath(), p, append(opts, filter))
+	return list[rota.Schedule](ctx, s.s, allSchedulesPath(), p, with(opts, filter))
 }
 
 // Occurrences returns one page of what became of a schedule's nominal times,
 // the newest first.
 func (s Schedules) Occurrences(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, f rota.OccurrenceFilter, p rota.Page, opts ...CallOption) (rota.List[rota.Occurrence], error) {
-	filter := query("outcome", string(f.Outcome), "from", instant(rota.InstantOrNil(f.From)), "to", instant(rota.InstantOrNil(f.To)))
-	return list[rota.Occurrence](ctx, s.s, schedulePath(agent, id, "occurrences"), p, append(opts, filter))
+	filter := query("outcome", string(f.Outcome), "from", instant(f.From), "to", instant(f.To))
+	return list[rota.Occurrence](ctx, s.s, schedulePath(agent, id, "occurrences"), p, with(opts, filter))
 }
 
 // Upcoming returns the next nominal times of a schedule, at most count
@@ -28,7 +29,7 @@ func (s Schedules) Upcoming(ctx context.Context, agent rota.AgentID, id rota.Sch
 	if count != 0 {
 		n = strconv.Itoa(count)
 	}
-	return call[rota.Preview](ctx, s.s, http.MethodGet, schedulePath(agent, id, "upcoming"), nil, append(opts, query("count", n)))
+	return call[rota.Preview](ctx, s.s, http.MethodGet, schedulePath(agent, id, "upcoming"), nil, with(opts, query("count", n)))
 }
 
 // Preview says what a schedule would do. Nothing is written.
@@ -52,6 +53,31 @@ func (s Schedules) Unskip(ctx context.Context, agent rota.AgentID, id rota.Sched
 	return call[rota.Schedule](ctx, s.s, http.MethodPost, schedulePath(agent, id, "unskip"), body, opts)
 }
 
+// PauseAll pauses every active schedule of the caller that body matches, and
+// says how many that were. After an error some may be paused; asking again goes
+// on with the rest.
+func (s Schedules) PauseAll(ctx context.Context, body rota.BulkPause, opts ...CallOption) (rota.BulkResult, error) {
+	return call[rota.BulkResult](ctx, s.s, http.MethodPost, allSchedulesPath("pause"), body, opts)
+}
+
+// ResumeAll resumes every paused schedule of the caller that body matches, as
+// PauseAll pauses them.
+func (s Schedules) ResumeAll(ctx context.Context, body rota.BulkResume, opts ...CallOption) (rota.BulkResult, error) {
+	return call[rota.BulkResult](ctx, s.s, http.MethodPost, allSchedulesPath("resume"), body, opts)
+}
+
+// Forecast counts the runs that the caller's active schedules plan, from an
+// instant up to another, in buckets of whole seconds. What is zero is left to
+// the server: the hours of the day that begins now.
+func (s Schedules) Forecast(ctx context.Context, from, to time.Time, bucket time.Duration, opts ...CallOption) (rota.Forecast, error) {
+	width := ""
+	if bucket != 0 {
+		width = strconv.FormatInt(int64(bucket/time.Second), 10)
+	}
+	span := query("from", instant(from), "to", instant(to), "bucket", width)
+	return call[rota.Forecast](ctx, s.s, http.MethodGet, []string{"forecast"}, nil, with(opts, span))
+}
+
 func allSchedulesPath(more ...string) []string {
 	return append([]string{"schedules"}, more...)
 }
@@ -67,9 +93,10 @@ func query(pairs ...string) CallOption {
 	}
 }
 
-func instant(i *rota.Instant) string {
-	if i == nil {
+// instant returns the wire form of a time, or nothing if it is zero.
+func instant(t time.Time) string {
+	if t.IsZero() {
 		return ""
 	}
-	return i.String()
+	return rota.InstantOf(t).String()
 }

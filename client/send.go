@@ -45,7 +45,7 @@ func call[T any](ctx context.Context, s *sender, method string, path []string, b
 
 // list gets one page of the list at the path.
 func list[T any](ctx context.Context, s *sender, path []string, p rota.Page, opts []CallOption) (rota.List[T], error) {
-	return call[rota.List[T]](ctx, s, http.MethodGet, path, nil, append(opts[:len(opts):len(opts)], page(p)))
+	return call[rota.List[T]](ctx, s, http.MethodGet, path, nil, with(opts, page(p)))
 }
 
 func (s *sender) exchange(ctx context.Context, method string, path []string, body any, o callOptions) ([]byte, error) {
