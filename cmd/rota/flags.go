@@ -2,13 +2,10 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"reflect"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/client"
@@ -89,66 +86,3 @@ func clearable(flag *string) rota.Opt[string] {
 	}
 	return some(flag)
 }
-
-// A span is a duration in whole seconds, which may count days: 1d12h.
-type span time.Duration
-
-const day = 24 * time.Hour
-
-// UnmarshalText reads days and what time.ParseDuration reads.
-func (s *span) UnmarshalText(text []byte) error {
-	var days int
-	rest := string(text)
-	if number, after, ok := strings.Cut(rest, "d"); ok {
-		n, err := strconv.ParseUint(number, 10, 16)
-		if err != nil {
-			return errSpan(text)
-		}
-		days, rest = int(n), after
-	}
-	var d time.Duration
-	if rest != "" || days == 0 {
-		var err error
-		if d, err = time.ParseDuration(rest); err != nil || d < 0 || d%time.Second != 0 {
-			return errSpan(text)
-		}
-	}
-	*s = span(time.Duration(days)*day + d)
-	return nil
-}
-
-func errSpan(text []byte) error {
-	return fmt.Errorf("%q is not a time in whole seconds such as 90s, 1h30m or 7d", text)
-}
-
-// String returns what UnmarshalText reads, without units that are zero.
-func (s span) String() string {
-	d := time.Duration(s)
-	text := ""
-	for _, unit := range []struct {
-		name string
-		size time.Duration
-	}{{"d", day}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}} {
-		if n := d / unit.size; n > 0 {
-			text += strconv.FormatInt(int64(n), 10) + unit.name
-			d %= unit.size
-		}
-	}
-	if text == "" {
-		return "0s"
-	}
-	return text
-}
-
-func (s span) seconds() int64 { return int64(time.Duration(s) / time.Second) }
-
-// seconds is some for a field in seconds.
-func seconds(flag *span) rota.Opt[int64] {
-	if flag == nil {
-		return rota.Opt[int64]{}
-	}
-	return rota.Some(flag.seconds())
-}
-
-// spanOf returns a number of seconds as people write it.
-func spanOf(seconds int64) string { return span(time.Duration(seconds) * time.Second).String() }

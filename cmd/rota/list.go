@@ -17,7 +17,7 @@ const maxPage = 100
 // listFlags choose a part of a list.
 type listFlags struct {
 	Limit  int    `placeholder:"N" help:"How many at once, 1 to 100; the server's default is 20."`
-	Order  string `enum:"asc,desc" default:"desc" placeholder:"ORDER" help:"By creation: asc or desc [${default}]."`
+	Order  string `enum:"asc,desc" default:"desc" placeholder:"ORDER" help:"By time: asc or desc [${default}]."`
 	After  string `placeholder:"ID" help:"Only what follows this one."`
 	Before string `placeholder:"ID" xor:"part" help:"Only what precedes this one."`
 	All    bool   `xor:"part" help:"The list to its end."`

@@ -20,7 +20,9 @@ type CLI struct {
 	Agents         agentsCmd         `cmd:"" help:"Save agents and change them."`
 	AgentSchedules agentSchedulesCmd `cmd:"" help:"Put agents on a schedule."`
 	AgentRuns      agentRunsCmd      `cmd:"" help:"Run agents, and see what came of it."`
-	Runs           runsCmd           `cmd:"" help:"Follow a run as it happens."`
+	Schedules      schedulesCmd      `cmd:"" help:"See, pause and resume the schedules of all agents."`
+	Runs           runsCmd           `cmd:"" help:"See a run and follow it, whatever its agent."`
+	Forecast       forecastCmd       `cmd:"" help:"Count the runs ahead, by default those of a day." example:"rota forecast --from 2026-12-01T00:00 --to 2026-12-08T00:00 --timezone Europe/Madrid --bucket 1d"`
 	Keys           keysCmd           `cmd:"" help:"Make keys and revoke them."`
 	Completion     completionCmd     `cmd:"" local:"" help:"Print what makes a shell complete commands and flags." example:"source <(rota completion bash)"`
 	Version        versionCmd        `cmd:"" local:"" help:"Print the version."`

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -127,8 +128,38 @@ func scheduleVerbs() []verbCase {
 	}
 }
 
+func occurrenceVerbs() []verbCase {
+	return []verbCase{
+		{"agent-schedules|occurrences|--agent-id|agt_1|--schedule-id|asch_1", `GET /api/v1/agents/agt_1/schedules/asch_1/occurrences `},
+		{"agent-schedules|occurrences|--agent-id|agt_1|--schedule-id|asch_1|--outcome|missed|--from|2026-12-01T09:00|--to|2026-12-02 09:00|--timezone|Europe/Madrid|--order|asc", `GET /api/v1/agents/agt_1/schedules/asch_1/occurrences?from=2026-12-01T08%3A00%3A00.000Z&order=asc&outcome=missed&to=2026-12-02T08%3A00%3A00.000Z `},
+		{"agent-schedules|occurrences|--agent-id|agt_1|--schedule-id|asch_1|--from|2026-12-01T09:00|--to|2026-12-01T09:00:00.5-05:00|--all", `GET /api/v1/agents/agt_1/schedules/asch_1/occurrences?from=2026-12-01T09%3A00%3A00.000Z&limit=100&to=2026-12-01T14%3A00%3A00.500Z `},
+		{"agent-schedules|upcoming|--agent-id|agt_1|--schedule-id|asch_1", `GET /api/v1/agents/agt_1/schedules/asch_1/upcoming `},
+		{"agent-schedules|upcoming|--agent-id|agt_1|--schedule-id|asch_1|--count|3", `GET /api/v1/agents/agt_1/schedules/asch_1/upcoming?count=3 `},
+		{"agent-schedules|trigger|--agent-id|agt_1|--schedule-id|asch_1", `POST /api/v1/agents/agt_1/schedules/asch_1/trigger `},
+		{"agent-schedules|skip|--agent-id|agt_1|--schedule-id|asch_1|--scheduled-for|2026-12-24T09:00|--timezone|Europe/Madrid", `POST /api/v1/agents/agt_1/schedules/asch_1/skip {"scheduled_for":"2026-12-24T08:00:00.000Z"}`},
+		{"agent-schedules|unskip|--agent-id|agt_1|--schedule-id|asch_1|--scheduled-for|2026-12-24T08:00:00.123Z", `POST /api/v1/agents/agt_1/schedules/asch_1/unskip {"scheduled_for":"2026-12-24T08:00:00.123Z"}`},
+	}
+}
+
+func allSchedulesVerbs() []verbCase {
+	return []verbCase{
+		{"schedules|list", `GET /api/v1/schedules `},
+		{"schedules|list|--agent-id|agt_1|--status|paused|--limit|5", `GET /api/v1/schedules?agent_id=agt_1&limit=5&status=paused `},
+		{"schedules|preview|--cron|@daily", `POST /api/v1/schedules/preview {"schedule":{"type":"cron","expression":"@daily","timezone":"UTC"}}`},
+		{"schedules|preview|--at|2026-12-01 09:00|--timezone|Europe/Madrid|--count|1|--after|2026-11-30T00:00:00Z|--max-runs|9", `POST /api/v1/schedules/preview {"schedule":{"type":"once","run_at":"2026-12-01T09:00:00","timezone":"Europe/Madrid"},"policy":{"max_runs":9},"count":1,"after":"2026-11-30T00:00:00.000Z"}`},
+		{"schedules|preview|--body|{\"future\":1}", `POST /api/v1/schedules/preview {"future":1}`},
+		{"schedules|pause|--all", `POST /api/v1/schedules/pause {}`},
+		{"schedules|pause|--agent-id|agt_1|--metadata|team=ops|--metadata|env=live|--note|rest", `POST /api/v1/schedules/pause {"agent_id":"agt_1","metadata":{"env":"live","team":"ops"},"note":"rest"}`},
+		{"schedules|resume|--all", `POST /api/v1/schedules/resume {}`},
+		{"schedules|resume|--metadata|team=ops|--pause-reason|failures", `POST /api/v1/schedules/resume {"metadata":{"team":"ops"},"pause_reason":"failures"}`},
+		{"forecast", `GET /api/v1/forecast `},
+		{"forecast|--from|2026-12-01T00:00|--to|2026-12-08T00:00|--timezone|Europe/Madrid|--bucket|1d", `GET /api/v1/forecast?bucket=86400&from=2026-11-30T23%3A00%3A00.000Z&to=2026-12-07T23%3A00%3A00.000Z `},
+	}
+}
+
 func runAndKeyVerbs() []verbCase {
 	return []verbCase{
+		{"runs|get|arun_1", `GET /api/v1/runs/arun_1 `},
 		{"agent-runs|create|--agent-id|agt_1|--input|go|--conversation|conv_1|--metadata|a=b", `POST /api/v1/agents/agt_1/runs {"input":"go","conversation":"conv_1","metadata":{"a":"b"}}`},
 		{"agent-runs|list|--agent-id|agt_1", `GET /api/v1/agents/agt_1/runs `},
 		{"agent-runs|get|--agent-id|agt_1|--run-id|arun_1", `GET /api/v1/agents/agt_1/runs/arun_1 `},
@@ -139,8 +170,12 @@ func runAndKeyVerbs() []verbCase {
 	}
 }
 
+func allVerbs() []verbCase {
+	return slices.Concat(agentVerbs(), scheduleVerbs(), occurrenceVerbs(), allSchedulesVerbs(), runAndKeyVerbs())
+}
+
 func TestVerbsSendRequests(t *testing.T) {
-	for _, test := range slices.Concat(agentVerbs(), scheduleVerbs(), runAndKeyVerbs()) {
+	for _, test := range allVerbs() {
 		t.Run(test.args, func(t *testing.T) {
 			f := newFake(t, answer{200, `{}`})
 			got := rotaCmd("", strings.Split(test.args, "|")...)
@@ -149,6 +184,30 @@ func TestVerbsSendRequests(t *testing.T) {
 			require.Equal(t, test.want, f.seen[0].method+" "+f.seen[0].uri+" "+f.seen[0].body)
 			require.Equal(t, "Bearer sesame", f.seen[0].header.Get("Authorization"))
 		})
+	}
+}
+
+// TestEveryOperationHasAVerb looks for the operations of the API among the
+// requests of the verbs.
+func TestEveryOperationHasAVerb(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "..", "docs", "openapi.json"))
+	require.NoError(t, err)
+	var api struct {
+		Paths map[string]map[string]struct {
+			OperationID string `json:"operationId"`
+		} `json:"paths"`
+	}
+	require.NoError(t, json.Unmarshal(b, &api))
+	require.NotEmpty(t, api.Paths)
+	requests := "GET /api/v1/agents/agt_1/runs/arun_1/events \n" // TestEventsAreLines
+	for _, v := range allVerbs() {
+		requests += v.want + "\n"
+	}
+	for path, methods := range api.Paths {
+		path = regexp.MustCompile(`\{[^}]+\}`).ReplaceAllString(path, `[^/?]+`)
+		for method, op := range methods {
+			require.Regexp(t, `(?m)^`+strings.ToUpper(method)+` `+path+`[ ?]`, requests, op.OperationID)
+		}
 	}
 }
 
@@ -216,6 +275,17 @@ func wrongLines() [][2]string {
 		{"agent-schedules|update|--agent-id|agt_1|--schedule-id|asch_1|--every|1.5s", `rota: agent-schedules update: --every: "1.5s" is not a time in whole seconds such as 90s, 1h30m or 7d`},
 		{"agent-schedules|update|--agent-id|agt_1|--schedule-id|asch_1|--overlap|x", `rota: agent-schedules update: --overlap must be one of "skip","buffer_one","allow_all" but got "x"`},
 		{"agent-runs|create|--agent-id|agt_1", "rota: agent-runs create: give --input, or --body"},
+		{"agent-schedules|occurrences|--agent-id|agt_1", "rota: agent-schedules occurrences: missing flags: --schedule-id=ID"},
+		{"agent-schedules|occurrences|--agent-id|agt_1|--schedule-id|asch_1|--from|yesterday", `rota: agent-schedules occurrences: --from: "yesterday" is not a time such as 2026-12-01T09:00, or 2026-12-01T09:00:00+01:00`},
+		{"agent-schedules|occurrences|--agent-id|agt_1|--schedule-id|asch_1|--to|2026-02-30T09:00", `rota: agent-schedules occurrences: --to: "2026-02-30T09:00" is not a time such as 2026-12-01T09:00, or 2026-12-01T09:00:00+01:00`},
+		{"agent-schedules|occurrences|--agent-id|agt_1|--schedule-id|asch_1|--outcome|lost", `rota: agent-schedules occurrences: --outcome must be one of "fired","skipped_overlap","skipped_requested","buffered","missed","blocked" but got "lost"`},
+		{"agent-schedules|skip|--agent-id|agt_1|--schedule-id|asch_1", "rota: agent-schedules skip: missing flags: --scheduled-for=TIME"},
+		{"agent-schedules|skip|--agent-id|agt_1|--schedule-id|asch_1|--scheduled-for|2026-12-24T09:00|--timezone|Madrid", `rota: agent-schedules skip: --timezone: "Madrid" is not a time zone; did you mean Europe/Madrid?`},
+		{"schedules|preview|--count|3", "rota: schedules preview: give --every, --at or --cron; or --body"},
+		{"schedules|preview|--count|3|--body|{}", "rota: schedules preview: --body is the whole request body; it cannot go with flags that write parts of it"},
+		{"schedules|pause|--note|rest", "rota: schedules pause: give --agent-id or --metadata, or both; or --all"},
+		{"schedules|resume|--all|--agent-id|agt_1", "rota: schedules resume: give --agent-id or --metadata, or both; or --all"},
+		{"forecast|--timezone|Mars/Base", `rota: forecast: --timezone: "Mars/Base" is not a time zone; accepted is an IANA name such as Europe/Madrid, or UTC`},
 		{"keys|create", "rota: keys create: give --name, or --body"},
 		{"completion|tcsh", `rota: completion: <shell> must be one of "bash","zsh","fish" but got "tcsh"`},
 	}

@@ -82,10 +82,19 @@ func printTable[T any](w io.Writer, columns []column[T], rows []T) error {
 	}
 	for _, row := range rows {
 		for i, c := range columns {
-			fmt.Fprint(t, cell(c.cell(row)), separator(i, len(columns)))
+			fmt.Fprint(t, cell(c.cell(row), i == len(columns)-1), separator(i, len(columns)))
 		}
 	}
 	return t.Flush()
+}
+
+// tableText returns what printTable writes, or nothing if there are no rows.
+func tableText[T any](columns []column[T], rows []T) string {
+	var b strings.Builder
+	if len(rows) > 0 {
+		_ = printTable(&b, columns, rows) // a Builder takes all
+	}
+	return b.String()
 }
 
 func separator(i, columns int) string {
@@ -95,16 +104,16 @@ func separator(i, columns int) string {
 	return "\t"
 }
 
-// maxCell is the most characters of a text that a table shows; ids and times
-// are shorter.
-const maxCell = 48
+// maxCell is the most characters of a text that a table shows; ids and spans of
+// time are shorter. The last column has room for more.
+const maxCell = 64
 
-func cell(s string) string {
+func cell(s string, last bool) string {
 	s = clean(s)
 	switch {
 	case s == "":
 		return "-"
-	case utf8.RuneCountInString(s) > maxCell:
+	case !last && utf8.RuneCountInString(s) > maxCell:
 		return string([]rune(s)[:maxCell-1]) + "…"
 	}
 	return s

@@ -32,12 +32,33 @@ func listOf(more bool, items ...string) string {
 		strings.Join(items, ","), first.ID, last.ID, more)
 }
 
+// outputCase is a command line, and what it prints of an answer.
+type outputCase struct{ golden, args, answer string }
+
+func occurrenceOutputs(t *testing.T) []outputCase {
+	t.Helper()
+	const id = " --agent-id agt_1 --schedule-id asch_1"
+	fired, skipped, missed := answerFile(t, "occurrence-fired"), answerFile(t, "occurrence-skipped"), answerFile(t, "occurrence-missed")
+	return []outputCase{
+		{"agent-schedules-occurrences", "agent-schedules occurrences" + id, listOf(false, skipped, fired, missed)},
+		{"agent-schedules-occurrences-zone", "agent-schedules occurrences --timezone Europe/Madrid" + id, listOf(false, skipped, missed)},
+		{"agent-schedules-trigger", "agent-schedules trigger" + id, fired},
+		{"agent-schedules-trigger-skipped", "agent-schedules trigger" + id, skipped},
+		{"agent-schedules-upcoming", "agent-schedules upcoming" + id, answerFile(t, "upcoming")},
+		{"schedules-preview", "schedules preview --cron @daily", answerFile(t, "preview")},
+		{"schedules-preview-never", "schedules preview --cron @daily", answerFile(t, "preview-never")},
+		{"schedules-list", "schedules list", listOf(false, answerFile(t, "schedule-cron"), answerFile(t, "schedule-paused"))},
+		{"schedules-pause", "schedules pause --all", `{"object":"schedule.bulk","changed":3}`},
+		{"forecast", "forecast --timezone Europe/Madrid", answerFile(t, "forecast")},
+	}
+}
+
 func TestGoldenOutput(t *testing.T) {
 	agent, agent2 := answerFile(t, "agent"), answerFile(t, "agent-hostile")
 	cron, paused := answerFile(t, "schedule-cron"), answerFile(t, "schedule-paused")
 	done, failed := answerFile(t, "run-completed"), answerFile(t, "run-failed")
 	key, newKey := answerFile(t, "key"), answerFile(t, "key-new")
-	for _, test := range []struct{ golden, args, answer string }{
+	for _, test := range append([]outputCase{
 		{"agents-list", "agents list", listOf(false, agent, agent2)},
 		{"agents-get", "agents get --agent-id agt_1", agent},
 		{"agents-get-hostile", "agents get --agent-id agt_1", agent2},
@@ -53,7 +74,7 @@ func TestGoldenOutput(t *testing.T) {
 		{"keys-list", "keys list", listOf(false, key, key)},
 		{"keys-create", "keys create --name ci", newKey},
 		{"keys-revoke", "keys revoke --key-id key_1", key},
-	} {
+	}, occurrenceOutputs(t)...) {
 		t.Run(test.golden, func(t *testing.T) {
 			newFake(t, answer{200, test.answer})
 			got := rotaCmd("", strings.Fields(test.args)...)

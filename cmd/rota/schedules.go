@@ -5,20 +5,24 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/client"
 )
 
 type agentSchedulesCmd struct {
-	Create agentSchedulesCreate `cmd:"" help:"Put an agent on a schedule." example:"rota agent-schedules create --agent-id $AGENT --cron '0 9 * * MON-FRI' --timezone Europe/Madrid --input 'The report, please.'"`
-	List   agentSchedulesList   `cmd:"" help:"List the schedules of an agent." example:"rota agent-schedules list --agent-id $AGENT"`
-	Get    agentSchedulesGet    `cmd:"" help:"Show a schedule." example:"rota agent-schedules get --agent-id $AGENT --schedule-id $SCHEDULE"`
-	Update agentSchedulesUpdate `cmd:"" help:"Change a schedule; what is not named stays." example:"rota agent-schedules update --agent-id $AGENT --schedule-id $SCHEDULE --every 2h"`
-	Delete agentSchedulesDelete `cmd:"" help:"Delete a schedule." example:"rota agent-schedules delete --agent-id $AGENT --schedule-id $SCHEDULE"`
-	Pause  agentSchedulesPause  `cmd:"" help:"Stop a schedule from starting runs." example:"rota agent-schedules pause --agent-id $AGENT --schedule-id $SCHEDULE --note 'holidays'"`
-	Resume agentSchedulesResume `cmd:"" help:"Let a paused schedule go on." example:"rota agent-schedules resume --agent-id $AGENT --schedule-id $SCHEDULE"`
+	Create      agentSchedulesCreate      `cmd:"" help:"Put an agent on a schedule." example:"rota agent-schedules create --agent-id $AGENT --cron '0 9 * * MON-FRI' --timezone Europe/Madrid --input 'The report, please.'"`
+	List        agentSchedulesList        `cmd:"" help:"List the schedules of an agent." example:"rota agent-schedules list --agent-id $AGENT"`
+	Get         agentSchedulesGet         `cmd:"" help:"Show a schedule." example:"rota agent-schedules get --agent-id $AGENT --schedule-id $SCHEDULE"`
+	Update      agentSchedulesUpdate      `cmd:"" help:"Change a schedule; what is not named stays." example:"rota agent-schedules update --agent-id $AGENT --schedule-id $SCHEDULE --every 2h"`
+	Delete      agentSchedulesDelete      `cmd:"" help:"Delete a schedule." example:"rota agent-schedules delete --agent-id $AGENT --schedule-id $SCHEDULE"`
+	Pause       agentSchedulesPause       `cmd:"" help:"Stop a schedule from starting runs." example:"rota agent-schedules pause --agent-id $AGENT --schedule-id $SCHEDULE --note 'holidays'"`
+	Resume      agentSchedulesResume      `cmd:"" help:"Let a paused schedule go on." example:"rota agent-schedules resume --agent-id $AGENT --schedule-id $SCHEDULE"`
+	Occurrences agentSchedulesOccurrences `cmd:"" help:"List what became of a schedule's times, and why." example:"rota agent-schedules occurrences --agent-id $AGENT --schedule-id $SCHEDULE --from 2026-12-01T00:00 --timezone Europe/Madrid"`
+	Upcoming    agentSchedulesUpcoming    `cmd:"" help:"List the times ahead of a schedule." example:"rota agent-schedules upcoming --agent-id $AGENT --schedule-id $SCHEDULE --count 3"`
+	Trigger     agentSchedulesTrigger     `cmd:"" help:"Run a schedule now, also one that is paused." example:"rota agent-schedules trigger --agent-id $AGENT --schedule-id $SCHEDULE --watch"`
+	Skip        agentSchedulesSkip        `cmd:"" help:"Skip one of the times ahead." example:"rota agent-schedules skip --agent-id $AGENT --schedule-id $SCHEDULE --scheduled-for 2026-12-24T09:00 --timezone Europe/Madrid"`
+	Unskip      agentSchedulesUnskip      `cmd:"" help:"Do not skip a time after all." example:"rota agent-schedules unskip --agent-id $AGENT --schedule-id $SCHEDULE --scheduled-for 2026-12-24T09:00 --timezone Europe/Madrid"`
 }
 
 // scheduleID is the flags of verbs that are about one schedule.
@@ -81,17 +85,6 @@ func (w whenFlags) spec() (rota.Opt[rota.Spec], error) {
 		s.Timezone = "UTC"
 	}
 	return rota.Some(s), nil
-}
-
-// wallClock completes a time without seconds. What it does not know is left to
-// the server, which says what it accepts.
-func wallClock(at string) string {
-	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02 15:04:05"} {
-		if t, err := time.Parse(layout, at); err == nil {
-			return t.Format("2006-01-02T15:04:05")
-		}
-	}
-	return at
 }
 
 func (p policyFlags) update() rota.PolicyUpdate {
@@ -268,6 +261,7 @@ func scheduleCard(s rota.Schedule) []line {
 		{"paused", pauseText(s.PauseReason)},
 		{"when", specText(s.Spec)},
 		{"next run", stamp(s.NextRunAt)},
+		{"skips", skipsText(s.Skips)},
 		{"last run", strings.TrimSpace(stamp(s.LastRunAt) + "  " + text(s.LastRunID))},
 		{"runs", strconv.FormatInt(s.RunCount, 10)},
 		{"failed in a row", strconv.Itoa(s.ConsecutiveFailures)},
@@ -281,6 +275,15 @@ func scheduleCard(s rota.Schedule) []line {
 		{"deleted", stamp(s.DeletedAt)},
 		{"version", strconv.FormatInt(s.Version, 10)},
 	}
+}
+
+// skipsText returns one line per time.
+func skipsText(skips []rota.Instant) string {
+	all := ""
+	for _, at := range skips {
+		all += nominal(at.UTC()) + "\n"
+	}
+	return all
 }
 
 // specText returns when a schedule runs, in words.

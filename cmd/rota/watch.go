@@ -13,7 +13,16 @@ import (
 )
 
 type runsCmd struct {
+	Get   runsGet   `cmd:"" help:"Show a run." example:"rota runs get $RUN"`
 	Watch runsWatch `cmd:"" help:"Print what a run says as it says it, and how it ended." example:"rota runs watch $RUN"`
+}
+
+type runsGet struct {
+	RunID rota.RunID `arg:"" help:"Id of the run."`
+}
+
+func (c *runsGet) Run(ctx context.Context, s *session) error {
+	return show(s, runCard)(s.Runs.Find(ctx, c.RunID, s.call...))
 }
 
 type runsWatch struct {
@@ -21,8 +30,6 @@ type runsWatch struct {
 	AgentID rota.AgentID `placeholder:"ID" help:"Id of the agent; saves a question to the server."`
 }
 
-// Run prints the text on standard output and the rest on standard error. It
-// fails if the run does.
 func (c *runsWatch) Run(ctx context.Context, s *session) error {
 	agent := c.AgentID
 	if agent == "" {
@@ -32,8 +39,14 @@ func (c *runsWatch) Run(ctx context.Context, s *session) error {
 		}
 		agent = r.AgentID
 	}
+	return watch(ctx, s, agent, c.RunID)
+}
+
+// watch prints the text of a run on standard output and the rest on standard
+// error. It fails if the run does.
+func watch(ctx context.Context, s *session, agent rota.AgentID, id rota.RunID) error {
 	v := &viewer{out: s.out, raw: s.json}
-	for e, err := range s.Runs.Events(ctx, agent, c.RunID, s.call...) {
+	for e, err := range s.Runs.Events(ctx, agent, id, s.call...) {
 		if err != nil {
 			return errors.Join(v.newline(), err)
 		}
@@ -41,7 +54,7 @@ func (c *runsWatch) Run(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	r, err := s.Runs.Get(ctx, agent, c.RunID, s.call...)
+	r, err := s.Runs.Get(ctx, agent, id, s.call...)
 	if err != nil {
 		return err
 	}

@@ -66,6 +66,32 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+func TestTriggerWatches(t *testing.T) {
+	args := strings.Fields("agent-schedules trigger --agent-id agt_1 --schedule-id asch_1 --watch")
+	fired := answer{200, answerFile(t, "occurrence-fired")}
+	said := stream(created, delta("Hello"), completed)
+
+	f := newFake(t, fired, said, answer{200, answerFile(t, "run-completed")})
+	got := rotaCmd("", args...)
+	require.Equal(t, exitOK, got.code)
+	require.Equal(t, "Hello\n", got.out)
+	require.Contains(t, got.err, "run            arun_01937f3c5d4e7a6b8c9d0e1f2a3b4c5d\n")
+	require.Contains(t, got.err, "\ncompleted in 3.492s")
+	require.Equal(t, "/api/v1/agents/agt_1/runs/arun_01937f3c5d4e7a6b8c9d0e1f2a3b4c5d/events", f.seen[1].uri)
+
+	newFake(t, fired, said, answer{200, answerFile(t, "run-completed")})
+	require.Equal(t, created+"\n"+delta("Hello")+"\n"+completed+"\n", rotaCmd("", append(args, "-o", "json")...).out)
+
+	newFake(t, fired, stream(failed), answer{200, answerFile(t, "run-failed")})
+	require.Equal(t, exitRefused, rotaCmd("", args...).code)
+
+	newFake(t, answer{200, answerFile(t, "occurrence-skipped")})
+	require.Equal(t, result{exitRefused, "", "rota: agent-schedules trigger: there is no run to watch: skipped_overlap: run arun_01937f3c5d4e7a6b8c9d0e1f2a3b4c5d had not ended\n"}, rotaCmd("", args...))
+
+	newFake(t, answer{404, `{"error":{"message":"no such schedule","code":"not_found"}}`})
+	require.Equal(t, result{exitRefused, "", "rota: agent-schedules trigger: no such schedule\n"}, rotaCmd("", args...))
+}
+
 func TestEventsAreLines(t *testing.T) {
 	f := newFake(t, stream(created, delta("x"), completed))
 	got := rotaCmd("", "agent-runs", "events", "--agent-id", "agt_1", "--run-id", "arun_1", "--after", "7")

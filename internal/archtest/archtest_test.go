@@ -24,7 +24,7 @@ const module = "github.com/rota-run/rota"
 var may = map[string][]string{
 	".":                 {},
 	"client":            {},
-	"cmd":               {"client", "internal/app", "internal/settings"},
+	"cmd":               {"client", "internal/app", "internal/settings", "internal/calendar"},
 	"internal/app":      {"internal/control", "internal/runner", "internal/policy", "internal/auth", "internal/events", "internal/settings", "internal/httpapi", "internal/engine", "internal/store", "internal/gateway"},
 	"internal/settings": {},
 	"internal/httpapi":  {"internal/control", "internal/auth", "internal/events"},

@@ -34,6 +34,7 @@ func TestReadme(t *testing.T) {
 	for _, want := range []string{
 		`"description":"every weekday at 09:05, Madrid time"`, `"response.completed"`, `"outcome":"fired"`,
 		`"status":"completed"`, "every 1h30m", "holidays", "What is new?",
+		"completed in ", "SCHEDULED FOR", "fired    manual", "total ",
 	} {
 		require.Contains(t, string(out), want)
 	}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/rota-run/rota"
+)
+
+type schedulesCmd struct {
+	List    schedulesList    `cmd:"" help:"List the schedules of all agents." example:"rota schedules list --status paused"`
+	Preview schedulesPreview `cmd:"" help:"See what a schedule would do, before there is one." example:"rota schedules preview --cron '0 9 * * MON-FRI' --timezone Europe/Madrid --count 3"`
+	Pause   schedulesPause   `cmd:"" help:"Pause many schedules." example:"rota schedules pause --metadata team=ops --note 'the provider is down'"`
+	Resume  schedulesResume  `cmd:"" help:"Resume many paused schedules." example:"rota schedules resume --metadata team=ops"`
+}
+
+type schedulesList struct {
+	AgentID rota.AgentID         `placeholder:"ID" help:"Only schedules of this agent."`
+	Status  *rota.ScheduleStatus `enum:"active,paused,completed" placeholder:"STATUS" help:"Only schedules that are active, paused or completed."`
+	Part    listFlags            `embed:""`
+}
+
+func (c *schedulesList) Run(ctx context.Context, s *session) error {
+	f := rota.ScheduleFilter{AgentID: c.AgentID, Status: rota.ScheduleStatus(text(c.Status))}
+	agent := column[rota.Schedule]{"AGENT", func(s rota.Schedule) string { return string(s.AgentID) }}
+	columns := append([]column[rota.Schedule]{agent}, scheduleColumns()...)
+	return many(s, c.Part, columns, func(p rota.Page) (rota.List[rota.Schedule], error) {
+		return s.Schedules.All(ctx, f, p, s.call...)
+	})
+}
+
+// matchFlags choose schedules. Whoever means all of them says so: a filter that
+// was forgotten must not stop everything.
+type matchFlags struct {
+	AgentID  *rota.AgentID     `placeholder:"ID" help:"Only schedules of this agent."`
+	Metadata map[string]string `mapsep:"none" placeholder:"KEY=VALUE" help:"Only schedules with this note; may be repeated, and then with all of them."`
+	All      bool              `help:"All schedules."`
+}
+
+func (m matchFlags) check() error {
+	if m.All == (m.AgentID != nil || m.Metadata != nil) {
+		return usagef("give --agent-id or --metadata, or both; or --all")
+	}
+	return nil
+}
+
+type schedulesPause struct {
+	Match matchFlags `embed:""`
+	Note  noteFlag   `embed:""`
+}
+
+func (c *schedulesPause) Run(ctx context.Context, s *session) error {
+	if err := c.Match.check(); err != nil {
+		return err
+	}
+	body := rota.BulkPause{AgentID: some(c.Match.AgentID), Metadata: c.Match.Metadata, Note: clearable(c.Note.Note)}
+	return show(s, bulkCard)(s.Schedules.PauseAll(ctx, body, s.call...))
+}
+
+type schedulesResume struct {
+	Match       matchFlags      `embed:""`
+	PauseReason *rota.PauseCode `enum:"manual,failures,key_revoked" placeholder:"REASON" help:"Only schedules that were paused for this reason, by default manual: manual, failures or key_revoked."`
+}
+
+func (c *schedulesResume) Run(ctx context.Context, s *session) error {
+	if err := c.Match.check(); err != nil {
+		return err
+	}
+	body := rota.BulkResume{AgentID: some(c.Match.AgentID), Metadata: c.Match.Metadata, Reason: some(c.PauseReason)}
+	return show(s, bulkCard)(s.Schedules.ResumeAll(ctx, body, s.call...))
+}
+
+func bulkCard(b rota.BulkResult) []line { return []line{{"changed", strconv.Itoa(b.Changed)}} }

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/rota-run/rota"
+)
+
+type agentSchedulesOccurrences struct {
+	scheduleID
+	Outcome *rota.Outcome `enum:"fired,skipped_overlap,skipped_requested,buffered,missed,blocked" placeholder:"OUTCOME" help:"Only those with this outcome: fired, skipped_overlap, skipped_requested, buffered, missed or blocked."`
+	betweenFlags
+	Part listFlags `embed:""`
+}
+
+func (c *agentSchedulesOccurrences) Run(ctx context.Context, s *session) error {
+	from, to, zone, err := c.betweenFlags.read()
+	if err != nil {
+		return err
+	}
+	f := rota.OccurrenceFilter{Outcome: rota.Outcome(text(c.Outcome)), From: from, To: to}
+	return many(s, c.Part, occurrenceColumns(zone), func(p rota.Page) (rota.List[rota.Occurrence], error) {
+		return s.Schedules.Occurrences(ctx, c.AgentID, c.ScheduleID, f, p, s.call...)
+	})
+}
+
+type agentSchedulesTrigger struct {
+	scheduleID
+	Watch bool `help:"Follow the run to its end, as runs watch does."`
+}
+
+// Run with Watch leaves standard output to the run, and fails if the run does or
+// if none was started.
+func (c *agentSchedulesTrigger) Run(ctx context.Context, s *session) error {
+	o, err := s.Schedules.Trigger(ctx, c.AgentID, c.ScheduleID, s.call...)
+	if err != nil || !c.Watch {
+		return show(s, occurrenceCard)(o, err)
+	}
+	if o.RunID == nil {
+		return fmt.Errorf("there is no run to watch: %s: %s", o.Outcome, reasonText(o))
+	}
+	if err := printCard(s.err, occurrenceCard(o)); err != nil {
+		return err
+	}
+	return watch(ctx, s, c.AgentID, *o.RunID)
+}
+
+// occurrenceFlags name one nominal time of a schedule.
+type occurrenceFlags struct {
+	scheduleID
+	ScheduledFor moment `required:"" placeholder:"TIME" help:"One of the times ahead, such as 2026-12-24T09:00, in the time zone, or with an offset."`
+	zoneFlag
+}
+
+func (f occurrenceFlags) skip() (rota.OccurrenceSkip, error) {
+	zone, err := f.location()
+	if err != nil {
+		return rota.OccurrenceSkip{}, err
+	}
+	at, err := f.ScheduledFor.in(zone)
+	return rota.OccurrenceSkip{ScheduledFor: rota.InstantOf(at)}, err
+}
+
+type agentSchedulesSkip struct {
+	occurrenceFlags
+}
+
+func (c *agentSchedulesSkip) Run(ctx context.Context, s *session) error {
+	body, err := c.skip()
+	if err != nil {
+		return err
+	}
+	return show(s, scheduleCard)(s.Schedules.Skip(ctx, c.AgentID, c.ScheduleID, body, s.call...))
+}
+
+type agentSchedulesUnskip struct {
+	occurrenceFlags
+}
+
+func (c *agentSchedulesUnskip) Run(ctx context.Context, s *session) error {
+	body, err := c.skip()
+	if err != nil {
+		return err
+	}
+	return show(s, scheduleCard)(s.Schedules.Unskip(ctx, c.AgentID, c.ScheduleID, body, s.call...))
+}
+
+func occurrenceColumns(zone *time.Location) []column[rota.Occurrence] {
+	return []column[rota.Occurrence]{
+		{"SCHEDULED FOR", func(o rota.Occurrence) string { return scheduledText(o, zone) }},
+		{"COUNT", func(o rota.Occurrence) string { return strconv.FormatInt(o.Count, 10) }},
+		{"OUTCOME", func(o rota.Occurrence) string { return string(o.Outcome) }},
+		{"TRIGGER", func(o rota.Occurrence) string { return string(o.Trigger) }},
+		{"RUN", func(o rota.Occurrence) string { return text(o.RunID) }},
+		{"REASON", reasonText},
+	}
+}
+
+func occurrenceCard(o rota.Occurrence) []line {
+	return []line{
+		{"id", string(o.ID)},
+		{"schedule", string(o.ScheduleID)},
+		{"scheduled for", scheduledText(o, time.UTC)},
+		{"outcome", string(o.Outcome)},
+		{"reason", reasonText(o)},
+		{"run", text(o.RunID)},
+		{"trigger", string(o.Trigger)},
+		{"recorded", stamp(&o.RecordedAt)},
+	}
+}
+
+// scheduledText returns the nominal time of an occurrence; of a span, its
+// first and last.
+func scheduledText(o rota.Occurrence, zone *time.Location) string {
+	if o.ScheduledUntil == nil {
+		return nominal(o.ScheduledFor.In(zone))
+	}
+	return nominal(o.ScheduledFor.In(zone)) + " to " + nominal(o.ScheduledUntil.In(zone))
+}
+
+func reasonText(o rota.Occurrence) string {
+	if o.Reason == nil {
+		return ""
+	}
+	return o.Reason.Message
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/calendar"
+)
+
+// A moment is a point in time as people type it: with an offset, or as
+// wall-clock time in a zone that another flag names.
+type moment string
+
+// UnmarshalText reads what --at reads.
+func (m *moment) UnmarshalText(text []byte) error {
+	*m = moment(wallClock(string(text)))
+	if _, err := m.in(time.UTC); err != nil {
+		return fmt.Errorf("%q is not a time such as 2026-12-01T09:00, or 2026-12-01T09:00:00+01:00", text)
+	}
+	return nil
+}
+
+// in returns the time that is meant, or zero if there is none. A wall-clock
+// time that the zone skips or repeats is read as that of a schedule that runs
+// once.
+func (m *moment) in(zone *time.Location) (time.Time, error) {
+	if m == nil {
+		return time.Time{}, nil
+	}
+	spec, err := calendar.Normalize(rota.Spec{Type: rota.Once, RunAt: string(*m), Timezone: zone.String()})
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Parse(time.RFC3339, spec.RunAt)
+}
+
+// wallClock completes a time without seconds, and leaves alone what it does not
+// know.
+func wallClock(at string) string {
+	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02 15:04:05"} {
+		if t, err := time.Parse(layout, at); err == nil {
+			return t.Format("2006-01-02T15:04:05")
+		}
+	}
+	return at
+}
+
+// zoneFlag is the zone of the times that a verb reads and shows.
+type zoneFlag struct {
+	Timezone string `placeholder:"ZONE" help:"IANA time zone of the times, such as Europe/Madrid; UTC by default."`
+}
+
+func (z zoneFlag) location() (*time.Location, error) {
+	cal, err := calendar.Parse(rota.Spec{Type: rota.Cron, Expression: "@daily", Timezone: z.Timezone}, time.Time{})
+	if err != nil {
+		return nil, usagef("--timezone: %s", rota.Public(err).Msg)
+	}
+	return cal.Location(), nil
+}
+
+// betweenFlags are the ends of a span of time.
+type betweenFlags struct {
+	From *moment `placeholder:"TIME" help:"From this time on, such as 2026-12-01T09:00, in the time zone, or with an offset."`
+	To   *moment `placeholder:"TIME" help:"Up to this time."`
+	zoneFlag
+}
+
+// read returns the ends, which are zero if they are open, and the zone.
+func (b betweenFlags) read() (from, to time.Time, zone *time.Location, err error) {
+	zone, err = b.location()
+	if err == nil {
+		from, err = b.From.in(zone)
+	}
+	if err == nil {
+		to, err = b.To.in(zone)
+	}
+	return from, to, zone, err
+}
+
+// nominal returns a nominal time to the millisecond, as far as it has any: it
+// names an occurrence.
+func nominal(t time.Time) string { return t.Format("2006-01-02T15:04:05.999Z07:00") }
+
+// A span is a duration in whole seconds, which may count days: 1d12h.
+type span time.Duration
+
+const day = 24 * time.Hour
+
+// UnmarshalText reads days and what time.ParseDuration reads.
+func (s *span) UnmarshalText(text []byte) error {
+	var days int
+	rest := string(text)
+	if number, after, ok := strings.Cut(rest, "d"); ok {
+		n, err := strconv.ParseUint(number, 10, 16)
+		if err != nil {
+			return errSpan(text)
+		}
+		days, rest = int(n), after
+	}
+	var d time.Duration
+	if rest != "" || days == 0 {
+		var err error
+		if d, err = time.ParseDuration(rest); err != nil || d < 0 || d%time.Second != 0 {
+			return errSpan(text)
+		}
+	}
+	*s = span(time.Duration(days)*day + d)
+	return nil
+}
+
+func errSpan(text []byte) error {
+	return fmt.Errorf("%q is not a time in whole seconds such as 90s, 1h30m or 7d", text)
+}
+
+// String returns what UnmarshalText reads, without units that are zero.
+func (s span) String() string {
+	d := time.Duration(s)
+	text := ""
+	for _, unit := range []struct {
+		name string
+		size time.Duration
+	}{{"d", day}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}} {
+		if n := d / unit.size; n > 0 {
+			text += strconv.FormatInt(int64(n), 10) + unit.name
+			d %= unit.size
+		}
+	}
+	if text == "" {
+		return "0s"
+	}
+	return text
+}
+
+func (s span) seconds() int64 { return int64(time.Duration(s) / time.Second) }
+
+// seconds is some for a field in seconds.
+func seconds(flag *span) rota.Opt[int64] {
+	if flag == nil {
+		return rota.Opt[int64]{}
+	}
+	return rota.Some(flag.seconds())
+}
+
+// spanOf returns a number of seconds as people write it.
+func spanOf(seconds int64) string { return span(time.Duration(seconds) * time.Second).String() }
