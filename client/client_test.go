@@ -116,6 +116,11 @@ func occurrenceCalls() []sent {
 		{`GET /api/v1/agents/agt_1/schedules/asch_1/upcoming?count=3 `, func(ctx context.Context, c *client.Client) error {
 			return only(c.Schedules.Upcoming(ctx, "agt_1", "asch_1", 3))
 		}},
+		{`POST /api/v1/agents/agt_1/schedules/asch_1/backfill {"from":"2026-12-01T00:00:00.000Z","to":"2026-12-02T00:00:00.000Z","dry_run":false}`, func(ctx context.Context, c *client.Client) error {
+			first := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+			body := rota.BackfillCreate{From: rota.InstantOf(first), To: rota.InstantOf(first.AddDate(0, 0, 1)), DryRun: rota.Some(false)}
+			return only(c.Schedules.Backfill(ctx, "agt_1", "asch_1", body))
+		}},
 		{`POST /api/v1/agents/agt_1/schedules/asch_1/trigger `, func(ctx context.Context, c *client.Client) error {
 			return only(c.Schedules.Trigger(ctx, "agt_1", "asch_1"))
 		}},

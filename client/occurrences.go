@@ -43,6 +43,12 @@ func (s Schedules) Trigger(ctx context.Context, agent rota.AgentID, id rota.Sche
 	return call[rota.Occurrence](ctx, s.s, http.MethodPost, schedulePath(agent, id, "trigger"), nil, opts)
 }
 
+// Backfill runs a schedule's times of the past that have started no run, or
+// only lists them: unless body says otherwise, it is a dry run.
+func (s Schedules) Backfill(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, body rota.BackfillCreate, opts ...CallOption) (rota.Backfill, error) {
+	return call[rota.Backfill](ctx, s.s, http.MethodPost, schedulePath(agent, id, "backfill"), body, opts)
+}
+
 // Skip marks a nominal time ahead to be skipped.
 func (s Schedules) Skip(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, body rota.OccurrenceSkip, opts ...CallOption) (rota.Schedule, error) {
 	return call[rota.Schedule](ctx, s.s, http.MethodPost, schedulePath(agent, id, "skip"), body, opts)

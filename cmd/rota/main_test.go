@@ -136,6 +136,8 @@ func occurrenceVerbs() []verbCase {
 		{"agent-schedules|upcoming|--agent-id|agt_1|--schedule-id|asch_1", `GET /api/v1/agents/agt_1/schedules/asch_1/upcoming `},
 		{"agent-schedules|upcoming|--agent-id|agt_1|--schedule-id|asch_1|--count|3", `GET /api/v1/agents/agt_1/schedules/asch_1/upcoming?count=3 `},
 		{"agent-schedules|trigger|--agent-id|agt_1|--schedule-id|asch_1", `POST /api/v1/agents/agt_1/schedules/asch_1/trigger `},
+		{"agent-schedules|backfill|--agent-id|agt_1|--schedule-id|asch_1|--from|2026-12-01T09:00|--to|2026-12-02 09:00|--timezone|Europe/Madrid", `POST /api/v1/agents/agt_1/schedules/asch_1/backfill {"from":"2026-12-01T08:00:00.000Z","to":"2026-12-02T08:00:00.000Z","dry_run":true}`},
+		{"agent-schedules|backfill|--agent-id|agt_1|--schedule-id|asch_1|--from|2026-12-01T09:00Z|--to|2026-12-02T09:00Z|--start", `POST /api/v1/agents/agt_1/schedules/asch_1/backfill {"from":"2026-12-01T09:00:00.000Z","to":"2026-12-02T09:00:00.000Z","dry_run":false}`},
 		{"agent-schedules|skip|--agent-id|agt_1|--schedule-id|asch_1|--scheduled-for|2026-12-24T09:00|--timezone|Europe/Madrid", `POST /api/v1/agents/agt_1/schedules/asch_1/skip {"scheduled_for":"2026-12-24T08:00:00.000Z"}`},
 		{"agent-schedules|unskip|--agent-id|agt_1|--schedule-id|asch_1|--scheduled-for|2026-12-24T08:00:00.123Z", `POST /api/v1/agents/agt_1/schedules/asch_1/unskip {"scheduled_for":"2026-12-24T08:00:00.123Z"}`},
 	}

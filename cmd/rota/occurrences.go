@@ -48,6 +48,35 @@ func (c *agentSchedulesTrigger) Run(ctx context.Context, s *session) error {
 	return watch(ctx, s, c.AgentID, *o.RunID)
 }
 
+type agentSchedulesBackfill struct {
+	scheduleID
+	From  moment `required:"" placeholder:"TIME" help:"The first time that counts, such as 2026-12-01T00:00, in the time zone, or with an offset."`
+	To    moment `required:"" placeholder:"TIME" help:"The last one; not in the future."`
+	Start bool   `help:"Let them run. Without it, nothing is written."`
+	zoneFlag
+}
+
+func (c *agentSchedulesBackfill) Run(ctx context.Context, s *session) error {
+	from, to, _, err := betweenFlags{From: &c.From, To: &c.To, zoneFlag: c.zoneFlag}.read()
+	if err != nil {
+		return err
+	}
+	body := rota.BackfillCreate{From: rota.InstantOf(from), To: rota.InstantOf(to), DryRun: rota.Some(!c.Start)}
+	return show(s, backfillCard)(s.Schedules.Backfill(ctx, c.AgentID, c.ScheduleID, body, s.call...))
+}
+
+func backfillCard(b rota.Backfill) []line {
+	what := "started, one after the other"
+	if b.DryRun {
+		what = "none yet: this was a dry run"
+	}
+	return []line{
+		{"times", strconv.Itoa(b.Count)},
+		{"runs", what},
+		{"which", tableText(plannedColumns(b.Data), b.Data)},
+	}
+}
+
 // occurrenceFlags name one nominal time of a schedule.
 type occurrenceFlags struct {
 	scheduleID

@@ -21,6 +21,7 @@ type agentSchedulesCmd struct {
 	Occurrences agentSchedulesOccurrences `cmd:"" help:"List what became of a schedule's times, and why." example:"rota agent-schedules occurrences --agent-id $AGENT --schedule-id $SCHEDULE --from 2026-12-01T00:00 --timezone Europe/Madrid"`
 	Upcoming    agentSchedulesUpcoming    `cmd:"" help:"List the times ahead of a schedule." example:"rota agent-schedules upcoming --agent-id $AGENT --schedule-id $SCHEDULE --count 3"`
 	Trigger     agentSchedulesTrigger     `cmd:"" help:"Run a schedule now, also one that is paused." example:"rota agent-schedules trigger --agent-id $AGENT --schedule-id $SCHEDULE --watch"`
+	Backfill    agentSchedulesBackfill    `cmd:"" help:"Run times of the past that have started no run; without --start, only list them." example:"rota agent-schedules backfill --agent-id $AGENT --schedule-id $SCHEDULE --from 2026-12-01T00:00 --to 2026-12-02T00:00 --timezone Europe/Madrid --start"`
 	Skip        agentSchedulesSkip        `cmd:"" help:"Skip one of the times ahead." example:"rota agent-schedules skip --agent-id $AGENT --schedule-id $SCHEDULE --scheduled-for 2026-12-24T09:00 --timezone Europe/Madrid"`
 	Unskip      agentSchedulesUnskip      `cmd:"" help:"Do not skip a time after all." example:"rota agent-schedules unskip --agent-id $AGENT --schedule-id $SCHEDULE --scheduled-for 2026-12-24T09:00 --timezone Europe/Madrid"`
 }
