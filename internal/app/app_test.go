@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,7 +25,7 @@ type world struct {
 	store  *sqlite.Store
 	server server
 	stop   func()
-	writes int // commits since the server started
+	writes atomic.Int64 // commits since the server started
 }
 
 // inBubble runs fn with a server that has just started.
@@ -41,7 +42,7 @@ func inBubble(t *testing.T, fn func(*world)) {
 func (w *world) start() {
 	s := settings.Settings{Data: w.dir, MaxConcurrentRuns: 8, CatchupRate: 10, DrainTimeout: time.Second, MinInterval: time.Second}
 	var err error
-	w.store, err = sqlite.Open(w.Context(), w.dir, sqlite.Options{OnCommit: func(int) { w.writes++ }})
+	w.store, err = sqlite.Open(w.Context(), w.dir, sqlite.Options{OnCommit: func(int) { w.writes.Add(1) }})
 	require.NoError(w, err)
 	gw, err := openGateway(s)
 	require.NoError(w, err)
@@ -50,7 +51,7 @@ func (w *world) start() {
 	done := make(chan error, 1)
 	go func() { done <- w.server.engine.Run(ctx) }()
 	synctest.Wait()
-	w.writes = 0
+	w.writes.Store(0)
 	w.stop = func() {
 		cancel()
 		require.NoError(w, <-done)
@@ -129,9 +130,9 @@ func TestIdleServerWritesNothing(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.schedule(rota.Spec{Type: rota.Interval, IntervalSeconds: 7 * 86400}, rota.PolicyUpdate{})
 		w.pass(time.Minute)
-		w.writes = 0
+		w.writes.Store(0)
 		w.pass(48 * time.Hour)
-		require.Zero(w, w.writes)
+		require.Zero(w, w.writes.Load())
 	})
 }
 

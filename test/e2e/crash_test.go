@@ -41,7 +41,7 @@ func TestKill(t *testing.T) {
 	}
 	model, calls := startModel(t)
 	dir := t.TempDir()
-	flags := []string{"--model-url", model.URL, "--log-level", "warn"}
+	flags := []string{"--model-url", model.URL, "--log-level", "warn", "--catchup-rate", "10000"} // there is much to make up for
 
 	s := start(t, dir, flags...)
 	addSchedules(t, s)
