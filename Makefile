@@ -19,6 +19,14 @@ build: ## Build bin/rota.
 run: build ## Build rota and start it with a demo agent.
 	./bin/rota serve --demo
 
+.PHONY: services
+services: ## Start PostgreSQL and a Temporal server for Rota to work with.
+	@$(GO) run ./test/services
+
+.PHONY: temporal
+temporal: ## Build the Temporal server that tests use: once, in some minutes.
+	@$(GO) run ./test/services -build
+
 .PHONY: test
 test: lint ## Everything: linters, and all tests with the race detector.
 	$(GO) test -race -timeout 15m ./...

@@ -1,0 +1,65 @@
+// Services runs what Rota can work with besides itself, for people who develop
+// it: PostgreSQL and a Temporal server, on 127.0.0.1, with their state under one
+// folder, until it is interrupted. With -build it only builds the Temporal
+// server, for the tests.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/rota-run/rota/internal/engine/temporal/temporaltest"
+)
+
+func main() {
+	build := flag.Bool("build", false, "only build the Temporal server")
+	dir := flag.String("dir", "data/services", "where the state is")
+	flag.Parse()
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	err := prepare(ctx, *dir)
+	if err == nil && !*build {
+		err = run(ctx, *dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "services:", err)
+		os.Exit(1)
+	}
+}
+
+func prepare(ctx context.Context, dir string) error {
+	if _, err := temporaltest.Build(ctx, os.Stderr); err != nil {
+		return err
+	}
+	return os.MkdirAll(dir, 0o755)
+}
+
+// run returns when ctx ends, or one of the two does.
+func run(ctx context.Context, dir string) error {
+	pg, err := startPostgres(ctx, filepath.Join(dir, "postgres"))
+	if err != nil {
+		return err
+	}
+	defer pg.stop()
+	t := &temporaltest.Server{Address: "127.0.0.1:7233", File: filepath.Join(dir, "temporal.db")}
+	if err := t.Start(); err != nil {
+		return err
+	}
+	defer t.Stop()
+	fmt.Printf("PostgreSQL  %s\nTemporal    %s, namespace default\nstop with ctrl-c\n", pg.url, t.Address)
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-pg.exited:
+		pg.exited <- err // for stop
+		return fmt.Errorf("the PostgreSQL server has ended: %w", err)
+	case <-t.Done():
+		return errors.New("the Temporal server has ended")
+	}
+}
