@@ -1,0 +1,2 @@
+// Package temporal is the engine that keeps time with a Temporal server.
+package temporal
