@@ -132,15 +132,15 @@ func (c *Control) TriggerSchedule(ctx context.Context, who auth.Caller, agent ro
 	})
 }
 
-// unused returns the first millisecond from now on that is no nominal time on
-// record.
+// unused returns the first millisecond from now on that is no nominal time, on
+// record or ahead.
 func (c *Control) unused(ctx context.Context, tx rota.Tx, who auth.Caller, t rota.Timer, at time.Time) (time.Time, error) {
 	for {
 		_, err := occurrenceAt(ctx, tx, who, t, at)
-		if errors.Is(err, rota.NotFound) {
+		switch {
+		case errors.Is(err, rota.NotFound) && !policy.IsNominal(t, at):
 			return at, nil
-		}
-		if err != nil {
+		case err != nil && !errors.Is(err, rota.NotFound):
 			return at, err
 		}
 		at = at.Add(time.Millisecond)

@@ -186,3 +186,14 @@ func TestTriggerTwiceInAMoment(t *testing.T) {
 	}
 	require.Len(t, w.claim(), 3, "all may start at once")
 }
+
+// A trigger does not take the place of a nominal time that is to come.
+func TestTriggerAtANominalTime(t *testing.T) {
+	w := newWorld(t)
+	s := w.schedule(hourly, `,"policy":{"overlap":"allow_all"}`)
+	w.at(time.Hour)
+	o, err := w.TriggerSchedule(t.Context(), caller, s.AgentID, s.ID, control.Write{})
+	require.NoError(t, err)
+	require.Equal(t, instant(time.Hour+time.Millisecond), o.ScheduledFor)
+	require.Len(t, w.fire(), 1, "which is decided by itself")
+}

@@ -109,6 +109,9 @@ func plan(t rota.Timer, now time.Time) (rota.Timer, error) {
 		from = now.Add(-pastTolerance)
 	}
 	t, err := policy.Plan(t, from)
+	if !t.DueAt.IsZero() && t.DueAt.Before(now) {
+		t.DueAt = now // that is when it became due
+	}
 	if err == nil && t.Status == rota.ScheduleCompleted {
 		return t, rota.InvalidField("policy", "leaves no time for a run: see start_at, end_at and max_runs")
 	}
@@ -194,21 +197,18 @@ func (c *Control) updateTimes(t rota.Timer, in rota.ScheduleUpdate, now time.Tim
 			return t, err
 		}
 	}
-	planned, err := plan(t, planFrom(t, set, now))
+	if !set && t.Status == rota.ScheduleActive && !t.NextRunAt.IsZero() && !t.NextRunAt.After(now) {
+		// A time that has come and waits, for its jitter, still does.
+		waits, err := plan(t, t.NextRunAt.Add(-time.Millisecond))
+		if err == nil && waits.NextRunAt.Equal(t.NextRunAt) {
+			return waits, nil
+		}
+	}
+	planned, err := plan(t, now)
 	if err != nil || t.Status == rota.SchedulePaused {
 		return t, err
 	}
 	return planned, nil
-}
-
-// planFrom returns after which instant a timer's next time is looked for. A
-// nominal time that has passed and still waits, for its jitter, stays the next
-// one unless the spec is another.
-func planFrom(t rota.Timer, newSpec bool, now time.Time) time.Time {
-	if waits := t.NextRunAt; !newSpec && t.Status == rota.ScheduleActive && !waits.IsZero() && waits.Before(now) {
-		return waits.Add(-time.Millisecond)
-	}
-	return now
 }
 
 // sameTimes reports whether two policies give a spec the same times.

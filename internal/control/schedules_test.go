@@ -323,3 +323,14 @@ func TestWhatAChangeDropsIsOnRecord(t *testing.T) {
 		})
 	}
 }
+
+// Another start moves the times of an interval: what waits for its jitter is
+// not one of them, and no time of the past becomes one.
+func TestUpdateOfTheStartWhileATimeWaits(t *testing.T) {
+	w := newWorld(t)
+	s := w.schedule(hourly, `,"policy":{"jitter_seconds":1800}`)
+	w.at(time.Hour + 5*time.Minute)
+	got := w.update(s, `{"policy":{"start_at":"2026-11-23T09:30:00Z","jitter_seconds":0}}`)
+	require.Equal(t, instant(90*time.Minute), *got.NextRunAt)
+	require.Equal(t, []string{"blocked 60"}, w.ledger(s))
+}

@@ -34,6 +34,7 @@ func CatchUp(t rota.Timer, o rota.Occurrence, now time.Time) rota.Decision {
 	d.Records[0].Trigger = o.Trigger
 	if d.Timer.Status == rota.ScheduleActive && (d.Timer.NextRunAt.IsZero() || exhausted(d.Timer)) {
 		d.Timer = aim(d.Timer, time.Time{})
+		d.Records = append(d.Records, Dropped(t, d.Timer, now)...)
 	}
 	return d.Decision
 }
@@ -44,11 +45,16 @@ func outdated(t rota.Timer, o rota.Occurrence, now time.Time) (rota.Outcome, rot
 	p, missed := t.Policy, o.Trigger == rota.TriggerSchedule
 	switch {
 	case exhausted(t):
-		return rota.Blocked, rota.Reason{Code: "max_runs", Message: fmt.Sprintf("the schedule had started its %d runs", *p.MaxRuns)}
+		return rota.Blocked, usedUp(p)
 	case missed && now.Sub(o.ScheduledFor.Time) > time.Duration(p.MaxLatenessSeconds)*time.Second:
 		return rota.MissedOutcome, tooLate(p)
 	case missed && p.Missed != rota.MissedAll && t.LastRunAt.After(o.RecordedAt.Time):
 		return rota.MissedOutcome, superseded
 	}
 	return "", rota.Reason{}
+}
+
+// usedUp is why an occurrence did not start when max_runs was reached.
+func usedUp(p rota.Policy) rota.Reason {
+	return rota.Reason{Code: "max_runs", Message: fmt.Sprintf("the schedule had started its %d runs", *p.MaxRuns)}
 }

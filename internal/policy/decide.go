@@ -50,16 +50,20 @@ func (d *decision) fireBuffered() {
 // takeDue handles the nominal time that is due, or the span that was missed.
 func (d *decision) takeDue(since time.Time) {
 	t := &d.Timer
-	if t.NextRunAt.IsZero() || Due(t.ScheduleID, t.Policy, t.NextRunAt).After(d.now) {
+	at := t.NextRunAt
+	due := Due(t.ScheduleID, t.Policy, at)
+	if at.IsZero() || due.After(d.now) {
 		return
 	}
-	at := t.NextRunAt
-	if Due(t.ScheduleID, t.Policy, at).Before(since) {
+	if later(due, t.DueAt).Before(since) { // it can have been planned when its time had passed
 		at = d.makeUp(since)
 	} else {
 		d.occur(at)
 	}
 	d.Timer = advance(*t, d.cal, at)
+	if exhausted(d.Timer) {
+		d.drop(at.Add(time.Millisecond), usedUp(d.Timer.Policy))
+	}
 }
 
 // occur handles one nominal time that is due.

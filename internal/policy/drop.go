@@ -20,10 +20,17 @@ func Dropped(before, after rota.Timer, now time.Time) []rota.Occurrence {
 		return nil // Decide pauses such a timer
 	}
 	d := decision{Decision: rota.Decision{Timer: before}, cal: cal, now: now}
-	for s := d.count(first, now.Add(time.Millisecond)); s.count > 0; s = d.count(s.last.Add(time.Millisecond), now.Add(time.Millisecond)) {
-		d.recordSpan(s, rota.Blocked, notActive)
-	}
+	d.drop(first, notActive)
 	return d.Records
+}
+
+// drop puts on record that the nominal times from an instant up to now will not
+// start.
+func (d *decision) drop(from time.Time, why rota.Reason) {
+	end := d.now.Add(time.Millisecond)
+	for s := d.count(from, end); s.count > 0; s = d.count(s.last.Add(time.Millisecond), end) {
+		d.recordSpan(s, rota.Blocked, why)
+	}
 }
 
 // notActive is why an occurrence that waited did not start.

@@ -123,10 +123,12 @@ func (s *simulation) catchUp() {
 	s.backlog = s.backlog[1:]
 	d := CatchUp(s.timer, o, s.now)
 	s.timer = d.Timer
-	if len(d.Records) != 1 || !d.Records[0].ScheduledFor.Equal(o.ScheduledFor.Time) {
+	if len(d.Records) == 0 || !d.Records[0].ScheduledFor.Equal(o.ScheduledFor.Time) {
 		s.Fatalf("the turn of %s brought %v", o.ScheduledFor, d.Records)
 	}
-	s.record(d.Records[0])
+	for _, r := range d.Records {
+		s.record(r)
+	}
 }
 
 func (s *simulation) record(o rota.Occurrence) {

@@ -52,6 +52,16 @@ func checkAhead(t rota.Timer, at rota.Instant, now time.Time) error {
 	return nil
 }
 
+// IsNominal reports whether an instant is one of the timer's times ahead.
+func IsNominal(t rota.Timer, at time.Time) bool {
+	cal, err := calendar.Parse(t.Spec, t.Anchor)
+	if err != nil || t.NextRunAt.IsZero() || at.Before(t.NextRunAt) {
+		return false
+	}
+	next, ok := nextNominal(t.Policy, cal, at.Add(-time.Millisecond))
+	return ok && next.Equal(at)
+}
+
 func compareInstants(a, b rota.Instant) int { return a.Compare(b.Time) }
 
 // marked reports whether somebody asked to skip the nominal time.

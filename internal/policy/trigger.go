@@ -12,11 +12,12 @@ import (
 func Trigger(t rota.Timer, now time.Time) rota.Decision {
 	d := decision{Decision: rota.Decision{Timer: t}, now: now}
 	d.overlap(now)
-	if t.Status == rota.ScheduleActive && exhausted(d.Timer) {
-		d.Timer = aim(d.Timer, time.Time{})
-	}
 	for i := range d.Records {
 		d.Records[i].Trigger = rota.TriggerManual
+	}
+	if t.Status == rota.ScheduleActive && exhausted(d.Timer) {
+		d.Timer = aim(d.Timer, time.Time{})
+		d.Records = append(d.Records, Dropped(t, d.Timer, now)...)
 	}
 	return d.Decision
 }
