@@ -57,6 +57,19 @@ func (s *statements) Exec(ctx context.Context, query string, args ...any) (int64
 	return r.RowsAffected()
 }
 
+// ExecEach implements sqlstore.DB. The database is in this process: asking it
+// costs nothing.
+func (s *statements) ExecEach(ctx context.Context, query string, lists [][]any) ([]int64, error) {
+	affected := make([]int64, len(lists))
+	for i, args := range lists {
+		var err error
+		if affected[i], err = s.Exec(ctx, query, args...); err != nil {
+			return nil, err
+		}
+	}
+	return affected, nil
+}
+
 // Query implements sqlstore.DB.
 func (s *statements) Query(ctx context.Context, row func(sqlstore.Scanner) error, query string, args ...any) error {
 	st, err := s.prepare(ctx, query)

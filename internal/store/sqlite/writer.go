@@ -258,6 +258,16 @@ func (g *guarded) Exec(ctx context.Context, query string, args ...any) (int64, e
 	return n, g.note(err)
 }
 
+// ExecEach implements sqlstore.DB.
+func (g *guarded) ExecEach(ctx context.Context, query string, lists [][]any) ([]int64, error) {
+	if g.failure != nil {
+		return nil, g.failure
+	}
+	g.wrote = g.wrote || len(lists) > 0
+	affected, err := g.DB.ExecEach(context.WithoutCancel(ctx), query, lists)
+	return affected, g.note(err)
+}
+
 // Query implements sqlstore.DB.
 func (g *guarded) Query(ctx context.Context, row func(sqlstore.Scanner) error, query string, args ...any) error {
 	if g.failure != nil {

@@ -41,7 +41,7 @@ func scanAgent(row Scanner) (rota.Agent, error) {
 // Agent implements [rota.AgentReader].
 func (q Queries) Agent(ctx context.Context, o rota.Owner, id rota.AgentID) (rota.Agent, error) {
 	return one(ctx, q.db, "agent", scanAgent, `SELECT `+agentColumns+` FROM agents a
-		WHERE a.id = ? AND a.account = ? AND a.end_user = ? AND a.deleted_at IS NULL`, id, o.Account, o.EndUser)
+		WHERE a.id = ? AND a.account = ? AND a.end_user = ? AND a.deleted_at IS NULL`+q.share("a"), id, o.Account, o.EndUser)
 }
 
 // Agents implements [rota.AgentReader].
@@ -84,6 +84,9 @@ func (q Queries) DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID,
 		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
 		now.UnixMilli(), now.UnixMilli(), id, o.Account, o.EndUser)
 	if err := must("agent", n, err); err != nil {
+		return err
+	}
+	if err := q.holdTimers(ctx, id); err != nil {
 		return err
 	}
 	if _, err := q.db.Exec(ctx, `UPDATE occurrences SET outcome = 'blocked', reason = ? WHERE outcome <> 'fired' AND outcome = 'buffered'

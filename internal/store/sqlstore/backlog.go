@@ -13,51 +13,54 @@ const backlogLook = 100
 
 // FireBacklog implements [rota.Queue].
 func (q Queries) FireBacklog(ctx context.Context, now time.Time, limit int, decide rota.DecideBacklog) ([]rota.Fire, bool, error) {
-	timers, err := all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, a.model FROM timers t JOIN agents a ON a.id = t.agent_id
-		WHERE t.catch_up IS NOT NULL ORDER BY t.catch_up DESC, t.schedule_id DESC LIMIT ?`, backlogLook)
+	waiting, err := all(ctx, q.db, scanBacklog, `SELECT `+timerColumns+`, a.model, `+occurrenceColumns+`
+		FROM timers t JOIN agents a ON a.id = t.agent_id JOIN occurrences o ON o.schedule_id = t.schedule_id AND o.scheduled_for =
+		(SELECT MIN(w.scheduled_for) FROM occurrences w WHERE w.schedule_id = t.schedule_id AND w.outcome <> 'fired' AND w.outcome = 'buffered')
+		WHERE t.catch_up IS NOT NULL ORDER BY t.catch_up DESC, t.schedule_id DESC LIMIT ?`+q.take("t"), backlogLook)
 	if err != nil {
 		return nil, false, err
 	}
-	b := batch{Queries: q, now: now}
-	acted, left := false, false
-	for _, t := range timers {
-		if len(b.fires) >= limit {
-			return b.fires, true, nil
+	b := q.newBatch(now, min(limit, len(waiting)))
+	left := false
+	for _, w := range waiting {
+		if b.started >= limit {
+			left = true
+			break
 		}
-		d, err := b.fireOldest(ctx, t, decide)
-		if err != nil {
-			return nil, false, err
+		if d, ok := decide(w.timer, w.oldest); ok {
+			b.add(w.timer, d)
+			left = left || !d.Timer.CatchUp().IsZero()
 		}
-		acted = acted || d != nil
-		left = left || d != nil && !d.Timer.CatchUp().IsZero()
 	}
-	return b.fires, left || acted && len(timers) == backlogLook, nil
+	fires, err := b.write(ctx)
+	return fires, left || len(b.decided) > 0 && len(waiting) == backlogLook, err
 }
 
-// fireOldest does with the oldest occurrence in a timer's backlog what decide
-// says. It returns the decision, or nil if there is none yet.
-func (b *batch) fireOldest(ctx context.Context, t rota.Timer, decide rota.DecideBacklog) (*rota.Decision, error) {
-	waiting, err := all(ctx, b.db, scanOccurrence, `SELECT `+occurrenceColumns+` FROM occurrences o
-		WHERE o.schedule_id = ? AND o.outcome <> 'fired' AND o.outcome = 'buffered' ORDER BY o.scheduled_for LIMIT 1`, t.ScheduleID)
-	if err != nil || len(waiting) == 0 {
-		return nil, err
-	}
-	d, ok := decide(t, waiting[0])
-	if !ok {
-		return nil, nil
-	}
-	return &d, b.fire(ctx, t, d)
+// A backlog is a timer and the oldest occurrence that waits in it.
+type backlog struct {
+	timer  rota.Timer
+	oldest rota.Occurrence
+}
+
+func scanBacklog(row Scanner) (backlog, error) {
+	var b backlog
+	timer, timerDone := timerDest(&b.timer)
+	occurrence, occurrenceDone := occurrenceDest(&b.oldest)
+	err := row.Scan(append(append(timer, &b.timer.Model), occurrence...)...)
+	timerDone()
+	occurrenceDone()
+	return b, err
 }
 
 // Record implements [rota.ScheduleWriter].
 func (q Queries) Record(ctx context.Context, outcomes []rota.Occurrence) error {
+	rows := make([][]any, 0, len(outcomes))
 	for _, o := range outcomes {
 		o.ID = occurrenceID(o.ScheduleID, o.ScheduledFor)
-		if _, err := q.addOccurrence(ctx, o); err != nil {
-			return err
-		}
+		rows = append(rows, occurrenceRow(&o))
 	}
-	return nil
+	_, err := q.db.ExecEach(ctx, addOccurrence, rows)
+	return err
 }
 
 // SplitSpan implements [rota.ScheduleWriter].

@@ -15,6 +15,7 @@ type listing[T any] struct {
 	scan  func(Scanner) (T, error)
 	id    func(T) string
 	place func(id string) any // of an id in the key; nil if the key holds ids
+	lock  string              // ends the statement
 }
 
 // where adds a condition.
@@ -43,7 +44,7 @@ func (l listing[T]) page(ctx context.Context, db DB, p rota.Page) (rota.List[T],
 		query += " AND " + l.key + compare(!p.Ascending)
 		args = append(args, l.at(p.Before))
 	}
-	query += " ORDER BY " + l.key + direction(p.Ascending != backwards) + " LIMIT ?"
+	query += " ORDER BY " + l.key + direction(p.Ascending != backwards) + " LIMIT ?" + l.lock
 	rows, err := all(ctx, db, l.scan, query, append(args, p.Limit+1)...)
 	if err != nil {
 		return rota.List[T]{}, err

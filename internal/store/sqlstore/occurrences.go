@@ -13,12 +13,23 @@ import (
 const occurrenceColumns = `o.id, o.schedule_id, o.scheduled_for, o.scheduled_until, o.count, o.outcome, o.reason,
 	o.run_id, o.trigger, o.lateness_ms, o.recorded_at`
 
-func scanOccurrence(row Scanner) (rota.Occurrence, error) {
-	o := rota.Occurrence{Object: rota.ObjectOccurrence}
+func occurrenceDest(o *rota.Occurrence) ([]any, func()) {
 	var scheduled, until, recorded msTime
-	err := row.Scan(&o.ID, &o.ScheduleID, &scheduled, &until, &o.Count, &o.Outcome, jsonText{&o.Reason},
-		&o.RunID, &o.Trigger, &o.LatenessMS, &recorded)
-	o.ScheduledFor, o.ScheduledUntil, o.RecordedAt = scheduled.instant(), until.orNil(), recorded.instant()
+	o.Object = rota.ObjectOccurrence
+	return []any{
+		&o.ID, &o.ScheduleID, &scheduled, &until, &o.Count, &o.Outcome,
+		jsonText{&o.Reason},
+		&o.RunID, &o.Trigger, &o.LatenessMS, &recorded,
+	}, func() {
+		o.ScheduledFor, o.ScheduledUntil, o.RecordedAt = scheduled.instant(), until.orNil(), recorded.instant()
+	}
+}
+
+func scanOccurrence(row Scanner) (rota.Occurrence, error) {
+	var o rota.Occurrence
+	dest, done := occurrenceDest(&o)
+	err := row.Scan(dest...)
+	done()
 	return o, err
 }
 

@@ -79,13 +79,16 @@ func (q Queries) AddRun(ctx context.Context, o rota.Owner, r rota.Run, provider 
 		r.PreviousResponseID, js(r.Metadata), r.CreatedAt.UnixMilli()); err != nil {
 		return err
 	}
-	return q.enqueue(ctx, r.ID, nil, provider, r.CreatedAt.UnixMilli())
+	_, err := q.db.Exec(ctx, enqueue, queueRow(r.ID, nil, provider, r.CreatedAt.UnixMilli())...)
+	return err
 }
 
-func (q Queries) enqueue(ctx context.Context, id rota.RunID, schedule *rota.ScheduleID, provider string, readyMS int64) error {
-	_, err := q.db.Exec(ctx, `INSERT INTO open_runs (run_id, schedule_id, provider, phase, ready_at, attempts, failures)
-		VALUES (?, ?, ?, 'queued', ?, 0, 0)`, id, orNull(schedule), provider, readyMS)
-	return err
+// enqueue lets a run wait for a worker, as a queueRow.
+const enqueue = `INSERT INTO open_runs (run_id, schedule_id, provider, phase, ready_at, attempts, failures)
+	VALUES (?, ?, ?, 'queued', ?, 0, 0)`
+
+func queueRow(id rota.RunID, schedule *rota.ScheduleID, provider string, readyMS int64) []any {
+	return []any{id, orNull(schedule), provider, readyMS}
 }
 
 // endRun writes how a run ended into its row, with what open_runs knew of it.

@@ -42,7 +42,7 @@ func (q Queries) Schedule(ctx context.Context, o rota.Owner, a rota.AgentID, id 
 	if !deleted {
 		query += ` AND s.deleted_at IS NULL`
 	}
-	return one(ctx, q.db, "schedule", scanSchedule, query, id, a, o.Account, o.EndUser)
+	return one(ctx, q.db, "schedule", scanSchedule, query+q.hold("t, s"), id, a, o.Account, o.EndUser)
 }
 
 // Schedules implements [rota.ScheduleReader].
@@ -65,6 +65,7 @@ func (q Queries) AllSchedules(ctx context.Context, o rota.Owner, f rota.Schedule
 		args:  []any{o.Account, o.EndUser},
 		scan:  scanSchedule,
 		id:    func(s rota.Schedule) string { return string(s.ID) },
+		lock:  q.hold("t, s"),
 	}
 	if f.AgentID != "" {
 		l.where(` AND s.agent_id = ?`, f.AgentID)
@@ -78,7 +79,7 @@ func (q Queries) AllSchedules(ctx context.Context, o rota.Owner, f rota.Schedule
 // TimersMadeBy implements [rota.ScheduleReader].
 func (q Queries) TimersMadeBy(ctx context.Context, account string, key rota.KeyID, after rota.ScheduleID, limit int) ([]rota.Timer, error) {
 	return all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, '' FROM schedules s JOIN timers t ON t.schedule_id = s.id
-		WHERE s.key_id = ? AND s.account = ? AND s.deleted_at IS NULL AND t.status = 'active' AND s.id > ? ORDER BY s.id LIMIT ?`,
+		WHERE s.key_id = ? AND s.account = ? AND s.deleted_at IS NULL AND t.status = 'active' AND s.id > ? ORDER BY s.id LIMIT ?`+q.hold("t, s"),
 		key, account, after, limit)
 }
 
@@ -126,7 +127,7 @@ func (q Queries) SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule
 		return nil
 	}
 	_, err = q.db.Exec(ctx, `UPDATE runs SET input = ?, conversation = ?, previous_response_id = ?, metadata = ?
-		WHERE id IN (SELECT o.run_id FROM open_runs o WHERE o.schedule_id = ? AND o.phase = 'queued')`,
+		WHERE id IN (SELECT o.run_id FROM open_runs o WHERE o.schedule_id = ? AND o.phase = 'queued'`+q.hold("o")+`)`,
 		rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), continues(s.PreviousResponseID, t), js(s.Metadata), s.ID)
 	return err
 }
@@ -143,7 +144,7 @@ func continues(first *string, t rota.Timer) any {
 // Timer implements [rota.ScheduleWriter].
 func (q Queries) Timer(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID) (rota.Timer, error) {
 	return one(ctx, q.db, "schedule", scanTimer, `SELECT `+timerColumns+`, '' FROM timers t
-		WHERE t.schedule_id = ? AND t.agent_id = ? AND t.account = ? AND t.end_user = ? AND t.status <> 'deleted'`,
+		WHERE t.schedule_id = ? AND t.agent_id = ? AND t.account = ? AND t.end_user = ? AND t.status <> 'deleted'`+q.hold("t"),
 		id, a, o.Account, o.EndUser)
 }
 
@@ -178,8 +179,8 @@ func (q Queries) blockBuffered(ctx context.Context, id rota.ScheduleID) error {
 // OverdueTimers implements [rota.ScheduleReader].
 func (q Queries) OverdueTimers(ctx context.Context, o rota.Owner, a rota.AgentID, now time.Time) ([]rota.Timer, error) {
 	return all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, '' FROM schedules s JOIN timers t ON t.schedule_id = s.id
-		WHERE s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL AND t.next_run_at <= ?`,
-		a, o.Account, o.EndUser, now.UnixMilli())
+		WHERE s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL AND t.next_run_at <= ?
+		ORDER BY s.id`+q.hold("t, s"), a, o.Account, o.EndUser, now.UnixMilli())
 }
 
 const timerColumns = `t.schedule_id, t.agent_id, t.account, t.end_user, t.status, t.spec, t.policy, t.anchor,
@@ -236,11 +237,10 @@ func timerState(t rota.Timer) []any {
 	}
 }
 
-// saveState writes back what firing changed.
-func (q Queries) saveState(ctx context.Context, t rota.Timer) error {
-	_, err := q.db.Exec(ctx, `UPDATE timers SET next_run_at = ?, due_at = ?, open_runs = ?, buffered = ?, run_count = ?,
-		consecutive_failures = ?, last_run_at = ?, last_run_id = ?, last_response_id = ?, pause_reason = ?, skips = ?,
-		backlog = ?, backlog_to = ?, catch_up = ?, status = ?
-		WHERE schedule_id = ?`, append(timerState(t), t.Status, t.ScheduleID)...)
-	return err
-}
+// saveState writes back what firing changed, a timerRow.
+const saveState = `UPDATE timers SET next_run_at = ?, due_at = ?, open_runs = ?, buffered = ?, run_count = ?,
+	consecutive_failures = ?, last_run_at = ?, last_run_id = ?, last_response_id = ?, pause_reason = ?, skips = ?,
+	backlog = ?, backlog_to = ?, catch_up = ?, status = ?
+	WHERE schedule_id = ?`
+
+func timerRow(t rota.Timer) []any { return append(timerState(t), t.Status, t.ScheduleID) }

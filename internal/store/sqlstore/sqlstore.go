@@ -22,6 +22,11 @@ type DB interface {
 	// Exec runs a statement without rows and returns how many it changed.
 	Exec(ctx context.Context, query string, args ...any) (affected int64, err error)
 
+	// ExecEach runs a statement once for each list of arguments, in their
+	// order, and returns how many rows each changed. However many there are,
+	// it asks the database a constant number of times if asking is what costs.
+	ExecEach(ctx context.Context, query string, lists [][]any) (affected []int64, err error)
+
 	// Query calls row for each row. It stops at row's first error and returns
 	// that.
 	Query(ctx context.Context, row func(Scanner) error, query string, args ...any) error
@@ -29,12 +34,16 @@ type DB interface {
 
 // Queries implements [rota.Reader], and [rota.Tx] when its DB is a
 // transaction.
-type Queries struct{ db DB }
+type Queries struct {
+	db    DB
+	locks bool
+}
 
 var _ rota.Tx = Queries{}
 
-// New returns the queries over db.
-func New(db DB) Queries { return Queries{db} }
+// New returns the queries over db: a pool of readers, or the transactions of a
+// database that has one writer.
+func New(db DB) Queries { return Queries{db: db} }
 
 // Scanner reads the columns of one row.
 type Scanner interface{ Scan(dest ...any) error }

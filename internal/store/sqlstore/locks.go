@@ -1,0 +1,48 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/rota-run/rota"
+)
+
+// NewLocking returns the queries over a transaction of a database in which
+// others write at the same time, each seeing what is committed (READ
+// COMMITTED). What a transaction reads in order to change it stays locked until
+// it ends. Rows are locked in this order, so that few transactions ever wait
+// for each other:
+//
+//	agents ─► timers ─► schedules ─► open_runs ─► runs
+//
+// The lock on a timer is also the lock on the occurrences of its schedule.
+func NewLocking(db DB) Queries { return Queries{db: db, locks: true} }
+
+// hold ends a SELECT whose rows, of the tables with these aliases, nobody else
+// may change meanwhile.
+func (q Queries) hold(tables string) string { return q.lock(" FOR UPDATE OF " + tables) }
+
+// take is hold for rows of which any will do: it passes over those that
+// another transaction has locked.
+func (q Queries) take(tables string) string {
+	return q.lock(" FOR UPDATE OF " + tables + " SKIP LOCKED")
+}
+
+// share ends a SELECT whose rows stay as they are, for others too.
+func (q Queries) share(tables string) string { return q.lock(" FOR SHARE OF " + tables) }
+
+func (q Queries) lock(words string) string {
+	if !q.locks {
+		return ""
+	}
+	return words
+}
+
+// holdTimers locks the schedules of an agent.
+func (q Queries) holdTimers(ctx context.Context, id rota.AgentID) error {
+	if !q.locks {
+		return nil
+	}
+	_, err := all(ctx, q.db, scanText, `SELECT s.id FROM timers t JOIN schedules s ON s.id = t.schedule_id
+		WHERE s.agent_id = ? AND s.deleted_at IS NULL ORDER BY s.id`+q.hold("t, s"), id)
+	return err
+}
