@@ -150,7 +150,9 @@ type Answer struct {
 
 // AnswerKeeper remembers answers, each for the owner that got it.
 type AnswerKeeper interface {
-	// Answer returns the answer remembered for key at or after since.
+	// Answer returns the answer remembered for key at or after since. Other
+	// transactions that ask for the same key wait until this one ends, so that
+	// of equal requests at once the first alone finds none.
 	Answer(ctx context.Context, o Owner, key string, since time.Time) (Answer, error)
 
 	// KeepAnswer remembers an answer, in place of an older one, and forgets

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -177,9 +178,9 @@ func (a *attempt) explain(err error, why func(error) *Error) error {
 	return why(err)
 }
 
-// begin notes that the response has an id.
+// begin notes that the response has an id. One that cannot be stored is none.
 func (a *attempt) begin(id string) {
-	if a.id == "" && id != "" {
+	if a.id == "" && id != "" && strings.IndexByte(id, 0) < 0 {
 		a.id = id
 		a.started(id)
 	}

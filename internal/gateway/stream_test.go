@@ -88,6 +88,14 @@ func TestStream(t *testing.T) {
 	require.Equal(t, []string{"response.created", "response.output_text.delta", "response.completed"}, a.types())
 }
 
+// TestAnIDThatCannotBeStored: the answer counts all the same.
+func TestAnIDThatCannotBeStored(t *testing.T) {
+	a := reply(t, gatewaytest.Stream(strings.ReplaceAll(gatewaytest.Created("resp_1"), "resp_1", `resp_\u0000`), gatewaytest.Completed("resp_1", "ok")))
+	require.NoError(t, a.err)
+	require.Equal(t, "ok", a.response.Output)
+	require.NotContains(t, a.response.ID, "\x00")
+}
+
 func TestRequest(t *testing.T) {
 	s := gatewaytest.New(t)
 	g := at(t, s, func(p *gateway.Provider) { p.Key = func() (string, error) { return "sesame", nil } })

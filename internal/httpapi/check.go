@@ -209,6 +209,9 @@ func checkString(at fieldPath, s *huma.Schema, text string) error {
 	if !within(utf8.RuneCountInString(text), s.MinLength, s.MaxLength) {
 		return at.invalid("must be %s long", span(s.MinLength, s.MaxLength, "character"))
 	}
+	if strings.IndexByte(text, 0) >= 0 {
+		return at.invalid("must not contain the character U+0000")
+	}
 	if s.Pattern != "" && !regexp.MustCompile(s.Pattern).MatchString(text) {
 		return at.invalid("must match the pattern %s", s.Pattern)
 	}

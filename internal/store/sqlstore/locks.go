@@ -15,7 +15,7 @@ import (
 //	agents ─► timers ─► schedules ─► open_runs ─► runs
 //
 // The lock on a timer is also the lock on the occurrences of its schedule.
-func NewLocking(db DB) Queries { return Queries{db: db, locks: true} }
+func NewLocking(db DB) Queries { return Queries{db: checked{db}, locks: true} }
 
 // hold ends a SELECT whose rows, of the tables with these aliases, nobody else
 // may change meanwhile.

@@ -43,7 +43,7 @@ var _ rota.Tx = Queries{}
 
 // New returns the queries over db: a pool of readers, or the transactions of a
 // database that has one writer.
-func New(db DB) Queries { return Queries{db: db} }
+func New(db DB) Queries { return Queries{db: checked{db}} }
 
 // Scanner reads the columns of one row.
 type Scanner interface{ Scan(dest ...any) error }

@@ -18,6 +18,7 @@ var roundTrips = []testCase{
 	{"runs keep every field", runFields},
 	{"saving writes every field", saveFields},
 	{"odd text is kept", oddText},
+	{"text that no database could hold is refused", unfitText},
 	{"times are kept to the millisecond", milliseconds},
 	{"ids are case-sensitive", caseSensitive},
 	{"what is missing is refused", missing},
@@ -144,6 +145,27 @@ func oddText(w *world) {
 		require.NoError(w, err)
 		w.same(a, got)
 	}
+}
+
+// unfitText: what is JSON holds any text, because it is escaped there.
+func unfitText(w *world) {
+	for _, text := range []string{"\x00", "a\x00b", "\xff", "a\xc3"} {
+		a := w.newAgent()
+		a.Instructions = &text
+		require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, w.owner, a) }), rota.Invalid)
+		require.False(w, w.exists(a.ID))
+		_, err := w.store.Agent(w.Context(), w.owner, rota.AgentID(text))
+		require.ErrorIs(w, err, rota.Invalid)
+		_, err = w.store.Agents(w.Context(), w.owner, rota.Page{Limit: 1, After: text})
+		require.ErrorIs(w, err, rota.Invalid)
+	}
+	a := w.newAgent()
+	a.Metadata = map[string]string{"a\x00": "\x00"}
+	a.ToolChoice = anyJSON(`{"a":"\u0000","b":"\ud800"}`)
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, w.owner, a) })
+	got, err := w.store.Agent(w.Context(), w.owner, a.ID)
+	require.NoError(w, err)
+	w.same(a, got)
 }
 
 func milliseconds(w *world) {

@@ -28,6 +28,7 @@ var answers = []testCase{
 	{"answers are each owner's own", answerOwners},
 	{"a newer answer takes the place of an older", replaced},
 	{"old answers are forgotten, some at a time", forgotten},
+	{"equal requests at once make one change", oneChange},
 }
 
 var errWanted = errors.New("wanted")
@@ -290,6 +291,31 @@ func forgotten(w *world) {
 	}
 	_, err := w.answer(w.owner, "new", later)
 	require.NoError(w, err)
+}
+
+// oneChange makes the same change many times at once, under one key.
+func oneChange(w *world) {
+	const many = 8
+	all := []rota.Agent{w.newAgent(), w.newAgent(), w.newAgent(), w.newAgent(), w.newAgent(), w.newAgent(), w.newAgent(), w.newAgent()}
+	var group sync.WaitGroup
+	for i := range many {
+		group.Go(func() {
+			w.NoErr(w.try(func(ctx context.Context, tx rota.Tx) error {
+				_, err := tx.Answer(ctx, w.owner, "k", start)
+				if !errors.Is(err, rota.NotFound) {
+					return err
+				}
+				if err := tx.AddAgent(ctx, w.owner, all[i]); err != nil {
+					return err
+				}
+				return tx.KeepAnswer(ctx, w.owner, "k", rota.Answer{Fingerprint: []byte("f"), Body: []byte("b"), At: start}, start)
+			}))
+		})
+	}
+	group.Wait()
+	l, err := w.store.Agents(w.Context(), w.owner, rota.Page{Limit: 10})
+	require.NoError(w, err)
+	require.Len(w, l.Data, 1)
 }
 
 // remembered counts the answers of forgotten, from however long ago.
