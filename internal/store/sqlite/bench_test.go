@@ -1,183 +1,31 @@
 package sqlite_test
 
 import (
-	"context"
-	"fmt"
-	"strconv"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/storetest"
 )
 
-const (
-	benchSchedules = 100_000
-	benchPeriod    = benchSchedules / 100 * time.Second
-)
-
-var benchStart = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-
-// A field is a store with schedules of which 100 fall due each second.
-type field struct {
-	store *sqlite.Store
-	now   time.Time
-}
-
-func newField(b *testing.B, count int) *field {
+func benchStore(b *testing.B, o sqlite.Options) *sqlite.Store {
 	b.Helper()
-	store, err := sqlite.Open(b.Context(), b.TempDir(), sqlite.Options{})
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, store.Close()) })
-	f := &field{store: store, now: benchStart}
-	owner := rota.Owner{Account: "bench"}
-	agent := rota.Agent{
-		ID: rota.NewAgentID(benchStart), Name: "bench", Model: "mock/m", ToolChoice: rota.AnyOf("auto"),
-		Text: rota.Object(rota.AnyOf(struct{}{})), Reasoning: rota.Object(rota.AnyOf(struct{}{})),
-		CreatedAt: rota.InstantOf(benchStart), UpdatedAt: rota.InstantOf(benchStart),
-	}
-	f.update(b, func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, owner, agent) })
-	for i := 0; i < count; i += 1000 {
-		f.update(b, func(ctx context.Context, tx rota.Tx) error {
-			for j := i; j < i+1000; j++ {
-				s, t := benchSchedule(owner, agent.ID, j)
-				if err := tx.AddSchedule(ctx, owner, s, t); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	return f
+	s := open(b, b.TempDir(), o)
+	b.Cleanup(func() { require.NoError(b, s.Close()) })
+	return s
 }
 
-func benchSchedule(o rota.Owner, agent rota.AgentID, i int) (rota.Schedule, rota.Timer) {
-	id := rota.NewScheduleID(benchStart.Add(time.Duration(i) * time.Millisecond))
-	due := benchStart.Add(time.Duration(i/100+1) * time.Second)
-	t := rota.Timer{
-		ScheduleID: id, AgentID: agent, Owner: o, Status: rota.ScheduleActive, Policy: rota.DefaultPolicy(),
-		Spec:   rota.Spec{Type: rota.Interval, IntervalSeconds: int64(benchPeriod / time.Second), Timezone: "UTC"},
-		Anchor: benchStart, NextRunAt: due, DueAt: due,
-	}
-	s := rota.Schedule{
-		ID: id, AgentID: agent, Input: rota.InputText("summarise what happened since the last run, no. " + strconv.Itoa(i)),
-		Metadata: map[string]string{"team": "bench"}, CreatedAt: rota.InstantOf(benchStart), UpdatedAt: rota.InstantOf(benchStart),
-	}
-	return s, t
-}
+func BenchmarkFireDue(b *testing.B) { storetest.BenchmarkFireDue(b, benchStore(b, sqlite.Options{})) }
 
-func (f *field) update(b *testing.B, fn func(context.Context, rota.Tx) error) {
-	b.Helper()
-	require.NoError(b, f.store.Update(b.Context(), fn))
-}
+func BenchmarkCycle(b *testing.B) { storetest.BenchmarkCycle(b, benchStore(b, sqlite.Options{})) }
 
-func benchDecide(t rota.Timer, now time.Time) rota.Decision {
-	late := now.Sub(t.NextRunAt).Milliseconds()
-	o := rota.Occurrence{
-		ScheduleID: t.ScheduleID, ScheduledFor: rota.InstantOf(t.NextRunAt), Count: 1, Outcome: rota.Fired,
-		Trigger: rota.TriggerSchedule, LatenessMS: &late, RecordedAt: rota.InstantOf(now),
-	}
-	t.OpenRuns++
-	t.RunCount++
-	t.LastRunAt = now
-	t.NextRunAt = t.NextRunAt.Add(benchPeriod)
-	t.DueAt = t.NextRunAt
-	return rota.Decision{Timer: t, Records: []rota.Occurrence{o}, Provider: "mock"}
-}
-
-func benchSettle(t rota.Timer, r rota.Result) rota.Decision {
-	t.OpenRuns--
-	t.ConsecutiveFailures = 0
-	t.LastResponseID = r.ResponseID
-	return rota.Decision{Timer: t}
-}
-
-// fire fires the 100 schedules of the next second.
-func (f *field) fire(b *testing.B) {
-	f.now = f.now.Add(time.Second)
-	f.update(b, func(ctx context.Context, tx rota.Tx) error {
-		fires, err := tx.FireDue(ctx, f.now, 500, func(t rota.Timer) rota.Decision { return benchDecide(t, f.now) })
-		if err == nil && len(fires) != 100 {
-			err = fmt.Errorf("%d fires", len(fires))
-		}
-		return err
-	})
-}
-
-func (f *field) claim(b *testing.B) []rota.Work {
-	var work []rota.Work
-	f.update(b, func(ctx context.Context, tx rota.Tx) error {
-		var err error
-		work, err = tx.ClaimRuns(ctx, f.now, "mock", 100)
-		return err
-	})
-	require.Len(b, work, 100)
-	return work
-}
-
-func (f *field) finish(b *testing.B, work []rota.Work) {
-	response := rota.Any{RawMessage: []byte(`{"id":"resp_1","object":"response","status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":"done"}]}]}`)}
-	usage := rota.Any{RawMessage: []byte(`{"input_tokens":10,"output_tokens":3}`)}
-	f.update(b, func(ctx context.Context, tx rota.Tx) error {
-		for _, w := range work {
-			end := rota.Result{Phase: rota.PhaseCompleted, ResponseID: "resp_1", Response: response, Usage: usage, CompletedAt: f.now}
-			if _, err := tx.FinishRun(ctx, w.Run.ID, end, benchSettle); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// BenchmarkFireDue fires 100 of 100,000 schedules in each transaction.
-func BenchmarkFireDue(b *testing.B) {
-	f := newField(b, benchSchedules)
-	for b.Loop() {
-		f.fire(b)
-	}
-	b.ReportMetric(float64(100*b.N)/b.Elapsed().Seconds(), "fires/s")
-}
-
-// BenchmarkCycle is the whole path of a fire, in three transactions for each
-// 100: fired, claimed, finished.
-func BenchmarkCycle(b *testing.B) {
-	f := newField(b, benchSchedules)
-	for b.Loop() {
-		f.fire(b)
-		f.finish(b, f.claim(b))
-	}
-	b.ReportMetric(float64(100*b.N)/b.Elapsed().Seconds(), "cycles/s")
-}
-
-// BenchmarkUpdate has many callers, each of whom waits until its own small
-// change is durable.
 func BenchmarkUpdate(b *testing.B) {
 	var commits, updates atomic.Int64
-	store, err := sqlite.Open(b.Context(), b.TempDir(), sqlite.Options{OnCommit: func(n int) {
+	storetest.BenchmarkUpdate(b, benchStore(b, sqlite.Options{OnCommit: func(n int) {
 		commits.Add(1)
 		updates.Add(int64(n))
-	}})
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, store.Close()) })
-	owner := rota.Owner{Account: "bench"}
-	var n atomic.Int64
-	b.SetParallelism(64)
-	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			key := strconv.FormatInt(n.Add(1), 10)
-			err := store.Update(b.Context(), func(ctx context.Context, tx rota.Tx) error {
-				return tx.KeepAnswer(ctx, owner, key, rota.Answer{Fingerprint: []byte("f"), Body: []byte("{}"), At: benchStart}, benchStart)
-			})
-			if err != nil {
-				b.Error(err)
-				return
-			}
-		}
-	})
-	b.ReportMetric(float64(updates.Load())/b.Elapsed().Seconds(), "updates/s")
+	}}))
 	b.ReportMetric(float64(updates.Load())/float64(max(commits.Load(), 1)), "updates/commit")
 }

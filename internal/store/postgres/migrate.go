@@ -1,0 +1,78 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Advisory locks are two numbers. These are the first ones; what the second
+// means, each says.
+const (
+	lockMigrate int32 = 0x726f7401 + iota // 0: there is one schema to bring up to date
+	lockAnswer                            // a hash of an owner's idempotency key
+)
+
+// migrate brings the schema up to date, while no other process does.
+func migrate(ctx context.Context, config *pgx.ConnConfig) error {
+	db := stdlib.OpenDB(*config)
+	defer db.Close()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() // lets go of the lock
+	if err := checkServer(ctx, conn); err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1, 0)", lockMigrate); err != nil {
+		return err
+	}
+	return up(ctx, db)
+}
+
+// checkServer refuses a server or a database that cannot hold what Rota keeps.
+func checkServer(ctx context.Context, conn *sql.Conn) error {
+	var version int
+	var name, encoding string
+	err := conn.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+		current_setting('server_encoding')`).Scan(&version, &name, &encoding)
+	switch {
+	case err != nil:
+		return err
+	case version < minVersion:
+		return fmt.Errorf("the server is PostgreSQL %s, and must be 13 or newer", name)
+	case encoding != "UTF8":
+		return fmt.Errorf("the database keeps text as %s, and must keep it as UTF8 (createdb --encoding UTF8 --template template0)", encoding)
+	}
+	return nil
+}
+
+func up(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectPostgres, db, files)
+	if err != nil {
+		return err
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return err
+	}
+	have, known, err := p.GetVersions(ctx)
+	if err == nil && have > known {
+		err = errors.New("the database has been used by a newer version of Rota")
+	}
+	return err
+}

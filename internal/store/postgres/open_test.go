@@ -1,0 +1,180 @@
+package postgres_test
+
+import (
+	"context"
+	"database/sql"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite"
+
+	"github.com/rota-run/rota/internal/store/postgres"
+	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
+	"github.com/rota-run/rota/internal/store/sqlite"
+)
+
+// TestSchemaIsThatOfSQLite: the same migrations, and after them the same tables
+// with the same columns and indexes.
+func TestSchemaIsThatOfSQLite(t *testing.T) {
+	dir := t.TempDir()
+	s, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	db, err := sql.Open("sqlite", filepath.Join(dir, sqlite.FileName))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	conn := connect(t, postgrestest.URL(t))
+
+	require.Equal(t, files(t, filepath.Join("..", "sqlite", "migrations")), files(t, "migrations"))
+	require.Equal(t, sqliteNames(t, db, `SELECT m.name || '.' || c.name || CASE c."notnull" + c.pk WHEN 0 THEN '' ELSE ' NOT NULL' END
+		FROM sqlite_schema m JOIN pragma_table_info(m.name) c
+		WHERE m.type = 'table' AND m.name NOT LIKE 'goose_%' AND m.name NOT LIKE 'sqlite_%'`),
+		names(t, conn, `SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'YES' THEN '' ELSE ' NOT NULL' END
+		FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'goose_%'`))
+	require.Equal(t, sqliteNames(t, db, `SELECT name FROM sqlite_schema
+		WHERE type = 'index' AND name NOT LIKE 'sqlite_%'`),
+		names(t, conn, `SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND tablename NOT LIKE 'goose_%'
+		AND indexname NOT IN (SELECT conname FROM pg_constraint)`))
+}
+
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	return out
+}
+
+func names(t *testing.T, conn *pgx.Conn, query string) []string {
+	t.Helper()
+	rows, err := conn.Query(t.Context(), query)
+	require.NoError(t, err)
+	out, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	slices.Sort(out)
+	return out
+}
+
+func sqliteNames(t *testing.T, db *sql.DB, query string) []string {
+	t.Helper()
+	rows, err := db.Query(query)
+	require.NoError(t, err)
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var name string
+		require.NoError(t, rows.Scan(&name))
+		out = append(out, name)
+	}
+	require.NoError(t, rows.Err())
+	slices.Sort(out)
+	return out
+}
+
+// TestOpenAtOnce: of several processes that start together, one migrates.
+func TestOpenAtOnce(t *testing.T) {
+	databaseURL := postgrestest.Empty(t)
+	var group sync.WaitGroup
+	for range 6 {
+		group.Go(func() {
+			s, err := postgres.Open(t.Context(), databaseURL, postgres.Options{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			s.Close()
+		})
+	}
+	group.Wait()
+	applied := names(t, connect(t, databaseURL), `SELECT version_id::text FROM goose_db_version WHERE version_id > 0 ORDER BY version_id`)
+	require.Len(t, applied, len(files(t, "migrations")))
+}
+
+func openError(t *testing.T, databaseURL string) string {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), databaseURL, postgres.Options{})
+	if err == nil {
+		s.Close()
+	}
+	require.Error(t, err)
+	return err.Error()
+}
+
+func TestADatabaseThatIsNotFit(t *testing.T) {
+	newer := postgrestest.URL(t)
+	postgrestest.Exec(t, newer, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)")
+	require.Contains(t, openError(t, newer), "used by a newer version of Rota")
+
+	empty := postgrestest.Empty(t)
+	postgrestest.Exec(t, empty, "CREATE DATABASE ascii ENCODING SQL_ASCII TEMPLATE template0")
+	t.Cleanup(func() { postgrestest.Exec(t, empty, "DROP DATABASE ascii WITH (FORCE)") })
+	require.Contains(t, openError(t, renamed(t, empty, "ascii")), "must keep it as UTF8")
+
+	postgrestest.Exec(t, empty, "CREATE ROLE weak LOGIN; REVOKE CREATE ON SCHEMA public FROM public")
+	t.Cleanup(func() { postgrestest.Exec(t, empty, "DROP ROLE weak") })
+	require.Contains(t, openError(t, strings.Replace(empty, "user=postgres", "user=weak", 1)), "the user lacks a right in the database")
+
+	said := openError(t, renamed(t, empty, "absent"))
+	require.Contains(t, said, "open the database absent at ")
+	require.Contains(t, said, "the database does not exist")
+
+	require.Contains(t, openError(t, "postgres:///x?host=/nowhere&user=x"), "the database cannot be reached")
+	require.Contains(t, openError(t, "postgres://x@127.0.0.1:1/x"), "open the database x at 127.0.0.1:1: the database cannot be reached")
+}
+
+// renamed returns the URL of another database of the same server.
+func renamed(t *testing.T, databaseURL, name string) string {
+	t.Helper()
+	config, err := pgx.ParseConfig(databaseURL)
+	require.NoError(t, err)
+	return strings.Replace(databaseURL, "/"+config.Database+"?", "/"+name+"?", 1)
+}
+
+// TestWrongURLs: what is said names the flaw and never the password, whole or
+// in parts.
+func TestWrongURLs(t *testing.T) {
+	const unreadable = "must be like postgres://user:password@host:5432/name"
+	for _, test := range []struct{ url, want string }{
+		{"postgres://u:hun/ter@h/d", unreadable},
+		{"postgres://u:hun%zzter@h/d", unreadable},
+		{"postgres://u:hun@ter@h/d", unreadable},
+		{"postgres://u:hun:ter@h:99999/d", unreadable},
+		{"postgres://u:hunter@h/d?sslmode=hunted", "cannot be used: failed to configure TLS (sslmode is invalid)"},
+		{"postgres://u:hunter@h/d?connect_timeout=x", "cannot be used: invalid connect_timeout"},
+		{"postgres://u:hunter@h/d?pool_max_conns=0", "cannot be used: pool_max_conns too small"},
+		{"postgres://u:hunter@h/d?target_session_attrs=x", "cannot be used: unknown target_session_attrs value: x"},
+		{"postgres://u@h/d?password=hunter&sslrootcert=/nowhere&sslmode=verify-full", "unable to read CA file: open /nowhere"},
+		{"postgres://u:hunter@127.0.0.1:1/d", "cannot be reached"},
+	} {
+		t.Run(test.want, func(t *testing.T) {
+			said := openError(t, test.url)
+			require.Contains(t, said, test.want)
+			for _, part := range []string{"hun", "ter@", "zz"} {
+				require.NotContains(t, said, part)
+			}
+		})
+	}
+}
+
+// TestCollation: a list has the order of bytes, whatever the locale of the
+// database.
+func TestCollation(t *testing.T) {
+	empty := postgrestest.Empty(t)
+	postgrestest.Exec(t, empty, "CREATE DATABASE icu TEMPLATE template0 ENCODING UTF8 LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C'")
+	t.Cleanup(func() { postgrestest.Exec(t, empty, "DROP DATABASE icu WITH (FORCE)") })
+	s := open(t, renamed(t, empty, "icu"), postgres.Options{})
+	defer s.Close()
+	for _, name := range []string{"a", "B", "é", "Z", "_", "0"} {
+		require.NoError(t, addAgents(context.Background(), s, name))
+	}
+	require.Equal(t, []string{"0", "B", "Z", "_", "a", "é"}, agents(t, s))
+}

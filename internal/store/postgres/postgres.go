@@ -1,0 +1,118 @@
+// Package postgres keeps everything in a PostgreSQL database, which several
+// processes may have open at once.
+//
+// Transactions run side by side at READ COMMITTED, and lock what they read in
+// order to change it; package sqlstore says in which order. One that
+// PostgreSQL gives up to end a deadlock is made again.
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store/sqlstore"
+)
+
+const (
+	// connectTimeout holds unless the URL has another.
+	connectTimeout = 10 * time.Second
+
+	// idleInTransaction is how long a transaction may do nothing before
+	// PostgreSQL ends it. Between two statements lie microseconds: one that
+	// waits longer belongs to a process or a machine that is gone.
+	idleInTransaction = 15 * time.Second
+
+	minVersion = 130000 // the first with pg_current_xact_id
+)
+
+// Store is a [rota.Store] in a PostgreSQL database.
+type Store struct {
+	sqlstore.Queries // reads, on the pool
+
+	pool *pgxpool.Pool
+}
+
+var _ rota.Store = (*Store)(nil)
+
+// Options are what may be changed of a store. The zero value is usable.
+type Options struct {
+	tracer pgx.QueryTracer
+	dial   pgconn.DialFunc
+}
+
+// Open opens the database that the URL names, whose schema it brings up to
+// date; of several processes that do so at once, one does. Open fails at once,
+// with an error that says what to do, if the database cannot be reached, is
+// not fit, or has been used by a newer program. The error never holds the
+// password.
+func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
+	config, err := configure(databaseURL, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, config.ConnConfig.Copy()); err != nil {
+		return nil, explain(config, err)
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, explain(config, err)
+	}
+	return &Store{Queries: sqlstore.New(statements{pool}), pool: pool}, nil
+}
+
+// configure reads the URL. Where it says nothing, the environment variables of
+// libpq hold (PGPASSWORD, PGPASSFILE, PGSSLMODE and so on).
+func configure(databaseURL string, o Options) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, wrongURL(err)
+	}
+	if strings.Contains(config.ConnConfig.Host, "@") {
+		return nil, errURL // the end of a password that has an @
+	}
+	if !strings.Contains(databaseURL, "pool_max_conns=") {
+		config.MaxConns = int32(max(8, 2*runtime.GOMAXPROCS(0)))
+	}
+	if !strings.Contains(databaseURL, "connect_timeout=") && os.Getenv("PGCONNECT_TIMEOUT") == "" {
+		config.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	config.ConnConfig.Tracer = o.tracer
+	if o.dial != nil {
+		config.ConnConfig.DialFunc = o.dial
+	}
+	setDefault(config.ConnConfig.RuntimeParams, "application_name", "rota")
+	setDefault(config.ConnConfig.RuntimeParams, "idle_in_transaction_session_timeout", strconv.FormatInt(idleInTransaction.Milliseconds(), 10))
+	return config, nil
+}
+
+func setDefault(params map[string]string, name, value string) {
+	if params[name] == "" {
+		params[name] = value
+	}
+}
+
+// place names the database, without user and password.
+func place(c *pgxpool.Config) string {
+	where := c.ConnConfig.Host // of a socket, its directory
+	if where == "" || where[0] != '/' {
+		where = net.JoinHostPort(where, strconv.Itoa(int(c.ConnConfig.Port)))
+	}
+	return fmt.Sprintf("%s at %s", c.ConnConfig.Database, where)
+}
+
+// Close implements [rota.Store]. It may be called again.
+func (s *Store) Close() error {
+	s.pool.Close()
+	return nil
+}

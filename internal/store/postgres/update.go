@@ -1,0 +1,207 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store/sqlstore"
+)
+
+const (
+	maxTries   = 10
+	firstDelay = 5 * time.Millisecond // at most, before the second try; doubled for each further one
+	lastDelay  = 500 * time.Millisecond
+
+	// commitTimeout is how long a commit may take, and then the question what
+	// became of it.
+	commitTimeout = 15 * time.Second
+	askAgain      = 100 * time.Millisecond
+)
+
+// Update implements [rota.Store].
+func (s *Store) Update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
+	for try := 1; ; try++ {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		again, err := s.once(ctx, fn)
+		if !again || try == maxTries {
+			return err
+		}
+		if wait(ctx, rand.N(min(lastDelay, firstDelay<<(try-1)))) != nil {
+			return err
+		}
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// once makes one transaction, and reports whether it can be made again after an
+// error.
+func (s *Store) once(ctx context.Context, fn func(context.Context, rota.Tx) error) (again bool, err error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return false, classify(ctx, err)
+	}
+	defer conn.Release() // closes a connection that has a transaction
+	xid, err := begin(ctx, conn)
+	if err != nil {
+		return conn.Conn().IsClosed(), classify(ctx, err) // it had broken while nobody used it
+	}
+	guard := &guarded{statements: statements{conn}}
+	err = call(ctx, fn, tx{Queries: sqlstore.NewLocking(guard), db: guard})
+	if err == nil {
+		err = guard.failure // which fn kept to itself
+	}
+	if err == nil {
+		err = s.commit(ctx, conn, xid)
+		return repeatable(err), err
+	}
+	rollback(ctx, conn)
+	return repeatable(guard.failure), err
+}
+
+// begin begins a transaction and returns its number, in one round trip.
+func begin(ctx context.Context, conn *pgxpool.Conn) (xid string, err error) {
+	results, err := conn.Conn().PgConn().Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_current_xact_id()").ReadAll()
+	if err != nil {
+		return "", err
+	}
+	return string(results[1].Rows[0][0]), nil
+}
+
+// rollback does not wait for what ctx waited for. If it fails, the connection
+// is closed, and the transaction with it.
+func rollback(ctx context.Context, conn *pgxpool.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
+		conn.Conn().Close(ctx)
+	}
+}
+
+// commit returns when the transaction is durable, or is known not to be,
+// whatever becomes of ctx. If the connection breaks meanwhile, it asks on
+// another one what became of it.
+func (s *Store) commit(ctx context.Context, conn *pgxpool.Conn, xid string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	tag, err := conn.Exec(ctx, "COMMIT")
+	switch {
+	case err == nil && tag.String() == "COMMIT":
+		return nil
+	case err == nil:
+		return errors.New("the database took the transaction back")
+	case !conn.Conn().IsClosed():
+		return classify(ctx, err)
+	}
+	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	switch s.outcome(ask, xid) {
+	case "committed":
+		return nil
+	case "aborted":
+		return classify(ask, err)
+	}
+	return &rota.Error{
+		Code: rota.Unavailable, Err: err,
+		Msg: "the connection to the database broke in the middle of a commit; it is not known whether it was made",
+	}
+}
+
+// outcome returns what became of a transaction: "committed", "aborted", or
+// another word if that cannot be found out before ctx ends.
+func (s *Store) outcome(ctx context.Context, xid string) string {
+	for {
+		var status *string
+		err := s.pool.QueryRow(ctx, "SELECT pg_xact_status($1::text::xid8)", xid).Scan(&status)
+		if err == nil && status != nil && *status != "in progress" {
+			return *status
+		}
+		if wait(ctx, askAgain) != nil {
+			return "unknown"
+		}
+	}
+}
+
+// repeatable reports whether PostgreSQL gave a transaction up only because of
+// others (serialization_failure, deadlock_detected).
+func repeatable(err error) bool {
+	var told *pgconn.PgError
+	return errors.As(err, &told) && (told.Code == "40001" || told.Code == "40P01")
+}
+
+// call runs fn and turns a panic into an error.
+func call(ctx context.Context, fn func(context.Context, rota.Tx) error, tx rota.Tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in an update: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return fn(ctx, tx)
+}
+
+// A tx is the queries of one transaction, and what PostgreSQL alone needs.
+type tx struct {
+	sqlstore.Queries
+	db sqlstore.DB
+}
+
+// Answer implements [rota.AnswerKeeper]. There may be no row yet to lock.
+func (t tx) Answer(ctx context.Context, o rota.Owner, key string, since time.Time) (rota.Answer, error) {
+	h := fnv.New32a()
+	h.Write([]byte(o.Account + "\x00" + o.EndUser + "\x00" + key))
+	if _, err := t.db.Exec(ctx, "SELECT pg_advisory_xact_lock(?, ?)", lockAnswer, int32(h.Sum32())); err != nil {
+		return rota.Answer{}, err
+	}
+	return t.Queries.Answer(ctx, o, key, since)
+}
+
+// A guarded DB does nothing more once a statement has failed: PostgreSQL would
+// refuse it.
+type guarded struct {
+	statements
+	failure error
+}
+
+// Exec implements sqlstore.DB.
+func (g *guarded) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
+	err = g.guard(func() error { n, err = g.statements.Exec(ctx, query, args...); return err })
+	return n, err
+}
+
+// ExecEach implements sqlstore.DB.
+func (g *guarded) ExecEach(ctx context.Context, query string, lists [][]any) (n []int64, err error) {
+	err = g.guard(func() error { n, err = g.statements.ExecEach(ctx, query, lists); return err })
+	return n, err
+}
+
+// Query implements sqlstore.DB.
+func (g *guarded) Query(ctx context.Context, row func(sqlstore.Scanner) error, query string, args ...any) error {
+	return g.guard(func() error { return g.statements.Query(ctx, row, query, args...) })
+}
+
+func (g *guarded) guard(do func() error) error {
+	if g.failure == nil {
+		g.failure = do()
+	}
+	return g.failure
+}

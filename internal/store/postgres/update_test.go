@@ -1,0 +1,265 @@
+package postgres_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store/postgres"
+	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
+)
+
+var owner = rota.Owner{Account: "acme"}
+
+func named(name string) rota.Agent {
+	at := rota.InstantOf(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	empty := rota.Object(rota.AnyOf(struct{}{}))
+	return rota.Agent{
+		ID: rota.AgentID("agt_" + name), Name: name, Model: "mock/m", ToolChoice: rota.AnyOf("auto"),
+		Text: empty, Reasoning: empty, CreatedAt: at, UpdatedAt: at,
+	}
+}
+
+func addAgents(ctx context.Context, s *postgres.Store, names ...string) error {
+	return s.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		for _, name := range names {
+			if err := tx.AddAgent(ctx, owner, named(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// agents returns the names of all agents, in the order of their ids.
+func agents(t *testing.T, s *postgres.Store) []string {
+	t.Helper()
+	l, err := s.Agents(t.Context(), owner, rota.Page{Limit: 100, Ascending: true})
+	require.NoError(t, err)
+	var out []string
+	for _, a := range l.Data {
+		out = append(out, a.Name)
+	}
+	return out
+}
+
+// TestDeadlock: two updates that wait for each other are both made.
+func TestDeadlock(t *testing.T) {
+	s := open(t, postgrestest.URL(t)+"&deadlock_timeout=10ms", postgres.Options{})
+	defer s.Close()
+	require.NoError(t, addAgents(t.Context(), s, "a", "b"))
+	var both, group sync.WaitGroup
+	both.Add(2)
+	var calls atomic.Int64
+	for _, order := range [][]string{{"a", "b"}, {"b", "a"}} {
+		group.Go(func() {
+			first := true
+			err := s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+				calls.Add(1)
+				if err := touch(ctx, tx, order[0]); err != nil {
+					return err
+				}
+				if first {
+					first = false
+					both.Done()
+					both.Wait()
+				}
+				return touch(ctx, tx, order[1])
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	require.Greater(t, calls.Load(), int64(2), "one was given up and made again")
+	for _, name := range []string{"a", "b"} {
+		a, err := s.Agent(t.Context(), owner, named(name).ID)
+		require.NoError(t, err)
+		require.EqualValues(t, 2, a.Version)
+	}
+}
+
+func touch(ctx context.Context, tx rota.Tx, name string) error {
+	a, err := tx.Agent(ctx, owner, named(name).ID)
+	if err != nil {
+		return err
+	}
+	a.Version++
+	return tx.SaveAgent(ctx, owner, a)
+}
+
+// TestAnErrorThatIsKeptBack: an update that a statement of has failed is not
+// made, whatever its function says.
+func TestAnErrorThatIsKeptBack(t *testing.T) {
+	s := open(t, postgrestest.URL(t), postgres.Options{})
+	defer s.Close()
+	require.NoError(t, addAgents(t.Context(), s, "a"))
+	err := s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+		require.NoError(t, tx.AddAgent(ctx, owner, named("b")))
+		_ = tx.AddAgent(ctx, owner, named("a"))
+		return nil
+	})
+	require.ErrorContains(t, err, "agents_pkey")
+	require.Equal(t, []string{"a"}, agents(t, s))
+}
+
+// A wire cuts connections at a chosen moment.
+type wire struct {
+	down     atomic.Bool
+	atCommit atomic.Pointer[func(server net.Conn, sent []byte)] // called with the COMMIT instead of sending it
+}
+
+func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if w.down.Load() {
+		return nil, errors.New("the wire is down")
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	return &wired{Conn: conn, wire: w}, err
+}
+
+type wired struct {
+	net.Conn
+	wire *wire
+}
+
+func (c *wired) Write(b []byte) (int, error) {
+	if cut := c.wire.atCommit.Load(); cut != nil && bytes.Contains(b, []byte("COMMIT\x00")) {
+		c.wire.atCommit.Store(nil)
+		(*cut)(c.Conn, b)
+		return len(b), c.Conn.Close()
+	}
+	return c.Conn.Write(b)
+}
+
+// TestACommitThatIsNotAnswered: the answer of Update is true all the same.
+func TestACommitThatIsNotAnswered(t *testing.T) {
+	var w wire
+	s := open(t, postgrestest.URL(t), postgres.Dialing(w.dial))
+	defer s.Close()
+	made := func(server net.Conn, sent []byte) {
+		server.Write(sent)
+		server.Read(make([]byte, 100)) // it is made when it is answered
+	}
+	w.atCommit.Store(&made)
+	require.NoError(t, addAgents(t.Context(), s, "made"))
+	require.Equal(t, []string{"made"}, agents(t, s))
+
+	lost := func(net.Conn, []byte) {}
+	w.atCommit.Store(&lost)
+	err := addAgents(t.Context(), s, "lost")
+	require.ErrorIs(t, err, rota.Unavailable)
+	require.ErrorContains(t, err, "nothing was written")
+	require.Equal(t, []string{"made"}, agents(t, s))
+	require.NoError(t, addAgents(t.Context(), s, "next"))
+}
+
+const killOthers = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+// TestAConnectionThatBreaks: what was begun on it is gone, and the next update
+// has another.
+func TestAConnectionThatBreaks(t *testing.T) {
+	databaseURL := postgrestest.URL(t)
+	s := open(t, databaseURL, postgres.Options{})
+	defer s.Close()
+	err := s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+		if err := tx.AddAgent(ctx, owner, named("a")); err != nil {
+			return err
+		}
+		postgrestest.Exec(t, databaseURL, killOthers)
+		return tx.AddAgent(ctx, owner, named("b"))
+	})
+	require.ErrorIs(t, err, rota.Unavailable)
+	require.Empty(t, agents(t, s))
+
+	postgrestest.Exec(t, databaseURL, killOthers)
+	require.NoError(t, addAgents(t.Context(), s, "a"), "a connection that broke while nobody used it is no failure")
+	require.Equal(t, []string{"a"}, agents(t, s))
+}
+
+func TestADatabaseThatIsAway(t *testing.T) {
+	databaseURL := postgrestest.URL(t)
+	var w wire
+	s := open(t, databaseURL, postgres.Dialing(w.dial))
+	w.down.Store(true)
+	postgrestest.Exec(t, databaseURL, killOthers)
+	require.Eventually(t, func() bool { return errors.Is(s.Ping(t.Context()), rota.Unavailable) }, 10*time.Second, 10*time.Millisecond)
+	err := addAgents(t.Context(), s, "a")
+	require.ErrorIs(t, err, rota.Unavailable)
+	require.Contains(t, rota.Public(err).Msg, "the database")
+	w.down.Store(false)
+	require.Eventually(t, func() bool { return s.Ping(t.Context()) == nil }, 10*time.Second, 10*time.Millisecond)
+	require.NoError(t, addAgents(t.Context(), s, "a"))
+
+	require.NoError(t, s.Close())
+	require.NoError(t, s.Close())
+	require.ErrorIs(t, s.Ping(t.Context()), rota.Unavailable)
+	require.ErrorIs(t, addAgents(t.Context(), s, "b"), rota.Unavailable)
+}
+
+func TestADatabaseThatIsReadOnly(t *testing.T) {
+	databaseURL := postgrestest.URL(t)
+	s := open(t, databaseURL+"&default_transaction_read_only=on", postgres.Options{})
+	defer s.Close()
+	err := addAgents(t.Context(), s, "a")
+	require.ErrorIs(t, err, rota.Unavailable)
+	require.ErrorContains(t, err, "the database can only be read")
+	require.Empty(t, agents(t, s))
+}
+
+// TestATransactionOfTheDead: one whose process is gone lets go of what it has
+// locked.
+func TestATransactionOfTheDead(t *testing.T) {
+	databaseURL := postgrestest.URL(t)
+	s := open(t, databaseURL+"&idle_in_transaction_session_timeout=50ms", postgres.Options{})
+	defer s.Close()
+	require.NoError(t, addAgents(t.Context(), s, "a"))
+	err := s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+		if err := touch(ctx, tx, "a"); err != nil {
+			return err
+		}
+		return addTouch(ctx, s) // waits for this one, which waits too long
+	})
+	require.ErrorIs(t, err, rota.Unavailable)
+	a, err := s.Agent(t.Context(), owner, named("a").ID)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, a.Version, "the second was made, the first was not")
+}
+
+func addTouch(ctx context.Context, s *postgres.Store) error {
+	return s.Update(ctx, func(ctx context.Context, tx rota.Tx) error { return touch(ctx, tx, "a") })
+}
+
+func TestConditions(t *testing.T) {
+	for code, want := range map[string]string{
+		"08006": "the connection to the database broke",
+		"25006": "the database can only be read: it is a standby, or is set read-only",
+		"28P01": "the database refuses the user or the password",
+		"3D000": "the database does not exist",
+		"42501": "the user lacks a right in the database",
+		"53100": "the disk that holds the database is full",
+		"53200": "the database has run out of memory or of another resource",
+		"53300": "the database takes no more connections",
+		"57014": "the database stopped a statement that took too long",
+		"57P01": "the database is starting or stopping",
+		"57P03": "the database is starting or stopping",
+		"58030": "the machine that holds the database fails",
+		"XX001": "the database is damaged",
+		"23505": "",
+		"40P01": "",
+		"42P01": "",
+	} {
+		require.Equal(t, want, postgres.Condition(&pgconn.PgError{Code: code}), code)
+	}
+	require.Empty(t, postgres.Condition(errors.New("a bug")))
+	require.Empty(t, postgres.Condition(context.Canceled))
+}
