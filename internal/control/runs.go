@@ -88,22 +88,20 @@ func (c *Control) CancelRun(ctx context.Context, who auth.Caller, agent rota.Age
 		return rota.Run{}, err
 	}
 	r, err := write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Run, error) {
-		before, err := tx.Run(ctx, who.Owner, agent, id)
+		run, err := tx.Run(ctx, who.Owner, agent, id)
 		if err != nil {
-			return before, err
-		}
-		switch before.Phase {
-		case rota.PhaseCancelled:
-			return before, nil
-		case rota.PhaseCompleted, rota.PhaseFailed:
-			return before, rota.Errorf(rota.Conflict, "the run has ended: its status is %s", before.Status)
+			return run, err
 		}
 		why := rota.RunError{Code: rota.RunErrCancelled, Message: "the run was cancelled"}
 		end := rota.Result{Phase: rota.PhaseCancelled, Error: &why, CompletedAt: now}
 		if _, err := tx.FinishRun(ctx, id, end, c.Settle); err != nil {
-			return before, err
+			return run, err
 		}
-		return tx.Run(ctx, who.Owner, agent, id)
+		run, err = tx.Run(ctx, who.Owner, agent, id) // it may have ended otherwise, even since it was read
+		if err == nil && run.Phase != rota.PhaseCancelled {
+			err = rota.Errorf(rota.Conflict, "the run has ended: its status is %s", run.Status)
+		}
+		return run, err
 	})
 	if err == nil {
 		c.Engine.Cancel(id)

@@ -26,9 +26,10 @@ import (
 )
 
 const (
-	batch     = 500              // timers that one step takes
-	afterFail = time.Second      // before a step that failed is repeated
-	look      = 10 * time.Second // how long the wall clock may jump without being noticed
+	batch     = 500                   // timers that one step takes
+	afterFail = time.Second           // before a step that failed is repeated
+	held      = 20 * time.Millisecond // before looking again at what is due while another transaction holds it
+	look      = 10 * time.Second      // how long the wall clock may jump without being noticed
 )
 
 // Config is what an Engine needs. All fields but the callbacks are required.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -391,6 +392,50 @@ func TestAFailingStoreIsSurvived(t *testing.T) {
 		require.Empty(r, r.outcomes(id))
 		r.pass(3 * time.Second)
 		require.Equal(r, []rota.Outcome{rota.Fired}, r.outcomes(id), "late, and not lost")
+	})
+}
+
+// A holding store passes over what is due, as one does while another
+// transaction holds it.
+type holding struct {
+	rota.Store
+	asked atomic.Int64
+	holds atomic.Bool
+}
+
+func (h *holding) Update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
+	return h.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error { return fn(ctx, held{tx, h}) })
+}
+
+type held struct {
+	rota.Tx
+	by *holding
+}
+
+func (t held) FireDue(ctx context.Context, now time.Time, limit int, decide rota.Decide) ([]rota.Fire, error) {
+	t.by.asked.Add(1)
+	if t.by.holds.Load() {
+		return nil, nil
+	}
+	return t.Tx.FireDue(ctx, now, limit, decide)
+}
+
+func TestWhatIsHeldIsLookedAtNowAndThen(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.stop()
+		r.open()
+		h := &holding{Store: r.store}
+		r.store = h
+		r.start()
+		id := r.addSchedule(10*time.Second, nil)
+		h.holds.Store(true)
+		r.pass(10 * time.Second)
+		h.asked.Store(0)
+		r.pass(time.Second)
+		require.EqualValues(r, 50, h.asked.Load())
+		h.holds.Store(false)
+		r.pass(20 * time.Millisecond)
+		require.Equal(r, []rota.Outcome{rota.Fired}, r.outcomes(id))
 	})
 }
 

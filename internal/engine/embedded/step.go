@@ -16,6 +16,7 @@ type taken struct {
 	madeUp  int  // fires that the brake let through
 	left    bool // there is more to make up for
 	hungry  bool // more runs may wait than there are workers
+	due     int  // timers that were decided
 	wake    time.Time
 }
 
@@ -57,6 +58,8 @@ func (e *Engine) step(ctx, work context.Context) (time.Time, error) {
 		return now, nil
 	case got.left:
 		return e.released(now, got.wake), nil
+	case got.due == 0 && !got.wake.IsZero() && !got.wake.After(now):
+		return now.Add(held), nil
 	}
 	return got.wake, nil
 }
@@ -65,6 +68,7 @@ func (e *Engine) take(ctx context.Context, tx rota.Tx, now time.Time) (taken, er
 	var got taken
 	var err error
 	got.fires, err = tx.FireDue(ctx, now, batch, func(t rota.Timer) rota.Decision {
+		got.due++
 		d := e.cfg.Decide(t, now, e.clock.since)
 		d.Provider = e.cfg.Provider(t.Model)
 		return d

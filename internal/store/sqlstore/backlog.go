@@ -20,7 +20,7 @@ func (q Queries) FireBacklog(ctx context.Context, now time.Time, limit int, deci
 	if err != nil {
 		return nil, false, err
 	}
-	b := q.newBatch(now, min(limit, len(waiting)))
+	b := q.newBatch(now, len(waiting))
 	left := false
 	for _, w := range waiting {
 		if b.started >= limit {
