@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -44,12 +43,12 @@ const (
 // condition returns what is wrong with the database, or "" if err is about
 // something else.
 func condition(err error) string {
-	var told *pgconn.PgError
+	var server *pgconn.PgError
 	var connect *pgconn.ConnectError
 	var network net.Error
 	switch {
-	case errors.As(err, &told):
-		for _, code := range []string{told.Code, told.Code[:3], told.Code[:2]} {
+	case errors.As(err, &server):
+		for _, code := range []string{server.Code, server.Code[:3], server.Code[:2]} {
 			if what, ok := conditions[code]; ok {
 				return what
 			}
@@ -81,11 +80,21 @@ func classify(ctx context.Context, err error) error {
 
 // explain says at start-up what is wrong with the database.
 func explain(c *pgxpool.Config, err error) error {
+	text := "open the database " + place(c) + ": "
 	if what := condition(err); what != "" {
-		return fmt.Errorf("open the database %s: %s: %w", place(c), what, err)
+		text += what + ": "
 	}
-	return fmt.Errorf("open the database %s: %w", place(c), err)
+	return told{text + strings.Join(strings.Fields(err.Error()), " "), err}
 }
+
+// told is an error with another text: in one line.
+type told struct {
+	text string
+	error
+}
+
+func (t told) Error() string { return t.text }
+func (t told) Unwrap() error { return t.error }
 
 var errURL = errors.New("the database's URL cannot be read: it must be like postgres://user:password@host:5432/name, " +
 	"and in user and password each of the characters / ? # @ : % must be written as %XX")

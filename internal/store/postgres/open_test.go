@@ -99,6 +99,22 @@ func TestOpenAtOnce(t *testing.T) {
 	require.Len(t, applied, len(files(t, "migrations")))
 }
 
+// TestExclusive: of exclusive stores there is one, in each schema.
+func TestExclusive(t *testing.T) {
+	databaseURL := postgrestest.URL(t)
+	first := open(t, databaseURL, postgres.Options{Exclusive: true})
+	defer first.Close()
+	_, err := postgres.Open(t.Context(), databaseURL, postgres.Options{Exclusive: true})
+	require.ErrorContains(t, err, "another process has this database open")
+	open(t, databaseURL, postgres.Options{}).Close()
+
+	postgrestest.Exec(t, databaseURL, "CREATE SCHEMA other")
+	open(t, databaseURL+"&search_path=other", postgres.Options{Exclusive: true}).Close()
+
+	require.NoError(t, first.Close())
+	open(t, databaseURL, postgres.Options{Exclusive: true}).Close()
+}
+
 func openError(t *testing.T, databaseURL string) string {
 	t.Helper()
 	s, err := postgres.Open(t.Context(), databaseURL, postgres.Options{})

@@ -41,12 +41,16 @@ type Store struct {
 	sqlstore.Queries // reads, on the pool
 
 	pool *pgxpool.Pool
+	lock *pgx.Conn // holds the lock of an exclusive store; else nil
 }
 
 var _ rota.Store = (*Store)(nil)
 
 // Options are what may be changed of a store. The zero value is usable.
 type Options struct {
+	// Exclusive makes Open fail while another exclusive store has the database.
+	Exclusive bool
+
 	tracer pgx.QueryTracer
 	dial   pgconn.DialFunc
 }
@@ -64,11 +68,17 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if err := migrate(ctx, config.ConnConfig.Copy()); err != nil {
 		return nil, explain(config, err)
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
+	s := new(Store)
+	if o.Exclusive {
+		if s.lock, err = exclude(ctx, config.ConnConfig.Copy()); err != nil {
+			return nil, explain(config, err)
+		}
+	}
+	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, explain(config, err)
 	}
-	return &Store{Queries: sqlstore.New(statements{pool}), pool: pool}, nil
+	s.Queries = sqlstore.New(statements{s.pool})
+	return s, nil
 }
 
 // configure reads the URL. Where it says nothing, the environment variables of
@@ -114,5 +124,8 @@ func place(c *pgxpool.Config) string {
 // Close implements [rota.Store]. It may be called again.
 func (s *Store) Close() error {
 	s.pool.Close()
-	return nil
+	if s.lock == nil {
+		return nil
+	}
+	return s.lock.Close(context.Background())
 }
