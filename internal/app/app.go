@@ -23,6 +23,7 @@ import (
 	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/runner"
 	"github.com/rota-run/rota/internal/settings"
+	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/sqlite"
 )
 
@@ -39,7 +40,7 @@ const (
 func Run(ctx context.Context, s settings.Settings, version string, out, logs io.Writer) error {
 	log := logger(s, logs)
 	metrics := newMetrics()
-	store, err := sqlite.Open(ctx, s.Data, sqlite.Options{OnCommit: metrics.committed})
+	store, err := openStore(ctx, s, metrics)
 	if err != nil {
 		return err
 	}
@@ -67,6 +68,17 @@ func Run(ctx context.Context, s settings.Settings, version string, out, logs io.
 	}
 	greet(ctx, out, parts.control, "http://"+listener.Addr().String(), key, s.Demo)
 	return parts.serve(ctx, listener, version, log)
+}
+
+func openStore(ctx context.Context, s settings.Settings, m *metrics) (rota.Store, error) {
+	if dir, ok := s.SQLite(); ok {
+		return sqlite.Open(ctx, dir, sqlite.Options{OnCommit: m.committed})
+	}
+	db, err := postgres.Open(ctx, s.Database, postgres.Options{Exclusive: true})
+	if err != nil {
+		return nil, fmt.Errorf("--database: %w", err)
+	}
+	return db, nil
 }
 
 func closeStore(store rota.Store, log *slog.Logger) {

@@ -30,9 +30,13 @@ func addBootstrap(ctx context.Context, store rota.Store, secret string, now time
 	if err := auth.CheckSecret(secret); err != nil {
 		return errors.New("ROTA_BOOTSTRAP_KEY: " + rota.Public(err).Msg)
 	}
-	_, _, err := store.KeyByHash(ctx, auth.Hash(secret))
-	if errors.Is(err, rota.NotFound) {
-		return addKey(ctx, store, "bootstrap", secret, now)
+	has := func() error { _, _, err := store.KeyByHash(ctx, auth.Hash(secret)); return err }
+	err := has()
+	if !errors.Is(err, rota.NotFound) {
+		return err
+	}
+	if err = addKey(ctx, store, "bootstrap", secret, now); err != nil && has() == nil {
+		return nil // another process that starts has added it
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ const maxInterval = 31_622_400 * time.Second
 func (s *Settings) AfterApply() error {
 	return cmp.Or(
 		s.checkListen(),
+		s.checkDatabase(),
 		s.checkModel(),
 		check(s.MaxConcurrentRuns >= 1, "--max-concurrent-runs must be 1 or more, not %d", s.MaxConcurrentRuns),
 		check(s.CatchupRate >= 1 && s.CatchupRate <= 10_000, "--catchup-rate must be 1 to 10000, not %d", s.CatchupRate),
@@ -45,6 +47,17 @@ func (s *Settings) checkListen() error {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	return check(err == nil, "--listen must be host:port, such as 127.0.0.1:8080, not %q", s.Listen)
+}
+
+// checkDatabase does not quote the URL, which may hold a password. What is
+// behind the scheme is for those to read who open the database.
+func (s *Settings) checkDatabase() error {
+	if s.Database == "" {
+		return nil
+	}
+	scheme, rest, _ := strings.Cut(s.Database, "://")
+	return check(slices.Contains([]string{"postgres", "postgresql", "sqlite"}, scheme) && rest != "",
+		"--database must be like postgres://user:password@host:5432/name, or sqlite:// and a directory")
 }
 
 // checkModel does not quote the URL, which may hold a password.

@@ -8,6 +8,7 @@
 package settings
 
 import (
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -17,9 +18,10 @@ import (
 type Settings struct {
 	Config string `name:"config" env:"ROTA_CONFIG" placeholder:"FILE" help:"File to read settings from. Default: rota.yaml, if there is one."`
 
-	Listen string `default:"127.0.0.1:8080" env:"ROTA_LISTEN" help:"Address to serve the API on. Port 0 takes a free one."`
-	Data   string `default:"./data" env:"ROTA_DATA" type:"path" help:"Directory for everything that the server writes."`
-	Demo   bool   `env:"ROTA_DEMO" help:"Add a demo agent that runs every 10 seconds, and show each run in the terminal."`
+	Listen   string `default:"127.0.0.1:8080" env:"ROTA_LISTEN" help:"Address to serve the API on. Port 0 takes a free one."`
+	Data     string `default:"./data" env:"ROTA_DATA" type:"path" help:"Directory for everything that the server writes."`
+	Database string `env:"ROTA_DATABASE" placeholder:"URL" help:"Database: postgres://user:password@host:5432/name, or sqlite://DIR. Default: SQLite in --data. Prefer the environment: flags show in process lists."`
+	Demo     bool   `env:"ROTA_DEMO" help:"Add a demo agent that runs every 10 seconds, and show each run in the terminal."`
 
 	BootstrapKey string `env:"ROTA_BOOTSTRAP_KEY" placeholder:"KEY" help:"Key to add, with every scope, if it is not there yet. Without it, the first start makes a key and prints it once. Prefer the environment: flags show in process lists."`
 
@@ -37,6 +39,15 @@ type Settings struct {
 	LogLevel  string `default:"info" enum:"debug,info,warn,error" env:"ROTA_LOG_LEVEL" help:"What is logged: debug, info, warn or error."`
 
 	Providers []Provider `kong:"-"`
+}
+
+// SQLite returns the directory of the SQLite database, and false if the
+// database is a PostgreSQL, which Database then names.
+func (s Settings) SQLite() (dir string, ok bool) {
+	if s.Database == "" {
+		return s.Data, true
+	}
+	return strings.CutPrefix(s.Database, "sqlite://")
 }
 
 // A Provider is a server that answers model calls. Models are addressed as

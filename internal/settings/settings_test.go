@@ -69,6 +69,7 @@ func TestPrecedence(t *testing.T) {
 	}{
 		{"listen", "Listen", ":1", ":2", ":3", ":1", ":2", ":3"},
 		{"data", "Data", "/a", "/b", "/c", "/a", "/b", "/c"},
+		{"database", "Database", "sqlite://a", "sqlite://b", "postgres://c", "sqlite://a", "sqlite://b", "postgres://c"},
 		{"demo", "Demo", "true", "false", "true", true, false, true},
 		{"model-url", "ModelURL", "http://a", "http://b", "http://c", "http://a", "http://b", "http://c"},
 		{"max-concurrent-runs", "MaxConcurrentRuns", "1", "2", "3", 1, 2, 3},
@@ -153,7 +154,7 @@ func TestTheVariableNamesTheFile(t *testing.T) {
 
 func TestWrongFiles(t *testing.T) {
 	for file, want := range map[string]string{
-		"drain_timout: 5s": `rota.yaml: there is no setting "drain_timout"; there are providers, listen, data, demo, bootstrap_key, model_url, ` +
+		"drain_timout: 5s": `rota.yaml: there is no setting "drain_timout"; there are providers, listen, data, database, demo, bootstrap_key, model_url, ` +
 			`model_key_env, max_concurrent_runs, drain_timeout, catchup_rate, min_interval, on_key_revoked, log_format, log_level`,
 		"config: other.yaml":                       `rota.yaml: there is no setting "config"; there are providers,`,
 		"drain-timeout: 5s":                        `rota.yaml: there is no setting "drain-timeout"; there are providers,`,
@@ -186,6 +187,11 @@ func TestWrongSettings(t *testing.T) {
 	for _, test := range []struct{ flag, value, want string }{
 		{"listen", "8080", `must be host:port, such as 127.0.0.1:8080, not "8080"`},
 		{"listen", "127.0.0.1:65536", "must be host:port"},
+		{"database", "mysql://u:secret@h/d", "must be like postgres://user:password@host:5432/name, or sqlite:// and a directory"},
+		{"database", "postgres:", "must be like postgres://"},
+		{"database", "postgres://", "must be like postgres://"},
+		{"database", "sqlite://", "must be like postgres://"},
+		{"database", "./data", "must be like postgres://"},
 		{"demo", "perhaps", ": bool value must be true"},
 		{"model-url", "127.0.0.1:8000/v1", "must begin with http:// or https:// and a host"},
 		{"model-url", "ftp://example.com", "must begin with http:// or https:// and a host"},
@@ -228,6 +234,28 @@ func TestTheModelsKeyMustBeThere(t *testing.T) {
 	t.Setenv("ROTA_TEST_MODEL_KEY", "secret")
 	_, err = parse(t, args...)
 	require.NoError(t, err)
+}
+
+func TestTheDatabase(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for database, want := range map[string]string{
+		"": "/var/lib/rota", "sqlite:///srv/rota": "/srv/rota", "sqlite://below": "below", "postgres://h/d": "", "postgresql://h/d": "",
+	} {
+		s, err := parse(t, "--data=/var/lib/rota", "--database="+database)
+		require.NoError(t, err)
+		dir, ok := s.SQLite()
+		require.Equal(t, want != "", ok, database)
+		if ok {
+			require.Equal(t, want, dir)
+		}
+	}
+}
+
+func TestAWrongDatabaseIsNotShown(t *testing.T) {
+	t.Chdir(t.TempDir())
+	_, err := parse(t, "--database=mysql://user:password-1@host")
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "password-1")
 }
 
 func TestAWrongModelURLIsNotShown(t *testing.T) {
