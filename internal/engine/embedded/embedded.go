@@ -29,7 +29,7 @@ const (
 	batch     = 500                   // timers that one step takes
 	afterFail = time.Second           // before a step that failed is repeated
 	held      = 20 * time.Millisecond // before looking again at what is due while another transaction holds it
-	look      = 10 * time.Second      // how long the wall clock may jump without being noticed
+	lookEvery = 10 * time.Second      // how long the wall clock may jump without being noticed
 )
 
 // Config is what an Engine needs. All fields but the callbacks are required.
@@ -64,6 +64,7 @@ type Provider struct {
 type Engine struct {
 	cfg     Config
 	changed chan struct{} // holds one token when there may be something to do
+	look    time.Duration // lookEvery
 
 	workers sync.WaitGroup
 
@@ -87,6 +88,7 @@ func New(cfg Config) *Engine {
 	return &Engine{
 		cfg:     cfg,
 		changed: make(chan struct{}, 1),
+		look:    lookEvery,
 		brake:   rate.NewLimiter(rate.Limit(cfg.CatchupRate), (cfg.CatchupRate+99)/100),
 		cancels: make(map[rota.RunID]context.CancelFunc),
 		busy:    make(map[string]int),
@@ -168,9 +170,9 @@ func (e *Engine) recover(ctx context.Context) error {
 func (e *Engine) sleep(ctx context.Context, wake time.Time) {
 	for {
 		e.clock.look()
-		d := look
+		d := e.look
 		if !wake.IsZero() {
-			d = min(look, wake.Sub(e.cfg.Now()))
+			d = min(d, wake.Sub(e.cfg.Now()))
 		}
 		if d <= 0 || !wait(ctx, d, e.changed) {
 			return

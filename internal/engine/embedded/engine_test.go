@@ -27,6 +27,7 @@ type rig struct {
 	*testing.T
 	dir     string
 	cfg     embedded.Config
+	look    time.Duration // how often the engine looks at the clock; 0 is its own choice
 	store   rota.Store
 	engine  *embedded.Engine
 	agent   rota.Agent
@@ -73,6 +74,9 @@ func (r *rig) open() {
 func (r *rig) start() {
 	r.cfg.Store = r.store
 	r.engine = embedded.New(r.cfg)
+	if r.look != 0 {
+		r.engine.LookEvery(r.look)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel, r.ended = cancel, make(chan error, 1)
 	go func() { r.ended <- r.engine.Run(ctx) }()
