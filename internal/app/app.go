@@ -113,7 +113,7 @@ func assemble(s settings.Settings, store rota.Store, gw *gateway.Gateway, m *met
 		CatchupRate:       s.CatchupRate,
 		Providers:         bounds(gw),
 		DrainTimeout:      s.DrainTimeout,
-		OnFire:            m.fired,
+		OnDecide:          m.decided,
 		OnStart:           m.started,
 		OnBlock:           hub.End,
 		OnReady: func(r rota.Recovered) {

@@ -18,6 +18,7 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 	fires    prometheus.Counter
+	outcomes *prometheus.CounterVec
 	lateness prometheus.Histogram
 	runs     *prometheus.CounterVec
 	batches  prometheus.Histogram
@@ -33,6 +34,9 @@ func newMetrics() *metrics {
 		fires: make.NewCounter(prometheus.CounterOpts{
 			Name: "rota_fires_total", Help: "Occurrences that started a run.",
 		}),
+		outcomes: make.NewCounterVec(prometheus.CounterOpts{
+			Name: "rota_occurrences_total", Help: "Nominal times that the engine decided, by outcome. One that was buffered counts again when it is decided.",
+		}, []string{"outcome"}),
 		lateness: make.NewHistogram(prometheus.HistogramOpts{
 			Name: "rota_lateness_seconds", Help: "From the nominal time of an occurrence to the first start of its run.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600, 3600},
@@ -65,7 +69,12 @@ func (m *metrics) handler() http.Handler {
 
 func (m *metrics) committed(updates int) { m.batches.Observe(float64(updates)) }
 
-func (m *metrics) fired(rota.Fire) { m.fires.Inc() }
+func (m *metrics) decided(o rota.Occurrence) {
+	m.outcomes.WithLabelValues(string(o.Outcome)).Add(float64(o.Count))
+	if o.Outcome == rota.Fired {
+		m.fires.Inc()
+	}
+}
 
 func (m *metrics) started(w rota.Work) {
 	if w.Run.Attempts == 1 && w.Run.LatenessMS != nil {

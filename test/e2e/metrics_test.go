@@ -30,6 +30,8 @@ func TestMetrics(t *testing.T) {
 	}
 
 	require.Equal(t, 1.0, m["rota_fires_total"].Metric[0].Counter.GetValue())
+	require.Equal(t, map[string]string{"outcome": "fired"}, labels(m["rota_occurrences_total"].Metric[0]))
+	require.Equal(t, 1.0, m["rota_occurrences_total"].Metric[0].Counter.GetValue())
 	require.Equal(t, uint64(1), m["rota_lateness_seconds"].Metric[0].Histogram.GetSampleCount())
 	require.Equal(t, map[string]string{"phase": "completed", "code": ""}, labels(m["rota_runs_total"].Metric[0]))
 	require.Positive(t, m["rota_write_batch_updates"].Metric[0].Histogram.GetSampleCount())

@@ -48,10 +48,10 @@ type Config struct {
 	Providers         []Provider // at least one
 	DrainTimeout      time.Duration
 
-	OnFire  func(rota.Fire)        // an occurrence started a run; may be nil
-	OnStart func(rota.Work)        // a run was handed to a worker; may be nil
-	OnBlock func(id rota.RunID)    // a queued run was ended without a start; may be nil
-	OnReady func(r rota.Recovered) // the engine has begun to look; may be nil
+	OnDecide func(rota.Occurrence)  // an outcome was put on record; may be nil
+	OnStart  func(rota.Work)        // a run was handed to a worker; may be nil
+	OnBlock  func(id rota.RunID)    // a queued run was ended without a start; may be nil
+	OnReady  func(r rota.Recovered) // the engine has begun to look; may be nil
 }
 
 // A Provider bounds the runs that are at one provider at once.

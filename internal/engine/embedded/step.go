@@ -9,7 +9,7 @@ import (
 
 // taken is what one step took out of the store.
 type taken struct {
-	fires   []rota.Fire
+	decided []rota.Occurrence
 	work    []rota.Work
 	blocked []rota.RunID
 	again   bool // a run was put aside: the workers it would have had are free
@@ -67,9 +67,10 @@ func (e *Engine) step(ctx, work context.Context) (time.Time, error) {
 func (e *Engine) take(ctx context.Context, tx rota.Tx, now time.Time) (taken, error) {
 	var got taken
 	var err error
-	got.fires, err = tx.FireDue(ctx, now, batch, func(t rota.Timer) rota.Decision {
+	_, err = tx.FireDue(ctx, now, batch, func(t rota.Timer) rota.Decision {
 		got.due++
 		d := e.cfg.Decide(t, now, e.clock.since)
+		got.decided = append(got.decided, d.Records...)
 		d.Provider = e.cfg.Provider(t.Model)
 		return d
 	})
@@ -114,18 +115,17 @@ func (e *Engine) catchUp(ctx context.Context, tx rota.Tx, got *taken, now time.T
 	fires, left, err := tx.FireBacklog(ctx, now, int(e.brake.TokensAt(now)), func(t rota.Timer, o rota.Occurrence) (rota.Decision, bool) {
 		d := e.cfg.CatchUp(t, o, now)
 		d.Provider = e.cfg.Provider(t.Model)
-		if d.Timer.OpenRuns == t.OpenRuns {
-			return d, true // it starts no run
+		if d.Timer.OpenRuns > t.OpenRuns {
+			if room[""] == 0 || room[d.Provider] == 0 {
+				got.hungry = true
+				return d, false
+			}
+			room[""]--
+			room[d.Provider]--
 		}
-		if room[""] == 0 || room[d.Provider] == 0 {
-			got.hungry = true
-			return d, false
-		}
-		room[""]--
-		room[d.Provider]--
+		got.decided = append(got.decided, d.Records...)
 		return d, true
 	})
-	got.fires = append(got.fires, fires...)
 	got.madeUp, got.left = len(fires), left
 	return err
 }
@@ -211,9 +211,9 @@ func (e *Engine) setHungry(hungry bool) {
 }
 
 func (e *Engine) announce(got taken) {
-	for _, f := range got.fires {
-		if e.cfg.OnFire != nil {
-			e.cfg.OnFire(f)
+	for _, o := range got.decided {
+		if e.cfg.OnDecide != nil {
+			e.cfg.OnDecide(o)
 		}
 	}
 	for _, id := range got.blocked {
