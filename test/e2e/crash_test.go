@@ -242,7 +242,7 @@ func (l ledger) check(t *testing.T, s scheduleRow, lives []life, end time.Time) 
 
 // latest is how late the server may notice an occurrence: one that falls due
 // this shortly before a kill may be found only by the next start.
-const latest = 200
+const latest = 1000
 
 // up reports whether the server was up at an instant and long enough after it.
 func up(lives []life, at int64) bool {
