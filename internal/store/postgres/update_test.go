@@ -220,10 +220,12 @@ func TestADatabaseThatIsReadOnly(t *testing.T) {
 // locked.
 func TestATransactionOfTheDead(t *testing.T) {
 	databaseURL := postgrestest.URL(t)
-	s := open(t, databaseURL+"&idle_in_transaction_session_timeout=50ms", postgres.Options{})
+	s := open(t, databaseURL, postgres.Options{})
 	defer s.Close()
 	require.NoError(t, addAgents(t.Context(), s, "a"))
-	err := s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+	dead := open(t, databaseURL+"&idle_in_transaction_session_timeout=1s", postgres.Options{})
+	defer dead.Close()
+	err := dead.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
 		if err := touch(ctx, tx, "a"); err != nil {
 			return err
 		}
