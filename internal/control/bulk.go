@@ -145,7 +145,8 @@ func (c *Control) Forecast(ctx context.Context, who auth.Caller, from, to time.T
 	if err := who.Require(rota.ReadSchedules); err != nil {
 		return f, err
 	}
-	from, to = forecastSpan(c.Now(), from, to)
+	now := c.Now()
+	from, to = forecastSpan(now, from, to)
 	f.From, f.To = rota.InstantOf(from), rota.InstantOf(to)
 	switch {
 	case !from.Before(to):
@@ -163,7 +164,7 @@ func (c *Control) Forecast(ctx context.Context, who auth.Caller, from, to time.T
 			return f, err
 		}
 		for _, s := range l.Data {
-			if err := c.addTo(ctx, &f, who, s, bucket); err != nil {
+			if err := c.addTo(ctx, &f, who, s, bucket, now); err != nil {
 				return f, err
 			}
 		}
@@ -185,8 +186,9 @@ func forecastSpan(now, from, to time.Time) (time.Time, time.Time) {
 	return from, to
 }
 
-// addTo counts the times of one schedule.
-func (c *Control) addTo(ctx context.Context, f *rota.Forecast, who auth.Caller, s rota.Schedule, bucket time.Duration) error {
+// addTo counts the times of one schedule. Runs that it may still start before
+// the forecast begins are not there any more when it does.
+func (c *Control) addTo(ctx context.Context, f *rota.Forecast, who auth.Caller, s rota.Schedule, bucket time.Duration, now time.Time) error {
 	t, err := c.Store.Timer(ctx, who.Owner, s.AgentID, s.ID)
 	if err != nil {
 		return err
@@ -195,13 +197,16 @@ func (c *Control) addTo(ctx context.Context, f *rota.Forecast, who auth.Caller, 
 	if err != nil {
 		return err
 	}
-	left := maxForecast - int(f.Total)
-	times := policy.Upcoming(t, cal, f.From.Add(-time.Millisecond), left+1, f.To.Time)
+	left, after := maxForecast-int(f.Total), f.From.Add(-time.Millisecond)
+	if t.Policy.MaxRuns != nil && now.Before(after) {
+		after = now
+	}
+	times := policy.Upcoming(t, cal, after, left+1, f.To.Time)
 	if len(times) > left {
 		return rota.InvalidField("to", "must be nearer to from: there are more than %d runs between them", maxForecast)
 	}
 	for _, at := range times {
-		if slices.Contains(t.Skips, rota.InstantOf(at)) {
+		if at.Before(f.From.Time) || slices.Contains(t.Skips, rota.InstantOf(at)) {
 			continue
 		}
 		f.Data[at.Sub(f.From.Time)/bucket].Count++

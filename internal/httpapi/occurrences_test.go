@@ -165,7 +165,7 @@ func TestForecast(t *testing.T) {
 	c := newAPI(t).acme()
 	agent := c.newAgent("a")
 	c.send(http.MethodPost, agent+"/schedules", `{"schedule":{"type":"cron","expression":"0 9 * * *"},"input":"hi"}`).is(http.StatusCreated)
-	c.send(http.MethodPost, agent+"/schedules", `{"schedule":{"type":"cron","expression":"*/30 * * * *"},"input":"hi","policy":{"max_runs":3}}`).is(http.StatusCreated)
+	c.send(http.MethodPost, agent+"/schedules", `{"schedule":{"type":"cron","expression":"*/30 * * * *"},"input":"hi","policy":{"max_runs":3,"start_at":"2027-01-01T08:00:00Z"}}`).is(http.StatusCreated)
 	paused := c.newSchedule(agent)
 	c.send(http.MethodPost, paused+"/pause", "").is(http.StatusOK)
 
