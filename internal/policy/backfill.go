@@ -42,8 +42,8 @@ func PlanBackfill(t rota.Timer, ledger []rota.Occurrence, from, to, now time.Tim
 	for at, ok := b.decision.from(from); ok && !at.After(b.to); at, ok = nextNominal(t.Policy, cal, at) {
 		b.add(at, ledger)
 	}
-	if left := runsLeft(t) - int64(t.Backlog); int64(len(b.times)) > left {
-		return Backfill{}, rota.Errorf(rota.Conflict, "max_runs leaves %d runs, and there are %d times", max(left, 0), len(b.times))
+	if left := max(runsLeft(t)-int64(t.Backlog), 0); int64(len(b.times)) > left {
+		return Backfill{}, rota.Errorf(rota.Conflict, "max_runs leaves %d runs, and there are %d times", left, len(b.times))
 	}
 	return Backfill{Decision: b.Decision, Times: b.times, Splits: b.split(ledger)}, nil
 }

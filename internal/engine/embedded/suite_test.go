@@ -1,6 +1,7 @@
 package embedded_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -14,14 +15,18 @@ import (
 )
 
 func TestSuite(t *testing.T) {
-	enginetest.Run(t, enginetest.Rig{
-		Open: func(t *testing.T, dir string) rota.Store {
-			s, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
-			require.NoError(t, err)
-			return s
-		},
-		New: newEngine,
-	})
+	enginetest.Run(t, suiteRig)
+}
+
+func TestStories(t *testing.T) {
+	enginetest.RunStories(t, suiteRig)
+}
+
+var suiteRig = enginetest.Rig{
+	Open: func(ctx context.Context, dir string) (rota.Store, error) {
+		return sqlite.Open(ctx, dir, sqlite.Options{})
+	},
+	New: newEngine,
 }
 
 func newEngine(s enginetest.Setup) rota.Engine {

@@ -8,6 +8,7 @@ package enginetest
 import (
 	"context"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -28,7 +29,7 @@ import (
 type Rig struct {
 	// Open opens the store that is kept under dir, and makes it if there is
 	// none. The suite closes it.
-	Open func(t *testing.T, dir string) rota.Store
+	Open func(ctx context.Context, dir string) (rota.Store, error)
 
 	// New returns an engine that does not run yet.
 	New func(Setup) rota.Engine
@@ -70,13 +71,7 @@ func Run(t *testing.T, rig Rig) {
 
 func inBubble(t *testing.T, rig Rig, run func(*world)) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{
-			T: t, rig: rig, dir: t.TempDir(), model: &model{},
-			setup: Setup{
-				MaxConcurrentRuns: 4, CatchupRate: 10, Providers: []Provider{{Name: "large"}, {Name: "small", Max: 2}}, DrainTimeout: time.Minute,
-				Log: slog.New(slog.DiscardHandler),
-			},
-		}
+		w := newWorld(t, rig, t.TempDir())
 		w.start()
 		t.Cleanup(w.kill)
 		run(w)
@@ -85,9 +80,16 @@ func inBubble(t *testing.T, rig Rig, run func(*world)) {
 
 var caller = auth.Caller{Key: "key_1", Owner: rota.Owner{Account: "acme"}, Scopes: rota.AllScopes()}
 
+// A tester is what a world needs of a test.
+type tester interface {
+	require.TestingT
+	Helper()
+	Context() context.Context
+}
+
 // A world is a server without its network.
 type world struct {
-	*testing.T
+	tester
 	rig     Rig
 	dir     string
 	setup   Setup // for the next start
@@ -103,9 +105,33 @@ type world struct {
 	ahead time.Duration // how far the wall clock has been set forward
 }
 
+func newWorld(t tester, rig Rig, dir string) *world {
+	w := &world{tester: t, rig: rig, dir: dir}
+	w.model = &model{now: w.now}
+	w.setup = Setup{
+		MaxConcurrentRuns: 4, CatchupRate: 10, Providers: []Provider{{Name: "large"}, {Name: "small", Max: 2}}, DrainTimeout: time.Minute,
+		Log: slog.New(slog.DiscardHandler),
+	}
+	return w
+}
+
+// memoryDir returns a directory in memory, where there is such a thing. Waiting
+// for a disk takes longer than all the rest, and what a loss of power does is
+// not tested here.
+func memoryDir(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "rota")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	return dir
+}
+
 // start starts a server over what the last one left.
 func (w *world) start() {
-	w.store = &frail{Store: w.rig.Open(w.T, w.dir)}
+	store, err := w.rig.Open(w.Context(), w.dir)
+	require.NoError(w, err)
+	w.store = &frail{Store: store}
 	hub := events.NewHub()
 	run := &runner.Runner{Store: w.store, Gateway: w.model, Hub: hub, Settle: policy.Settle, Now: w.now, Log: w.setup.Log}
 	killed, abort := context.WithCancel(context.Background())

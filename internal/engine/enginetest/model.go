@@ -14,6 +14,8 @@ import (
 
 // A model answers as its script says. A model without a script answers at once.
 type model struct {
+	now func() time.Time // the wall clock
+
 	mu     sync.Mutex
 	script func(n int) reply // of the n-th call; 1 is the first
 	asked  []call
@@ -29,13 +31,14 @@ type reply struct {
 
 // A call is one time that the model was asked.
 type call struct {
-	at       time.Time
+	at       time.Time // by the wall clock
 	provider string
 	key      string
 	run      rota.RunID
 	nominal  string
-	beside   int   // how many calls were under way
-	err      error // how it ended; nil while it lasts
+	beside   int       // how many calls were under way
+	ended    time.Time // zero while it lasts
+	err      error     // how it ended; nil while it lasts
 }
 
 // Resolve implements runner.Gateway: a model is named provider/model.
@@ -47,11 +50,11 @@ func (m *model) Resolve(name string) (string, string) {
 // Stream implements runner.Gateway.
 func (m *model) Stream(ctx context.Context, req gateway.Request, started func(string), _ func(gateway.Event)) (gateway.Response, error) {
 	n, r := m.begin(req)
-	err := answer(ctx, r)
+	err := wait(ctx, r)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.atWork--
-	m.asked[n].err = err
+	m.asked[n].ended, m.asked[n].err = m.now(), err
 	if err != nil {
 		return gateway.Response{}, err
 	}
@@ -66,7 +69,7 @@ func (m *model) begin(req gateway.Request) (int, reply) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.asked = append(m.asked, call{
-		at: time.Now(), provider: req.Provider, key: req.IdempotencyKey, beside: m.atWork,
+		at: m.now(), provider: req.Provider, key: req.IdempotencyKey, beside: m.atWork,
 		run: rota.RunID(body.Metadata["rota_run_id"]), nominal: body.Metadata["rota_scheduled_for"],
 	})
 	m.atWork++
@@ -77,7 +80,7 @@ func (m *model) begin(req gateway.Request) (int, reply) {
 	return len(m.asked) - 1, r
 }
 
-func answer(ctx context.Context, r reply) error {
+func wait(ctx context.Context, r reply) error {
 	if r.until == nil {
 		passed := make(chan struct{})
 		defer time.AfterFunc(r.takes, func() { close(passed) }).Stop()
