@@ -74,7 +74,7 @@ func openStore(ctx context.Context, s settings.Settings, m *metrics) (rota.Store
 	if dir, ok := s.SQLite(); ok {
 		return sqlite.Open(ctx, dir, sqlite.Options{OnCommit: m.committed})
 	}
-	db, err := postgres.Open(ctx, s.Database, postgres.Options{Exclusive: true})
+	db, err := postgres.Open(ctx, s.Database, postgres.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("--database: %w", err)
 	}
@@ -90,7 +90,7 @@ func closeStore(store rota.Store, log *slog.Logger) {
 // server is the parts of a running server that others need.
 type server struct {
 	store   rota.Store
-	engine  *embedded.Engine
+	engine  rota.Engine
 	control *control.Control
 	metrics *metrics
 	drain   time.Duration
@@ -98,14 +98,16 @@ type server struct {
 
 func assemble(s settings.Settings, store rota.Store, gw *gateway.Gateway, m *metrics, log *slog.Logger, t *terminal) server {
 	hub := events.NewHub()
+	told := func(rota.RunID) {} // the other processes are told that a run has ended
 	run := &runner.Runner{
 		Store: store, Gateway: gw, Hub: hub, Settle: policy.Settle, Now: time.Now, Log: log,
 		OnDone: func(w rota.Work, r rota.Result, output string) {
 			m.ended(w, r)
 			t.ended(w, r, output)
+			told(w.Run.ID)
 		},
 	}
-	engine := embedded.New(embedded.Config{
+	local := embedded.New(embedded.Config{
 		Store: store, Decide: policy.Decide, Settle: policy.Settle, Attempt: run.Attempt, Now: time.Now, Log: log,
 		Provider:          func(model string) string { p, _ := gw.Resolve(model); return p },
 		CatchUp:           policy.CatchUp,
@@ -115,14 +117,21 @@ func assemble(s settings.Settings, store rota.Store, gw *gateway.Gateway, m *met
 		DrainTimeout:      s.DrainTimeout,
 		OnDecide:          m.decided,
 		OnStart:           m.started,
-		OnBlock:           hub.End,
+		OnBlock:           func(id rota.RunID) { hub.End(id); told(id) },
+		Deposed:           postgres.ErrLost,
 		OnReady: func(r rota.Recovered) {
 			if r != (rota.Recovered{}) {
 				log.Warn("took over unfinished runs", "resumed", r.Resumed, "lost", r.Lost)
 			}
 		},
 	})
-	run.Changed = engine.Changed
+	run.Changed = local.Changed
+	engine := rota.Engine(&alone{Engine: local, active: m.setActive})
+	if db, ok := store.(*postgres.Store); ok {
+		s := newShared(local, db, hub, log, m.setActive)
+		told = func(id rota.RunID) { s.tell(string(id)) }
+		engine = s
+	}
 	return server{
 		store: store, engine: engine, metrics: m, drain: s.DrainTimeout,
 		control: &control.Control{

@@ -23,6 +23,7 @@ type metrics struct {
 	runs     *prometheus.CounterVec
 	batches  prometheus.Histogram
 	requests *prometheus.HistogramVec
+	active   prometheus.Gauge
 }
 
 func newMetrics() *metrics {
@@ -52,6 +53,9 @@ func newMetrics() *metrics {
 			Name: "rota_http_request_seconds", Help: "Time to answer a request, by route and status.",
 			Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10},
 		}, []string{"method", "route", "status"}),
+		active: make.NewGauge(prometheus.GaugeOpts{
+			Name: "rota_engine_active", Help: "1 while this process keeps time, else 0.",
+		}),
 	}
 }
 
@@ -73,6 +77,13 @@ func (m *metrics) decided(o rota.Occurrence) {
 	m.outcomes.WithLabelValues(string(o.Outcome)).Add(float64(o.Count))
 	if o.Outcome == rota.Fired {
 		m.fires.Inc()
+	}
+}
+
+func (m *metrics) setActive(active bool) {
+	m.active.Set(0)
+	if active {
+		m.active.Set(1)
 	}
 }
 

@@ -16,6 +16,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -47,6 +48,7 @@ type Config struct {
 	CatchupRate       int        // starts per second out of backlogs, evenly spread
 	Providers         []Provider // at least one
 	DrainTimeout      time.Duration
+	Deposed           error // when Run's context ends with this cause, nothing is drained; may be nil
 
 	OnDecide func(rota.Occurrence)  // an outcome was put on record; may be nil
 	OnStart  func(rota.Work)        // a run was handed to a worker; may be nil
@@ -116,7 +118,7 @@ func (e *Engine) Cancel(id rota.RunID) {
 }
 
 // Run implements [rota.Engine]. It returns no error: while the store fails, it
-// tries again.
+// tries again. When it has returned, it may be called again.
 func (e *Engine) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -129,6 +131,9 @@ func (e *Engine) Run(ctx context.Context) error {
 			return err
 		})
 		e.sleep(ctx, wake)
+	}
+	if e.cfg.Deposed != nil && errors.Is(context.Cause(ctx), e.cfg.Deposed) {
+		stop()
 	}
 	e.drain(stop)
 	return nil

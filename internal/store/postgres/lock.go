@@ -4,29 +4,101 @@ import (
 	"context"
 	"errors"
 	"hash/fnv"
+	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// exclude takes the lock that one process at a time can hold of a schema. The
-// server lets go of it when the connection ends.
-func exclude(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
-	conn, err := pgx.ConnectConfig(ctx, config)
+const (
+	heartbeat = time.Second     // between two looks at the lock, and between two tries to take it
+	silence   = 2 * time.Second // how long a look may take before the connection counts as broken
+)
+
+// ErrLost is the cause of the end of a context that Hold has made, when the
+// lock was lost.
+var ErrLost = errors.New("the database's lock was lost")
+
+// Hold calls work while this process holds the lock that one process at a time
+// can hold of a schema. It waits for the lock as long as it must. When the
+// connection that holds it breaks, work's context ends with the cause
+// [ErrLost] within three seconds; when work has returned, Hold waits for the
+// lock again. It returns nil when ctx has ended and work has returned, and
+// work's error if that returns one.
+func (s *Store) Hold(ctx context.Context, log *slog.Logger, work func(context.Context) error) error {
+	for ctx.Err() == nil {
+		conn, err := s.awaitLock(ctx)
+		if err == nil {
+			err = term(ctx, conn, work)
+			if !errors.Is(err, ErrLost) {
+				return err
+			}
+		}
+		if ctx.Err() == nil {
+			log.Error("the lock of the database is not held; it is tried again", "err", explain(s.pool.Config(), err))
+			pause(ctx)
+		}
+	}
+	return nil
+}
+
+// term calls work while the connection lives, and closes it.
+func term(ctx context.Context, conn *pgx.Conn, work func(context.Context) error) error {
+	defer closeConn(conn)
+	held, end := context.WithCancelCause(ctx)
+	done := make(chan error, 1)
+	go func() { done <- work(held) }()
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for {
+		select {
+		case err := <-done:
+			end(nil)
+			return err
+		case <-beat.C:
+		}
+		if ping(context.WithoutCancel(ctx), conn) != nil {
+			end(ErrLost)
+			return errors.Join(<-done, ErrLost)
+		}
+	}
+}
+
+// awaitLock returns a connection that holds the lock.
+func (s *Store) awaitLock(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := s.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	taken, err := tryLock(ctx, conn)
-	if err == nil && !taken {
-		err = errors.New("another process has this database open: stop it first")
+	for {
+		taken, err := tryLock(ctx, conn)
+		if err == nil && taken {
+			return conn, nil
+		}
+		if err == nil {
+			pause(ctx)
+			err = ctx.Err()
+		}
+		if err != nil {
+			closeConn(conn)
+			return nil, err
+		}
 	}
-	if err != nil {
-		conn.Close(ctx)
-		return nil, err
-	}
-	return conn, nil
+}
+
+// connect opens a connection outside the pool, of which PostgreSQL too notices
+// within seconds that the other side is gone.
+func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
+	config := s.pool.Config().ConnConfig
+	setDefault(config.RuntimeParams, "tcp_keepalives_idle", "1")
+	setDefault(config.RuntimeParams, "tcp_keepalives_interval", "1")
+	setDefault(config.RuntimeParams, "tcp_keepalives_count", "2")
+	return pgx.ConnectConfig(ctx, config)
 }
 
 func tryLock(ctx context.Context, conn *pgx.Conn) (taken bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
 	var schema string
 	if err := conn.QueryRow(ctx, "SELECT current_schema()").Scan(&schema); err != nil {
 		return false, err
@@ -35,4 +107,24 @@ func tryLock(ctx context.Context, conn *pgx.Conn) (taken bool, err error) {
 	h.Write([]byte(schema))
 	err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1, $2)", lockEngine, int32(h.Sum32())).Scan(&taken)
 	return taken, err
+}
+
+func ping(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
+	return conn.Ping(ctx)
+}
+
+func closeConn(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), silence)
+	defer cancel()
+	conn.Close(ctx)
+}
+
+// pause blocks for a heartbeat, or until ctx ends.
+func pause(ctx context.Context) {
+	select {
+	case <-time.After(heartbeat):
+	case <-ctx.Done():
+	}
 }

@@ -21,7 +21,7 @@ var migrations embed.FS
 const (
 	lockMigrate int32 = 0x726f7401 + iota // 0: there is one schema to bring up to date
 	lockAnswer                            // a hash of an owner's idempotency key
-	lockEngine                            // a hash of the schema that the process has to itself
+	lockEngine                            // a hash of the schema whose time the process keeps
 )
 
 // migrate brings the schema up to date, while no other process does.

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"database/sql"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -99,20 +100,61 @@ func TestOpenAtOnce(t *testing.T) {
 	require.Len(t, applied, len(files(t, "migrations")))
 }
 
-// TestExclusive: of exclusive stores there is one, in each schema.
-func TestExclusive(t *testing.T) {
+// TestHold: of the processes that have a schema, one at a time holds its lock,
+// and a term ends when the connection breaks.
+func TestHold(t *testing.T) {
 	databaseURL := postgrestest.URL(t)
-	first := open(t, databaseURL, postgres.Options{Exclusive: true})
-	defer first.Close()
-	_, err := postgres.Open(t.Context(), databaseURL, postgres.Options{Exclusive: true})
-	require.ErrorContains(t, err, "another process has this database open")
-	open(t, databaseURL, postgres.Options{}).Close()
+	log := slog.New(slog.DiscardHandler)
+	terms := make(chan context.Context)
+	hold := func(s *postgres.Store) (stop func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			done <- s.Hold(ctx, log, func(ctx context.Context) error {
+				select {
+				case terms <- ctx:
+				case <-ctx.Done():
+				}
+				<-ctx.Done()
+				return nil
+			})
+		}()
+		return func() { cancel(); require.NoError(t, <-done) }
+	}
+	first := hold(open(t, databaseURL, postgres.Options{}))
+	term := <-terms
+	second := hold(open(t, databaseURL, postgres.Options{}))
+	require.NoError(t, term.Err())
 
-	postgrestest.Exec(t, databaseURL, "CREATE SCHEMA other")
-	open(t, databaseURL+"&search_path=other", postgres.Options{Exclusive: true}).Close()
+	postgrestest.Exec(t, databaseURL, `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
+	<-term.Done()
+	require.ErrorIs(t, context.Cause(term), postgres.ErrLost)
+	next := <-terms
+	require.NoError(t, next.Err())
+	first()
+	second()
+	require.Error(t, next.Err())
+}
 
-	require.NoError(t, first.Close())
-	open(t, databaseURL, postgres.Options{Exclusive: true}).Close()
+// TestNotify: a word reaches every process that has the schema.
+func TestNotify(t *testing.T) {
+	databaseURL := postgrestest.URL(t)
+	s := open(t, databaseURL, postgres.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	words, done := make(chan string, 10), make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Listen(ctx, slog.New(slog.DiscardHandler), func(word string) { words <- word })
+	}()
+	require.Empty(t, <-words, "it has connected")
+	require.NoError(t, open(t, databaseURL, postgres.Options{}).Notify(t.Context(), []string{"a"}))
+	require.Equal(t, "a", <-words)
+	postgrestest.Exec(t, databaseURL, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		WHERE datname = current_database() AND query LIKE 'LISTEN%'`)
+	require.Empty(t, <-words, "it has connected again")
+	cancel()
+	<-done
 }
 
 func openError(t *testing.T, databaseURL string) string {

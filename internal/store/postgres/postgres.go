@@ -41,16 +41,12 @@ type Store struct {
 	sqlstore.Queries // reads, on the pool
 
 	pool *pgxpool.Pool
-	lock *pgx.Conn // holds the lock of an exclusive store; else nil
 }
 
 var _ rota.Store = (*Store)(nil)
 
 // Options are what may be changed of a store. The zero value is usable.
 type Options struct {
-	// Exclusive makes Open fail while another exclusive store has the database.
-	Exclusive bool
-
 	tracer pgx.QueryTracer
 	dial   pgconn.DialFunc
 }
@@ -69,11 +65,6 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 		return nil, explain(config, err)
 	}
 	s := new(Store)
-	if o.Exclusive {
-		if s.lock, err = exclude(ctx, config.ConnConfig.Copy()); err != nil {
-			return nil, explain(config, err)
-		}
-	}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, explain(config, err)
 	}
@@ -124,8 +115,5 @@ func place(c *pgxpool.Config) string {
 // Close implements [rota.Store]. It may be called again.
 func (s *Store) Close() error {
 	s.pool.Close()
-	if s.lock == nil {
-		return nil
-	}
-	return s.lock.Close(context.Background())
+	return nil
 }

@@ -1,0 +1,73 @@
+package postgres
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// quiet is how long a listener hears nothing before it looks whether its
+// connection still lives.
+const quiet = 5 * time.Second
+
+// channel is an expression for the schema's channel.
+const channel = `'rota_' || md5(current_schema())`
+
+// Notify sends words to every process that listens, this one too, in one
+// transaction.
+func (s *Store) Notify(ctx context.Context, words []string) error {
+	_, err := s.pool.Exec(ctx, "SELECT pg_notify("+channel+", word) FROM unnest($1::text[]) word", words)
+	return err
+}
+
+// Listen calls heard, one call at a time, for each word that a process sends,
+// until ctx ends. It connects again when the connection breaks; whenever it has
+// connected, it calls heard with "", because words may have been missed.
+func (s *Store) Listen(ctx context.Context, log *slog.Logger, heard func(word string)) {
+	for ctx.Err() == nil {
+		err := s.listen(ctx, heard)
+		if ctx.Err() == nil {
+			log.Error("listening to the database failed; it is tried again", "err", explain(s.pool.Config(), err))
+			pause(ctx)
+		}
+	}
+}
+
+func (s *Store) listen(ctx context.Context, heard func(string)) error {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeConn(conn)
+	var name string
+	if err := conn.QueryRow(ctx, "SELECT "+channel).Scan(&name); err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{name}.Sanitize()); err != nil {
+		return err
+	}
+	heard("")
+	for {
+		if err := hear(ctx, conn, heard); err != nil {
+			return err
+		}
+	}
+}
+
+// hear passes on the next word. When there is none for a while, it looks at
+// the connection instead.
+func hear(ctx context.Context, conn *pgx.Conn, heard func(string)) error {
+	soon, cancel := context.WithTimeout(ctx, quiet)
+	defer cancel()
+	n, err := conn.WaitForNotification(soon)
+	if err == nil {
+		heard(n.Payload)
+		return nil
+	}
+	if ctx.Err() != nil || soon.Err() == nil {
+		return err
+	}
+	return ping(ctx, conn)
+}
