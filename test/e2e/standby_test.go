@@ -54,8 +54,8 @@ func TestStandby(t *testing.T) {
 	defer db.Close(t.Context())
 	var killed []time.Time
 	for range 4 {
-		killed = append(killed, time.Now())
 		require.Error(t, active.stop(syscall.SIGKILL))
+		killed = append(killed, time.Now()) // what is recorded later, the standby has recorded
 		keepsTime(t, standby)
 		active, standby = standby, join()
 		n := count(t, db, "SELECT COUNT(*) FROM runs")
@@ -80,7 +80,7 @@ func TestStandby(t *testing.T) {
 	}
 }
 
-// TestStandbyCancels: a run is followed and cancelled through the standby.
+// TestStandbyCancels: a run is cancelled through the standby.
 func TestStandbyCancels(t *testing.T) {
 	databaseURL := postgrestest.URL(t)
 	env := []string{"ROTA_BOOTSTRAP_KEY=" + key, "ROTA_DATABASE=" + databaseURL}
@@ -106,6 +106,40 @@ func TestStandbyCancels(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		t.Fatal("the run goes on")
 	}
+}
+
+// TestStandbyStreams: who follows a run through the standby hears of its end.
+func TestStandbyStreams(t *testing.T) {
+	databaseURL := postgrestest.URL(t)
+	env := []string{"ROTA_BOOTSTRAP_KEY=" + key, "ROTA_DATABASE=" + databaseURL}
+	model, c := startModel(t)
+	release, answer := make(chan struct{}), gatewaytest.Text("done")
+	model.Default(func(w http.ResponseWriter, r *http.Request, call gatewaytest.Call) {
+		c <- struct{}{}
+		<-release
+		answer(w, r, call)
+	})
+	active := launch(t, t.TempDir(), env, "--model-url", model.URL)
+	keepsTime(t, active)
+	standby := launch(t, t.TempDir(), env, "--model-url", model.URL)
+	a, err := standby.client().Agents.Create(t.Context(), rota.AgentCreate{Name: "a", Model: "any"})
+	require.NoError(t, err)
+	run, err := standby.client().Runs.Create(t.Context(), a.ID, rota.RunCreate{Input: rota.InputText("hi")})
+	require.NoError(t, err)
+	c.await(t, 1)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+		standby.url+"/api/v1/agents/"+string(a.ID)+"/runs/"+string(run.ID)+"/events", nil)
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer "+key)
+	client := http.Client{Timeout: 30 * time.Second}
+	resp, err := client.Do(req) // it is followed when the head of the answer is here
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	close(release)
+	said, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Contains(t, string(said), "response.completed")
 }
 
 func isActive(t *testing.T, s *server) bool {
