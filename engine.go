@@ -1,6 +1,9 @@
 package rota
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // An Engine keeps time and survives crashes. What a schedule means is not in
 // it: it asks package policy, and writes through the store.
@@ -17,4 +20,33 @@ type Engine interface {
 	// Cancel stops the run if it is being worked on. It does not block; the
 	// store already says that the run has ended.
 	Cancel(RunID)
+}
+
+// EngineKind names an engine.
+type EngineKind string
+
+const (
+	EngineEmbedded EngineKind = "embedded"
+	EngineTemporal EngineKind = "temporal"
+)
+
+// Keeping says who keeps time for a database. It is kept in the database.
+type Keeping struct {
+	Kind         EngineKind // the engine that may; empty until the first one has begun
+	Installation string     // names the database where several share an engine outside
+	Since        time.Time  // when somebody began to look at what is due; zero if nobody has
+	SeenAt       time.Time  // when somebody last did
+}
+
+// An Attempt is a run at one of its attempts: the thing that a worker works on.
+type Attempt struct {
+	Run     RunID
+	Attempt int // 1 is the first
+}
+
+// Untold is a schedule that an engine outside has to be told of.
+type Untold struct {
+	Timer Timer
+	Name  string // of the schedule; may be empty
+	Shown bool   // the engine outside has it
 }

@@ -47,6 +47,8 @@ type Tx interface {
 	KeyWriter
 	AnswerKeeper
 	Queue
+	Cluster
+	Mirror
 }
 
 // AgentReader reads agents.
@@ -205,6 +207,59 @@ type Queue interface {
 	// find something: the first due time, and of the waiting runs' times the
 	// first that is after now. It is zero if there is nothing to wait for.
 	NextWake(ctx context.Context, now time.Time) (time.Time, error)
+}
+
+// Cluster is what the processes of one engine share.
+type Cluster interface {
+	// Keeping says who keeps time.
+	Keeping(ctx context.Context) (Keeping, error)
+
+	// SaveKeeping writes it. When another kind of engine takes over, an engine
+	// outside has to be told of every schedule, or of none any more.
+	SaveKeeping(ctx context.Context, k Keeping) error
+
+	// Busy counts the runs that are worked on, by provider. Of the transactions
+	// that ask, each waits until the one before has ended, so that together they
+	// claim no more than one alone may.
+	Busy(ctx context.Context) (map[string]int, error)
+
+	// Due returns the next nominal time of a schedule, and when it is to be acted
+	// on; zero if there is nothing to do.
+	Due(ctx context.Context, id ScheduleID) (nominal, due time.Time, err error)
+
+	// TakeRun gives a claimed run to the one worker that asks first for this
+	// attempt. Others get NotFound, as do all when the attempt is over.
+	TakeRun(ctx context.Context, a Attempt) (Work, error)
+
+	// Stranded returns runs that were claimed before an instant and that no worker
+	// has taken, with nothing in Work but the attempt and the policy.
+	Stranded(ctx context.Context, before time.Time) ([]Work, error)
+
+	// ReturnRun does for one attempt whose worker is lost what Recover does for
+	// all. It does nothing if the attempt is over.
+	ReturnRun(ctx context.Context, a Attempt, now time.Time, settle Settle) (Finish, error)
+}
+
+// Mirror is what an engine outside has to be told of: schedules that were
+// made, changed or deleted, or of which it knows too few times.
+type Mirror interface {
+	// Untold returns up to limit schedules that have to be told at now, the
+	// longest waiting first. Until lease, or until they change again, nobody
+	// else gets them.
+	Untold(ctx context.Context, now, lease time.Time, limit int) ([]Untold, error)
+
+	// Told notes that a schedule was told, unless it has changed since it was
+	// leased, and when it has to be told again; zero for never. If shown is true,
+	// its temporal_schedule_id is its id from now on, else null.
+	Told(ctx context.Context, id ScheduleID, lease, again time.Time, shown bool) error
+
+	// Shown returns schedules that the engine outside has, in the order of their
+	// ids, and whether they are paused.
+	Shown(ctx context.Context, after ScheduleID, limit int) (map[ScheduleID]bool, error)
+
+	// Retell has a schedule told at now, and reports whether there is one, if only
+	// a deleted one.
+	Retell(ctx context.Context, id ScheduleID, now time.Time) (bool, error)
 }
 
 // Settle says what becomes of the timer of a schedule when one of its runs has

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/embedded"
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/gateway"
@@ -141,10 +142,10 @@ func assemble(s settings.Settings, store rota.Store, gw *gateway.Gateway, m *met
 	}
 }
 
-func bounds(gw *gateway.Gateway) []embedded.Provider {
-	var out []embedded.Provider
+func bounds(gw *gateway.Gateway) []engine.Provider {
+	var out []engine.Provider
 	for _, p := range gw.Providers() {
-		out = append(out, embedded.Provider{Name: p.Name, Max: p.MaxConcurrent})
+		out = append(out, engine.Provider{Name: p.Name, Max: p.MaxConcurrent})
 	}
 	return out
 }

@@ -72,7 +72,7 @@ func (s *shared) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	group.Go(func() { s.db.Listen(rest, s.log, s.heard) })
 	group.Go(func() { s.send(rest) })
-	err := s.db.Hold(ctx, s.log, s.term)
+	err := s.db.Hold(ctx, s.log, rota.EngineEmbedded, s.term)
 	stop()
 	group.Wait()
 	return err

@@ -29,7 +29,7 @@ var may = map[string][]string{
 	"internal/settings":        {},
 	"internal/httpapi":         {"internal/control", "internal/auth", "internal/events"},
 	"internal/engine":          {},
-	"internal/engine/temporal": {"internal/calendar"},
+	"internal/engine/temporal": {"internal/engine", "internal/calendar"},
 	"internal/store":           {},
 	"internal/gateway":         {},
 	"internal/control":         {"internal/auth", "internal/events", "internal/policy", "internal/calendar", "internal/prompt"},

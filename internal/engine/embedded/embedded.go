@@ -1,10 +1,8 @@
 // Package embedded is the engine that needs nothing but the store.
 //
-// One loop: in one transaction, take the timers that are due from the index,
-// record what becomes of them, and claim as many waiting runs as there are free
-// workers; if nothing more is due and workers are left, let what was missed
-// catch up, as far as the brake allows; hand the runs to workers; sleep until the
-// next time in the database, or until something changes.
+// One loop: take a step (package engine), with as many runs as there are free
+// workers and as much catching up as the brake allows; hand the runs to workers;
+// sleep until the next time in the database, or until something changes.
 //
 //	             ┌──────────────────────── wake: due time, change, free worker ◄──┐
 //	             ▼                                                                │
@@ -24,10 +22,10 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
 )
 
 const (
-	batch     = 500                   // timers that one step takes
 	afterFail = time.Second           // before a step that failed is repeated
 	held      = 20 * time.Millisecond // before looking again at what is due while another transaction holds it
 	lookEvery = 10 * time.Second      // how long the wall clock may jump without being noticed
@@ -46,7 +44,7 @@ type Config struct {
 
 	MaxConcurrentRuns int
 	CatchupRate       int        // starts per second out of backlogs, evenly spread
-	Providers         []Provider // at least one
+	Providers         []engine.Provider // at least one
 	DrainTimeout      time.Duration
 	Deposed           error // when Run's context ends with this cause, nothing is drained; may be nil
 
@@ -54,12 +52,6 @@ type Config struct {
 	OnStart  func(rota.Work)        // a run was handed to a worker; may be nil
 	OnBlock  func(id rota.RunID)    // a queued run was ended without a start; may be nil
 	OnReady  func(r rota.Recovered) // the engine has begun to look; may be nil
-}
-
-// A Provider bounds the runs that are at one provider at once.
-type Provider struct {
-	Name string
-	Max  int // 0: no bound of its own
 }
 
 // Engine is a [rota.Engine] over a store.
@@ -72,8 +64,8 @@ type Engine struct {
 
 	// Only the loop uses these.
 	clock clock
+	step  engine.Step
 	brake *rate.Limiter // of what is made up for
-	turn  int           // the provider that is served first
 
 	mu       sync.Mutex // guards what follows
 	cancels  map[rota.RunID]context.CancelFunc
@@ -91,6 +83,10 @@ func New(cfg Config) *Engine {
 		cfg:     cfg,
 		changed: make(chan struct{}, 1),
 		look:    lookEvery,
+		step: engine.Step{
+			Decide: cfg.Decide, Settle: cfg.Settle, CatchUp: cfg.CatchUp, Provider: cfg.Provider,
+			MaxConcurrentRuns: cfg.MaxConcurrentRuns, Providers: cfg.Providers,
+		},
 		brake:   rate.NewLimiter(rate.Limit(cfg.CatchupRate), (cfg.CatchupRate+99)/100),
 		cancels: make(map[rota.RunID]context.CancelFunc),
 		busy:    make(map[string]int),
@@ -127,7 +123,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		var wake time.Time
 		e.insist(ctx, "a step of the engine failed", func() (err error) {
-			wake, err = e.step(ctx, work)
+			wake, err = e.turn(ctx, work)
 			return err
 		})
 		e.sleep(ctx, wake)

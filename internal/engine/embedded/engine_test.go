@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/embedded"
 	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/store/sqlite"
@@ -48,7 +49,7 @@ func inBubble(t *testing.T, fn func(*rig)) {
 			CatchUp:           policy.CatchUp,
 			MaxConcurrentRuns: 4,
 			CatchupRate:       10,
-			Providers:         []embedded.Provider{{Name: "large"}, {Name: "small", Max: 2}},
+			Providers:         []engine.Provider{{Name: "large"}, {Name: "small", Max: 2}},
 			DrainTimeout:      time.Minute,
 		}
 		r.cfg.Attempt = r.attempt

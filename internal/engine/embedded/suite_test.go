@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/embedded"
 	"github.com/rota-run/rota/internal/engine/enginetest"
 	"github.com/rota-run/rota/internal/policy"
@@ -36,7 +37,7 @@ func newEngine(s enginetest.Setup) rota.Engine {
 		OnBlock: s.OnBlock, Now: s.Now, Log: s.Log, MaxConcurrentRuns: s.MaxConcurrentRuns, DrainTimeout: s.DrainTimeout,
 	}
 	for _, p := range s.Providers {
-		cfg.Providers = append(cfg.Providers, embedded.Provider{Name: p.Name, Max: p.Max})
+		cfg.Providers = append(cfg.Providers, engine.Provider{Name: p.Name, Max: p.Max})
 	}
 	return embedded.New(cfg)
 }

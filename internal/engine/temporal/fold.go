@@ -28,8 +28,8 @@ type set uint64
 
 func only(n int) set { return 1 << n }
 
-// fold returns products that together hold exactly the given times, rounded up
-// to whole seconds. They have no time in common.
+// fold returns products that together hold exactly the given times, rounded
+// down to whole seconds. They have no time in common.
 //
 // Two products that differ in one set only are one product, with the union of
 // the two sets. That is all it does, set by set.

@@ -10,7 +10,8 @@ import (
 )
 
 // Times is what Temporal is told about when a schedule is due. Temporal knows
-// whole seconds: a nominal time with a fraction is rounded up to the next one.
+// whole seconds: it wakes for a nominal time with a fraction when its second
+// begins.
 type Times struct {
 	// Spec matches every nominal time before Until, and nothing else. It is in
 	// UTC and has no jitter. If it has neither calendars nor intervals, there
@@ -141,7 +142,5 @@ func (s span) times(from time.Time, r reach) (times []time.Time, beyond time.Tim
 	}
 }
 
-// wholeSecond rounds up.
-func wholeSecond(t time.Time) time.Time {
-	return t.Add(time.Second - 1).Truncate(time.Second)
-}
+// wholeSecond rounds down.
+func wholeSecond(t time.Time) time.Time { return t.Truncate(time.Second) }

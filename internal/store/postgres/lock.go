@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/rota-run/rota"
 )
 
 const (
@@ -19,18 +21,27 @@ const (
 // lock was lost.
 var ErrLost = errors.New("the database's lock was lost")
 
+// ErrSwitched is the cause of the end of a context that Hold has made, when the
+// time is to be kept by an engine of another kind.
+var ErrSwitched = errors.New("another kind of engine keeps time now")
+
 // Hold calls work while this process holds the lock that one process at a time
-// can hold of a schema. It waits for the lock as long as it must. When the
-// connection that holds it breaks, work's context ends with the cause
-// [ErrLost] within three seconds; when work has returned, Hold waits for the
-// lock again. It returns nil when ctx has ended and work has returned, and
+// can hold of a schema, and engines of its kind are to keep time. It waits for
+// that as long as it must. When the connection that holds the lock breaks, work's
+// context ends with the cause [ErrLost] within three seconds; when another kind of
+// engine is to keep time, with the cause [ErrSwitched]. When work has returned,
+// Hold waits again. It returns nil when ctx has ended and work has returned, and
 // work's error if that returns one.
-func (s *Store) Hold(ctx context.Context, log *slog.Logger, work func(context.Context) error) error {
+func (s *Store) Hold(ctx context.Context, log *slog.Logger, kind rota.EngineKind, work func(context.Context) error) error {
 	for ctx.Err() == nil {
-		conn, err := s.awaitLock(ctx)
+		conn, err := s.awaitLock(ctx, kind)
 		if err == nil {
-			err = term(ctx, conn, work)
-			if !errors.Is(err, ErrLost) {
+			err = term(ctx, conn, kind, work)
+			switch {
+			case errors.Is(err, ErrSwitched):
+				log.Warn("another kind of engine keeps time from now on", "this", kind)
+				continue
+			case !errors.Is(err, ErrLost):
 				return err
 			}
 		}
@@ -43,7 +54,7 @@ func (s *Store) Hold(ctx context.Context, log *slog.Logger, work func(context.Co
 }
 
 // term calls work while the connection lives, and closes it.
-func term(ctx context.Context, conn *pgx.Conn, work func(context.Context) error) error {
+func term(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind, work func(context.Context) error) error {
 	defer closeConn(conn)
 	held, end := context.WithCancelCause(ctx)
 	done := make(chan error, 1)
@@ -57,21 +68,35 @@ func term(ctx context.Context, conn *pgx.Conn, work func(context.Context) error)
 			return err
 		case <-beat.C:
 		}
-		if ping(context.WithoutCancel(ctx), conn) != nil {
-			end(ErrLost)
-			return errors.Join(<-done, ErrLost)
+		if why := look(context.WithoutCancel(ctx), conn, kind); why != nil {
+			end(why)
+			return errors.Join(<-done, why)
 		}
 	}
 }
 
+// look returns why the lock does not give the right to keep time any more.
+func look(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind) error {
+	ctx, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
+	var now rota.EngineKind
+	if err := conn.QueryRow(ctx, "SELECT kind FROM engine").Scan(&now); err != nil {
+		return ErrLost
+	}
+	if now != kind {
+		return ErrSwitched
+	}
+	return nil
+}
+
 // awaitLock returns a connection that holds the lock.
-func (s *Store) awaitLock(ctx context.Context) (*pgx.Conn, error) {
+func (s *Store) awaitLock(ctx context.Context, kind rota.EngineKind) (*pgx.Conn, error) {
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for {
-		taken, err := tryLock(ctx, conn)
+		taken, err := tryLock(ctx, conn, kind)
 		if err == nil && taken {
 			return conn, nil
 		}
@@ -96,7 +121,7 @@ func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
 	return pgx.ConnectConfig(ctx, config)
 }
 
-func tryLock(ctx context.Context, conn *pgx.Conn) (taken bool, err error) {
+func tryLock(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind) (taken bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
 	var schema string
@@ -105,7 +130,8 @@ func tryLock(ctx context.Context, conn *pgx.Conn) (taken bool, err error) {
 	}
 	h := fnv.New32a()
 	h.Write([]byte(schema))
-	err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1, $2)", lockEngine, int32(h.Sum32())).Scan(&taken)
+	err = conn.QueryRow(ctx, "SELECT CASE WHEN kind = $3 THEN pg_try_advisory_lock($1, $2) ELSE false END FROM engine",
+		lockEngine, int32(h.Sum32()), kind).Scan(&taken)
 	return taken, err
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
 
+	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
 	"github.com/rota-run/rota/internal/store/sqlite"
@@ -106,11 +107,16 @@ func TestHold(t *testing.T) {
 	databaseURL := postgrestest.URL(t)
 	log := slog.New(slog.DiscardHandler)
 	terms := make(chan context.Context)
+	keep := func(s *postgres.Store, kind rota.EngineKind) {
+		require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+			return tx.SaveKeeping(ctx, rota.Keeping{Kind: kind})
+		}))
+	}
 	hold := func(s *postgres.Store) (stop func()) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {
-			done <- s.Hold(ctx, log, func(ctx context.Context) error {
+			done <- s.Hold(ctx, log, rota.EngineEmbedded, func(ctx context.Context) error {
 				select {
 				case terms <- ctx:
 				case <-ctx.Done():
@@ -121,7 +127,9 @@ func TestHold(t *testing.T) {
 		}()
 		return func() { cancel(); require.NoError(t, <-done) }
 	}
-	first := hold(open(t, databaseURL, postgres.Options{}))
+	store := open(t, databaseURL, postgres.Options{})
+	keep(store, rota.EngineEmbedded)
+	first := hold(store)
 	term := <-terms
 	second := hold(open(t, databaseURL, postgres.Options{}))
 	require.NoError(t, term.Err())
@@ -132,9 +140,16 @@ func TestHold(t *testing.T) {
 	require.ErrorIs(t, context.Cause(term), postgres.ErrLost)
 	next := <-terms
 	require.NoError(t, next.Err())
+
+	keep(store, rota.EngineTemporal)
+	<-next.Done()
+	require.ErrorIs(t, context.Cause(next), postgres.ErrSwitched)
+	keep(store, rota.EngineEmbedded)
+	again := <-terms
+	require.NoError(t, again.Err(), "when the kind is theirs again, so is the time")
 	first()
 	second()
-	require.Error(t, next.Err())
+	require.Error(t, again.Err())
 }
 
 // TestNotify: a word reaches every process that has the schema.

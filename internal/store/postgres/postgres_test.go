@@ -81,11 +81,11 @@ func (s *statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEnd
 
 // scans are the statements that may read a whole table, and why.
 var scans = map[string]string{
-	"SELECT DISTINCT o.provider FROM open_runs":    "at the start of the engine, once",
-	"UPDATE open_runs SET provider = $1":           "at the start of the engine, for providers that are gone",
-	"UPDATE open_runs SET phase = 'waiting' WHERE": "at the start of the engine, once",
-	"SELECT o.run_id, t.policy FROM open_runs":     "at the start of the engine, once",
-	"SELECT o.phase, COUNT(*) FROM open_runs":      "a count for the operator, of work that is bounded by what runs and waits",
+	"SELECT DISTINCT o.provider FROM open_runs":  "at the start of the engine, once",
+	"UPDATE open_runs SET provider = $1":         "at the start of the engine, for providers that are gone",
+	"SELECT o.provider, COUNT(*) FROM open_runs": "by the index of what is worked on, which is bounded",
+	"UPDATE timers SET tell_at = 0 WHERE":        "when another kind of engine takes over",
+	"SELECT o.phase, COUNT(*) FROM open_runs":    "a count for the operator, of work that is bounded by what runs and waits",
 }
 
 func checkPlans(t *testing.T, seen map[string]bool) {
@@ -121,6 +121,7 @@ func populate(t *testing.T, conn *pgx.Conn) {
 	for _, table := range []string{"keys", "agents", "schedules", "timers", "occurrences", "runs", "open_runs", "answers"} {
 		rows, err := conn.Query(t.Context(), `SELECT column_name, CASE
 			WHEN column_name IN ('deleted_at', 'catch_up') THEN 'NULL'
+			WHEN column_name = 'phase' THEN '(ARRAY[''running'', ''queued'', ''waiting''])[i % 3 + 1]'
 			WHEN data_type = 'text' THEN '''x'' || i' WHEN data_type = 'bigint' THEN 'i'
 			WHEN data_type = 'bytea' THEN 'decode(md5(i::text), ''hex'')' ELSE 'true' END
 			FROM information_schema.columns WHERE table_name = $1`, table)

@@ -35,6 +35,14 @@ CREATE TABLE answers (
 
 CREATE INDEX answers_by_age ON answers (at);
 
+CREATE TABLE engine (
+  id           INTEGER PRIMARY KEY CHECK (id = 1),
+  kind         TEXT NOT NULL,     -- embedded or temporal; empty until the first one has begun
+  installation TEXT NOT NULL,     -- names this database's schedules where several share an engine outside
+  since        INTEGER NOT NULL,  -- when somebody began to look at what is due
+  seen_at      INTEGER NOT NULL   -- when somebody last did
+) STRICT;
+
 CREATE TABLE keys (
   id         TEXT PRIMARY KEY,
   account    TEXT NOT NULL,
@@ -77,9 +85,11 @@ CREATE TABLE open_runs (
   attempts     INTEGER NOT NULL,
   failures     INTEGER NOT NULL,  -- attempts that the provider answered with a failure
   response_id  TEXT
-) STRICT, WITHOUT ROWID;
+, carried INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
 
 CREATE INDEX open_runs_queue ON open_runs (provider, ready_at, run_id) WHERE phase <> 'running';
+
+CREATE INDEX open_runs_running ON open_runs (provider, carried) WHERE phase = 'running';
 
 CREATE INDEX open_runs_unstarted ON open_runs (schedule_id) WHERE phase = 'queued';
 
@@ -155,8 +165,10 @@ CREATE TABLE timers (
   last_response_id     TEXT,
   pause_reason         TEXT,
   skips                TEXT      -- nominal times ahead that somebody asked to skip
-, backlog INTEGER NOT NULL DEFAULT 0, backlog_to INTEGER, catch_up INTEGER) STRICT;
+, backlog INTEGER NOT NULL DEFAULT 0, backlog_to INTEGER, catch_up INTEGER, tell_at INTEGER) STRICT;
 
 CREATE INDEX timers_catch_up ON timers (catch_up, schedule_id) WHERE catch_up IS NOT NULL;
 
 CREATE INDEX timers_due ON timers (due_at, schedule_id) WHERE due_at IS NOT NULL;
+
+CREATE INDEX timers_tell ON timers (tell_at, schedule_id) WHERE tell_at IS NOT NULL;

@@ -66,6 +66,9 @@ var scans = map[string]string{
 	"UPDATE open_runs SET provider = ?":            "at the start of the engine, for providers that are gone",
 	"UPDATE open_runs SET phase = 'waiting' WHERE": "at the start of the engine, once",
 	"SELECT o.run_id, t.policy FROM open_runs":     "at the start of the engine, once",
+	"SELECT o.provider, COUNT(*) FROM open_runs":   "by the index of what is worked on, which is bounded",
+	"SELECT o.run_id, o.attempts, t.policy FROM":   "likewise",
+	"UPDATE timers SET tell_at = 0 WHERE":          "when another kind of engine takes over",
 	"SELECT o.phase, COUNT(*) FROM open_runs":      "a count for the operator, of work that is bounded by what runs and waits",
 }
 

@@ -29,15 +29,18 @@ func (q Queries) Fire(ctx context.Context, now time.Time, before rota.Timer, d r
 	return b.write(ctx)
 }
 
+// selectWork reads what scanWork scans.
+const selectWork = `SELECT ` + runColumns + `, r.account, r.end_user, o.provider, o.failures,
+	COALESCE(t.status, ''), t.policy, r.fire, COALESCE(s.name, ''), ` + agentColumns + `
+	FROM open_runs o JOIN runs r ON r.id = o.run_id JOIN agents a ON a.id = r.agent_id
+	LEFT JOIN timers t ON t.schedule_id = o.schedule_id LEFT JOIN schedules s ON s.id = o.schedule_id`
+
 // ClaimRuns implements [rota.Queue].
 func (q Queries) ClaimRuns(ctx context.Context, now time.Time, provider string, limit int) ([]rota.Work, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
-	work, err := all(ctx, q.db, scanWork, `SELECT `+runColumns+`, r.account, r.end_user, o.provider, o.failures,
-		COALESCE(t.status, ''), t.policy, r.fire, COALESCE(s.name, ''), `+agentColumns+`
-		FROM open_runs o JOIN runs r ON r.id = o.run_id JOIN agents a ON a.id = r.agent_id
-		LEFT JOIN timers t ON t.schedule_id = o.schedule_id LEFT JOIN schedules s ON s.id = o.schedule_id
+	work, err := all(ctx, q.db, scanWork, selectWork+`
 		WHERE o.provider = ? AND o.phase <> 'running' AND o.ready_at <= ?
 		ORDER BY o.ready_at, o.run_id LIMIT ?`+q.take("o, r"), provider, now.UnixMilli(), limit)
 	if err != nil {
@@ -107,7 +110,7 @@ func blocked(w rota.Work, s rota.ScheduleStatus) *rota.RunError {
 // RequeueRun implements [rota.Queue].
 func (q Queries) RequeueRun(ctx context.Context, id rota.RunID, provider string) error {
 	_, err := q.db.Exec(ctx, `UPDATE open_runs SET phase = CASE WHEN attempts = 1 THEN 'queued' ELSE 'waiting' END,
-		attempts = attempts - 1, provider = ?, response_id = NULL,
+		attempts = attempts - 1, provider = ?, response_id = NULL, carried = 0,
 		started_at = CASE WHEN attempts = 1 THEN NULL ELSE first_start END,
 		first_start = CASE WHEN attempts = 1 THEN NULL ELSE first_start END WHERE run_id = ? AND phase = 'running'`, provider, id)
 	return err
@@ -125,8 +128,8 @@ func (q Queries) DelayRun(ctx context.Context, id rota.RunID, at time.Time, answ
 	if answered {
 		failures = 1
 	}
-	_, err := q.db.Exec(ctx, `UPDATE open_runs SET phase = 'waiting', ready_at = ?, failures = failures + ?, response_id = NULL
-		WHERE run_id = ? AND phase = 'running'`, at.UnixMilli(), failures, id)
+	_, err := q.db.Exec(ctx, `UPDATE open_runs SET phase = 'waiting', ready_at = ?, failures = failures + ?, response_id = NULL,
+		carried = 0 WHERE run_id = ? AND phase = 'running'`, at.UnixMilli(), failures, id)
 	return err
 }
 

@@ -14,24 +14,45 @@ func (q Queries) Recover(ctx context.Context, now time.Time, providers []string,
 		return done, err
 	}
 	running, err := all(ctx, q.db, scanCutOff, `SELECT o.run_id, t.policy FROM open_runs o
-		JOIN timers t ON t.schedule_id = o.schedule_id WHERE o.phase = 'running'`)
+		JOIN timers t ON t.schedule_id = o.schedule_id WHERE o.phase = 'running' AND o.carried = 0`)
 	if err != nil {
 		return done, err
 	}
-	why := rota.RunError{Code: rota.RunErrWorkerLost, Message: "the server died during the run, and the policy's retry.on_crash is never"}
 	for _, c := range running {
 		if c.policy.Retry.OnCrash != rota.OnCrashNever {
 			continue
 		}
-		end := rota.Result{Phase: rota.PhaseFailed, Error: &why, CompletedAt: now}
-		if _, err := q.FinishRun(ctx, c.id, end, settle); err != nil {
+		if _, err := q.FinishRun(ctx, c.id, lost(now), settle); err != nil {
 			return done, err
 		}
 		done.Lost++
 	}
-	n, err := q.db.Exec(ctx, `UPDATE open_runs SET phase = 'waiting' WHERE phase = 'running'`)
+	n, err := q.db.Exec(ctx, `UPDATE open_runs SET phase = 'waiting' WHERE phase = 'running' AND carried = 0`)
 	done.Resumed = int(n)
 	return done, err
+}
+
+// ReturnRun implements [rota.Cluster].
+func (q Queries) ReturnRun(ctx context.Context, a rota.Attempt, now time.Time, settle rota.Settle) (rota.Finish, error) {
+	running, err := all(ctx, q.db, scanCutOff, `SELECT o.run_id, t.policy FROM open_runs o
+		LEFT JOIN timers t ON t.schedule_id = o.schedule_id
+		WHERE o.run_id = ? AND o.attempts = ? AND o.phase = 'running'`, a.Run, a.Attempt)
+	if err != nil || len(running) == 0 {
+		return rota.Finish{}, err
+	}
+	if running[0].policy.Retry.OnCrash == rota.OnCrashNever {
+		return q.FinishRun(ctx, a.Run, lost(now), settle)
+	}
+	_, err = q.db.Exec(ctx, `UPDATE open_runs SET phase = 'waiting', carried = 0
+		WHERE run_id = ? AND attempts = ? AND phase = 'running'`, a.Run, a.Attempt)
+	return rota.Finish{}, err
+}
+
+// lost is the end of a run that its policy does not let begin again.
+func lost(now time.Time) rota.Result {
+	return rota.Result{Phase: rota.PhaseFailed, CompletedAt: now, Error: &rota.RunError{
+		Code: rota.RunErrWorkerLost, Message: "the server died during the run, and the policy's retry.on_crash is never",
+	}}
 }
 
 // A cutOff is a run of a schedule that a dead process left running.

@@ -15,7 +15,11 @@ const scheduleTables = ` FROM schedules s JOIN timers t ON t.schedule_id = s.id 
 
 // restDeleted leaves a deleted schedule's timer with nothing to do.
 const restDeleted = `status = 'deleted', next_run_at = NULL, due_at = NULL, buffered = NULL, backlog = 0, backlog_to = NULL,
-	catch_up = NULL, pause_reason = NULL, skips = NULL`
+	catch_up = NULL, pause_reason = NULL, skips = NULL, tell_at = ` + tellNow
+
+// tellNow is when an engine outside has to be told of what was just changed:
+// long ago; or never, if there is none.
+const tellNow = `(SELECT CASE WHEN e.kind = 'temporal' THEN 0 END FROM engine e WHERE e.id = 1)`
 
 func scanSchedule(row Scanner) (rota.Schedule, error) {
 	s := rota.Schedule{Object: rota.ObjectSchedule}
@@ -95,8 +99,8 @@ func (q Queries) AddSchedule(ctx context.Context, o rota.Owner, s rota.Schedule,
 	}
 	_, err := q.db.Exec(ctx, `INSERT INTO timers (status, spec, policy, anchor, next_run_at, due_at, open_runs, buffered,
 		run_count, consecutive_failures, last_run_at, last_run_id, last_response_id, pause_reason, skips,
-		backlog, backlog_to, catch_up, schedule_id, agent_id, account, end_user)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		backlog, backlog_to, catch_up, schedule_id, agent_id, account, end_user, tell_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, `+tellNow+`)`,
 		append(append(timerContent(t), timerState(t)...), t.ScheduleID, t.AgentID, o.Account, o.EndUser)...)
 	return err
 }
@@ -105,10 +109,10 @@ func (q Queries) AddSchedule(ctx context.Context, o rota.Owner, s rota.Schedule,
 // take over the content.
 func (q Queries) SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule, t rota.Timer) error {
 	n, err := q.db.Exec(ctx, `UPDATE schedules SET name = ?, input = ?, conversation = ?, previous_response_id = ?,
-		metadata = ?, temporal_schedule_id = ?, version = ?, updated_at = ?
+		metadata = ?, version = ?, updated_at = ?
 		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
 		s.Name, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), s.PreviousResponseID,
-		js(s.Metadata), s.TemporalScheduleID, s.Version, s.UpdatedAt.UnixMilli(), s.ID, o.Account, o.EndUser)
+		js(s.Metadata), s.Version, s.UpdatedAt.UnixMilli(), s.ID, o.Account, o.EndUser)
 	if err := must("schedule", n, err); err != nil {
 		return err
 	}
@@ -119,7 +123,7 @@ func (q Queries) SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule
 	}
 	if _, err := q.db.Exec(ctx, `UPDATE timers SET status = ?, spec = ?, policy = ?, anchor = ?, next_run_at = ?, due_at = ?,
 		open_runs = ?, buffered = ?, run_count = ?, consecutive_failures = ?, last_run_at = ?, last_run_id = ?,
-		last_response_id = ?, pause_reason = ?, skips = ?, backlog = ?, backlog_to = ?, catch_up = ? WHERE schedule_id = ?`,
+		last_response_id = ?, pause_reason = ?, skips = ?, backlog = ?, backlog_to = ?, catch_up = ?, tell_at = `+tellNow+` WHERE schedule_id = ?`,
 		append(append(timerContent(t), timerState(t)...), t.ScheduleID)...); err != nil {
 		return err
 	}
@@ -240,7 +244,8 @@ func timerState(t rota.Timer) []any {
 // saveState writes back what firing changed, a timerRow.
 const saveState = `UPDATE timers SET next_run_at = ?, due_at = ?, open_runs = ?, buffered = ?, run_count = ?,
 	consecutive_failures = ?, last_run_at = ?, last_run_id = ?, last_response_id = ?, pause_reason = ?, skips = ?,
-	backlog = ?, backlog_to = ?, catch_up = ?, status = ?
+	backlog = ?, backlog_to = ?, catch_up = ?, status = ?,
+	tell_at = CASE WHEN status = ? THEN tell_at ELSE ` + tellNow + ` END
 	WHERE schedule_id = ?`
 
-func timerRow(t rota.Timer) []any { return append(timerState(t), t.Status, t.ScheduleID) }
+func timerRow(t rota.Timer) []any { return append(timerState(t), t.Status, t.Status, t.ScheduleID) }

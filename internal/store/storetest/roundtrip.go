@@ -118,7 +118,7 @@ func saveFields(w *world) {
 	s = w.addSchedule(a.ID)
 	t := w.timer(s)
 	fill(&s, &t)
-	s.MadeBy = "" // that never changes
+	s.MadeBy, s.TemporalScheduleID = "", nil // that is not the caller's
 	s = s.WithTimer(t)
 	s.UpdatedAt = rota.InstantOf(start.Add(time.Hour))
 	w.update(func(ctx context.Context, tx rota.Tx) error {

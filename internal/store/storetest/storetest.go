@@ -19,7 +19,7 @@ import (
 // uses; the suite closes it.
 func Run(t *testing.T, open func(t *testing.T) rota.Store) {
 	for _, group := range [][]testCase{
-		roundTrips, owners, deletions, pages, filters, updates, answers, fires, backlogs, claims, ends, recoveries, keys,
+		roundTrips, owners, deletions, pages, filters, updates, answers, fires, backlogs, claims, ends, recoveries, keys, clusters, mirrors,
 	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {

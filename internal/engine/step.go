@@ -1,0 +1,192 @@
+// Package engine is what engines have in common: what they do to the store in
+// one transaction. When they do it, and who carries the runs that come of it, is
+// where they differ.
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/rota-run/rota"
+)
+
+// Batch is how many timers one step takes.
+const Batch = 500
+
+// A Step takes what is due out of the store: it records what becomes of the
+// timers that are due, and claims as many waiting runs as may be worked on; if
+// nothing more is due, it lets what was missed catch up. A step may be taken
+// from one goroutine at a time.
+type Step struct {
+	Decide   func(t rota.Timer, now, since time.Time) rota.Decision
+	Settle   rota.Settle
+	CatchUp  func(t rota.Timer, o rota.Occurrence, now time.Time) rota.Decision
+	Provider func(model string) string // the provider that serves an agent's model
+
+	MaxConcurrentRuns int
+	Providers         []Provider // at least one
+
+	turn int // the provider that is served first
+}
+
+// A Provider bounds the runs that are at one provider at once.
+type Provider struct {
+	Name string
+	Max  int // 0: no bound of its own
+}
+
+// Busy counts the runs that are worked on, by provider. It is asked in the
+// transaction of the step, when what is due has been decided.
+type Busy func(context.Context) (map[string]int, error)
+
+// A Moment is when a step is taken.
+type Moment struct {
+	Now    time.Time // in whole milliseconds
+	Since  time.Time // when somebody began to look at what is due
+	Busy   Busy
+	MakeUp int // runs that may make up for the past; negative: do not look at that
+}
+
+// Taken is what a step took.
+type Taken struct {
+	Decided []rota.Occurrence // outcomes that were put on record
+	Work    []rota.Work       // runs that begin
+	Blocked []rota.RunID      // runs that were ended without a beginning
+	Again   bool              // a run was put aside: what it would have taken is free
+	MadeUp  int               // runs that make up for the past
+	Left    bool              // there is more to make up for
+	Hungry  bool              // more runs may wait than there is room for
+	Due     int               // timers that were decided
+	Wake    time.Time         // when the next is due, or may go on; zero if there is nothing to wait for
+
+	busy  map[string]int
+	total int
+}
+
+// Take takes a step in a transaction.
+func (s *Step) Take(ctx context.Context, tx rota.Tx, m Moment) (Taken, error) {
+	var got Taken
+	_, err := tx.FireDue(ctx, m.Now, Batch, func(t rota.Timer) rota.Decision {
+		got.Due++
+		d := s.Decide(t, m.Now, m.Since)
+		got.Decided = append(got.Decided, d.Records...)
+		d.Provider = s.Provider(t.Model)
+		return d
+	})
+	if err != nil {
+		return got, err
+	}
+	s.turn++
+	if err := got.count(ctx, m.Busy); err != nil {
+		return got, err
+	}
+	if err := s.claim(ctx, tx, &got, m.Now); err != nil {
+		return got, err
+	}
+	got.Wake, err = tx.NextWake(ctx, m.Now)
+	if err != nil || !got.Wake.IsZero() && !got.Wake.After(m.Now) || m.MakeUp < 0 {
+		return got, err
+	}
+	if err := s.catchUp(ctx, tx, &got, m); err != nil || got.MadeUp == 0 {
+		return got, err
+	}
+	return got, s.claim(ctx, tx, &got, m.Now)
+}
+
+// count notes the places that are taken.
+func (got *Taken) count(ctx context.Context, busy Busy) (err error) {
+	got.busy, err = busy(ctx)
+	for _, n := range got.busy {
+		got.total += n
+	}
+	return err
+}
+
+// add notes that a run takes a place.
+func (got *Taken) add(w rota.Work) {
+	got.Work = append(got.Work, w)
+	got.busy[w.Provider]++
+	got.total++
+}
+
+// claim takes the runs that wait, as far as there is room for them.
+func (s *Step) claim(ctx context.Context, tx rota.Tx, got *Taken, now time.Time) error {
+	for _, p := range s.rotate() {
+		room := s.room(p, got)
+		claimed, err := tx.ClaimRuns(ctx, now, p.Name, room)
+		if err != nil {
+			return err
+		}
+		got.Hungry = got.Hungry || len(claimed) == room
+		if err := s.sort(ctx, tx, got, claimed, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// catchUp starts what was missed, as far as it may and there is room for it.
+func (s *Step) catchUp(ctx context.Context, tx rota.Tx, got *Taken, m Moment) error {
+	room := map[string]int{"": s.room(Provider{}, got)} // of each provider, and of all
+	for _, p := range s.Providers {
+		room[p.Name] = s.room(p, got)
+	}
+	fires, left, err := tx.FireBacklog(ctx, m.Now, m.MakeUp, func(t rota.Timer, o rota.Occurrence) (rota.Decision, bool) {
+		d := s.CatchUp(t, o, m.Now)
+		d.Provider = s.Provider(t.Model)
+		if d.Timer.OpenRuns > t.OpenRuns {
+			if room[""] == 0 || room[d.Provider] == 0 {
+				got.Hungry = true
+				return d, false
+			}
+			room[""]--
+			room[d.Provider]--
+		}
+		got.Decided = append(got.Decided, d.Records...)
+		return d, true
+	})
+	got.MadeUp, got.Left = len(fires), left
+	return err
+}
+
+// sort parts the claimed runs into those that start, those that must not, and
+// those whose agent has moved to another provider since they were queued.
+func (s *Step) sort(ctx context.Context, tx rota.Tx, got *Taken, claimed []rota.Work, now time.Time) error {
+	for _, w := range claimed {
+		id := w.Run.ID
+		provider := s.Provider(w.Agent.Model)
+		switch {
+		case w.Blocked != nil:
+			end := rota.Result{Phase: rota.PhaseCancelled, Blocked: true, Error: w.Blocked, CompletedAt: now}
+			if _, err := tx.FinishRun(ctx, id, end, s.Settle); err != nil {
+				return err
+			}
+			got.Blocked = append(got.Blocked, id)
+			got.Again = true
+		case provider != w.Provider:
+			if err := tx.RequeueRun(ctx, id, provider); err != nil {
+				return err
+			}
+			got.Again = true
+		default:
+			got.add(w)
+		}
+	}
+	return nil
+}
+
+// rotate returns the providers, each time beginning with another, so that none
+// takes all the room.
+func (s *Step) rotate() []Provider {
+	i := s.turn % len(s.Providers)
+	return append(append([]Provider(nil), s.Providers[i:]...), s.Providers[:i]...)
+}
+
+// room returns how many more runs may start at the provider.
+func (s *Step) room(p Provider, got *Taken) int {
+	n := s.MaxConcurrentRuns - got.total
+	if p.Max > 0 {
+		n = min(n, p.Max-got.busy[p.Name])
+	}
+	return max(n, 0)
+}

@@ -1,0 +1,284 @@
+package temporal
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rota-run/rota"
+)
+
+const (
+	tellAtOnce    = 100              // schedules that are leased together
+	tellers       = 8                // requests to Temporal at one time
+	tellLease     = time.Minute      // for which nobody else tells them
+	tellAgain     = 10 * time.Second // after a failure
+	tellAhead     = 24 * time.Hour   // before Temporal knows no further times
+	catchupWindow = time.Hour        // for which Temporal remembers a wake-up that it could not make
+)
+
+// memoInstallation is the key of a schedule's memo that says whose it is.
+const memoInstallation = "rota_installation"
+
+// mirror keeps Temporal's schedules as the store has them, until ctx ends.
+func (e *Engine) mirror(ctx context.Context) {
+	var audited time.Time
+	for ctx.Err() == nil {
+		if e.unwell.Load() {
+			pause(ctx, healthEvery)
+			continue
+		}
+		if now := time.Now(); now.Sub(audited) >= auditEvery {
+			if err := e.audit(ctx); err != nil {
+				e.complain(ctx, "comparing Temporal's schedules with the database failed", err)
+			}
+			audited = now
+		}
+		n, err := e.tellSome(ctx)
+		if err != nil {
+			e.complain(ctx, "telling Temporal of schedules failed", err)
+		}
+		if n < tellAtOnce {
+			pause(ctx, turnEvery)
+		}
+	}
+}
+
+func (e *Engine) complain(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		e.cfg.Log.Error(what+"; it is tried again", "err", err)
+	}
+}
+
+// tellSome tells Temporal of some schedules, and returns of how many.
+func (e *Engine) tellSome(ctx context.Context) (int, error) {
+	now := rota.InstantOf(e.cfg.Now()).Time
+	lease := now.Add(tellLease)
+	var untold []rota.Untold
+	var k rota.Keeping
+	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
+		if k, err = tx.Keeping(ctx); err != nil || k.Kind != rota.EngineTemporal {
+			return err
+		}
+		untold, err = tx.Untold(ctx, now, lease, tellAtOnce)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	var group errgroup.Group
+	group.SetLimit(tellers)
+	for _, u := range untold {
+		group.Go(func() error { return e.tellOne(ctx, k, u, now, lease) })
+	}
+	return len(untold), group.Wait()
+}
+
+// tellOne tells Temporal of a schedule, and notes that.
+func (e *Engine) tellOne(ctx context.Context, k rota.Keeping, u rota.Untold, now, lease time.Time) error {
+	again, shown, failed := e.show(ctx, k, u, now)
+	if failed != nil {
+		again, shown = now.Add(tellAgain), u.Shown
+	}
+	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		return tx.Told(ctx, u.Timer.ScheduleID, lease, again, shown)
+	})
+	return errors.Join(failed, err)
+}
+
+// show makes Temporal's schedule as ours is, and returns when to do so again
+// and whether there is one.
+func (e *Engine) show(ctx context.Context, k rota.Keeping, u rota.Untold, now time.Time) (again time.Time, shown bool, err error) {
+	if s := u.Timer.Status; s != rota.ScheduleActive && s != rota.SchedulePaused {
+		return time.Time{}, false, e.hide(ctx, u.Timer.ScheduleID)
+	}
+	times, err := Compile(u.Timer, now)
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	if !times.Until.IsZero() {
+		again = later(times.Until.Add(-tellAhead), now.Add(time.Hour))
+	}
+	if len(times.Spec.Calendars)+len(times.Spec.Intervals) == 0 {
+		return again, false, e.hide(ctx, u.Timer.ScheduleID)
+	}
+	if u.Shown {
+		err = e.change(ctx, u, times.Spec)
+		if !missing(err) {
+			return again, err == nil, err
+		}
+	}
+	err = e.make(ctx, k, u, times.Spec)
+	if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
+		err = e.change(ctx, u, times.Spec)
+	}
+	return again, err == nil, err
+}
+
+func (e *Engine) make(ctx context.Context, k rota.Keeping, u rota.Untold, spec client.ScheduleSpec) error {
+	_, err := e.cfg.Client.ScheduleClient().Create(ctx, client.ScheduleOptions{
+		ID:            string(u.Timer.ScheduleID),
+		Spec:          spec,
+		Action:        e.action(u.Timer.ScheduleID),
+		Overlap:       enums.SCHEDULE_OVERLAP_POLICY_BUFFER_ONE,
+		CatchupWindow: catchupWindow,
+		Paused:        u.Timer.Status == rota.SchedulePaused,
+		Note:          note(u.Timer.PauseReason),
+		Memo:          map[string]any{memoInstallation: k.Installation, "agent_id": u.Timer.AgentID, "name": u.Name},
+	})
+	return err
+}
+
+func (e *Engine) change(ctx context.Context, u rota.Untold, spec client.ScheduleSpec) error {
+	return e.handle(u.Timer.ScheduleID).Update(ctx, client.ScheduleUpdateOptions{
+		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+			s := in.Description.Schedule
+			s.Spec, s.Action = &spec, e.action(u.Timer.ScheduleID)
+			s.Policy = &client.SchedulePolicies{Overlap: enums.SCHEDULE_OVERLAP_POLICY_BUFFER_ONE, CatchupWindow: catchupWindow}
+			s.State = &client.ScheduleState{Paused: u.Timer.Status == rota.SchedulePaused, Note: note(u.Timer.PauseReason)}
+			return &client.ScheduleUpdate{Schedule: &s}, nil
+		},
+	})
+}
+
+// hide deletes Temporal's schedule, if there is one.
+func (e *Engine) hide(ctx context.Context, id rota.ScheduleID) error {
+	err := e.handle(id).Delete(ctx)
+	if missing(err) {
+		return nil
+	}
+	return err
+}
+
+func (e *Engine) handle(id rota.ScheduleID) client.ScheduleHandle {
+	return e.cfg.Client.ScheduleClient().GetHandle(context.Background(), string(id))
+}
+
+func (e *Engine) action(id rota.ScheduleID) *client.ScheduleWorkflowAction {
+	return &client.ScheduleWorkflowAction{
+		ID: "fire-" + string(id), Workflow: fireWorkflow, Args: []any{id}, TaskQueue: e.cfg.TaskQueue,
+	}
+}
+
+// note says in Temporal why a schedule is paused.
+func note(why *rota.PauseReason) string {
+	switch {
+	case why == nil:
+		return ""
+	case why.Note == nil:
+		return string(why.Code)
+	}
+	return string(why.Code) + ": " + *why.Note
+}
+
+func missing(err error) bool {
+	var notFound *serviceerror.NotFound
+	return errors.As(err, &notFound)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// audit finds where Temporal's schedules and the store's differ, whoever has
+// changed them, and has the differences told.
+func (e *Engine) audit(ctx context.Context) error {
+	paused, err := e.theirs(ctx)
+	if err != nil {
+		return err
+	}
+	var after rota.ScheduleID
+	for {
+		var shown map[rota.ScheduleID]bool
+		err := e.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
+			shown, err = tx.Shown(ctx, after, tellAtOnce)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for id, ours := range shown {
+			after = max(after, id)
+			theirs, there := paused[id]
+			delete(paused, id)
+			if there && theirs == ours {
+				continue
+			}
+			if _, err := e.retell(ctx, id); err != nil {
+				return err
+			}
+		}
+		if len(shown) < tellAtOnce {
+			return e.orphans(ctx, paused)
+		}
+	}
+}
+
+// theirs returns the schedules of this installation that Temporal has, and
+// whether they are paused.
+func (e *Engine) theirs(ctx context.Context) (map[rota.ScheduleID]bool, error) {
+	var k rota.Keeping
+	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
+		k, err = tx.Keeping(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return Schedules(ctx, e.cfg.Client, k.Installation)
+}
+
+// Schedules returns the schedules of an installation that Temporal has, and
+// whether they are paused.
+func Schedules(ctx context.Context, c client.Client, installation string) (map[rota.ScheduleID]bool, error) {
+	list, err := c.ScheduleClient().List(ctx, client.ScheduleListOptions{PageSize: 1000})
+	if err != nil {
+		return nil, err
+	}
+	paused := make(map[rota.ScheduleID]bool)
+	for list.HasNext() {
+		s, err := list.Next()
+		if err != nil {
+			return nil, err
+		}
+		var of string
+		p := s.Memo.GetFields()[memoInstallation]
+		if p != nil && converter.GetDefaultDataConverter().FromPayload(p, &of) == nil && of == installation {
+			paused[rota.ScheduleID(s.ID)] = s.Paused
+		}
+	}
+	return paused, nil
+}
+
+// orphans deals with schedules that Temporal has and that the store does not
+// show.
+func (e *Engine) orphans(ctx context.Context, ids map[rota.ScheduleID]bool) error {
+	for id := range ids {
+		known, err := e.retell(ctx, id)
+		if err == nil && !known {
+			err = e.hide(ctx, id)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) retell(ctx context.Context, id rota.ScheduleID) (known bool, err error) {
+	err = e.update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		known, err = tx.Retell(ctx, id, rota.InstantOf(e.cfg.Now()).Time)
+		return err
+	})
+	return known, err
+}

@@ -1,0 +1,146 @@
+package temporal
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
+)
+
+// Config is what an Engine needs. All fields but the callbacks are required.
+type Config struct {
+	Store     rota.Store
+	Client    client.Client // may be lazy; the engine does not close it
+	Namespace string        // of the client
+	TaskQueue string        // the same for all processes, and for no other installation in the namespace
+	Step      engine.Step
+	Attempt   func(context.Context, rota.Work)
+	Now       func() time.Time
+	Log       *slog.Logger
+
+	CatchupRate  int // starts per second out of backlogs, evenly spread
+	DrainTimeout time.Duration
+
+	// Hold calls work while this process is the one that keeps time, again and
+	// again until ctx ends.
+	Hold func(ctx context.Context, work func(context.Context) error) error
+
+	OnDecide func(rota.Occurrence) // an outcome was put on record; may be nil
+	OnStart  func(rota.Work)       // a run was claimed; may be nil
+	OnBlock  func(id rota.RunID)   // a queued run was ended without a start; may be nil
+	OnKeep   func(active bool)     // this process keeps time from now on, or no longer; may be nil
+}
+
+// Engine is a [rota.Engine] that shares its work with others of its kind, over
+// one database and one task queue of Temporal.
+type Engine struct {
+	cfg     Config
+	asked   chan struct{} // holds one token when a turn is asked for
+	starts  chan struct{} // a place for each workflow that is being started
+	keeping atomic.Bool
+	unwell  atomic.Bool // Temporal does not answer
+
+	starting sync.WaitGroup
+
+	// Only the turns use it.
+	brake *rate.Limiter // of what is made up for
+
+	mu      sync.Mutex // guards what follows
+	waiting []chan turned
+	cancels map[rota.RunID]context.CancelFunc // of the attempts that this process works on
+	gone    chan struct{}                     // closed when attempts that are under way must end
+}
+
+var _ rota.Engine = (*Engine)(nil)
+
+// startsAtOnce bounds the workflows that a process is starting at one time.
+const startsAtOnce = 32
+
+// New returns an engine. Run starts it.
+func New(cfg Config) *Engine {
+	return &Engine{
+		cfg:     cfg,
+		asked:   make(chan struct{}, 1),
+		starts:  make(chan struct{}, startsAtOnce),
+		brake:   rate.NewLimiter(rate.Limit(cfg.CatchupRate), (cfg.CatchupRate+99)/100),
+		cancels: make(map[rota.RunID]context.CancelFunc),
+	}
+}
+
+// Changed implements [rota.Engine].
+func (e *Engine) Changed() { e.ask() }
+
+// Heard tells the engine that another process has changed something: the keeper
+// looks, since nobody else need.
+func (e *Engine) Heard() {
+	if e.keeping.Load() {
+		e.ask()
+	}
+}
+
+// Cancel implements [rota.Engine].
+func (e *Engine) Cancel(id rota.RunID) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if cancel := e.cancels[id]; cancel != nil {
+		cancel()
+	}
+}
+
+// Run implements [rota.Engine]. While Temporal or the store fails, it tries
+// again. When it has returned, it may be called again.
+func (e *Engine) Run(ctx context.Context) error {
+	turning, stop := context.WithCancel(context.WithoutCancel(ctx)) // runs end while the worker drains
+	defer stop()
+	e.gone = make(chan struct{})
+	var turns sync.WaitGroup
+	turns.Go(func() { e.turns(turning) })
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return e.cfg.Hold(ctx, e.keep) })
+	group.Go(func() error { return e.work(ctx) })
+	err := group.Wait()
+	stop()
+	turns.Wait()
+	e.starting.Wait()
+	return err
+}
+
+// insist repeats what fails each second, until it succeeds or ctx ends.
+func (e *Engine) insist(ctx context.Context, failed string, do func() error) {
+	for ctx.Err() == nil {
+		err := do()
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		e.cfg.Log.Error(failed+"; it is repeated", "err", err)
+		pause(ctx, time.Second)
+	}
+}
+
+// pause blocks for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// update is an Update of the store.
+func (e *Engine) update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
+	return e.cfg.Store.Update(ctx, fn)
+}
+
+// errUnkept says that no process keeps time, or one with another engine.
+var errUnkept = errors.New("nobody keeps time with Temporal")

@@ -1,0 +1,172 @@
+package temporal
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
+)
+
+// lapse is how long nobody may have looked at what is due before that counts as
+// a time in which nobody did, and what fell due in it as missed.
+const lapse = 15 * time.Second
+
+// startTimeout bounds the request that starts a workflow.
+const startTimeout = 5 * time.Second
+
+// turned is what came of a turn.
+type turned struct {
+	taken engine.Taken
+	err   error
+}
+
+// ask asks for a turn and does not wait for it.
+func (e *Engine) ask() {
+	select {
+	case e.asked <- struct{}{}:
+	default:
+	}
+}
+
+// turn asks for a turn that begins after this moment, and waits for its end.
+// Those who ask at the same time share one.
+func (e *Engine) turn(ctx context.Context) (engine.Taken, error) {
+	done := make(chan turned, 1)
+	e.mu.Lock()
+	e.waiting = append(e.waiting, done)
+	e.mu.Unlock()
+	e.ask()
+	select {
+	case t := <-done:
+		return t.taken, t.err
+	case <-ctx.Done():
+		return engine.Taken{}, context.Cause(ctx)
+	}
+}
+
+// turns takes the turns that are asked for, one at a time, until ctx ends.
+func (e *Engine) turns(ctx context.Context) {
+	for {
+		select {
+		case <-e.asked:
+		case <-ctx.Done():
+			return
+		}
+		e.mu.Lock()
+		waiting := e.waiting
+		e.waiting = nil
+		e.mu.Unlock()
+		taken, err := e.take(ctx)
+		if err != nil && !errors.Is(err, errUnkept) && ctx.Err() == nil {
+			e.cfg.Log.Error("a turn of the engine failed; it is repeated", "err", err)
+		}
+		for _, done := range waiting {
+			done <- turned{taken, err}
+		}
+	}
+}
+
+// take takes one step, and starts what it took.
+func (e *Engine) take(ctx context.Context) (engine.Taken, error) {
+	if e.unwell.Load() {
+		return engine.Taken{}, errUnkept
+	}
+	now := rota.InstantOf(e.cfg.Now()).Time
+	var got engine.Taken
+	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		k, err := tx.Keeping(ctx)
+		if err != nil {
+			return err
+		}
+		if k.Kind != rota.EngineTemporal || now.Sub(k.SeenAt) > lapse {
+			return errUnkept
+		}
+		got, err = e.cfg.Step.Take(ctx, tx, engine.Moment{Now: now, Since: k.Since, Busy: tx.Busy, MakeUp: e.mayMakeUp(now)})
+		return err
+	})
+	if err != nil {
+		return engine.Taken{}, err
+	}
+	e.brake.AllowN(now, got.MadeUp)
+	e.announce(got)
+	for _, w := range got.Work {
+		e.start(w)
+	}
+	if got.Again || got.Due == engine.Batch {
+		e.ask()
+	}
+	return got, nil
+}
+
+// mayMakeUp returns how many runs may make up for the past now. Only the keeper
+// does that, so that there is one brake.
+func (e *Engine) mayMakeUp(now time.Time) int {
+	if !e.keeping.Load() {
+		return -1
+	}
+	return int(e.brake.TokensAt(now))
+}
+
+func (e *Engine) announce(got engine.Taken) {
+	for _, o := range got.Decided {
+		if e.cfg.OnDecide != nil {
+			e.cfg.OnDecide(o)
+		}
+	}
+	for _, id := range got.Blocked {
+		if e.cfg.OnBlock != nil {
+			e.cfg.OnBlock(id)
+		}
+	}
+	for _, w := range got.Work {
+		if e.cfg.OnStart != nil {
+			e.cfg.OnStart(w)
+		}
+	}
+}
+
+// start starts the workflow of a claimed attempt, beside the turns. If that
+// fails, the run goes back to the queue as if it had not been claimed.
+func (e *Engine) start(w rota.Work) {
+	e.starting.Go(func() {
+		e.starts <- struct{}{}
+		defer func() { <-e.starts }()
+		err := e.startAttempt(context.Background(), w)
+		if err == nil {
+			return
+		}
+		e.cfg.Log.Error("Temporal did not take a run; it is queued again", "run_id", w.Run.ID, "err", err)
+		e.unwell.Store(true) // until it answers the keeper again
+		err = e.update(context.Background(), func(ctx context.Context, tx rota.Tx) error {
+			return tx.RequeueRun(ctx, w.Run.ID, w.Provider)
+		})
+		if err != nil {
+			e.cfg.Log.Error("the run could not be queued again; the keeper will find it", "run_id", w.Run.ID, "err", err)
+		}
+	})
+}
+
+// startAttempt starts the workflow of an attempt, unless it is under way.
+func (e *Engine) startAttempt(ctx context.Context, w rota.Work) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	a := rota.Attempt{Run: w.Run.ID, Attempt: w.Run.Attempts}
+	_, err := e.cfg.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                       workflowID(a),
+		TaskQueue:                e.cfg.TaskQueue,
+		EnableEagerStart:         true,
+		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+	}, runWorkflow, carried{Attempt: a, TimeoutSeconds: w.Policy.TimeoutSeconds})
+	var already *serviceerror.WorkflowExecutionAlreadyStarted
+	if errors.As(err, &already) {
+		return nil
+	}
+	return err
+}

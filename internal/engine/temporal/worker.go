@@ -1,0 +1,191 @@
+package temporal
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/rota-run/rota"
+)
+
+const (
+	pollers     = 8               // of each kind of task
+	lookers     = 4096            // schedules that are looked at in one process at one time
+	healthEvery = 2 * time.Second // between two looks at whether Temporal answers
+	nearly      = 1500 * time.Millisecond
+	lookAgain   = 20 * time.Millisecond // while another transaction holds what is due
+)
+
+// work is a worker of Temporal until ctx ends, and drains it.
+func (e *Engine) work(ctx context.Context) error {
+	var w worker.Worker
+	e.insist(ctx, "Temporal does not answer", func() error {
+		started := e.newWorker()
+		err := started.Start()
+		if err == nil {
+			w = started
+		}
+		return err
+	})
+	if w == nil {
+		return nil
+	}
+	for ctx.Err() == nil {
+		e.examine(ctx)
+		pause(ctx, healthEvery)
+	}
+	late := time.AfterFunc(e.cfg.DrainTimeout, func() { close(e.gone) })
+	w.Stop() // waits for what is under way
+	late.Stop()
+	return nil
+}
+
+func (e *Engine) newWorker() worker.Worker {
+	w := worker.New(e.cfg.Client, e.cfg.TaskQueue, worker.Options{
+		MaxConcurrentActivityExecutionSize:      e.cfg.Step.MaxConcurrentRuns,
+		MaxConcurrentLocalActivityExecutionSize: lookers,
+		MaxConcurrentActivityTaskPollers:        pollers,
+		MaxConcurrentWorkflowTaskPollers:        pollers,
+		WorkerStopTimeout:                       e.cfg.DrainTimeout + fireTimeout,
+	})
+	w.RegisterWorkflowWithOptions(Fire, workflow.RegisterOptions{Name: fireWorkflow})
+	w.RegisterWorkflowWithOptions(Run, workflow.RegisterOptions{Name: runWorkflow})
+	w.RegisterActivityWithOptions(e.fire, activity.RegisterOptions{Name: fireActivity})
+	w.RegisterActivityWithOptions(e.carry, activity.RegisterOptions{Name: carryActivity})
+	w.RegisterActivityWithOptions(e.giveBack, activity.RegisterOptions{Name: giveActivity})
+	return w
+}
+
+// examine looks whether Temporal answers. While it does not, no turns are taken:
+// what falls due meanwhile was missed, as when the whole server is down.
+func (e *Engine) examine(ctx context.Context) {
+	asking, cancel := context.WithTimeout(ctx, healthEvery)
+	defer cancel()
+	_, err := e.cfg.Client.CheckHealth(asking, &client.CheckHealthRequest{})
+	if ctx.Err() != nil {
+		return
+	}
+	was := e.unwell.Swap(err != nil)
+	switch {
+	case err != nil && !was:
+		e.cfg.Log.Error("Temporal does not answer; no runs start until it does", "err", err)
+	case err == nil && was:
+		e.cfg.Log.Info("Temporal answers")
+		e.ask()
+	}
+}
+
+// fire is the activity of Fire. It has everything decided that is due, and
+// returns how long to wait for a nominal time that has come and is delayed by
+// its jitter; zero if there is none.
+func (e *Engine) fire(ctx context.Context, id rota.ScheduleID) (time.Duration, error) {
+	for ctx.Err() == nil {
+		var nominal, due time.Time
+		err := e.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
+			nominal, due, err = tx.Due(ctx, id)
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
+		now := e.cfg.Now()
+		wait := due.Sub(now)
+		switch {
+		case due.IsZero(), nominal.Sub(now) > nearly:
+			return 0, nil // the next nominal time wakes another
+		case wait > nearly:
+			return wait, nil
+		case wait > 0:
+			pause(ctx, wait) // Temporal wakes at whole seconds
+			continue
+		}
+		taken, err := e.turn(ctx)
+		if errors.Is(err, errUnkept) {
+			return 0, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		if taken.Due == 0 {
+			pause(ctx, lookAgain)
+		}
+	}
+	return 0, context.Cause(ctx)
+}
+
+// carry is the activity of Run. It works on the attempt, if nobody else does.
+func (e *Engine) carry(ctx context.Context, a rota.Attempt) error {
+	var w rota.Work
+	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
+		w, err = tx.TakeRun(ctx, a)
+		return err
+	})
+	if errors.Is(err, rota.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer beat(ctx)()
+	if e.attempt(ctx, w) {
+		return nil
+	}
+	return e.giveBack(context.WithoutCancel(ctx), a)
+}
+
+// beat sends heartbeats until stop is called.
+func beat(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for pause(ctx, heartbeatEvery); ctx.Err() == nil; pause(ctx, heartbeatEvery) {
+			activity.RecordHeartbeat(ctx)
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+// attempt makes the attempt, and reports whether it was not interrupted.
+func (e *Engine) attempt(ctx context.Context, w rota.Work) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	e.mu.Lock()
+	e.cancels[w.Run.ID] = cancel
+	e.mu.Unlock()
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-e.gone:
+			cancel()
+		case <-ended:
+		}
+	}()
+	e.cfg.Attempt(ctx, w)
+	e.mu.Lock()
+	delete(e.cancels, w.Run.ID)
+	e.mu.Unlock()
+	e.ask() // there is room for another
+	return ctx.Err() == nil
+}
+
+// giveBack returns an attempt whose worker is lost, or is leaving, to the queue.
+func (e *Engine) giveBack(ctx context.Context, a rota.Attempt) error {
+	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		_, err := tx.ReturnRun(ctx, a, rota.InstantOf(e.cfg.Now()).Time, e.cfg.Step.Settle)
+		return err
+	})
+	if err == nil {
+		e.ask()
+	}
+	return err
+}

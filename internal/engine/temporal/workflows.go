@@ -1,0 +1,78 @@
+package temporal
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/rota-run/rota"
+)
+
+// The names by which Temporal knows workflows and activities. Histories hold
+// them: a name that has been used keeps its meaning.
+const (
+	fireWorkflow  = "rota.Fire"
+	runWorkflow   = "rota.Run"
+	fireActivity  = "rota.fire"
+	carryActivity = "rota.carry"
+	giveActivity  = "rota.return"
+)
+
+// A carried is the input of a Run: an attempt, and nothing of what it says.
+type carried struct {
+	rota.Attempt
+	TimeoutSeconds int64 // the longest that the attempt may take
+}
+
+func workflowID(a rota.Attempt) string { return fmt.Sprintf("%s/%d", a.Run, a.Attempt) }
+
+const (
+	fireTimeout    = 20 * time.Second // of one look at what is due
+	heartbeatEvery = 2 * time.Second
+	heartbeatLimit = 10 * time.Second // of silence, after which a worker counts as dead
+	overtime       = 5 * time.Minute  // for writing down how an attempt ended
+)
+
+// Fire is the workflow that a Temporal Schedule starts when a nominal time of
+// the schedule has come. It ends when that has an outcome.
+func Fire(ctx workflow.Context, id rota.ScheduleID) error {
+	look := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout: fireTimeout,
+		// After that, the keeper's turns do what this one has not.
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, MaximumAttempts: 5},
+	})
+	for {
+		var wait time.Duration
+		if err := workflow.ExecuteLocalActivity(look, fireActivity, id).Get(ctx, &wait); err != nil {
+			workflow.GetLogger(ctx).Warn("the schedule could not be looked at", "schedule_id", id, "err", err)
+			return nil
+		}
+		if wait <= 0 {
+			return nil
+		}
+		if err := workflow.Sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// Run is the workflow of one attempt of a run.
+func Run(ctx workflow.Context, c carried) error {
+	carry := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: time.Duration(c.TimeoutSeconds)*time.Second + overtime,
+		HeartbeatTimeout:    heartbeatLimit,
+		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
+	})
+	err := workflow.ExecuteActivity(carry, carryActivity, c.Attempt).Get(ctx, nil)
+	if err == nil {
+		return nil
+	}
+	workflow.GetLogger(ctx).Warn("a worker was lost", "run_id", c.Run, "attempt", c.Attempt.Attempt, "err", err)
+	give := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: fireTimeout,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: 10 * time.Second},
+	})
+	return workflow.ExecuteActivity(give, giveActivity, c.Attempt).Get(ctx, nil)
+}

@@ -1,0 +1,166 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/rota-run/rota"
+)
+
+// Keeping implements [rota.Cluster].
+func (q Queries) Keeping(ctx context.Context) (rota.Keeping, error) {
+	return one(ctx, q.db, "engine", scanKeeping, `SELECT e.kind, e.installation, e.since, e.seen_at FROM engine e WHERE e.id = 1`)
+}
+
+func scanKeeping(row Scanner) (rota.Keeping, error) {
+	var k rota.Keeping
+	var since, seen int64
+	err := row.Scan(&k.Kind, &k.Installation, &since, &seen)
+	k.Since, k.SeenAt = orZero(since), orZero(seen)
+	return k, err
+}
+
+// orZero reads an instant that is stored as 0 if there is none.
+func orZero(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// zeroMS returns t as orZero reads it.
+func zeroMS(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// SaveKeeping implements [rota.Cluster].
+func (q Queries) SaveKeeping(ctx context.Context, k rota.Keeping) error {
+	before, err := one(ctx, q.db, "engine", scanKeeping, `SELECT e.kind, e.installation, e.since, e.seen_at FROM engine e
+		WHERE e.id = 1`+q.hold("e"))
+	if err != nil {
+		return err
+	}
+	if _, err := q.db.Exec(ctx, `UPDATE engine SET kind = ?, installation = ?, since = ?, seen_at = ? WHERE id = 1`,
+		k.Kind, k.Installation, zeroMS(k.Since), zeroMS(k.SeenAt)); err != nil {
+		return err
+	}
+	switch {
+	case k.Kind == before.Kind:
+		return nil
+	case k.Kind == rota.EngineTemporal:
+		_, err = q.db.Exec(ctx, `UPDATE timers SET tell_at = 0 WHERE status <> 'deleted'`)
+	default:
+		_, err = q.db.Exec(ctx, `UPDATE timers SET tell_at = NULL WHERE tell_at IS NOT NULL`)
+	}
+	return err
+}
+
+// Busy implements [rota.Cluster].
+func (q Queries) Busy(ctx context.Context) (map[string]int, error) {
+	if _, err := all(ctx, q.db, scanKeeping, `SELECT e.kind, e.installation, e.since, e.seen_at FROM engine e
+		WHERE e.id = 1`+q.hold("e")); err != nil {
+		return nil, err
+	}
+	busy := make(map[string]int)
+	err := q.db.Query(ctx, func(row Scanner) error {
+		var provider string
+		var n int
+		err := row.Scan(&provider, &n)
+		busy[provider] = n
+		return err
+	}, `SELECT o.provider, COUNT(*) FROM open_runs o WHERE o.phase = 'running' GROUP BY o.provider`)
+	return busy, err
+}
+
+// Due implements [rota.Cluster].
+func (q Queries) Due(ctx context.Context, id rota.ScheduleID) (nominal, due time.Time, err error) {
+	err = q.db.Query(ctx, func(row Scanner) error {
+		var next, at msTime
+		err := row.Scan(&next, &at)
+		nominal, due = next.Time, at.Time
+		return err
+	}, `SELECT t.next_run_at, t.due_at FROM timers t WHERE t.schedule_id = ?`, id)
+	return nominal, due, err
+}
+
+// TakeRun implements [rota.Cluster].
+func (q Queries) TakeRun(ctx context.Context, a rota.Attempt) (rota.Work, error) {
+	n, err := q.db.Exec(ctx, `UPDATE open_runs SET carried = 1
+		WHERE run_id = ? AND attempts = ? AND phase = 'running' AND carried = 0`, a.Run, a.Attempt)
+	if err := must("attempt", n, err); err != nil {
+		return rota.Work{}, err
+	}
+	return one(ctx, q.db, "attempt", scanWork, selectWork+` WHERE o.run_id = ?`, a.Run)
+}
+
+// Stranded implements [rota.Cluster].
+func (q Queries) Stranded(ctx context.Context, before time.Time) ([]rota.Work, error) {
+	return all(ctx, q.db, func(row Scanner) (rota.Work, error) {
+		w := rota.Work{Policy: rota.DefaultPolicy()}
+		err := row.Scan(&w.Run.ID, &w.Run.Attempts, policyText{&w.Policy})
+		return w, err
+	}, `SELECT o.run_id, o.attempts, t.policy FROM open_runs o LEFT JOIN timers t ON t.schedule_id = o.schedule_id
+		WHERE o.phase = 'running' AND o.carried = 0 AND o.started_at < ?`, before.UnixMilli())
+}
+
+// Untold implements [rota.Mirror].
+func (q Queries) Untold(ctx context.Context, now, lease time.Time, limit int) ([]rota.Untold, error) {
+	untold, err := all(ctx, q.db, scanUntold, `SELECT `+timerColumns+`, '', COALESCE(s.name, ''), s.temporal_schedule_id IS NOT NULL
+		FROM timers t JOIN schedules s ON s.id = t.schedule_id
+		WHERE t.tell_at <= ? ORDER BY t.tell_at, t.schedule_id LIMIT ?`+q.take("t"), now.UnixMilli(), limit)
+	if err != nil {
+		return nil, err
+	}
+	leased := make([][]any, 0, len(untold))
+	for _, u := range untold {
+		leased = append(leased, []any{lease.UnixMilli(), u.Timer.ScheduleID})
+	}
+	_, err = q.db.ExecEach(ctx, `UPDATE timers SET tell_at = ? WHERE schedule_id = ?`, leased)
+	return untold, err
+}
+
+func scanUntold(row Scanner) (rota.Untold, error) {
+	var u rota.Untold
+	dest, done := timerDest(&u.Timer)
+	err := row.Scan(append(dest, &u.Timer.Model, &u.Name, &u.Shown)...)
+	done()
+	return u, err
+}
+
+// Told implements [rota.Mirror].
+func (q Queries) Told(ctx context.Context, id rota.ScheduleID, lease, again time.Time, shown bool) error {
+	if _, err := q.db.Exec(ctx, `UPDATE timers SET tell_at = ? WHERE schedule_id = ? AND tell_at = ?`,
+		ms(again), id, lease.UnixMilli()); err != nil {
+		return err
+	}
+	var shownAs any
+	if shown {
+		shownAs = string(id)
+	}
+	_, err := q.db.Exec(ctx, `UPDATE schedules SET temporal_schedule_id = ?
+		WHERE id = ? AND COALESCE(temporal_schedule_id, '') <> COALESCE(?, '')`, shownAs, id, shownAs)
+	return err
+}
+
+// Shown implements [rota.Mirror].
+func (q Queries) Shown(ctx context.Context, after rota.ScheduleID, limit int) (map[rota.ScheduleID]bool, error) {
+	shown := make(map[rota.ScheduleID]bool)
+	err := q.db.Query(ctx, func(row Scanner) error {
+		var id rota.ScheduleID
+		var status rota.ScheduleStatus
+		err := row.Scan(&id, &status)
+		shown[id] = status == rota.SchedulePaused
+		return err
+	}, `SELECT s.id, t.status FROM schedules s JOIN timers t ON t.schedule_id = s.id
+		WHERE s.id > ? AND s.temporal_schedule_id IS NOT NULL ORDER BY s.id LIMIT ?`, after, limit)
+	return shown, err
+}
+
+// Retell implements [rota.Mirror].
+func (q Queries) Retell(ctx context.Context, id rota.ScheduleID, now time.Time) (bool, error) {
+	n, err := q.db.Exec(ctx, `UPDATE timers SET tell_at = ? WHERE schedule_id = ?`, now.UnixMilli(), id)
+	return n > 0, err
+}
