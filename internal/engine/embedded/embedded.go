@@ -43,7 +43,7 @@ type Config struct {
 	Log      *slog.Logger
 
 	MaxConcurrentRuns int
-	CatchupRate       int        // starts per second out of backlogs, evenly spread
+	CatchupRate       int               // starts per second out of backlogs, evenly spread
 	Providers         []engine.Provider // at least one
 	DrainTimeout      time.Duration
 	Deposed           error // when Run's context ends with this cause, nothing is drained; may be nil

@@ -74,7 +74,7 @@ func requirePlanned(t *testing.T, c client.Client, timers []rota.Timer, now time
 	until := now.Add(40 * 24 * time.Hour)
 	for i, timer := range timers {
 		s := span{cal: parse(t, timer), start: timer.Policy.StartAt, end: timer.Policy.EndAt}
-		want, _ := s.times(now, reach{until.Sub(now), 700, standard.calendars})
+		want, _ := s.times(now, reach{until.Sub(now) + time.Second - time.Millisecond, 700, standard.calendars})
 		for i := range want {
 			want[i] = wholeSecond(want[i])
 		}

@@ -38,7 +38,7 @@ func TestCompileOnce(t *testing.T) {
 	got, err := Compile(timer, instant(t, "2026-01-01T00:00:00Z"))
 	require.NoError(t, err)
 	require.Equal(t, Times{Spec: client.ScheduleSpec{Calendars: []client.ScheduleCalendarSpec{{
-		Second: one(10), Minute: one(8), Hour: one(7), DayOfMonth: one(6), Month: one(5), Year: one(2031),
+		Second: one(9), Minute: one(8), Hour: one(7), DayOfMonth: one(6), Month: one(5), Year: one(2031),
 	}}}}, got)
 
 	got, err = Compile(timer, instant(t, "2031-05-06T07:08:09.251Z"))
@@ -56,9 +56,9 @@ func TestCompileInterval(t *testing.T) {
 	got, err := Compile(timer, time.Time{})
 	require.NoError(t, err)
 	require.Equal(t, Times{Spec: client.ScheduleSpec{
-		Intervals: []client.ScheduleIntervalSpec{{Every: time.Hour, Offset: 30*time.Minute + time.Second}},
-		StartAt:   instant(t, "2026-01-01T02:30:01Z"),
-		EndAt:     instant(t, "2026-01-01T05:30:01Z"),
+		Intervals: []client.ScheduleIntervalSpec{{Every: time.Hour, Offset: 30 * time.Minute}},
+		StartAt:   instant(t, "2026-01-01T02:30:00Z"),
+		EndAt:     instant(t, "2026-01-01T05:30:00Z"),
 	}}, got)
 }
 
