@@ -38,20 +38,63 @@ func FirstSeq(attempt int) int64 { return int64(attempt-1) * attemptSpan }
 // A Hub holds the logs of the runs that this process works on, or that
 // somebody waits for. Its methods may be called from any goroutine.
 type Hub struct {
+	hooks Hooks
+
 	mu   sync.Mutex // guards logs, and the counts in them
 	logs map[rota.RunID]*Log
 }
 
-// NewHub returns a hub without logs.
-func NewHub() *Hub { return &Hub{logs: make(map[rota.RunID]*Log)} }
+// Hooks are called by a hub about what concerns other processes. They must not
+// block, and may call the hub.
+type Hooks struct {
+	// Awaited is called when somebody begins to read of a run that this process
+	// does not work on, or still reads when it no longer does.
+	Awaited func(rota.RunID)
 
-// Open returns the log of a run that is worked on. It lives until End.
+	// Opened is called when this process begins to work on a run.
+	Opened func(rota.RunID)
+}
+
+// NewHub returns a hub without logs.
+func NewHub() *Hub {
+	nobody := func(rota.RunID) {}
+	return &Hub{hooks: Hooks{Awaited: nobody, Opened: nobody}, logs: make(map[rota.RunID]*Log)}
+}
+
+// Hook sets the hooks, both of them, before the hub is used.
+func (h *Hub) Hook(hooks Hooks) { h.hooks = hooks }
+
+// Open returns the log of a run that is worked on. It lives until End; who no
+// longer works on the run calls Rest.
 func (h *Hub) Open(id rota.RunID) *Log {
+	l := h.open(id)
+	h.hooks.Opened(id)
+	return l
+}
+
+func (h *Hub) open(id rota.RunID) *Log {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.log(id)
-	l.worked = true
+	l.own = true
+	l.workers++
 	return l
+}
+
+// Rest says that the work for which Open has returned the log is over. Unless
+// the run has ended, the log stays: the run may go on, here or in another
+// process.
+func (h *Hub) Rest(id rota.RunID, l *Log) {
+	if h.rest(id, l) {
+		h.hooks.Awaited(id)
+	}
+}
+
+func (h *Hub) rest(id rota.RunID, l *Log) (awaited bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l.workers--
+	return h.logs[id] == l && l.awaited()
 }
 
 // End ends the run's log. Readers still get what they have not read.
@@ -68,11 +111,71 @@ func (h *Hub) End(id rota.RunID) {
 // Read returns a reader of the run's events after the sequence number. It
 // waits for a run that has not started. The caller must close it.
 func (h *Hub) Read(id rota.RunID, after int64) *Reader {
+	l, first := h.join(id)
+	if first {
+		h.hooks.Awaited(id)
+	}
+	return &Reader{hub: h, id: id, log: l, after: after}
+}
+
+// join reports whether the reader is the first of a run that is not worked on
+// here.
+func (h *Hub) join(id rota.RunID) (l *Log, first bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	l := h.log(id)
+	l = h.log(id)
 	l.readers++
-	return &Reader{hub: h, id: id, log: l, after: after}
+	return l, l.readers == 1 && l.awaited()
+}
+
+// Follow returns a reader of the whole log of a run that this process works on
+// or has worked on, and false if there is none. It need not be closed, and does
+// not count as somebody who waits.
+func (h *Hub) Follow(id rota.RunID) (*Reader, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.logs[id]
+	if l == nil || !l.own {
+		return nil, false
+	}
+	return &Reader{log: l, after: -1}, true
+}
+
+// Idle returns the runs that have a log and are not worked on here, and for
+// each whether somebody reads it.
+func (h *Hub) Idle() map[rota.RunID]bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := make(map[rota.RunID]bool)
+	for id, l := range h.logs {
+		if l.workers == 0 {
+			out[id] = l.readers > 0
+		}
+	}
+	return out
+}
+
+// Awaits reports whether somebody reads of a run that is not worked on here,
+// and the sequence number of the last event that is known of it (-1: none is).
+func (h *Hub) Awaits(id rota.RunID) (last int64, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.logs[id]
+	if l == nil || !l.awaited() {
+		return -1, false
+	}
+	return l.last(), true
+}
+
+// Receive appends an event that another process has of a run, if the run has a
+// log here.
+func (h *Hub) Receive(id rota.RunID, e Event) {
+	h.mu.Lock()
+	l := h.logs[id]
+	h.mu.Unlock()
+	if l != nil {
+		l.Append(e)
+	}
 }
 
 func (h *Hub) log(id rota.RunID) *Log {
@@ -84,20 +187,22 @@ func (h *Hub) log(id rota.RunID) *Log {
 	return l
 }
 
-// leave lets go of a log that nobody reads or works on.
+// leave lets go of a log that nobody reads and that is not of this process's
+// own work.
 func (h *Hub) leave(id rota.RunID, l *Log) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l.readers--
-	if l.readers == 0 && !l.worked && h.logs[id] == l {
+	if l.readers == 0 && !l.own && h.logs[id] == l {
 		delete(h.logs, id)
 	}
 }
 
 // A Log is the events of one run.
 type Log struct {
-	readers int  // guarded by the hub's mutex
-	worked  bool // likewise
+	readers int  // guarded by the hub's mutex, as are those below
+	workers int  // attempts at the run that are under way here
+	own     bool // there has been one
 
 	mu     sync.Mutex // guards what follows
 	events []Event    // in the order of Seq
@@ -106,10 +211,17 @@ type Log struct {
 	grown  chan struct{} // closed and replaced when events or ended change
 }
 
-// Append adds an event. It does not block. The log keeps e.Data.
+func (l *Log) awaited() bool { return l.readers > 0 && l.workers == 0 }
+
+// Append adds an event. It does not block. The log keeps e.Data. An event whose
+// sequence number is not above the last one's is left out: an attempt that
+// another one has overtaken may still speak.
 func (l *Log) Append(e Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if n := len(l.events); n > 0 && e.Seq <= l.events[n-1].Seq {
+		return
+	}
 	l.events = append(l.events, e)
 	l.bytes += len(e.Data)
 	for l.bytes > MaxLogBytes && len(l.events) > 1 {
@@ -117,6 +229,16 @@ func (l *Log) Append(e Event) {
 		l.events = l.events[1:]
 	}
 	l.wake()
+}
+
+// last returns the sequence number of the last event, or -1.
+func (l *Log) last() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := len(l.events); n > 0 {
+		return l.events[n-1].Seq
+	}
+	return -1
 }
 
 func (l *Log) end() {
@@ -144,7 +266,7 @@ type Reader struct {
 
 // Close lets go of the log. It may be called from any goroutine, and again.
 func (r *Reader) Close() {
-	if !r.closed.Swap(true) {
+	if !r.closed.Swap(true) && r.hub != nil {
 		r.hub.leave(r.id, r.log)
 	}
 }
@@ -152,19 +274,31 @@ func (r *Reader) Close() {
 // Next returns the next event. It blocks until there is one, and returns
 // io.EOF when the log has ended, or ctx's error.
 func (r *Reader) Next(ctx context.Context) (Event, error) {
+	next, err := r.wait(ctx, 1)
+	if err != nil {
+		return Event{}, err
+	}
+	return next[0], nil
+}
+
+// NextAll is Next for all events that there are, but for those that follow
+// when they have size bytes. It returns what is there even if ctx has ended.
+func (r *Reader) NextAll(ctx context.Context, size int) ([]Event, error) { return r.wait(ctx, size) }
+
+func (r *Reader) wait(ctx context.Context, size int) ([]Event, error) {
 	for {
-		e, ok, ended, grown := r.look()
+		next, ended, grown := r.look(size)
 		switch {
-		case ok:
-			r.after = e.Seq
-			return e, nil
+		case len(next) > 0:
+			r.after = next[len(next)-1].Seq
+			return next, nil
 		case ended:
-			return Event{}, io.EOF
+			return nil, io.EOF
 		}
 		select {
 		case <-grown:
 		case <-ctx.Done():
-			return Event{}, context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 	}
 }
@@ -172,14 +306,17 @@ func (r *Reader) Next(ctx context.Context) (Event, error) {
 // After returns the sequence number of the last event that Next returned.
 func (r *Reader) After() int64 { return r.after }
 
-func (r *Reader) look() (e Event, ok, ended bool, grown <-chan struct{}) {
+// look returns the next events, until they have size bytes.
+func (r *Reader) look(size int) (next []Event, ended bool, grown <-chan struct{}) {
 	l := r.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if i := after(l.events, r.after); i < len(l.events) {
-		return l.events[i], true, false, nil
+	from := after(l.events, r.after)
+	to := from
+	for bytes := 0; to < len(l.events) && bytes < size; to++ {
+		bytes += max(1, len(l.events[to].Data))
 	}
-	return Event{}, false, l.ended, l.grown
+	return l.events[from:to:to], l.ended, l.grown
 }
 
 // after returns the index of the first event with a greater sequence number.

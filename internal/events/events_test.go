@@ -197,3 +197,101 @@ func TestConcurrent(t *testing.T) {
 	group.Wait()
 	require.Zero(t, h.Logs())
 }
+
+// hooked returns a hub, and what its hooks have been told.
+func hooked() (*events.Hub, *[]string) {
+	h, told := events.NewHub(), new([]string)
+	h.Hook(events.Hooks{
+		Awaited: func(id rota.RunID) { *told = append(*told, "awaited "+string(id)) },
+		Opened:  func(id rota.RunID) { *told = append(*told, "opened "+string(id)) },
+	})
+	return h, told
+}
+
+// TestHooks: the hub says what other processes are asked for, and when work
+// begins.
+func TestHooks(t *testing.T) {
+	h, told := hooked()
+	first, second := h.Read(run, -1), h.Read(run, -1)
+	require.Equal(t, []string{"awaited arun_1"}, *told)
+	require.Equal(t, map[rota.RunID]bool{run: true}, h.Idle())
+	l := h.Open(run)
+	third := h.Read(run, -1)
+	require.Equal(t, []string{"awaited arun_1", "opened arun_1"}, *told)
+	require.Empty(t, h.Idle())
+	again := h.Open(run) // before the attempt that it overtakes has let go
+	h.Rest(run, l)
+	require.Len(t, *told, 3)
+	h.Rest(run, again)
+	require.Equal(t, "awaited arun_1", (*told)[3], "somebody still reads")
+	for _, r := range []*events.Reader{first, second, third} {
+		r.Close()
+	}
+	require.Equal(t, map[rota.RunID]bool{run: false}, h.Idle(), "the run may go on")
+	h.Read(run, -1)
+	require.Len(t, *told, 5)
+
+	l = h.Open("arun_2")
+	h.End("arun_2")
+	h.Read("arun_2", -1)
+	h.Rest("arun_2", l)
+	require.Equal(t, "awaited arun_2", (*told)[6], "of the new log")
+	require.Len(t, *told, 7)
+}
+
+// TestReceive: what another process says joins what was said here.
+func TestReceive(t *testing.T) {
+	h := events.NewHub()
+	awaits := func(last int64, ok bool) {
+		t.Helper()
+		gotLast, gotOK := h.Awaits(run)
+		require.Equal(t, ok, gotOK)
+		require.Equal(t, last, gotLast)
+	}
+	awaits(-1, false)
+	h.Receive(run, events.Event{Seq: 1})
+	require.Zero(t, h.Logs(), "nobody waits for it")
+	r := h.Read(run, -1)
+	awaits(-1, true)
+	l := h.Open(run)
+	awaits(-1, false)
+	appendAll(l, 0, 1)
+	h.Rest(run, l)
+	awaits(1, true)
+	for _, seq := range []int64{1, 1_000_000, 2} {
+		h.Receive(run, events.Event{Seq: seq, Data: []byte(strconv.FormatInt(seq, 10))})
+	}
+	appendAll(l, 3) // of an attempt that was overtaken
+	awaits(1_000_000, true)
+	h.End(run)
+	require.Equal(t, []int64{0, 1, 1_000_000}, rest(t, r))
+}
+
+// TestFollow: a follower gets what this process has said, and does not count
+// as a reader.
+func TestFollow(t *testing.T) {
+	h := events.NewHub()
+	_, ok := h.Follow(run)
+	require.False(t, ok)
+	r := h.Read(run, -1)
+	_, ok = h.Follow(run)
+	require.False(t, ok, "it is not worked on here")
+	appendAll(h.Open(run), 0, 1, 2)
+	follower, ok := h.Follow(run)
+	require.True(t, ok)
+	r.Close()
+	_, ok = h.Awaits(run)
+	require.False(t, ok)
+	h.End(run)
+
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	two, err := follower.NextAll(gone, 2)
+	require.NoError(t, err, "it is there")
+	require.Len(t, two, 2)
+	one, err := follower.NextAll(t.Context(), 100)
+	require.NoError(t, err)
+	require.Len(t, one, 1)
+	_, err = follower.NextAll(t.Context(), 1)
+	require.ErrorIs(t, err, io.EOF)
+}

@@ -215,3 +215,15 @@ func TestRequest(t *testing.T) {
 		"metadata": {"team": "ops", "rota_run_id": "`+string(b.run.ID)+`"}
 	}`, string(b.model.Calls()[0].Body))
 }
+
+// TestALogRestsBetweenAttempts: another process may make the next one.
+func TestALogRestsBetweenAttempts(t *testing.T) {
+	b := newBench(t, nil)
+	b.model.Script(gatewaytest.Status(http.StatusInternalServerError, nil, "no"))
+	log := b.runner.Hub.Read(b.run.ID, -1)
+	defer log.Close()
+	r := b.attempt(t.Context())
+	require.Equal(t, rota.PhaseWaiting, r.Phase)
+	_, ok := b.runner.Hub.Awaits(b.run.ID)
+	require.True(t, ok)
+}

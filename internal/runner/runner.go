@@ -48,7 +48,9 @@ func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
 	}
 	var n notes
 	defer n.writing.Wait()
-	resp, err := r.ask(ctx, w, log, &n)
+	said := r.Hub.Open(w.Run.ID)
+	defer r.Hub.Rest(w.Run.ID, said)
+	resp, err := r.ask(ctx, w, log, said, &n)
 	if err != nil && ctx.Err() != nil {
 		log.Info("run interrupted")
 		r.leave(w)
@@ -65,7 +67,7 @@ func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
 }
 
 // ask streams the model's answer into the run's log of events.
-func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, n *notes) (gateway.Response, error) {
+func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, said *events.Log, n *notes) (gateway.Response, error) {
 	provider, model := r.Gateway.Resolve(w.Agent.Model)
 	body, err := request(w, model)
 	if err != nil {
@@ -74,7 +76,7 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, n *note
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(w.Policy.TimeoutSeconds)*time.Second, context.DeadlineExceeded)
 	defer cancel()
 
-	pub := publisher{log: r.Hub.Open(w.Run.ID), seq: events.FirstSeq(w.Run.Attempts)}
+	pub := publisher{log: said, seq: events.FirstSeq(w.Run.Attempts)}
 	resp, err := r.Gateway.Stream(ctx, gateway.Request{
 		Provider:       provider,
 		Body:           body,
