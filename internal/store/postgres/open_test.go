@@ -22,7 +22,7 @@ import (
 )
 
 // TestSchemaIsThatOfSQLite: the same migrations, and after them the same tables
-// with the same columns and indexes.
+// with the same columns and indexes, but for what passes between processes.
 func TestSchemaIsThatOfSQLite(t *testing.T) {
 	dir := t.TempDir()
 	s, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
@@ -38,11 +38,11 @@ func TestSchemaIsThatOfSQLite(t *testing.T) {
 		FROM sqlite_schema m JOIN pragma_table_info(m.name) c
 		WHERE m.type = 'table' AND m.name NOT LIKE 'goose_%' AND m.name NOT LIKE 'sqlite_%'`),
 		names(t, conn, `SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'YES' THEN '' ELSE ' NOT NULL' END
-		FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'goose_%'`))
+		FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'goose_%' AND table_name <> 'run_events'`))
 	require.Equal(t, sqliteNames(t, db, `SELECT name FROM sqlite_schema
 		WHERE type = 'index' AND name NOT LIKE 'sqlite_%'`),
 		names(t, conn, `SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND tablename NOT LIKE 'goose_%'
-		AND indexname NOT IN (SELECT conname FROM pg_constraint)`))
+		AND tablename <> 'run_events' AND indexname NOT IN (SELECT conname FROM pg_constraint)`))
 }
 
 func files(t *testing.T, dir string) []string {

@@ -43,6 +43,7 @@ func TestStore(t *testing.T) {
 			return open(t, postgrestest.URL(t), postgres.Tracing(&all))
 		})
 	})
+	t.Run("events", func(t *testing.T) { testEvents(t, postgres.Tracing(&all)) })
 	t.Run("plans", func(t *testing.T) { checkPlans(t, all.seen) })
 }
 
@@ -118,7 +119,7 @@ func checkPlans(t *testing.T, seen map[string]bool) {
 // table every index is as good as another.
 func populate(t *testing.T, conn *pgx.Conn) {
 	t.Helper()
-	for _, table := range []string{"keys", "agents", "schedules", "timers", "occurrences", "runs", "open_runs", "answers"} {
+	for _, table := range []string{"keys", "agents", "schedules", "timers", "occurrences", "runs", "open_runs", "answers", "run_events"} {
 		rows, err := conn.Query(t.Context(), `SELECT column_name, CASE
 			WHEN column_name IN ('deleted_at', 'catch_up') THEN 'NULL'
 			WHEN column_name = 'phase' THEN '(ARRAY[''running'', ''queued'', ''waiting''])[i % 3 + 1]'
