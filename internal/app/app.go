@@ -22,6 +22,7 @@ import (
 	"github.com/rota-run/rota/internal/gateway"
 	"github.com/rota-run/rota/internal/httpapi"
 	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/relay"
 	"github.com/rota-run/rota/internal/runner"
 	"github.com/rota-run/rota/internal/settings"
 	"github.com/rota-run/rota/internal/store/postgres"
@@ -129,9 +130,11 @@ func assemble(s settings.Settings, store rota.Store, gw *gateway.Gateway, m *met
 	run.Changed = local.Changed
 	engine := rota.Engine(&alone{Engine: local, active: m.setActive})
 	if db, ok := store.(*postgres.Store); ok {
-		s := newShared(local, db, hub, log, m.setActive)
-		told = func(id rota.RunID) { s.tell(string(id)) }
-		engine = s
+		words := relay.New(relay.Config{
+			Store: db, Hub: hub, Now: time.Now, Log: log, Changed: local.Changed, Ended: local.Cancel,
+		})
+		told = words.Ended
+		engine = &shared{engine: local, relay: words, db: db, log: log, active: m.setActive}
 	}
 	return server{
 		store: store, engine: engine, metrics: m, drain: s.DrainTimeout,

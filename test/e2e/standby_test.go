@@ -108,38 +108,62 @@ func TestStandbyCancels(t *testing.T) {
 	}
 }
 
-// TestStandbyStreams: who follows a run through the standby hears of its end.
+// TestStandbyStreams: a run is followed through the standby, word by word.
 func TestStandbyStreams(t *testing.T) {
 	databaseURL := postgrestest.URL(t)
 	env := []string{"ROTA_BOOTSTRAP_KEY=" + key, "ROTA_DATABASE=" + databaseURL}
-	model, c := startModel(t)
-	release, answer := make(chan struct{}), gatewaytest.Text("done")
-	model.Default(func(w http.ResponseWriter, r *http.Request, call gatewaytest.Call) {
-		c <- struct{}{}
-		<-release
-		answer(w, r, call)
-	})
+	model, words := talker(t)
 	active := launch(t, t.TempDir(), env, "--model-url", model.URL)
 	keepsTime(t, active)
 	standby := launch(t, t.TempDir(), env, "--model-url", model.URL)
-	a, err := standby.client().Agents.Create(t.Context(), rota.AgentCreate{Name: "a", Model: "any"})
-	require.NoError(t, err)
-	run, err := standby.client().Runs.Create(t.Context(), a.ID, rota.RunCreate{Input: rota.InputText("hi")})
-	require.NoError(t, err)
-	c.await(t, 1)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
-		standby.url+"/api/v1/agents/"+string(a.ID)+"/runs/"+string(run.ID)+"/events", nil)
-	require.NoError(t, err)
-	req.Header.Set("Authorization", "Bearer "+key)
-	client := http.Client{Timeout: 30 * time.Second}
-	resp, err := client.Do(req) // it is followed when the head of the answer is here
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	require.Equal(t, http.StatusOK, resp.StatusCode)
-	close(release)
-	said, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.Contains(t, string(said), "response.completed")
+	run := startRun(t, standby, "hi")
+	follow(t, standby, run, words)
+}
+
+// talker starts a model that says what the test puts into words, and completes
+// when the test closes them.
+func talker(t *testing.T) (*gatewaytest.Server, chan string) {
+	model, words := gatewaytest.New(t), make(chan string)
+	model.Default(func(w http.ResponseWriter, r *http.Request, call gatewaytest.Call) {
+		gatewaytest.Stream(gatewaytest.Created("resp_1"))(w, r, call)
+		for {
+			select {
+			case word, more := <-words:
+				if !more {
+					gatewaytest.Stream(gatewaytest.Completed("resp_1", "all"))(w, r, call)
+					return
+				}
+				gatewaytest.Stream(gatewaytest.Delta(word))(w, r, call)
+			case <-r.Context().Done():
+				return
+			}
+		}
+	})
+	return model, words
+}
+
+// follow follows a run of a talker, and has each word said when the one before
+// has come.
+func follow(t *testing.T, s *server, run rota.Run, words chan<- string) {
+	t.Helper()
+	said := []string{"one", "two", "three"}
+	var got []string
+	for e, err := range s.client().Runs.Events(t.Context(), run.AgentID, run.ID) {
+		require.NoError(t, err)
+		got = append(got, e.Type)
+		n := len(got)
+		if n > 1 && n <= len(said)+1 {
+			require.Contains(t, string(e.Data), said[n-2])
+		}
+		if n <= len(said) {
+			words <- said[n-1]
+		} else if n == len(said)+1 {
+			close(words)
+		}
+	}
+	require.Equal(t, []string{
+		"response.created", "response.output_text.delta", "response.output_text.delta", "response.output_text.delta", "response.completed",
+	}, got)
 }
 
 func isActive(t *testing.T, s *server) bool {

@@ -1,0 +1,90 @@
+package relay
+
+import (
+	"context"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/events"
+)
+
+// ended takes the word that a run has ended. What it said is read first, if
+// somebody watches.
+func (r *Relay) ended(id rota.RunID) {
+	r.cfg.Ended(id)
+	if _, ok := r.cfg.Hub.Awaits(id); ok {
+		r.ends.add(id)
+		return
+	}
+	r.cfg.Hub.End(id)
+}
+
+// read reads, until ctx ends, what other processes have written of the runs
+// that are watched here. Now and then it asks the store for ends that it has
+// not heard of.
+func (r *Relay) read(ctx context.Context) {
+	tick := time.NewTicker(period)
+	defer tick.Stop()
+	var before map[rota.RunID]bool
+	for ctx.Err() == nil {
+		select {
+		case <-r.heard.more:
+			for _, id := range r.heard.take() {
+				r.fetch(ctx, id)
+			}
+		case <-r.ends.more:
+			for _, id := range r.ends.take() {
+				r.end(ctx, id)
+			}
+		case <-tick.C:
+			before = r.look(ctx, before)
+		case <-ctx.Done():
+		}
+	}
+}
+
+// fetch appends to a run's log what the store has of it, and reports whether
+// it could be read.
+func (r *Relay) fetch(ctx context.Context, id rota.RunID) bool {
+	last, ok := r.cfg.Hub.Awaits(id)
+	if !ok {
+		return true
+	}
+	err := r.cfg.Store.EventsAfter(ctx, id, last, func(e events.Event) { r.cfg.Hub.Receive(id, e) })
+	if err != nil && ctx.Err() == nil {
+		r.cfg.Log.Error("what a run says could not be read; it is tried again", "run_id", id, "err", err)
+	}
+	return err == nil
+}
+
+// end ends a run's log when all is in it. If that fails, look will try again.
+func (r *Relay) end(ctx context.Context, id rota.RunID) {
+	if r.fetch(ctx, id) {
+		r.cfg.Hub.End(id)
+	}
+}
+
+// look ends the logs of runs that had ended before the last look: the process
+// that worked on one may still be writing its last words. It returns those
+// that have ended since.
+func (r *Relay) look(ctx context.Context, before map[rota.RunID]bool) map[rota.RunID]bool {
+	var idle []rota.RunID
+	for id := range r.cfg.Hub.Idle() {
+		idle = append(idle, id)
+	}
+	if len(idle) == 0 {
+		return nil
+	}
+	ended, err := r.cfg.Store.EndedAmong(ctx, idle)
+	if err != nil && ctx.Err() == nil {
+		r.cfg.Log.Error("the ends of runs could not be read; it is tried again", "err", err)
+	}
+	since := make(map[rota.RunID]bool)
+	for _, id := range ended {
+		since[id] = true
+		if before[id] {
+			r.end(ctx, id)
+		}
+	}
+	return since
+}

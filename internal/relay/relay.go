@@ -1,0 +1,211 @@
+// Package relay connects the processes that share a database: what a run says
+// in the one that works on it reaches those who watch in another, and each
+// hears of what the others change.
+//
+// Processes send each other words. A word is a hint, may come twice and may be
+// lost; the store has the truth.
+//
+//	*            something has changed
+//	?RUN@SENDER  somebody watches the run at the sender, which says so again and again
+//	+RUN         the store has more of what the run says
+//	RUN          the run has ended
+//
+// A process that works on a run, and hears that it is watched, mirrors the
+// run's log into the store, from its beginning. The one that watches reads what
+// it does not have yet into a log of its own. Of runs that nobody watches
+// elsewhere, nothing is written.
+package relay
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/events"
+)
+
+const (
+	period  = 5 * time.Second  // between two looks at what is watched here
+	patient = 3 * period       // how long a run counts as watched elsewhere after the last word of it
+	fresh   = 30 * time.Minute // after which a mirror writes a log anew, before the store forgets its beginning
+
+	lastWords = time.Second // how long the end of a process waits to tell the others
+)
+
+// A Store is what the processes have together.
+type Store interface {
+	// Notify sends words to every process, this one too.
+	Notify(ctx context.Context, words []string) error
+
+	// Listen calls heard, one call at a time, for each word, until ctx ends, and
+	// with "" whenever it has begun to hear: words may have been missed.
+	Listen(ctx context.Context, log *slog.Logger, heard func(word string))
+
+	// AppendEvents keeps events of a run for the other processes: all or none,
+	// for longer than half an hour from now, also those that are there already.
+	AppendEvents(ctx context.Context, id rota.RunID, said []events.Event, now time.Time) error
+
+	// EventsAfter calls each for the kept events of a run that have a greater
+	// sequence number, in their order.
+	EventsAfter(ctx context.Context, id rota.RunID, seq int64, each func(events.Event)) error
+
+	// EndedAmong returns those of the runs that have ended, or are not there.
+	EndedAmong(ctx context.Context, ids []rota.RunID) ([]rota.RunID, error)
+}
+
+// Config is what a Relay needs. All fields are required.
+type Config struct {
+	Store Store
+	Hub   *events.Hub
+	Now   func() time.Time
+	Log   *slog.Logger
+
+	Changed func()           // another process has changed something, or may have
+	Ended   func(rota.RunID) // a run has ended, perhaps in another process
+}
+
+// A Relay is one process's side. Run it; its other methods may be called from
+// any goroutine and do not block.
+type Relay struct {
+	cfg  Config
+	self string // what tells this process from the others
+
+	words *pile[string]     // to send
+	heard *pile[rota.RunID] // of which there is more to read
+	ends  *pile[rota.RunID] // to end when they have been read
+
+	life context.Context // that of the mirrors: they begin when a hub says so
+	kill context.CancelFunc
+
+	mu      sync.Mutex // guards what follows
+	wants   map[rota.RunID]time.Time
+	mirrors map[rota.RunID]*mirror
+
+	writing sync.WaitGroup
+}
+
+// New returns a relay. It hooks itself to the hub.
+func New(cfg Config) *Relay {
+	r := &Relay{
+		cfg: cfg, self: rand.Text(),
+		words: newPile[string](), heard: newPile[rota.RunID](), ends: newPile[rota.RunID](),
+		wants: make(map[rota.RunID]time.Time), mirrors: make(map[rota.RunID]*mirror),
+	}
+	r.life, r.kill = context.WithCancel(context.Background())
+	cfg.Hub.Hook(events.Hooks{Awaited: r.want, Opened: r.opened})
+	return r
+}
+
+// Changed tells the other processes that something has changed.
+func (r *Relay) Changed() { r.words.add("*") }
+
+// Ended tells the other processes that a run has ended, when they can read what
+// it said. The caller ends its log, before or after.
+func (r *Relay) Ended(id rota.RunID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m := r.mirrors[id]; m != nil {
+		m.ends = true
+		return
+	}
+	r.words.add(string(id))
+}
+
+// Run carries words and events until ctx ends, and then what is left, for
+// some seconds at most. It is called once.
+func (r *Relay) Run(ctx context.Context) {
+	rest, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var group sync.WaitGroup
+	group.Go(func() { r.send(rest) })
+	group.Go(func() { r.cfg.Store.Listen(ctx, r.cfg.Log, r.hear) })
+	group.Go(func() { r.read(ctx) })
+	r.repeat(ctx)
+	r.close()
+	stop()
+	group.Wait()
+}
+
+// close ends the mirrors, when they have written what is there.
+func (r *Relay) close() {
+	r.mu.Lock()
+	r.kill()
+	r.mu.Unlock()
+	r.writing.Wait()
+}
+
+// want says that somebody here watches a run.
+func (r *Relay) want(id rota.RunID) { r.words.add("?" + string(id) + "@" + r.self) }
+
+// hear takes a word that a process has sent.
+func (r *Relay) hear(word string) {
+	switch {
+	case word == "":
+		r.again()
+		r.cfg.Changed()
+	case word == "*":
+		r.cfg.Changed()
+	case word[0] == '?':
+		id, who, _ := strings.Cut(word[1:], "@")
+		if who != r.self {
+			r.watched(rota.RunID(id))
+		}
+	case word[0] == '+':
+		r.heard.add(rota.RunID(word[1:]))
+	default:
+		r.ended(rota.RunID(word))
+	}
+}
+
+// again says of all runs that are watched here that they are.
+func (r *Relay) again() {
+	for id, watched := range r.cfg.Hub.Idle() {
+		if watched {
+			r.want(id)
+		}
+	}
+}
+
+// send sends the words that wait, all at once, until ctx ends.
+func (r *Relay) send(ctx context.Context) {
+	for ctx.Err() == nil {
+		select {
+		case <-r.words.more:
+			r.flush(ctx)
+		case <-ctx.Done():
+		}
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	r.flush(last)
+}
+
+// flush sends what waits. While the store cannot take it, it tries again.
+func (r *Relay) flush(ctx context.Context) {
+	words := r.words.take()
+	for len(words) > 0 {
+		err := r.cfg.Store.Notify(ctx, words)
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			r.words.add(words...)
+			return
+		}
+		r.cfg.Log.Error("the other processes could not be told; it is tried again", "err", err)
+		pause(ctx, time.Second)
+	}
+}
+
+// pause blocks for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

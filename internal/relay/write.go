@@ -1,0 +1,143 @@
+package relay
+
+import (
+	"context"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/events"
+)
+
+const (
+	breath    = 20 * time.Millisecond // between two batches of a run
+	batchSize = 1 << 20               // bytes of events after which a batch is full
+	writeTime = 5 * time.Second       // how long the store may take for one
+)
+
+// A mirror copies the log of a run into the store.
+type mirror struct {
+	id    rota.RunID
+	log   *events.Reader
+	began time.Time
+	stop  context.CancelFunc
+	ends  bool // the end of the run is to be told when all is written; guarded by the relay's mutex
+}
+
+// watched takes the word that somebody watches a run in another process. To
+// who watches what is mirrored already it says where that is.
+func (r *Relay) watched(id rota.RunID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.cfg.Now()
+	r.wants[id] = now
+	if m := r.mirrors[id]; m != nil && now.Sub(m.began) < fresh {
+		r.words.add("+" + string(id))
+		return
+	}
+	r.mirror(id, now)
+}
+
+// opened says that this process begins to work on a run.
+func (r *Relay) opened(id rota.RunID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.wants[id]; ok && r.mirrors[id] == nil {
+		r.mirror(id, r.cfg.Now())
+	}
+}
+
+// mirror begins to mirror a run, in the place of an older mirror, if this
+// process has something of it. The caller holds the mutex.
+func (r *Relay) mirror(id rota.RunID, now time.Time) {
+	log, ok := r.cfg.Hub.Follow(id)
+	if !ok || r.life.Err() != nil {
+		return
+	}
+	m := &mirror{id: id, log: log, began: now}
+	ctx, stop := context.WithCancel(r.life)
+	m.stop = stop
+	if old := r.mirrors[id]; old != nil {
+		m.ends = old.ends
+		old.stop()
+	}
+	r.mirrors[id] = m
+	r.writing.Go(func() { r.copy(ctx, m) })
+}
+
+// repeat says again and again what is watched here, and forgets what was
+// watched elsewhere, until ctx ends.
+func (r *Relay) repeat(ctx context.Context) {
+	tick := time.NewTicker(period)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-tick.C:
+			r.again()
+			r.forget()
+		case <-ctx.Done():
+		}
+	}
+}
+
+// forget forgets the runs that nobody has asked for lately.
+func (r *Relay) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, at := range r.wants {
+		if r.cfg.Now().Sub(at) <= patient {
+			continue
+		}
+		delete(r.wants, id)
+		if m := r.mirrors[id]; m != nil && !m.ends {
+			delete(r.mirrors, id)
+			m.stop()
+		}
+	}
+}
+
+// copy writes what is in a log and what comes, until the log ends. If ctx ends
+// before, it writes only what is there.
+func (r *Relay) copy(ctx context.Context, m *mirror) {
+	defer r.done(m)
+	for {
+		said, err := m.log.NextAll(ctx, batchSize)
+		if err != nil || !r.store(ctx, m.id, said) {
+			return
+		}
+		r.words.add("+" + string(m.id))
+		pause(ctx, breath)
+	}
+}
+
+// store writes a batch. While the store cannot take it, it tries again, until
+// ctx ends.
+func (r *Relay) store(ctx context.Context, id rota.RunID, said []events.Event) bool {
+	for {
+		err := r.try(ctx, id, said)
+		if err == nil || ctx.Err() != nil {
+			return err == nil
+		}
+		r.cfg.Log.Error("what a run says could not be stored for the other processes; it is tried again", "run_id", id, "err", err)
+		pause(ctx, time.Second)
+	}
+}
+
+func (r *Relay) try(ctx context.Context, id rota.RunID, said []events.Event) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
+	defer cancel()
+	return r.cfg.Store.AppendEvents(ctx, id, said, r.cfg.Now())
+}
+
+// done tells the end of the run if it is known.
+func (r *Relay) done(m *mirror) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m.stop()
+	if r.mirrors[m.id] != m {
+		return // it was given up, or another one goes on
+	}
+	delete(r.mirrors, m.id)
+	if m.ends {
+		r.words.add(string(m.id))
+	}
+}
