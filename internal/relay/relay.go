@@ -5,10 +5,10 @@
 // Processes send each other words. A word is a hint, may come twice and may be
 // lost; the store has the truth.
 //
-//	*            something has changed
-//	?RUN@SENDER  somebody watches the run at the sender, which says so again and again
-//	+RUN         the store has more of what the run says
-//	RUN          the run has ended
+//   - something has changed
+//     ?RUN@SENDER  somebody watches the run at the sender, which says so again and again
+//     +RUN         the store has more of what the run says
+//     RUN          the run has ended
 //
 // A process that works on a run, and hears that it is watched, mirrors the
 // run's log into the store, from its beginning. The one that watches reads what
