@@ -139,6 +139,10 @@ type KeyReader interface {
 type KeyWriter interface {
 	AddKey(ctx context.Context, k Key, hash []byte) error
 
+	// AddFirstKey adds the key if its account has had none, and reports whether
+	// it did. Of several transactions at once, one does.
+	AddFirstKey(ctx context.Context, k Key, hash []byte) (added bool, err error)
+
 	// RevokeKey revokes the key; one that is revoked stays as it is.
 	RevokeKey(ctx context.Context, account string, id KeyID, now time.Time) (Key, error)
 }

@@ -13,17 +13,22 @@ import (
 const defaultAccount = "default"
 
 // firstKey adds the bootstrap key if it is not there yet. Without one, it makes
-// a key if the default account has none, and returns its secret.
+// a key if the default account has had none, and returns its secret; of several
+// processes that start together, one does.
 func firstKey(ctx context.Context, store rota.Store, bootstrap string, now time.Time) (string, error) {
 	if bootstrap != "" {
 		return "", addBootstrap(ctx, store, bootstrap, now)
 	}
-	have, err := store.Keys(ctx, defaultAccount, rota.Page{Limit: 1})
-	if err != nil || len(have.Data) > 0 {
+	secret := auth.NewSecret()
+	k, added := newKey("first", secret, now), false
+	err := store.Update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
+		added, err = tx.AddFirstKey(ctx, k, auth.Hash(secret))
+		return err
+	})
+	if err != nil || !added {
 		return "", err
 	}
-	secret := auth.NewSecret()
-	return secret, addKey(ctx, store, "first", secret, now)
+	return secret, nil
 }
 
 func addBootstrap(ctx context.Context, store rota.Store, secret string, now time.Time) error {
@@ -42,11 +47,15 @@ func addBootstrap(ctx context.Context, store rota.Store, secret string, now time
 }
 
 func addKey(ctx context.Context, store rota.Store, name, secret string, now time.Time) error {
-	k := rota.Key{
-		ID: rota.NewKeyID(now), Account: defaultAccount, Name: name, Hint: auth.Hint(secret),
-		Scopes: rota.AllScopes(), CreatedAt: rota.InstantOf(now),
-	}
+	k := newKey(name, secret, now)
 	return store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
 		return tx.AddKey(ctx, k, auth.Hash(secret))
 	})
+}
+
+func newKey(name, secret string, now time.Time) rota.Key {
+	return rota.Key{
+		ID: rota.NewKeyID(now), Account: defaultAccount, Name: name, Hint: auth.Hint(secret),
+		Scopes: rota.AllScopes(), CreatedAt: rota.InstantOf(now),
+	}
 }

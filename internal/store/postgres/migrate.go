@@ -19,9 +19,10 @@ var migrations embed.FS
 // Advisory locks are two numbers. These are the first ones; what the second
 // means, each says.
 const (
-	lockMigrate int32 = 0x726f7401 + iota // 0: there is one schema to bring up to date
-	lockAnswer                            // a hash of an owner's idempotency key
-	lockEngine                            // a hash of the schema whose time the process keeps
+	lockMigrate  int32 = 0x726f7401 + iota // 0: there is one schema to bring up to date
+	lockAnswer                             // a hash of an owner's idempotency key
+	lockEngine                             // a hash of the schema whose time the process keeps
+	lockFirstKey                           // a hash of the account that gets its first key
 )
 
 // migrate brings the schema up to date, while no other process does.

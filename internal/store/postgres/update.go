@@ -175,6 +175,16 @@ func (t tx) Answer(ctx context.Context, o rota.Owner, key string, since time.Tim
 	return t.Queries.Answer(ctx, o, key, since)
 }
 
+// AddFirstKey implements [rota.KeyWriter]. There is no row yet to lock.
+func (t tx) AddFirstKey(ctx context.Context, k rota.Key, hash []byte) (bool, error) {
+	h := fnv.New32a()
+	h.Write([]byte(k.Account))
+	if _, err := t.db.Exec(ctx, "SELECT pg_advisory_xact_lock(?, ?)", lockFirstKey, int32(h.Sum32())); err != nil {
+		return false, err
+	}
+	return t.Queries.AddFirstKey(ctx, k, hash)
+}
+
 // A guarded DB does nothing more once a statement has failed: PostgreSQL would
 // refuse it.
 type guarded struct {

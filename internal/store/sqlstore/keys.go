@@ -63,6 +63,16 @@ func (q Queries) AddKey(ctx context.Context, k rota.Key, hash []byte) error {
 	return err
 }
 
+// AddFirstKey implements [rota.KeyWriter], where transactions that do it do not
+// run side by side.
+func (q Queries) AddFirstKey(ctx context.Context, k rota.Key, hash []byte) (bool, error) {
+	have, err := q.Keys(ctx, k.Account, rota.Page{Limit: 1})
+	if err != nil || len(have.Data) > 0 {
+		return false, err
+	}
+	return true, q.AddKey(ctx, k, hash)
+}
+
 // RevokeKey implements [rota.KeyWriter].
 func (q Queries) RevokeKey(ctx context.Context, account string, id rota.KeyID, now time.Time) (rota.Key, error) {
 	if _, err := q.db.Exec(ctx, `UPDATE keys SET revoked_at = ? WHERE id = ? AND account = ? AND revoked_at IS NULL`,

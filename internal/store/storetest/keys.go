@@ -3,6 +3,8 @@ package storetest
 import (
 	"context"
 	"crypto/sha256"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -15,6 +17,7 @@ var keys = []testCase{
 	{"keys are each account's own", keyAccounts},
 	{"a key is revoked once", revoke},
 	{"two keys cannot have one secret", sameSecret},
+	{"an account gets one first key", firstKeys},
 }
 
 func (w *world) newKey() rota.Key {
@@ -86,4 +89,30 @@ func revoke(w *world) {
 func sameSecret(w *world) {
 	k := w.addKey()
 	require.Error(w, w.try(func(ctx context.Context, tx rota.Tx) error { return tx.AddKey(ctx, w.newKey(), hashOf(k)) }))
+}
+
+// firstKeys: of several that are added at once, one is the first.
+func firstKeys(w *world) {
+	var added atomic.Int64
+	var group sync.WaitGroup
+	for range 8 {
+		k := w.newKey()
+		group.Go(func() {
+			err := w.store.Update(w.Context(), func(ctx context.Context, tx rota.Tx) error {
+				first, err := tx.AddFirstKey(ctx, k, hashOf(k))
+				if first {
+					added.Add(1)
+				}
+				return err
+			})
+			if err != nil {
+				w.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	require.EqualValues(w, 1, added.Load())
+	l, err := w.store.Keys(w.Context(), w.owner.Account, rota.Page{Limit: 10})
+	require.NoError(w, err)
+	require.Len(w, l.Data, 1)
 }
