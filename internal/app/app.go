@@ -15,15 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rota-run/rota"
-	"github.com/rota-run/rota/internal/control"
-	"github.com/rota-run/rota/internal/engine"
-	"github.com/rota-run/rota/internal/engine/embedded"
-	"github.com/rota-run/rota/internal/events"
-	"github.com/rota-run/rota/internal/gateway"
 	"github.com/rota-run/rota/internal/httpapi"
-	"github.com/rota-run/rota/internal/policy"
-	"github.com/rota-run/rota/internal/relay"
-	"github.com/rota-run/rota/internal/runner"
 	"github.com/rota-run/rota/internal/settings"
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/sqlite"
@@ -55,21 +47,33 @@ func Run(ctx context.Context, s settings.Settings, version string, out, logs io.
 	}
 	defer gw.Close()
 	parts := assemble(s, store, gw, metrics, log, &terminal{out: out, on: s.Demo})
-	key, err := firstKey(ctx, store, s.BootstrapKey, time.Now())
+	key, err := prepare(ctx, s, parts)
 	if err != nil {
 		return err
-	}
-	if s.Demo {
-		if err := addDemo(ctx, parts.control); err != nil {
-			return fmt.Errorf("add the demo: %w", err)
-		}
 	}
 	listener, err := net.Listen("tcp", s.Listen)
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
-	greet(ctx, out, parts.control, "http://"+listener.Addr().String(), key, s.Demo)
+	greet(ctx, out, parts.control, s, "http://"+listener.Addr().String(), key)
 	return parts.serve(ctx, listener, version, log)
+}
+
+// prepare puts into the store what callers need, if this process serves any:
+// the first key, whose secret it returns, and the demo.
+func prepare(ctx context.Context, s settings.Settings, parts server) (key string, err error) {
+	if !s.ServesAPI() {
+		return "", nil
+	}
+	if key, err = firstKey(ctx, parts.store, s.BootstrapKey, time.Now()); err != nil {
+		return "", err
+	}
+	if s.Demo {
+		if err := addDemo(ctx, parts.control); err != nil {
+			return "", fmt.Errorf("add the demo: %w", err)
+		}
+	}
+	return key, nil
 }
 
 func openStore(ctx context.Context, s settings.Settings, m *metrics) (rota.Store, error) {
@@ -87,70 +91,6 @@ func closeStore(store rota.Store, log *slog.Logger) {
 	if err := store.Close(); err != nil {
 		log.Error("the database could not be closed", "err", err)
 	}
-}
-
-// server is the parts of a running server that others need.
-type server struct {
-	store   rota.Store
-	engine  rota.Engine
-	control *control.Control
-	metrics *metrics
-	drain   time.Duration
-}
-
-func assemble(s settings.Settings, store rota.Store, gw *gateway.Gateway, m *metrics, log *slog.Logger, t *terminal) server {
-	hub := events.NewHub()
-	told := func(rota.RunID) {} // the other processes are told that a run has ended
-	run := &runner.Runner{
-		Store: store, Gateway: gw, Hub: hub, Settle: policy.Settle, Now: time.Now, Log: log,
-		OnDone: func(w rota.Work, r rota.Result, output string) {
-			m.ended(w, r)
-			t.ended(w, r, output)
-			told(w.Run.ID)
-		},
-	}
-	local := embedded.New(embedded.Config{
-		Store: store, Decide: policy.Decide, Settle: policy.Settle, Attempt: run.Attempt, Now: time.Now, Log: log,
-		Provider:          func(model string) string { p, _ := gw.Resolve(model); return p },
-		CatchUp:           policy.CatchUp,
-		MaxConcurrentRuns: s.MaxConcurrentRuns,
-		CatchupRate:       s.CatchupRate,
-		Providers:         bounds(gw),
-		DrainTimeout:      s.DrainTimeout,
-		OnDecide:          m.decided,
-		OnStart:           m.started,
-		OnBlock:           func(id rota.RunID) { hub.End(id); told(id) },
-		Deposed:           postgres.ErrLost,
-		OnReady: func(r rota.Recovered) {
-			if r != (rota.Recovered{}) {
-				log.Warn("took over unfinished runs", "resumed", r.Resumed, "lost", r.Lost)
-			}
-		},
-	})
-	run.Changed = local.Changed
-	engine := rota.Engine(&alone{Engine: local, active: m.setActive})
-	if db, ok := store.(*postgres.Store); ok {
-		words := relay.New(relay.Config{
-			Store: db, Hub: hub, Now: time.Now, Log: log, Changed: local.Changed, Ended: local.Cancel,
-		})
-		told = words.Ended
-		engine = &shared{engine: local, relay: words, db: db, log: log, active: m.setActive}
-	}
-	return server{
-		store: store, engine: engine, metrics: m, drain: s.DrainTimeout,
-		control: &control.Control{
-			Store: store, Engine: engine, Hub: hub, Models: gw, Settle: policy.Settle, Now: time.Now, MinInterval: s.MinInterval,
-			PauseOnRevoke: s.OnKeyRevoked == "pause",
-		},
-	}
-}
-
-func bounds(gw *gateway.Gateway) []engine.Provider {
-	var out []engine.Provider
-	for _, p := range gw.Providers() {
-		out = append(out, engine.Provider{Name: p.Name, Max: p.MaxConcurrent})
-	}
-	return out
 }
 
 // serve runs the engine and the HTTP server until ctx ends or one of them
@@ -192,7 +132,7 @@ func shutdown(web *http.Server) error {
 }
 
 func (s server) handler(version string, log *slog.Logger) http.Handler {
-	return httpapi.New(httpapi.Config{
+	cfg := httpapi.Config{
 		Control:   s.control,
 		Keys:      s.store,
 		Ready:     s.store.Ping,
@@ -201,7 +141,11 @@ func (s server) handler(version string, log *slog.Logger) http.Handler {
 		Now:       time.Now,
 		Version:   version,
 		OnRequest: s.metrics.request,
-	})
+	}
+	if !s.api {
+		return httpapi.NewProbes(cfg, "this process has the role worker and serves no API: ask one that has the role api or all")
+	}
+	return httpapi.New(cfg)
 }
 
 func logger(s settings.Settings, w io.Writer) *slog.Logger {

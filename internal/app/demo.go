@@ -10,6 +10,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
 	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/settings"
 )
 
 // demoMark is in the metadata of the demo agent, so that it is added once.
@@ -62,12 +63,19 @@ func findDemo(ctx context.Context, c *control.Control) (*rota.Agent, error) {
 }
 
 // greet tells a person at the terminal where the server is and what to try.
-func greet(ctx context.Context, out io.Writer, c *control.Control, url, key string, demo bool) {
+func greet(ctx context.Context, out io.Writer, c *control.Control, s settings.Settings, url, key string) {
+	if !s.ServesAPI() {
+		fmt.Fprintf(out, "Rota listens on %s (a worker: only /healthz, /readyz and /metrics)\n", url)
+		return
+	}
 	fmt.Fprintf(out, "Rota listens on %s (reference: %s/docs)\n", url, url)
+	if !s.Works() {
+		fmt.Fprint(out, "\nIt serves the API. Runs start when a process with the role worker or all has the same database.\n")
+	}
 	if key != "" {
 		fmt.Fprintf(out, "\nYour key, shown this once:\n\n  %s\n", key)
 	}
-	if !demo {
+	if !s.Demo {
 		return
 	}
 	a, err := findDemo(ctx, c)

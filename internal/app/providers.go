@@ -24,7 +24,7 @@ func openGateway(s settings.Settings) (*gateway.Gateway, error) {
 	}
 	var out []gateway.Provider
 	for _, p := range all {
-		key, err := secret(p)
+		key, err := secret(p, s.Works())
 		if err != nil {
 			return nil, fmt.Errorf("provider %s: %w", p.Name, err)
 		}
@@ -43,11 +43,13 @@ func openGateway(s settings.Settings) (*gateway.Gateway, error) {
 }
 
 // secret returns how to get the provider's key; a key that is missing is found
-// at once.
-func secret(p settings.Provider) (func() (string, error), error) {
+// at once. Who asks no model needs none.
+func secret(p settings.Provider, asks bool) (func() (string, error), error) {
 	switch {
 	case p.KeyEnv != "" && p.KeyFile != "":
 		return nil, fmt.Errorf("key_env and key_file exclude each other")
+	case !asks:
+		return nil, nil
 	case p.KeyEnv != "":
 		key := os.Getenv(p.KeyEnv)
 		if key == "" {

@@ -262,6 +262,23 @@ func TestHealth(t *testing.T) {
 	require.Equal(t, "the server is not ready", failed(t, w).Message)
 }
 
+// TestProbes: a process that serves no API says so.
+func TestProbes(t *testing.T) {
+	h := httpapi.NewProbes(httpapi.Config{
+		Ready: func(context.Context) error { return nil }, Metrics: http.NotFoundHandler(),
+		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return start },
+	}, "no API: 100%")
+	for _, path := range []string{"/healthz", "/readyz"} {
+		require.Equal(t, http.StatusOK, answer(h, request(http.MethodGet, path, "")).Code)
+	}
+	for _, path := range []string{agents, "/docs", "/openapi.json", "/"} {
+		w := answer(h, request(http.MethodGet, path, ""))
+		require.Equal(t, http.StatusNotFound, w.Code, path)
+		require.Equal(t, "no API: 100%", failed(t, w).Message)
+	}
+	require.Equal(t, http.StatusMethodNotAllowed, answer(h, request(http.MethodPost, "/healthz", "")).Code)
+}
+
 func TestOnRequest(t *testing.T) {
 	var seen []string
 	h := newServer(t, errReached, func(c *httpapi.Config) {

@@ -44,8 +44,9 @@ type Config struct {
 
 type api struct {
 	Config
-	doc *document
-	mux *http.ServeMux
+	doc    *document
+	mux    *http.ServeMux
+	absent string // what is said of every other path
 }
 
 // New returns the handler of everything that the API serves: /api/,
@@ -55,7 +56,7 @@ type api struct {
 // Streams of events last until their run ends or the request's context does,
 // so the server should end its base context when it shuts down.
 func New(cfg Config) http.Handler {
-	a := &api{Config: cfg, mux: http.NewServeMux()}
+	a := &api{Config: cfg, mux: http.NewServeMux(), absent: "there is nothing at this path; /docs lists what there is"}
 	ops := a.operations()
 	a.doc = newDocument(cfg.Version, ops)
 	for _, op := range ops {
@@ -63,11 +64,24 @@ func New(cfg Config) http.Handler {
 	}
 	a.mux.Handle("GET /openapi.json", constant(mediaJSON, a.doc.json))
 	a.mux.Handle("GET /docs", reference(a.doc))
-	a.mux.Handle("GET /metrics", cfg.Metrics)
+	a.addProbes()
+	return a
+}
+
+// NewProbes returns the handler of a process that serves no API: /healthz,
+// /readyz and /metrics, as New serves them. To every other path it answers 404
+// with what absent says. Of cfg, Control and Keys are not used.
+func NewProbes(cfg Config, absent string) http.Handler {
+	a := &api{Config: cfg, mux: http.NewServeMux(), absent: absent}
+	a.addProbes()
+	return a
+}
+
+func (a *api) addProbes() {
+	a.mux.Handle("GET /metrics", a.Metrics)
 	a.mux.HandleFunc("GET /healthz", a.health)
 	a.mux.HandleFunc("GET /readyz", a.ready)
 	a.mux.HandleFunc("/", a.unmatched)
-	return a
 }
 
 // OpenAPI returns the document that a server of the version serves at

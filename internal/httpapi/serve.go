@@ -77,7 +77,7 @@ func (a *api) unmatched(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, rota.Errorf(rota.BadMethod, "this path accepts %s", list))
 		return
 	}
-	a.fail(w, r, rota.Errorf(rota.NotFound, "there is nothing at this path; /docs lists what there is"))
+	a.fail(w, r, rota.Errorf(rota.NotFound, "%s", a.absent))
 }
 
 func (a *api) allowed(r *http.Request) []string {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -128,6 +129,7 @@ type process struct {
 	hub   *events.Hub
 	relay *relay.Relay
 	stop  func() // ends the process in good order
+	hears chan struct{}
 	log   *events.Log
 
 	mu      sync.Mutex // guards what follows
@@ -135,25 +137,43 @@ type process struct {
 	ends    []rota.RunID
 }
 
+// start returns when the process hears words.
 func start(t *testing.T, store relay.Store) *process {
-	p := &process{T: t, hub: events.NewHub()}
-	p.relay = relay.New(relay.Config{
-		Store: store, Hub: p.hub, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-		Changed: func() { p.note(func() { p.changes++ }) },
-		Ended:   func(id rota.RunID) { p.note(func() { p.ends = append(p.ends, id) }) },
-	})
+	p := &process{T: t, hub: events.NewHub(), hears: make(chan struct{}, 1)}
+	p.relay = relay.New(relay.Config{Store: store, Hub: p.hub, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { p.relay.Run(ctx); close(done) }()
+	go func() { p.relay.Run(ctx, p); close(done) }()
 	p.stop = func() { cancel(); <-done }
 	t.Cleanup(p.stop)
+	<-p.hears
 	return p
 }
+
+// Changed implements relay.News.
+func (p *process) Changed() {
+	p.note(func() { p.changes++ })
+	select {
+	case p.hears <- struct{}{}:
+	default:
+	}
+}
+
+// Cancel implements relay.News.
+func (p *process) Cancel(id rota.RunID) { p.note(func() { p.ends = append(p.ends, id) }) }
 
 func (p *process) note(what func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	what()
+}
+
+// told returns what the process has heard.
+func (p *process) told() (changes int, ends []rota.RunID) {
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.changes, slices.Clone(p.ends)
 }
 
 // begin begins an attempt at the run.

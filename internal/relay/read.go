@@ -11,7 +11,7 @@ import (
 // ended takes the word that a run has ended. What it said is read first, if
 // somebody watches.
 func (r *Relay) ended(id rota.RunID) {
-	r.cfg.Ended(id)
+	r.news.Cancel(id)
 	if _, ok := r.cfg.Hub.Awaits(id); ok {
 		r.ends.add(id)
 		return

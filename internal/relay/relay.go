@@ -63,9 +63,12 @@ type Config struct {
 	Hub   *events.Hub
 	Now   func() time.Time
 	Log   *slog.Logger
+}
 
-	Changed func()           // another process has changed something, or may have
-	Ended   func(rota.RunID) // a run has ended, perhaps in another process
+// News is what a process wants to hear of the others. Both must not block.
+type News interface {
+	Changed()          // another process has changed something, or may have
+	Cancel(rota.RunID) // a run has ended, perhaps in another process
 }
 
 // A Relay is one process's side. Run it; its other methods may be called from
@@ -73,6 +76,7 @@ type Config struct {
 type Relay struct {
 	cfg  Config
 	self string // what tells this process from the others
+	news News
 
 	words *pile[string]     // to send
 	heard *pile[rota.RunID] // of which there is more to read
@@ -116,8 +120,9 @@ func (r *Relay) Ended(id rota.RunID) {
 }
 
 // Run carries words and events until ctx ends, and then what is left, for
-// some seconds at most. It is called once.
-func (r *Relay) Run(ctx context.Context) {
+// some seconds at most. It is called once. What the others say goes to news.
+func (r *Relay) Run(ctx context.Context, news News) {
+	r.news = news
 	rest, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var group sync.WaitGroup
 	group.Go(func() { r.send(rest) })
@@ -145,9 +150,9 @@ func (r *Relay) hear(word string) {
 	switch {
 	case word == "":
 		r.again()
-		r.cfg.Changed()
+		r.news.Changed()
 	case word == "*":
-		r.cfg.Changed()
+		r.news.Changed()
 	case word[0] == '?':
 		id, who, _ := strings.Cut(word[1:], "@")
 		if who != r.self {

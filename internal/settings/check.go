@@ -25,6 +25,7 @@ func (s *Settings) AfterApply() error {
 	return cmp.Or(
 		s.checkListen(),
 		s.checkDatabase(),
+		s.checkRole(),
 		s.checkModel(),
 		check(s.MaxConcurrentRuns >= 1, "--max-concurrent-runs must be 1 or more, not %d", s.MaxConcurrentRuns),
 		check(s.CatchupRate >= 1 && s.CatchupRate <= 10_000, "--catchup-rate must be 1 to 10000, not %d", s.CatchupRate),
@@ -60,6 +61,12 @@ func (s *Settings) checkDatabase() error {
 		"--database must be like postgres://user:password@host:5432/name, or sqlite:// and a directory")
 }
 
+func (s *Settings) checkRole() error {
+	_, file := s.SQLite()
+	return check(!file || s.ServesAPI() && s.Works(),
+		"--role must be all with SQLite: %s needs --database postgres://user:password@host:5432/name", s.Role)
+}
+
 // checkModel does not quote the URL, which may hold a password.
 func (s *Settings) checkModel() error {
 	if s.ModelURL == "" {
@@ -69,7 +76,7 @@ func (s *Settings) checkModel() error {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return errors.New("--model-url must begin with http:// or https:// and a host")
 	}
-	return check(s.ModelKeyEnv == "" || os.Getenv(s.ModelKeyEnv) != "",
+	return check(s.ModelKeyEnv == "" || !s.Works() || os.Getenv(s.ModelKeyEnv) != "",
 		"--model-key-env: the environment variable %s is not set", s.ModelKeyEnv)
 }
 

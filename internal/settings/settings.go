@@ -21,6 +21,7 @@ type Settings struct {
 	Listen   string `default:"127.0.0.1:8080" env:"ROTA_LISTEN" help:"Address to serve the API on. Port 0 takes a free one."`
 	Data     string `default:"./data" env:"ROTA_DATA" type:"path" help:"Directory for everything that the server writes."`
 	Database string `env:"ROTA_DATABASE" placeholder:"URL" help:"Database: postgres://user:password@host:5432/name, or sqlite://DIR. Default: SQLite in --data. Prefer the environment: flags show in process lists."`
+	Role     string `default:"all" enum:"api,worker,all" env:"ROTA_ROLE" help:"What this process does: api serves the API, worker keeps time and works on runs, all does both. api and worker need PostgreSQL."`
 	Demo     bool   `env:"ROTA_DEMO" help:"Add a demo agent that runs every 10 seconds, and show each run in the terminal."`
 
 	BootstrapKey string `env:"ROTA_BOOTSTRAP_KEY" placeholder:"KEY" help:"Key to add, with every scope, if it is not there yet. Without it, the first start makes a key and prints it once. Prefer the environment: flags show in process lists."`
@@ -49,6 +50,12 @@ func (s Settings) SQLite() (dir string, ok bool) {
 	}
 	return strings.CutPrefix(s.Database, "sqlite://")
 }
+
+// ServesAPI reports whether the process serves the API.
+func (s Settings) ServesAPI() bool { return s.Role != "worker" }
+
+// Works reports whether the process keeps time and works on runs.
+func (s Settings) Works() bool { return s.Role != "api" }
 
 // A Provider is a server that answers model calls. Models are addressed as
 // name/model; bare names and auto go to the first provider.

@@ -54,7 +54,7 @@ func TestDefaults(t *testing.T) {
 	got, err := parse(t)
 	require.NoError(t, err)
 	require.Equal(t, settings.Settings{
-		Listen: "127.0.0.1:8080", Data: data, MaxConcurrentRuns: 256, DrainTimeout: 30 * time.Second,
+		Role: "all", Listen: "127.0.0.1:8080", Data: data, MaxConcurrentRuns: 256, DrainTimeout: 30 * time.Second,
 		CatchupRate: 10, MinInterval: time.Second, OnKeyRevoked: "keep", LogFormat: "text", LogLevel: "info",
 	}, got)
 }
@@ -129,7 +129,7 @@ func TestTheFileOfTheDocumentation(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, settings.Settings{
 		Config: filepath.Join("testdata", "rota.yaml"),
-		Listen: "0.0.0.0:8080", Data: "/var/lib/rota", MaxConcurrentRuns: 64, DrainTimeout: 5 * time.Second,
+		Role:   "all", Listen: "0.0.0.0:8080", Data: "/var/lib/rota", MaxConcurrentRuns: 64, DrainTimeout: 5 * time.Second,
 		CatchupRate: 10, MinInterval: time.Second, OnKeyRevoked: "keep", LogFormat: "json", LogLevel: "info",
 		Providers: []settings.Provider{
 			{Name: "local", BaseURL: "http://127.0.0.1:8000/v1", DefaultModel: "small", IdleTimeout: settings.Duration(10 * time.Minute), MaxConcurrent: 4},
@@ -154,7 +154,7 @@ func TestTheVariableNamesTheFile(t *testing.T) {
 
 func TestWrongFiles(t *testing.T) {
 	for file, want := range map[string]string{
-		"drain_timout: 5s": `rota.yaml: there is no setting "drain_timout"; there are providers, listen, data, database, demo, bootstrap_key, model_url, ` +
+		"drain_timout: 5s": `rota.yaml: there is no setting "drain_timout"; there are providers, listen, data, database, role, demo, bootstrap_key, model_url, ` +
 			`model_key_env, max_concurrent_runs, drain_timeout, catchup_rate, min_interval, on_key_revoked, log_format, log_level`,
 		"config: other.yaml":                       `rota.yaml: there is no setting "config"; there are providers,`,
 		"drain-timeout: 5s":                        `rota.yaml: there is no setting "drain-timeout"; there are providers,`,
@@ -192,6 +192,9 @@ func TestWrongSettings(t *testing.T) {
 		{"database", "postgres://", "must be like postgres://"},
 		{"database", "sqlite://", "must be like postgres://"},
 		{"database", "./data", "must be like postgres://"},
+		{"role", "worker", "must be all with SQLite: worker needs --database postgres://"},
+		{"role", "api", "must be all with SQLite: api needs --database postgres://"},
+		{"role", "both", `must be one of "api","worker","all" but got "both"`},
 		{"demo", "perhaps", ": bool value must be true"},
 		{"model-url", "127.0.0.1:8000/v1", "must begin with http:// or https:// and a host"},
 		{"model-url", "ftp://example.com", "must begin with http:// or https:// and a host"},
@@ -234,6 +237,20 @@ func TestTheModelsKeyMustBeThere(t *testing.T) {
 	t.Setenv("ROTA_TEST_MODEL_KEY", "secret")
 	_, err = parse(t, args...)
 	require.NoError(t, err)
+}
+
+// TestRoles: who serves the API alone asks no model.
+func TestRoles(t *testing.T) {
+	t.Chdir(t.TempDir())
+	inFile(t, "database: postgres://h/d\nmodel_url: http://a\n")
+	for role, want := range map[string][2]bool{"api": {true, false}, "worker": {false, true}, "all": {true, true}} {
+		s, err := parse(t, "--role="+role)
+		require.NoError(t, err)
+		require.Equal(t, want, [2]bool{s.ServesAPI(), s.Works()})
+		_, err = parse(t, "--role="+role, "--model-key-env=ROTA_TEST_ABSENT")
+		require.Equal(t, s.Works(), err != nil)
+	}
+	require.Equal(t, "all", field(t, "Role"))
 }
 
 func TestTheDatabase(t *testing.T) {

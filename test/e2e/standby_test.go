@@ -112,7 +112,7 @@ func TestStandbyCancels(t *testing.T) {
 func TestStandbyStreams(t *testing.T) {
 	databaseURL := postgrestest.URL(t)
 	env := []string{"ROTA_BOOTSTRAP_KEY=" + key, "ROTA_DATABASE=" + databaseURL}
-	model, words := talker(t)
+	model, words, _ := talker(t)
 	active := launch(t, t.TempDir(), env, "--model-url", model.URL)
 	keepsTime(t, active)
 	standby := launch(t, t.TempDir(), env, "--model-url", model.URL)
@@ -121,25 +121,26 @@ func TestStandbyStreams(t *testing.T) {
 }
 
 // talker starts a model that says what the test puts into words, and completes
-// when the test closes them.
-func talker(t *testing.T) (*gatewaytest.Server, chan string) {
-	model, words := gatewaytest.New(t), make(chan string)
+// when the test sends "". It says on left when its caller has gone before.
+func talker(t *testing.T) (model *gatewaytest.Server, words chan string, left chan struct{}) {
+	model, words, left = gatewaytest.New(t), make(chan string), make(chan struct{}, 1)
 	model.Default(func(w http.ResponseWriter, r *http.Request, call gatewaytest.Call) {
 		gatewaytest.Stream(gatewaytest.Created("resp_1"))(w, r, call)
 		for {
 			select {
-			case word, more := <-words:
-				if !more {
+			case word := <-words:
+				if word == "" {
 					gatewaytest.Stream(gatewaytest.Completed("resp_1", "all"))(w, r, call)
 					return
 				}
 				gatewaytest.Stream(gatewaytest.Delta(word))(w, r, call)
 			case <-r.Context().Done():
+				left <- struct{}{}
 				return
 			}
 		}
 	})
-	return model, words
+	return model, words, left
 }
 
 // follow follows a run of a talker, and has each word said when the one before
@@ -158,7 +159,7 @@ func follow(t *testing.T, s *server, run rota.Run, words chan<- string) {
 		if n <= len(said) {
 			words <- said[n-1]
 		} else if n == len(said)+1 {
-			close(words)
+			words <- ""
 		}
 	}
 	require.Equal(t, []string{
