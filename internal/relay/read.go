@@ -50,7 +50,9 @@ func (r *Relay) fetch(ctx context.Context, id rota.RunID) bool {
 	if !ok {
 		return true
 	}
-	err := r.cfg.Store.EventsAfter(ctx, id, last, func(e events.Event) { r.cfg.Hub.Receive(id, e) })
+	soon, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	err := r.cfg.Store.EventsAfter(soon, id, last, func(e events.Event) { r.cfg.Hub.Receive(id, e) })
 	if err != nil && ctx.Err() == nil {
 		r.cfg.Log.Error("what a run says could not be read; it is tried again", "run_id", id, "err", err)
 	}
@@ -75,7 +77,9 @@ func (r *Relay) look(ctx context.Context, before map[rota.RunID]bool) map[rota.R
 	if len(idle) == 0 {
 		return nil
 	}
-	ended, err := r.cfg.Store.EndedAmong(ctx, idle)
+	soon, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	ended, err := r.cfg.Store.EndedAmong(soon, idle)
 	if err != nil && ctx.Err() == nil {
 		r.cfg.Log.Error("the ends of runs could not be read; it is tried again", "err", err)
 	}

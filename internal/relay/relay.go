@@ -30,10 +30,11 @@ import (
 
 const (
 	period  = 5 * time.Second  // between two looks at what is watched here
-	patient = 3 * period       // how long a run counts as watched elsewhere after the last word of it
+	remembered = 3 * period       // how long a run counts as watched elsewhere after the last word of it
 	fresh   = 30 * time.Minute // after which a mirror writes a log anew, before the store forgets its beginning
 
-	lastWords = time.Second // how long the end of a process waits to tell the others
+	storeTime  = 5 * time.Second // how long the store may take for one thing
+	lastWords = time.Second     // how long the end of a process waits to tell the others
 )
 
 // A Store is what the processes have together.
@@ -192,7 +193,7 @@ func (r *Relay) send(ctx context.Context) {
 func (r *Relay) flush(ctx context.Context) {
 	words := r.words.take()
 	for len(words) > 0 {
-		err := r.cfg.Store.Notify(ctx, words)
+		err := r.notify(ctx, words)
 		if err == nil {
 			return
 		}
@@ -203,6 +204,12 @@ func (r *Relay) flush(ctx context.Context) {
 		r.cfg.Log.Error("the other processes could not be told; it is tried again", "err", err)
 		pause(ctx, time.Second)
 	}
+}
+
+func (r *Relay) notify(ctx context.Context, words []string) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	return r.cfg.Store.Notify(ctx, words)
 }
 
 // pause blocks for d, or until ctx ends.

@@ -11,7 +11,6 @@ import (
 const (
 	breath    = 20 * time.Millisecond // between two batches of a run
 	batchSize = 1 << 20               // bytes of events after which a batch is full
-	writeTime = 5 * time.Second       // how long the store may take for one
 )
 
 // A mirror copies the log of a run into the store.
@@ -84,7 +83,7 @@ func (r *Relay) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id, at := range r.wants {
-		if r.cfg.Now().Sub(at) <= patient {
+		if r.cfg.Now().Sub(at) <= remembered {
 			continue
 		}
 		delete(r.wants, id)
@@ -123,7 +122,7 @@ func (r *Relay) store(ctx context.Context, id rota.RunID, said []events.Event) b
 }
 
 func (r *Relay) try(ctx context.Context, id rota.RunID, said []events.Event) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	return r.cfg.Store.AppendEvents(ctx, id, said, r.cfg.Now())
 }

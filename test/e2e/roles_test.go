@@ -93,6 +93,43 @@ func TestRoles(t *testing.T) {
 	for _, s := range []*server{worker, one, two} {
 		require.NoError(t, s.stop(syscall.SIGTERM))
 	}
+	require.Contains(t, one.said.String(), "It serves the API.")
+	require.Contains(t, worker.said.String(), "(a worker: only /healthz, /readyz and /metrics)")
+}
+
+// TestAWatchedRunMoves: the worker dies in the middle of a run, and who follows
+// it goes on with what the next one says.
+func TestAWatchedRunMoves(t *testing.T) {
+	databaseURL := postgrestest.URL(t)
+	model, words, _ := talker(t)
+	join := func(role string) *server {
+		env := []string{"ROTA_BOOTSTRAP_KEY=" + key, "ROTA_DATABASE=" + databaseURL}
+		s := launch(t, t.TempDir(), env, "--role", role, "--model-url", model.URL)
+		require.NotEmpty(t, s.url)
+		return s
+	}
+	first := join("worker")
+	keepsTime(t, first)
+	api, _ := join("api"), join("worker")
+	run := startRun(t, api, "hi")
+	var got []string
+	for e, err := range api.client().Runs.Events(t.Context(), run.AgentID, run.ID) {
+		require.NoError(t, err)
+		switch got = append(got, e.Type); len(got) {
+		case 1:
+			words <- "one"
+		case 2:
+			require.Error(t, first.stop(syscall.SIGKILL))
+		case 3:
+			words <- "two"
+		case 4:
+			require.Contains(t, string(e.Data), "two")
+			words <- ""
+		}
+	}
+	require.Equal(t, []string{
+		"response.created", "response.output_text.delta", "response.created", "response.output_text.delta", "response.completed",
+	}, got)
 }
 
 func get(t *testing.T, url string) (status int, body string) {
