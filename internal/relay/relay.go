@@ -29,11 +29,11 @@ import (
 )
 
 const (
-	period  = 5 * time.Second  // between two looks at what is watched here
+	period     = 5 * time.Second  // between two looks at what is watched here
 	remembered = 3 * period       // how long a run counts as watched elsewhere after the last word of it
-	fresh   = 30 * time.Minute // after which a mirror writes a log anew, before the store forgets its beginning
+	fresh      = 30 * time.Minute // after which a mirror writes a log anew, before the store forgets its beginning
 
-	storeTime  = 5 * time.Second // how long the store may take for one thing
+	storeTime = 5 * time.Second // how long the store may take for one thing
 	lastWords = time.Second     // how long the end of a process waits to tell the others
 )
 
