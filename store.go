@@ -235,9 +235,9 @@ type Cluster interface {
 	// attempt. Others get NotFound, as do all when the attempt is over.
 	TakeRun(ctx context.Context, a Attempt) (Work, error)
 
-	// Stranded returns runs that were claimed before an instant and that no worker
-	// has taken, with nothing in Work but the attempt and the policy.
-	Stranded(ctx context.Context, before time.Time) ([]Work, error)
+	// Claimed returns runs that were claimed before an instant, and that a worker
+	// has taken, or none has, with nothing in Work but the attempt and the policy.
+	Claimed(ctx context.Context, taken bool, before time.Time) ([]Work, error)
 
 	// ReturnRun does for one attempt whose worker is lost what Recover does for
 	// all. It does nothing if the attempt is over.
@@ -260,6 +260,9 @@ type Mirror interface {
 	// Shown returns schedules that the engine outside has, in the order of their
 	// ids, and whether they are paused.
 	Shown(ctx context.Context, after ScheduleID, limit int) (map[ScheduleID]bool, error)
+
+	// Forget notes that no engine outside has any schedule.
+	Forget(ctx context.Context) error
 
 	// Retell has a schedule told at now, and reports whether there is one, if only
 	// a deleted one.

@@ -21,6 +21,7 @@ type CLI struct {
 	Runs           runsCmd           `cmd:"" help:"See a run and follow it, whatever its agent."`
 	Forecast       forecastCmd       `cmd:"" help:"Count the runs ahead, by default those of a day." example:"rota forecast --from 2026-12-01T00:00 --to 2026-12-08T00:00 --timezone Europe/Madrid --bucket 1d"`
 	Keys           keysCmd           `cmd:"" help:"Make keys and revoke them."`
+	Engine         engineCmd         `cmd:"" help:"Say which engine keeps time."`
 	Completion     completionCmd     `cmd:"" local:"" help:"Print what makes a shell complete commands and flags." example:"source <(rota completion bash)"`
 	Version        versionCmd        `cmd:"" local:"" help:"Print the version."`
 	Help           helpFlag          `short:"h" help:"Show help."`

@@ -46,7 +46,15 @@ func Run(ctx context.Context, s settings.Settings, version string, out, logs io.
 		return err
 	}
 	defer gw.Close()
-	parts := assemble(s, store, gw, metrics, log, &terminal{out: out, on: s.Demo})
+	if s.Works() {
+		if err := begin(ctx, store, rota.EngineKind(s.Engine)); err != nil {
+			return err
+		}
+	}
+	parts, err := assemble(s, store, gw, metrics, log, &terminal{out: out, on: s.Demo})
+	if err != nil {
+		return err
+	}
 	key, err := prepare(ctx, s, parts)
 	if err != nil {
 		return err

@@ -39,17 +39,20 @@ type parts struct {
 	others   others
 }
 
-func assemble(s settings.Settings, store rota.Store, gw *gateway.Gateway, m *metrics, log *slog.Logger, t *terminal) server {
+func assemble(s settings.Settings, store rota.Store, gw *gateway.Gateway, m *metrics, log *slog.Logger, t *terminal) (server, error) {
 	p := parts{settings: s, store: store, gateway: gw, metrics: m, log: log, terminal: t, hub: events.NewHub()}
 	p.others = p.connect()
-	e := p.engine()
+	keeps, err := p.engine()
+	if err != nil {
+		return server{}, err
+	}
 	return server{
-		store: store, engine: e, metrics: m, api: s.ServesAPI(),
+		store: store, engine: keeps, metrics: m, api: s.ServesAPI(),
 		control: &control.Control{
-			Store: store, Engine: e, Hub: p.hub, Models: gw, Settle: policy.Settle, Now: time.Now, MinInterval: s.MinInterval,
+			Store: store, Engine: keeps, Hub: p.hub, Models: gw, Settle: policy.Settle, Now: time.Now, MinInterval: s.MinInterval,
 			PauseOnRevoke: s.OnKeyRevoked == "pause",
 		},
-	}
+	}, nil
 }
 
 // connect connects the process with those that have the same database.
@@ -62,20 +65,33 @@ func (p parts) connect() others {
 }
 
 // engine returns the engine that the settings ask for.
-func (p parts) engine() rota.Engine {
+func (p parts) engine() (rota.Engine, error) {
 	if !p.settings.Works() {
-		return &teller{p.others}
+		return &member{idle{}, p.others, idle{}}, nil
 	}
 	run := p.runner()
-	local := p.embedded(run)
-	run.Changed = local.Changed
-	k := &keeper{engine: local, others: p.others, hold: atOnce, log: p.log, active: p.metrics.setActive}
-	if db, ok := p.store.(*postgres.Store); ok {
-		k.hold = func(ctx context.Context, work func(context.Context) error) error {
-			return db.Hold(ctx, p.log, rota.EngineEmbedded, work)
+	if p.settings.Engine == string(rota.EngineTemporal) {
+		e, err := p.temporal(run)
+		if err != nil {
+			return nil, err
 		}
+		m := &member{e, p.others, heard{e.Engine}}
+		run.Changed = m.Changed // it may be another process that has to look
+		return m, nil
 	}
-	return k
+	e := p.embedded(run)
+	run.Changed = e.Changed
+	return &member{&holder{e, p.hold(rota.EngineEmbedded), p.log, p.metrics.setActive}, p.others, e}, nil
+}
+
+// hold returns how an engine of a kind gets to keep time.
+func (p parts) hold(kind rota.EngineKind) hold {
+	return func(ctx context.Context, work func(context.Context) error) error {
+		if db, ok := p.store.(*postgres.Store); ok {
+			return db.Hold(ctx, p.log, kind, work)
+		}
+		return work(ctx) // the process has the database to itself
+	}
 }
 
 // runner returns what makes attempts. Changed is still to be set.
@@ -93,7 +109,7 @@ func (p parts) runner() *runner.Runner {
 func (p parts) embedded(run *runner.Runner) *embedded.Engine {
 	return embedded.New(embedded.Config{
 		Store: p.store, Decide: policy.Decide, Settle: policy.Settle, Attempt: run.Attempt, Now: time.Now, Log: p.log,
-		Provider:          func(model string) string { name, _ := p.gateway.Resolve(model); return name },
+		Provider:          p.provider,
 		CatchUp:           policy.CatchUp,
 		MaxConcurrentRuns: p.settings.MaxConcurrentRuns,
 		CatchupRate:       p.settings.CatchupRate,
@@ -105,6 +121,12 @@ func (p parts) embedded(run *runner.Runner) *embedded.Engine {
 		Deposed:           postgres.ErrLost,
 		OnReady:           p.tookOver,
 	})
+}
+
+// provider returns the provider that serves a model.
+func (p parts) provider(model string) string {
+	name, _ := p.gateway.Resolve(model)
+	return name
 }
 
 func (p parts) blocked(id rota.RunID) {
@@ -125,6 +147,3 @@ func bounds(gw *gateway.Gateway) []engine.Provider {
 	}
 	return out
 }
-
-// atOnce is the hold of a process that has the database to itself.
-func atOnce(ctx context.Context, work func(context.Context) error) error { return work(ctx) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/engine/embedded"
+	"github.com/rota-run/rota/internal/engine/temporal"
 	"github.com/rota-run/rota/internal/relay"
 )
 
@@ -34,74 +35,77 @@ func (nobody) Ended(rota.RunID) {}
 // Run implements others.
 func (nobody) Run(ctx context.Context, _ relay.News) { <-ctx.Done() }
 
-// A keeper is the engine of a process that keeps time while it holds the
-// database. It tells the others what its callers change.
-type keeper struct {
-	engine *embedded.Engine
+// A member is the engine of a process that has the database together with
+// others: it tells them what its callers change, and hears the same of them.
+type member struct {
+	rota.Engine
 	others others
-	hold   func(ctx context.Context, work func(context.Context) error) error
-	log    *slog.Logger
-	active func(bool)
+	news   relay.News
 }
 
-var _ rota.Engine = (*keeper)(nil)
-
 // Changed implements [rota.Engine].
-func (k *keeper) Changed() {
-	k.engine.Changed()
-	k.others.Changed()
+func (m *member) Changed() {
+	m.Engine.Changed()
+	m.others.Changed()
 }
 
 // Cancel implements [rota.Engine].
-func (k *keeper) Cancel(id rota.RunID) {
-	k.engine.Cancel(id)
-	k.others.Ended(id)
+func (m *member) Cancel(id rota.RunID) {
+	m.Engine.Cancel(id)
+	m.others.Ended(id)
 }
 
 // Run implements [rota.Engine].
-func (k *keeper) Run(ctx context.Context) error {
+func (m *member) Run(ctx context.Context) error {
 	rest, stop := context.WithCancel(context.WithoutCancel(ctx)) // runs end while the engine drains
 	var group sync.WaitGroup
-	group.Go(func() { k.others.Run(rest, k.engine) })
-	err := k.hold(ctx, k.term)
+	group.Go(func() { m.others.Run(rest, m.news) })
+	err := m.Engine.Run(ctx)
 	stop()
 	group.Wait()
 	return err
 }
 
-// term keeps time while the database is held.
-func (k *keeper) term(ctx context.Context) error {
-	k.log.Info("this process keeps time")
-	k.active(true)
-	err := k.engine.Run(ctx)
-	k.active(false)
-	k.log.Info("this process no longer keeps time", "cause", context.Cause(ctx))
-	return err
+// A hold calls work while this process keeps time.
+type hold func(ctx context.Context, work func(context.Context) error) error
+
+// A holder is the embedded engine, which runs while the database is held.
+type holder struct {
+	*embedded.Engine
+	hold   hold
+	log    *slog.Logger
+	active func(bool)
 }
-
-// A teller is the engine of a process that works on nothing: it tells the
-// others what its callers change.
-type teller struct{ others others }
-
-var _ rota.Engine = (*teller)(nil)
-
-// Changed implements [rota.Engine].
-func (t *teller) Changed() { t.others.Changed() }
-
-// Cancel implements [rota.Engine].
-func (t *teller) Cancel(id rota.RunID) { t.others.Ended(id) }
 
 // Run implements [rota.Engine].
-func (t *teller) Run(ctx context.Context) error {
-	t.others.Run(ctx, deaf{})
-	return nil
+func (h *holder) Run(ctx context.Context) error {
+	return h.hold(ctx, func(ctx context.Context) error {
+		h.log.Info("this process keeps time")
+		h.active(true)
+		err := h.Engine.Run(ctx)
+		h.active(false)
+		h.log.Info("this process no longer keeps time", "cause", context.Cause(ctx))
+		return err
+	})
 }
 
-// deaf has no use for news.
-type deaf struct{}
+// heard is what the engine on Temporal makes of news.
+type heard struct{ *temporal.Engine }
 
 // Changed implements relay.News.
-func (deaf) Changed() {}
+func (h heard) Changed() { h.Heard() }
 
-// Cancel implements relay.News.
-func (deaf) Cancel(rota.RunID) {}
+// An idle is the engine of a process that works on nothing.
+type idle struct{}
+
+// Changed implements [rota.Engine] and relay.News.
+func (idle) Changed() {}
+
+// Cancel implements [rota.Engine] and relay.News.
+func (idle) Cancel(rota.RunID) {}
+
+// Run implements [rota.Engine].
+func (idle) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}

@@ -25,7 +25,7 @@ var may = map[string][]string{
 	".":                        {},
 	"client":                   {},
 	"cmd":                      {"client", "internal/app", "internal/settings", "internal/calendar"},
-	"internal/app":             {"internal/control", "internal/runner", "internal/relay", "internal/policy", "internal/auth", "internal/events", "internal/settings", "internal/httpapi", "internal/engine", "internal/store", "internal/store/postgres", "internal/gateway"},
+	"internal/app":             {"internal/control", "internal/runner", "internal/relay", "internal/policy", "internal/auth", "internal/events", "internal/settings", "internal/httpapi", "internal/engine", "internal/engine/temporal", "internal/store", "internal/store/postgres", "internal/gateway"},
 	"internal/settings":        {},
 	"internal/httpapi":         {"internal/control", "internal/auth", "internal/events"},
 	"internal/engine":          {},

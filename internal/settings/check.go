@@ -26,6 +26,7 @@ func (s *Settings) AfterApply() error {
 		s.checkListen(),
 		s.checkDatabase(),
 		s.checkRole(),
+		s.checkEngine(),
 		s.checkModel(),
 		check(s.MaxConcurrentRuns >= 1, "--max-concurrent-runs must be 1 or more, not %d", s.MaxConcurrentRuns),
 		check(s.CatchupRate >= 1 && s.CatchupRate <= 10_000, "--catchup-rate must be 1 to 10000, not %d", s.CatchupRate),
@@ -59,6 +60,15 @@ func (s *Settings) checkDatabase() error {
 	scheme, rest, _ := strings.Cut(s.Database, "://")
 	return check(slices.Contains([]string{"postgres", "postgresql", "sqlite"}, scheme) && rest != "",
 		"--database must be like postgres://user:password@host:5432/name, or sqlite:// and a directory")
+}
+
+func (s *Settings) checkEngine() error {
+	if s.Engine != "temporal" {
+		return nil
+	}
+	_, file := s.SQLite()
+	return cmp.Or(check(!file, "--engine must be embedded with SQLite: temporal needs --database postgres://user:password@host:5432/name"),
+		s.Temporal.Check())
 }
 
 func (s *Settings) checkRole() error {

@@ -29,7 +29,10 @@ type Settings struct {
 	ModelURL    string `name:"model-url" env:"ROTA_MODEL_URL" placeholder:"URL" help:"Base URL of a server that speaks POST /responses, such as http://127.0.0.1:8000/v1. Becomes the default provider."`
 	ModelKeyEnv string `name:"model-key-env" env:"ROTA_MODEL_KEY_ENV" placeholder:"NAME" help:"Environment variable that holds the key for --model-url."`
 
-	MaxConcurrentRuns int           `default:"256" env:"ROTA_MAX_CONCURRENT_RUNS" help:"Runs that are worked on at once. The others wait in order, in the database."`
+	Engine   string   `default:"embedded" enum:"embedded,temporal" env:"ROTA_ENGINE" help:"What keeps time: embedded is the server itself, in one process at a time; temporal is a Temporal server, for any number of processes. temporal needs PostgreSQL."`
+	Temporal Temporal `embed:"" prefix:"temporal-"`
+
+	MaxConcurrentRuns int           `default:"256" env:"ROTA_MAX_CONCURRENT_RUNS" help:"Runs that are worked on at once, in all processes together. The others wait in order, in the database."`
 	DrainTimeout      time.Duration `default:"30s" env:"ROTA_DRAIN_TIMEOUT" help:"How long SIGTERM waits for runs to finish. The rest is resumed by the next start."`
 	CatchupRate       int           `default:"10" env:"ROTA_CATCHUP_RATE" help:"Runs per second that make up for the past, after a downtime or in a backfill. What is due now comes first."`
 	MinInterval       time.Duration `default:"1s" env:"ROTA_MIN_INTERVAL" help:"Shortest interval that a schedule may have."`

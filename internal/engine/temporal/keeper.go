@@ -120,7 +120,7 @@ func (k *keeper) slept(now time.Time) bool {
 func (k *keeper) sweep(ctx context.Context) bool {
 	var stranded []rota.Work
 	err := k.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
-		stranded, err = tx.Stranded(ctx, k.cfg.Now().Add(-strandAfter))
+		stranded, err = tx.Claimed(ctx, false, k.cfg.Now().Add(-strandAfter))
 		return err
 	})
 	for _, w := range stranded {

@@ -235,12 +235,12 @@ func (e *Engine) theirs(ctx context.Context) (map[rota.ScheduleID]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Schedules(ctx, e.cfg.Client, k.Installation)
+	return schedules(ctx, e.cfg.Client, k.Installation)
 }
 
-// Schedules returns the schedules of an installation that Temporal has, and
+// schedules returns the schedules of an installation that Temporal has, and
 // whether they are paused.
-func Schedules(ctx context.Context, c client.Client, installation string) (map[rota.ScheduleID]bool, error) {
+func schedules(ctx context.Context, c client.Client, installation string) (map[rota.ScheduleID]bool, error) {
 	list, err := c.ScheduleClient().List(ctx, client.ScheduleListOptions{PageSize: 1000})
 	if err != nil {
 		return nil, err

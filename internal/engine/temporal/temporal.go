@@ -20,7 +20,6 @@ import (
 type Config struct {
 	Store     rota.Store
 	Client    client.Client // may be lazy; the engine does not close it
-	Namespace string        // of the client
 	TaskQueue string        // the same for all processes, and for no other installation in the namespace
 	Step      engine.Step
 	Attempt   func(context.Context, rota.Work)
@@ -33,6 +32,10 @@ type Config struct {
 	// Hold calls work while this process is the one that keeps time, again and
 	// again until ctx ends.
 	Hold func(ctx context.Context, work func(context.Context) error) error
+
+	// Tell tells the other processes that something has changed. It does not
+	// block.
+	Tell func()
 
 	OnDecide func(rota.Occurrence) // an outcome was put on record; may be nil
 	OnStart  func(rota.Work)       // a run was claimed; may be nil

@@ -186,6 +186,7 @@ func (e *Engine) giveBack(ctx context.Context, a rota.Attempt) error {
 	})
 	if err == nil {
 		e.ask()
+		e.cfg.Tell()
 	}
 	return err
 }

@@ -96,14 +96,18 @@ func (q Queries) TakeRun(ctx context.Context, a rota.Attempt) (rota.Work, error)
 	return one(ctx, q.db, "attempt", scanWork, selectWork+` WHERE o.run_id = ?`, a.Run)
 }
 
-// Stranded implements [rota.Cluster].
-func (q Queries) Stranded(ctx context.Context, before time.Time) ([]rota.Work, error) {
+// Claimed implements [rota.Cluster].
+func (q Queries) Claimed(ctx context.Context, taken bool, before time.Time) ([]rota.Work, error) {
+	carried := 0
+	if taken {
+		carried = 1
+	}
 	return all(ctx, q.db, func(row Scanner) (rota.Work, error) {
 		w := rota.Work{Policy: rota.DefaultPolicy()}
 		err := row.Scan(&w.Run.ID, &w.Run.Attempts, policyText{&w.Policy})
 		return w, err
 	}, `SELECT o.run_id, o.attempts, t.policy FROM open_runs o LEFT JOIN timers t ON t.schedule_id = o.schedule_id
-		WHERE o.phase = 'running' AND o.carried = 0 AND o.started_at < ?`, before.UnixMilli())
+		WHERE o.phase = 'running' AND o.carried = ? AND o.started_at < ?`, carried, before.UnixMilli())
 }
 
 // Untold implements [rota.Mirror].
@@ -163,4 +167,10 @@ func (q Queries) Shown(ctx context.Context, after rota.ScheduleID, limit int) (m
 func (q Queries) Retell(ctx context.Context, id rota.ScheduleID, now time.Time) (bool, error) {
 	n, err := q.db.Exec(ctx, `UPDATE timers SET tell_at = ? WHERE schedule_id = ?`, now.UnixMilli(), id)
 	return n > 0, err
+}
+
+// Forget implements [rota.Mirror].
+func (q Queries) Forget(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, `UPDATE schedules SET temporal_schedule_id = NULL WHERE temporal_schedule_id IS NOT NULL`)
+	return err
 }

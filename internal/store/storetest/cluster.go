@@ -16,7 +16,7 @@ var clusters = []testCase{
 	{"who asks what is busy waits for those who have asked before", busyWaits},
 	{"a schedule says when it is due", dueTimes},
 	{"one worker takes an attempt", takeOnce},
-	{"what was claimed and not taken is found", strandedFound},
+	{"what was claimed and not taken is found", claimedFound},
 	{"an attempt whose worker is lost goes back to the queue", returnResumes},
 	{"an attempt whose worker is lost ends if its policy says so", returnLoses},
 	{"what a worker carries is not recovered", carriedStays},
@@ -142,25 +142,27 @@ func takeOnce(w *world) {
 	w.same(again, work)
 }
 
-func strandedFound(w *world) {
+func claimedFound(w *world) {
 	_, id := w.fired()
 	w.at(61 * time.Second)
 	w.claimOne()
-	stranded := func(before time.Time) (found []rota.Work) {
+	claimed := func(taken bool, before time.Time) (found []rota.Work) {
 		w.update(func(ctx context.Context, tx rota.Tx) (err error) {
-			found, err = tx.Stranded(ctx, before)
+			found, err = tx.Claimed(ctx, taken, before)
 			return err
 		})
 		return found
 	}
-	require.Empty(w, stranded(w.now))
-	found := stranded(w.now.Add(time.Second))
+	require.Empty(w, claimed(false, w.now))
+	found := claimed(false, w.now.Add(time.Second))
+	require.Empty(w, claimed(true, w.now.Add(time.Second)))
 	require.Len(w, found, 1)
 	require.Equal(w, rota.Attempt{Run: id, Attempt: 1}, rota.Attempt{Run: found[0].Run.ID, Attempt: found[0].Run.Attempts})
 	require.Equal(w, rota.DefaultPolicy(), found[0].Policy)
 	_, err := w.take(rota.Attempt{Run: id, Attempt: 1})
 	require.NoError(w, err)
-	require.Empty(w, stranded(w.now.Add(time.Hour)))
+	require.Empty(w, claimed(false, w.now.Add(time.Hour)))
+	require.Equal(w, found, claimed(true, w.now.Add(time.Second)))
 }
 
 func (w *world) giveBack(a rota.Attempt) (f rota.Finish) {
@@ -340,4 +342,6 @@ func shownFound(w *world) {
 		return err
 	})
 	require.Contains(w, w.untold(), first.ID)
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.Forget(ctx) })
+	require.Nil(w, w.schedule(first).TemporalScheduleID)
 }

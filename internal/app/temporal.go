@@ -1,0 +1,73 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
+	"github.com/rota-run/rota/internal/engine/temporal"
+	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/runner"
+	"github.com/rota-run/rota/internal/settings"
+)
+
+// onTemporal is the engine on Temporal with a connection of its own.
+type onTemporal struct {
+	*temporal.Engine
+	client client.Client
+}
+
+// Run implements [rota.Engine].
+func (t *onTemporal) Run(ctx context.Context) error {
+	defer t.client.Close()
+	return t.Engine.Run(ctx)
+}
+
+func (p parts) temporal(run *runner.Runner) (*onTemporal, error) {
+	c, err := dial(p.settings.Temporal, p.log)
+	if err != nil {
+		return nil, err
+	}
+	return &onTemporal{client: c, Engine: temporal.New(temporal.Config{
+		Store: p.store, Client: c, TaskQueue: p.settings.Temporal.TaskQueue, Attempt: run.Attempt, Now: time.Now, Log: p.log,
+		Step: engine.Step{
+			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: p.provider,
+			MaxConcurrentRuns: p.settings.MaxConcurrentRuns, Providers: bounds(p.gateway),
+		},
+		CatchupRate:  p.settings.CatchupRate,
+		DrainTimeout: p.settings.DrainTimeout,
+		Hold:         p.hold(rota.EngineTemporal),
+		Tell:         p.others.Changed,
+		OnDecide:     p.metrics.decided,
+		OnStart:      p.metrics.started,
+		OnBlock:      p.blocked,
+		OnKeep:       p.metrics.setActive,
+	})}, nil
+}
+
+// dial returns a client of Temporal, which connects when it is needed.
+func dial(t settings.Temporal, log *slog.Logger) (client.Client, error) {
+	tls, err := t.TLSConfig()
+	if err != nil {
+		return nil, err
+	}
+	o := client.Options{
+		HostPort: t.Address, Namespace: t.Namespace,
+		Logger:            sdklog.NewStructuredLogger(log.With("from", "temporal")),
+		ConnectionOptions: client.ConnectionOptions{TLS: tls},
+	}
+	if t.APIKey != "" {
+		o.Credentials = client.NewAPIKeyStaticCredentials(t.APIKey)
+	}
+	c, err := client.NewLazyClient(o)
+	if err != nil {
+		return nil, fmt.Errorf("--temporal-address: %w", err)
+	}
+	return c, nil
+}

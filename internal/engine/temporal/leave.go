@@ -1,0 +1,92 @@
+package temporal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/rota-run/rota"
+)
+
+// settled is how long the processes take at most to notice that another kind of
+// engine keeps time.
+const settled = 3 * time.Second
+
+// A Leaving takes an installation away from Temporal, when another kind of
+// engine keeps time already. All fields are required.
+type Leaving struct {
+	Store    rota.Store
+	Client   client.Client
+	Settle   rota.Settle
+	Now      func() time.Time
+	Wait     time.Duration  // for runs that Temporal's workers still work on
+	Progress func(runs int) // is told, each second, how many those are
+}
+
+// Leave waits until the runs that workers have taken from Temporal have ended,
+// ends the workflows of those that take too long and returns the runs to the
+// queue, and then deletes the installation's schedules in Temporal. It may be
+// repeated.
+func (l Leaving) Leave(ctx context.Context) error {
+	pause(ctx, settled)
+	until := l.Now().Add(l.Wait)
+	carried, err := l.carried(ctx)
+	for err == nil && len(carried) > 0 && l.Now().Before(until) && ctx.Err() == nil {
+		l.Progress(len(carried))
+		pause(ctx, time.Second)
+		carried, err = l.carried(ctx)
+	}
+	if err = errors.Join(err, context.Cause(ctx)); err != nil {
+		return err
+	}
+	for _, w := range carried {
+		if err := l.interrupt(ctx, rota.Attempt{Run: w.Run.ID, Attempt: w.Run.Attempts}); err != nil {
+			return err
+		}
+	}
+	return l.clear(ctx)
+}
+
+func (l Leaving) carried(ctx context.Context) (work []rota.Work, err error) {
+	err = l.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		work, err = tx.Claimed(ctx, true, l.Now().Add(time.Hour))
+		return err
+	})
+	return work, err
+}
+
+func (l Leaving) interrupt(ctx context.Context, a rota.Attempt) error {
+	err := l.Client.TerminateWorkflow(ctx, workflowID(a), "", "the embedded engine takes over")
+	if err != nil && !missing(err) {
+		return fmt.Errorf("end workflow %s: %w", workflowID(a), err)
+	}
+	return l.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		_, err := tx.ReturnRun(ctx, a, rota.InstantOf(l.Now()).Time, l.Settle)
+		return err
+	})
+}
+
+func (l Leaving) clear(ctx context.Context) error {
+	var k rota.Keeping
+	err := l.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
+		k, err = tx.Keeping(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	shown, err := schedules(ctx, l.Client, k.Installation)
+	if err != nil {
+		return fmt.Errorf("list the schedules in Temporal: %w", err)
+	}
+	for id := range shown {
+		err := l.Client.ScheduleClient().GetHandle(ctx, string(id)).Delete(ctx)
+		if err != nil && !missing(err) {
+			return fmt.Errorf("delete schedule %s in Temporal: %w", id, err)
+		}
+	}
+	return l.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error { return tx.Forget(ctx) })
+}

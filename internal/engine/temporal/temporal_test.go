@@ -1,0 +1,186 @@
+package temporal_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/control"
+)
+
+// TestScheduleShows: Temporal has each schedule under its own id, with its next
+// times, whether it is paused and why, for as long as it is there.
+func TestScheduleShows(t *testing.T) {
+	w := newWorld(t)
+	w.start(w.engine)
+	s := w.schedule(rota.Spec{Type: rota.Cron, Expression: "30 9 * * *", Timezone: "Europe/Madrid"}, rota.PolicyUpdate{})
+	w.await("Temporal has it", func() bool { return w.shown(s.ID) != nil })
+	up, err := w.control.Upcoming(t.Context(), caller, w.agent, s.ID, 5)
+	require.NoError(t, err)
+	next := w.shown(s.ID).Info.NextActionTimes
+	for i, u := range up.Data {
+		require.Equal(t, u.ScheduledFor.Time, next[i])
+	}
+	w.await("the schedule says so", func() bool {
+		got, err := w.control.Schedule(t.Context(), caller, w.agent, s.ID, false)
+		require.NoError(t, err)
+		return got.TemporalScheduleID != nil && *got.TemporalScheduleID == string(s.ID)
+	})
+
+	_, err = w.control.PauseSchedule(t.Context(), caller, w.agent, s.ID, rota.SchedulePause{Note: rota.Some("holiday")}, control.Write{})
+	require.NoError(t, err)
+	w.await("it is paused", func() bool { return w.shown(s.ID).Schedule.State.Paused })
+	require.Equal(t, "manual: holiday", w.shown(s.ID).Schedule.State.Note)
+	_, err = w.control.ResumeSchedule(t.Context(), caller, w.agent, s.ID, rota.SchedulePause{}, control.Write{})
+	require.NoError(t, err)
+	w.await("it goes on", func() bool { return !w.shown(s.ID).Schedule.State.Paused })
+	require.Empty(t, w.shown(s.ID).Schedule.State.Note)
+
+	_, err = w.control.UpdateSchedule(t.Context(), caller, w.agent, s.ID, rota.ScheduleUpdate{Spec: rota.Some(every(7200))}, control.Write{})
+	require.NoError(t, err)
+	w.await("it has other times", func() bool { return len(w.shown(s.ID).Schedule.Spec.Intervals) == 1 })
+	_, err = w.control.DeleteSchedule(t.Context(), caller, w.agent, s.ID, control.Write{})
+	require.NoError(t, err)
+	w.await("it is gone", func() bool { return w.shown(s.ID) == nil })
+
+	once := w.schedule(rota.Spec{Type: rota.Once, RunAt: time.Now().Add(2 * time.Second).Format(time.RFC3339)}, rota.PolicyUpdate{})
+	w.await("once has passed", func() bool {
+		got, err := w.control.Schedule(t.Context(), caller, w.agent, once.ID, false)
+		require.NoError(t, err)
+		return got.Status == rota.ScheduleCompleted && got.TemporalScheduleID == nil
+	})
+	require.Nil(t, w.shown(once.ID))
+}
+
+// TestDifferencesAreRepaired: whoever changes Temporal's schedules by hand is
+// overruled.
+func TestDifferencesAreRepaired(t *testing.T) {
+	w := newWorld(t)
+	stop := w.start(w.engine)
+	lost, paused := w.schedule(every(3600), rota.PolicyUpdate{}), w.schedule(every(3600), rota.PolicyUpdate{})
+	for _, s := range []rota.Schedule{lost, paused} {
+		w.await("the schedule says that it is shown", func() bool {
+			got, err := w.control.Schedule(t.Context(), caller, w.agent, s.ID, false)
+			require.NoError(t, err)
+			return got.TemporalScheduleID != nil
+		})
+	}
+	stop()
+	schedules := w.client.ScheduleClient()
+	require.NoError(t, schedules.GetHandle(t.Context(), string(lost.ID)).Delete(t.Context()))
+	require.NoError(t, schedules.GetHandle(t.Context(), string(paused.ID)).Pause(t.Context(), client.SchedulePauseOptions{Note: "by hand"}))
+	for _, orphan := range []struct{ id, of string }{{"asch_orphan", t.Name()}, {"asch_foreign", "others"}} {
+		_, err := schedules.Create(t.Context(), client.ScheduleOptions{
+			ID: orphan.id, Action: &client.ScheduleWorkflowAction{Workflow: "rota.Fire", TaskQueue: "rota"}, Memo: map[string]any{"rota_installation": orphan.of},
+		})
+		require.NoError(t, err)
+	}
+	w.await("Temporal lists them all", func() bool {
+		n := 0
+		list, err := schedules.List(t.Context(), client.ScheduleListOptions{})
+		require.NoError(t, err)
+		for list.HasNext() {
+			s, err := list.Next()
+			require.NoError(t, err)
+			if s.ID != string(paused.ID) || s.Paused {
+				n++
+			}
+		}
+		return n == 3
+	})
+
+	w.start(w.newEngine(w.db))
+	w.await("what was deleted is back", func() bool { return w.shown(lost.ID) != nil })
+	w.await("what was paused goes on", func() bool { return !w.shown(paused.ID).Schedule.State.Paused })
+	w.await("what belongs to no schedule is gone", func() bool { return w.shown("asch_orphan") == nil })
+	require.NotNil(t, w.shown("asch_foreign"), "it is another installation's")
+}
+
+// TestTemporalRestarts: while Temporal is down callers are served, and when it
+// is back all that they asked for happens.
+func TestTemporalRestarts(t *testing.T) {
+	w := newWorld(t)
+	w.start(w.engine)
+	w.awaitEnd(w.run().ID)
+	w.server.Kill()
+	r := w.run()
+	s := w.schedule(every(1), rota.PolicyUpdate{})
+	require.NoError(t, w.server.Start())
+	w.awaitEnd(r.ID)
+	w.await("it fires", func() bool {
+		got, err := w.control.Schedule(t.Context(), caller, w.agent, s.ID, false)
+		require.NoError(t, err)
+		return got.RunCount > 0
+	})
+}
+
+// TestWorkerStops: what a worker that stops has not finished goes on in another.
+func TestWorkerStops(t *testing.T) {
+	w := newWorld(t)
+	begun := make(chan rota.Work)
+	w.will(func(ctx context.Context, work rota.Work) {
+		begun <- work
+		<-ctx.Done()
+	})
+	stop := w.start(w.engine)
+	r := w.run()
+	require.Equal(t, 1, (<-begun).Run.Attempts)
+	w.will(nil)
+	other := w.newEngine(w.open())
+	w.start(other)
+	stop()
+	w.awaitEnd(r.ID)
+	got, err := w.control.RunByID(t.Context(), caller, r.ID)
+	require.NoError(t, err)
+	require.Equal(t, 2, got.Attempts)
+}
+
+// TestStrandedRunsStart: a process that dies between a claim and Temporal leaves
+// nothing behind.
+func TestStrandedRunsStart(t *testing.T) {
+	w := newWorld(t)
+	stop := w.start(w.engine)
+	w.awaitEnd(w.run().ID)
+	stop()
+	r := w.run()
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		work, err := tx.ClaimRuns(ctx, time.Now(), "mock", 1)
+		require.Len(t, work, 1)
+		return err
+	})
+	w.start(w.newEngine(w.db))
+	w.awaitEnd(r.ID)
+}
+
+// TestBoundsHoldAcrossProcesses: of two processes that each could do ten, both
+// together do no more.
+func TestBoundsHoldAcrossProcesses(t *testing.T) {
+	w := newWorld(t)
+	var atWork, most atomic.Int64
+	w.will(func(_ context.Context, work rota.Work) {
+		n := atWork.Add(1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		time.Sleep(50 * time.Millisecond)
+		atWork.Add(-1)
+		w.finish(work)
+	})
+	w.start(w.engine)
+	w.start(w.newEngine(w.open()))
+	var last rota.Run
+	for range 60 {
+		last = w.run()
+	}
+	w.awaitEnd(last.ID)
+	w.await("all end", func() bool {
+		open, err := w.db.OpenRuns(t.Context())
+		require.NoError(t, err)
+		return len(open) == 0
+	})
+	require.LessOrEqual(t, most.Load(), int64(10))
+}
