@@ -12,20 +12,40 @@ import (
 	"github.com/rota-run/rota/internal/engine/embedded"
 	"github.com/rota-run/rota/internal/engine/enginetest"
 	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/store/postgres"
+	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
 	"github.com/rota-run/rota/internal/store/sqlite"
 )
 
 func TestSuite(t *testing.T) {
-	enginetest.Run(t, suiteRig)
+	enginetest.Run(t, onSQLite)
 }
 
 func TestStories(t *testing.T) {
-	enginetest.RunStories(t, suiteRig)
+	enginetest.RunStories(t, onSQLite)
 }
 
-var suiteRig = enginetest.Rig{
+func TestSuiteOnPostgreSQL(t *testing.T) {
+	enginetest.Run(t, onPostgreSQL)
+}
+
+func TestStoriesOnPostgreSQL(t *testing.T) {
+	enginetest.RunStories(t, onPostgreSQL)
+}
+
+var onSQLite = enginetest.Rig{
+	Place: enginetest.MemoryDir,
 	Open: func(ctx context.Context, dir string) (rota.Store, error) {
 		return sqlite.Open(ctx, dir, sqlite.Options{})
+	},
+	New: newEngine,
+}
+
+// Time in a bubble does not go on while somebody waits for the server.
+var onPostgreSQL = enginetest.Rig{
+	Place: postgrestest.URL,
+	Open: func(ctx context.Context, databaseURL string) (rota.Store, error) {
+		return postgres.Open(ctx, databaseURL, postgres.Options{})
 	},
 	New: newEngine,
 }

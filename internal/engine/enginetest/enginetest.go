@@ -27,9 +27,13 @@ import (
 
 // A Rig is one kind of engine over one kind of store.
 type Rig struct {
-	// Open opens the store that is kept under dir, and makes it if there is
+	// Place returns where a server keeps all that it has, such as a directory
+	// or the URL of a database. Nobody else has it, and there is nothing in it.
+	Place func(testing.TB) string
+
+	// Open opens the store that is kept at a place, and makes it if there is
 	// none. The suite closes it.
-	Open func(ctx context.Context, dir string) (rota.Store, error)
+	Open func(ctx context.Context, place string) (rota.Store, error)
 
 	// New returns an engine that does not run yet.
 	New func(Setup) rota.Engine
@@ -37,6 +41,7 @@ type Rig struct {
 
 // A Setup is what an engine under test gets.
 type Setup struct {
+	Place             string // that of the store; a server that is started again has the same
 	Store             rota.Store
 	Provider          func(model string) string // the provider that serves an agent's model
 	Attempt           func(context.Context, rota.Work)
@@ -70,8 +75,9 @@ func Run(t *testing.T, rig Rig) {
 }
 
 func inBubble(t *testing.T, rig Rig, run func(*world)) {
+	place := rig.Place(t)
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, rig, t.TempDir())
+		w := newWorld(t, rig, place)
 		w.start()
 		t.Cleanup(w.kill)
 		run(w)
@@ -91,7 +97,6 @@ type tester interface {
 type world struct {
 	tester
 	rig     Rig
-	dir     string
 	setup   Setup // for the next start
 	model   *model
 	store   *frail
@@ -105,31 +110,32 @@ type world struct {
 	ahead time.Duration // how far the wall clock has been set forward
 }
 
-func newWorld(t tester, rig Rig, dir string) *world {
-	w := &world{tester: t, rig: rig, dir: dir}
+func newWorld(t tester, rig Rig, place string) *world {
+	w := &world{tester: t, rig: rig}
 	w.model = &model{now: w.now}
 	w.setup = Setup{
+		Place:             place,
 		MaxConcurrentRuns: 4, CatchupRate: 10, Providers: []Provider{{Name: "large"}, {Name: "small", Max: 2}}, DrainTimeout: time.Minute,
 		Log: slog.New(slog.DiscardHandler),
 	}
 	return w
 }
 
-// memoryDir returns a directory in memory, where there is such a thing. Waiting
-// for a disk takes longer than all the rest, and what a loss of power does is
-// not tested here.
-func memoryDir(t *testing.T) string {
+// MemoryDir returns a directory in memory, where there is such a thing, which
+// is gone when the test ends. Waiting for a disk takes longer than all the rest,
+// and what a loss of power does is not tested here.
+func MemoryDir(tb testing.TB) string {
 	dir, err := os.MkdirTemp("/dev/shm", "rota")
 	if err != nil {
-		return t.TempDir()
+		return tb.TempDir()
 	}
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	tb.Cleanup(func() { require.NoError(tb, os.RemoveAll(dir)) })
 	return dir
 }
 
 // start starts a server over what the last one left.
 func (w *world) start() {
-	store, err := w.rig.Open(w.Context(), w.dir)
+	store, err := w.rig.Open(w.Context(), w.setup.Place)
 	require.NoError(w, err)
 	w.store = &frail{Store: store}
 	hub := events.NewHub()

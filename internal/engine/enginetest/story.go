@@ -30,7 +30,9 @@ func RunStories(t *testing.T, rig Rig) {
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		told := stories().Draw(rt, "story")
-		if fault := told.play(t, rig, rt.Logf); fault != "" {
+		fault := ""
+		t.Run("story", func(t *testing.T) { fault = told.play(t, rig, rt.Logf) })
+		if fault != "" {
 			rt.Fatal(fault)
 		}
 	})
@@ -71,11 +73,11 @@ func (v *verdict) FailNow() { panic(v) }
 
 // play plays the story and returns what went wrong, if anything did.
 func (t story) play(test *testing.T, rig Rig, logf func(string, ...any)) string {
-	v := &verdict{}
+	v, place := &verdict{}, rig.Place(test)
 	synctest.Test(test, func(t2 *testing.T) {
 		cryptotest.SetGlobalRandom(t2, 0) // identifiers
 		v.T = t2
-		w := newWorld(v, rig, memoryDir(t2))
+		w := newWorld(v, rig, place)
 		w.setup.MaxConcurrentRuns, w.setup.CatchupRate = 3, 1
 		w.setClock(time.Until(t.begins))
 		w.start()
