@@ -33,6 +33,18 @@ func TestStoriesOnPostgreSQL(t *testing.T) {
 	enginetest.RunStories(t, onPostgreSQL)
 }
 
+// TestSuiteInRealTime keeps the suite fit for engines for which time cannot be
+// simulated.
+func TestSuiteInRealTime(t *testing.T) {
+	for name, rig := range map[string]enginetest.Rig{"SQLite": onSQLite, "PostgreSQL": onPostgreSQL} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rig.Unit = 2 * time.Second
+			enginetest.Run(t, rig)
+		})
+	}
+}
+
 var onSQLite = enginetest.Rig{
 	Place: enginetest.MemoryDir,
 	Open: func(ctx context.Context, dir string) (rota.Store, error) {

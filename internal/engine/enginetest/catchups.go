@@ -1,6 +1,8 @@
 package enginetest
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -11,141 +13,138 @@ import (
 
 // catchups are about what is made up for: at which rate, and in which order.
 var catchups = []testCase{
-	{"what was missed starts at a bounded rate, the newest first", func(w *world) {
+	{name: "what was missed starts at a bounded rate, the newest first", run: func(w *world) {
+		const schedules = 35
 		w.setup.MaxConcurrentRuns = 1000
 		w.restart()
 		a := w.agent("large/m")
-		for range 35 {
-			w.schedule(a, every(3600), rota.PolicyUpdate{})
-			w.pass(time.Second)
+		for range schedules {
+			w.schedule(a, w.every(6), rota.PolicyUpdate{})
+			w.pass(20 * time.Millisecond)
 		}
 		w.kill()
-		w.pass(time.Hour)
+		w.pass(w.units(7))
 		w.start()
-		require.Len(w, w.model.calls(), 1, "no burst")
-		w.pass(time.Second)
-		require.Len(w, w.model.calls(), 10)
-		w.pass(time.Hour)
-		calls := w.model.calls()
-		require.Len(w, calls, 35+35, "and the next time of each")
-		for i := range 34 {
-			require.Greater(w, calls[i].nominal, calls[i+1].nominal)
-			if i >= 10 {
-				require.GreaterOrEqual(w, calls[i].at.Sub(calls[i-10].at), time.Second, "%d", i)
+		w.pass(4 * time.Second)
+		w.asked(schedules)
+		runs := w.startedRuns()
+		for i := range schedules - 1 {
+			require.Greater(w, runs[i].ScheduledFor.Time, runs[i+1].ScheduledFor.Time)
+			if i >= w.setup.CatchupRate {
+				require.GreaterOrEqual(w, runs[i].CreatedAt.Sub(runs[i-w.setup.CatchupRate].CreatedAt.Time), time.Second, "%d", i)
 			}
 		}
+		w.passTo(runs[0].ScheduledFor.Add(w.units(6)))
+		w.asked(2 * schedules) // the next time of each
 	}},
-	{"what is due now does not wait for what was missed", func(w *world) {
+	{name: "what is due now does not wait for what was missed", run: func(w *world) {
 		w.setup.MaxConcurrentRuns = 1
 		w.restart()
 		a := w.agent("large/m")
 		for range 5 {
-			w.schedule(a, every(3600), rota.PolicyUpdate{})
+			w.schedule(a, w.every(8), rota.PolicyUpdate{})
 		}
-		w.pass(30 * time.Second)
-		now := w.schedule(a, every(3600), rota.PolicyUpdate{})
-		w.pass(time.Hour - 10*time.Second)
-		w.model.forget()
+		w.pass(w.units(4))
+		now := w.schedule(a, w.every(8), rota.PolicyUpdate{})
 		w.kill()
-		w.pass(time.Hour - 10*time.Second)
-		w.model.takes(time.Minute)
-		w.start() // ten seconds ago five were missed, and in twenty the sixth is due
-		w.pass(10 * time.Minute)
-		calls := w.model.calls()
-		second := w.ledger(now)[1]
-		require.Equal(w, rota.Fired, second.Outcome)
-		require.Equal(w, *second.RunID, calls[1].run, "the worker that becomes free first takes it")
+		w.passTo(now.CreatedAt.Add(w.units(6))) // two units ago five were missed, and in two the sixth is due
+		w.model.takes(w.units(4))
+		w.start()
+		w.pass(w.units(4))
+		w.asked(2)
+		require.Equal(w, *w.ledger(now)[0].RunID, w.model.calls()[1].run, "the worker that becomes free first takes it")
+		w.on(w.model.calls()[0].ended, w.model.calls()[1].at)
 	}},
-	{"a newer occurrence takes the place of one that waits", func(w *world) {
+	{name: "a newer occurrence takes the place of one that waits", run: func(w *world) {
 		w.setup.CatchupRate = 1
 		w.restart()
 		a := w.agent("large/m")
 		var all []rota.Schedule
 		for range 5 {
-			all = append(all, w.schedule(a, every(10), rota.PolicyUpdate{}))
+			all = append(all, w.schedule(a, w.every(4), rota.PolicyUpdate{}))
 		}
 		w.kill()
-		w.pass(17 * time.Second)
-		w.start() // 10 was missed by all
-		w.pass(time.Minute)
+		w.passTo(all[0].CreatedAt.Add(w.units(8) - 2500*time.Millisecond)) // all missed one
+		w.start()
+		w.passTo(all[0].CreatedAt.Add(w.units(9)))
+		w.asked(5 + 3)
 		superseded := 0
 		for _, s := range all {
-			first := w.ledger(s)[0]
-			if first.Outcome == rota.MissedOutcome {
-				require.Equal(w, "superseded", first.Reason.Code)
+			ledger := w.ledger(s)
+			if ledger[0].Outcome == rota.MissedOutcome {
+				require.Equal(w, "superseded", ledger[0].Reason.Code)
 				superseded++
 			}
-			for _, o := range w.ledger(s)[1:] {
-				require.Equal(w, rota.Fired, o.Outcome)
-			}
+			require.Equal(w, rota.Fired, ledger[1].Outcome)
 		}
-		require.Equal(w, 2, superseded, "one started at once, and two in the three seconds to the next time")
+		require.Equal(w, 2, superseded, "one started at once, and two in the time to the next")
 	}},
-	{"missed: all runs one after the other", func(w *world) {
-		s := w.schedule(w.agent("large/m"), every(60), rota.PolicyUpdate{Missed: rota.Some(rota.MissedAll)})
-		w.kill()
-		w.pass(5*time.Minute + time.Second)
-		w.model.takes(5 * time.Second)
+	{name: "missed: all runs one after the other", run: func(w *world) {
+		s := w.missedThree()
+		w.model.takes(w.units(0.5))
 		w.start()
-		w.pass(26 * time.Second)
-		require.Equal(w, "fired, fired, fired, fired, fired", w.outcomes(s))
+		w.pass(w.units(1.5))
+		w.shows(s, "fired, fired, fired")
+		w.asked(3)
 		for i, c := range w.model.calls() {
 			require.Zero(w, c.beside)
-			require.Equal(w, s.CreatedAt.Add(time.Duration(i+1)*time.Minute), mustTime(w, c.nominal), "the oldest first")
+			require.Equal(w, s.CreatedAt.Add(w.units(float64(2*(i+1)))), mustTime(w, c.nominal), "the oldest first")
 		}
 	}},
-	{"a backlog outlives a crash", func(w *world) {
-		s := w.schedule(w.agent("large/m"), every(60), rota.PolicyUpdate{Missed: rota.Some(rota.MissedAll)})
-		w.kill()
-		w.pass(5*time.Minute + time.Second)
-		w.model.takes(5 * time.Second)
+	{name: "a backlog outlives a crash", run: func(w *world) {
+		s := w.missedThree()
+		w.model.takes(w.units(2))
 		w.start()
-		w.pass(6 * time.Second)
-		require.Equal(w, "fired, fired, buffered, buffered, buffered", w.outcomes(s))
+		w.pass(w.units(2))
+		w.asked(2)
+		require.Equal(w, "fired, fired, buffered", w.outcomes(s))
 		w.kill()
 		w.start()
-		w.pass(21 * time.Second)
-		require.Equal(w, "fired, fired, fired, fired, fired", w.outcomes(s))
-		require.EqualValues(w, 5, w.read(s).RunCount)
+		w.pass(w.units(4))
+		w.asked(4) // the second again
+		require.Equal(w, "fired, fired, fired", w.outcomes(s))
+		require.EqualValues(w, 3, w.read(s).RunCount)
 	}},
-	{"a pause gives up what waits for its turn", func(w *world) {
-		s := w.schedule(w.agent("large/m"), every(60), rota.PolicyUpdate{Missed: rota.Some(rota.MissedAll)})
-		w.kill()
-		w.pass(3*time.Minute + time.Second)
-		w.model.takes(5 * time.Second)
+	{name: "a pause gives up what waits for its turn", run: func(w *world) {
+		s := w.missedThree()
+		w.model.takes(w.units(3))
 		w.start()
-		_, err := w.control.PauseSchedule(w.Context(), caller, s.AgentID, s.ID, rota.SchedulePause{}, control.Write{})
-		require.NoError(w, err)
-		w.pass(time.Hour)
-		require.Equal(w, "fired, blocked, blocked", w.outcomes(s))
-		require.Len(w, w.model.calls(), 1)
+		w.asked(1)
+		w.pause(s)
+		w.shows(s, "fired, blocked, blocked")
+		w.pass(w.units(4))
+		w.phase(w.model.runs()[0], rota.PhaseCompleted)
+		w.asked(1)
+		w.shows(s, "fired, blocked, blocked")
 	}},
-	{"a provider that has no worker left holds up no other", func(w *world) {
+	{name: "a provider that has no worker left holds up no other", run: func(w *world) {
 		w.setup.CatchupRate = 100
 		w.restart()
 		small, large := w.agent("small/m"), w.agent("large/m")
 		for range 6 {
-			w.schedule(small, every(3600), rota.PolicyUpdate{})
+			w.schedule(small, w.every(5), rota.PolicyUpdate{})
 		}
-		other := w.schedule(large, every(3600), rota.PolicyUpdate{})
+		other := w.schedule(large, w.every(5), rota.PolicyUpdate{})
 		w.kill()
-		w.pass(time.Hour + time.Second)
-		w.model.takes(10 * time.Minute)
+		w.passTo(other.CreatedAt.Add(w.units(6)))
+		w.model.takes(w.units(100))
 		w.start()
-		w.pass(time.Second)
+		w.pass(w.units(1))
+		w.asked(3) // two at the small provider, which has two places
 		require.Equal(w, "fired", w.outcomes(other))
-		require.Len(w, w.model.calls(), 3, "two at the small provider, which has two places")
 	}},
-	{"a backfill runs the past", func(w *world) {
-		w.model.takes(5 * time.Second)
+	{name: "a backfill runs the past", run: func(w *world) {
+		w.model.takes(w.units(0.5))
 		a := w.agent("large/m")
-		s := w.schedule(a, rota.Spec{Type: rota.Cron, Expression: "* * * * *"}, rota.PolicyUpdate{})
 		now := time.Now()
-		in := rota.BackfillCreate{From: rota.InstantOf(now.Add(-5 * time.Minute)), To: rota.InstantOf(now), DryRun: rota.Some(false)}
+		minute := now.Add(30 * time.Minute).Minute() // none of these is due during the test
+		s := w.schedule(a, rota.Spec{Type: rota.Cron, Expression: fmt.Sprintf("%d * * * *", minute)}, rota.PolicyUpdate{})
+		in := rota.BackfillCreate{From: rota.InstantOf(now.Add(-5 * time.Hour)), To: rota.InstantOf(now), DryRun: rota.Some(false)}
 		b, err := w.control.BackfillSchedule(w.Context(), caller, a, s.ID, in, control.Write{})
 		require.NoError(w, err)
-		w.pass(time.Duration(b.Count)*5*time.Second + time.Second)
-		require.Len(w, w.model.calls(), b.Count)
+		require.Equal(w, 5, b.Count)
+		w.pass(w.units(2.5))
+		w.asked(b.Count)
 		for i, c := range w.model.calls() {
 			require.Zero(w, c.beside)
 			require.Equal(w, b.Data[i].ScheduledFor.String(), c.nominal)
@@ -156,7 +155,7 @@ var catchups = []testCase{
 			require.Equal(w, rota.TriggerBackfill, w.readRun(*o.RunID).Trigger)
 		}
 	}},
-	{"what waits for its jitter is on record when its schedule changes", func(w *world) {
+	{name: "what waits for its jitter is on record when its schedule changes", run: func(w *world) {
 		jitter := rota.PolicyUpdate{JitterSeconds: rota.Some[int64](86400)}
 		a := w.agent("large/m")
 		for name, change := range map[string]func(rota.Schedule) error{
@@ -165,7 +164,7 @@ var catchups = []testCase{
 				return err
 			},
 			"other times": func(s rota.Schedule) error {
-				in := rota.ScheduleUpdate{Spec: rota.Some(every(86400))}
+				in := rota.ScheduleUpdate{Spec: rota.Some(w.every(86400))}
 				_, err := w.control.UpdateSchedule(w.Context(), caller, a, s.ID, in, control.Write{})
 				return err
 			},
@@ -174,28 +173,45 @@ var catchups = []testCase{
 				return err
 			},
 		} {
-			s := w.schedule(a, every(3600), jitter)
-			w.pass(time.Hour + time.Millisecond)
+			s := w.schedule(a, w.every(2), jitter)
+			w.pass(w.units(2) + time.Millisecond)
 			require.Empty(w, w.ledger(s), name)
 			require.NoError(w, change(s))
-			require.Equal(w, "blocked", w.outcomes(s), name)
+			w.shows(s, "blocked")
 		}
-		// Two seconds of a day: short enough that the first has not drawn a
+		// A few seconds of a day: short enough that the first has not drawn a
 		// shorter wait than that.
-		s := w.schedule(a, every(1), jitter)
-		w.pass(2*time.Second + time.Millisecond)
+		s := w.schedule(a, w.every(1), jitter)
+		w.pass(w.units(2) + time.Millisecond)
 		require.Empty(w, w.ledger(s))
 		_, err := w.control.DeleteAgent(w.Context(), caller, a, control.Write{})
 		require.NoError(w, err)
-		require.Equal(w, "blocked", w.outcomes(s), "delete the agent")
+		w.shows(s, "blocked")
 		require.EqualValues(w, 2, w.ledger(s)[0].Count)
 	}},
 }
 
-// restart starts a server with another setup.
-func (w *world) restart() {
+// startedRuns returns the runs that the model was asked for, as they were
+// started.
+func (w *world) startedRuns() []rota.Run {
+	w.Helper()
+	var all []rota.Run
+	for _, id := range w.model.runs() {
+		all = append(all, w.readRun(id))
+	}
+	slices.SortFunc(all, func(a, b rota.Run) int { return a.CreatedAt.Compare(b.CreatedAt.Time) })
+	return all
+}
+
+// missedThree returns a schedule whose three nominal times, two units apart, all
+// fell due after the server was killed.
+func (w *world) missedThree() rota.Schedule {
+	w.Helper()
+	p := rota.PolicyUpdate{Missed: rota.Some(rota.MissedAll), EndAt: rota.Some(rota.InstantOf(time.Now().Add(w.units(7))))}
+	s := w.schedule(w.agent("large/m"), w.every(2), p)
 	w.kill()
-	w.start()
+	w.passTo(s.CreatedAt.Add(w.units(7)))
+	return s
 }
 
 func mustTime(w *world, s string) time.Time {

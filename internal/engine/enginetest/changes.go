@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -11,87 +12,91 @@ import (
 
 // changes are about what callers change while the engine runs.
 var changes = []testCase{
-	{"an update takes effect at once", func(w *world) {
-		s := w.schedule(w.agent("large/m"), every(3600), rota.PolicyUpdate{})
-		w.pass(time.Minute)
-		w.update(s, every(10))
-		w.pass(10 * time.Second)
-		require.Equal(w, "fired", w.outcomes(s), "earlier than before")
-		w.update(s, every(7200))
-		w.pass(7200*time.Second - time.Millisecond)
+	{name: "an update takes effect at once", run: func(w *world) {
+		s := w.schedule(w.agent("large/m"), w.every(100), rota.PolicyUpdate{})
+		w.pass(w.units(1))
+		w.update(s, w.every(2))
+		w.pass(w.units(2))
+		w.shows(s, "fired") // earlier than before
+		w.update(s, w.every(4))
+		w.pass(w.units(4) - w.blink())
 		require.Equal(w, "fired", w.outcomes(s), "and later")
-		w.pass(time.Millisecond)
-		require.Equal(w, "fired, fired", w.outcomes(s))
+		w.pass(w.blink())
+		w.shows(s, "fired, fired")
 	}},
-	{"a pause blocks what waits in the queue", func(w *world) {
+	{name: "a pause blocks what waits in the queue", run: func(w *world) {
 		s := w.queued()
-		_, err := w.control.PauseSchedule(w.Context(), caller, s.AgentID, s.ID, rota.SchedulePause{}, control.Write{})
-		require.NoError(w, err)
+		w.pause(s)
 		w.blocked(s, rota.RunErrPaused)
 	}},
-	{"a pause that is over before a worker is free blocks nothing", func(w *world) {
+	{name: "a pause that is over before a worker is free blocks nothing", run: func(w *world) {
 		s := w.queued()
-		_, err := w.control.PauseSchedule(w.Context(), caller, s.AgentID, s.ID, rota.SchedulePause{}, control.Write{})
+		w.pause(s)
+		_, err := w.control.ResumeSchedule(w.Context(), caller, s.AgentID, s.ID, rota.SchedulePause{}, control.Write{})
 		require.NoError(w, err)
-		_, err = w.control.ResumeSchedule(w.Context(), caller, s.AgentID, s.ID, rota.SchedulePause{}, control.Write{})
-		require.NoError(w, err)
-		w.pass(time.Hour)
-		require.Equal(w, "fired", w.outcomes(s)[:len("fired")])
+		w.model.takes(0)
+		w.pass(w.units(8))
+		w.soon(func() { require.Equal(w, rota.PhaseCompleted, w.readRun(*w.ledger(s)[0].RunID).Phase) })
+		require.True(w, strings.HasPrefix(w.outcomes(s), "fired"))
 	}},
-	{"deleting the schedule blocks what waits in the queue", func(w *world) {
+	{name: "deleting the schedule blocks what waits in the queue", run: func(w *world) {
 		s := w.queued()
 		_, err := w.control.DeleteSchedule(w.Context(), caller, s.AgentID, s.ID, control.Write{})
 		require.NoError(w, err)
 		w.blocked(s, rota.RunErrDeleted)
 	}},
-	{"deleting the agent blocks what waits in the queue", func(w *world) {
+	{name: "deleting the agent blocks what waits in the queue", run: func(w *world) {
 		s := w.queued()
 		_, err := w.control.DeleteAgent(w.Context(), caller, s.AgentID, control.Write{})
 		require.NoError(w, err)
 		w.blocked(s, rota.RunErrAgentDeleted)
 	}},
-	{"what is at work goes on when its schedule is deleted", func(w *world) {
-		s := w.schedule(w.agent("large/m"), every(10), rota.PolicyUpdate{})
-		w.model.takes(time.Minute)
-		w.pass(10 * time.Second)
+	{name: "what is at work goes on when its schedule is deleted", run: func(w *world) {
+		s := w.schedule(w.agent("large/m"), w.every(2), rota.PolicyUpdate{})
+		w.model.takes(w.units(4))
+		w.pass(w.units(2))
+		w.asked(1)
 		_, err := w.control.DeleteSchedule(w.Context(), caller, s.AgentID, s.ID, control.Write{})
 		require.NoError(w, err)
-		w.pass(time.Hour)
-		require.Equal(w, rota.PhaseCompleted, w.readRun(w.model.runs()[0]).Phase)
-		require.Len(w, w.model.calls(), 1)
+		w.pass(w.units(5))
+		w.phase(w.model.runs()[0], rota.PhaseCompleted)
+		w.asked(1)
 	}},
-	{"a queued run follows its agent to another provider", func(w *world) {
+	{name: "a queued run follows its agent to another provider", run: func(w *world) {
 		a := w.agent("small/m")
-		w.model.takes(time.Minute)
+		w.model.takes(w.units(3))
 		ids := w.runs(a, 3)
-		require.Equal(w, ids[:2], w.model.runs())
+		w.askedFor(ids[:2])
 		_, err := w.control.UpdateAgent(w.Context(), caller, a, rota.AgentUpdate{Model: rota.Some("large/m")}, control.Write{})
 		require.NoError(w, err)
-		w.pass(2 * time.Minute)
-		require.Equal(w, ids, w.model.runs())
+		w.pass(w.units(3))
+		w.askedFor(ids[:2], ids[2:])
 		require.Equal(w, "large", w.model.calls()[2].provider)
 		require.Equal(w, 1, w.readRun(ids[2]).Attempts, "the move is no attempt")
 	}},
-	{"a run that waits for a worker is cancelled", func(w *world) {
-		w.model.takes(time.Minute)
+	{name: "a run that waits for a worker is cancelled", run: func(w *world) {
+		w.model.takes(w.units(3))
 		ids := w.runs(w.agent("large/m"), 5)
+		w.askedFor(ids[:4])
 		w.cancelRun(ids[4])
-		w.pass(time.Hour)
-		require.Equal(w, ids[:4], w.model.runs())
+		w.pass(w.units(5))
+		w.askedFor(ids[:4])
 		require.Equal(w, rota.PhaseCancelled, w.readRun(ids[4]).Phase)
 	}},
-	{"a run at work is cancelled, and its worker is free", func(w *world) {
-		w.model.takes(5 * time.Minute)
+	{name: "a run at work is cancelled, and its worker is free", run: func(w *world) {
+		w.model.takes(w.units(5))
 		ids := w.runs(w.agent("large/m"), 5)
+		w.askedFor(ids[:4])
 		w.cancelRun(ids[0])
 		w.pass(0)
-		require.Error(w, w.model.calls()[0].err)
-		require.Equal(w, ids, w.model.runs())
-		w.pass(time.Hour)
-		require.Equal(w, rota.PhaseCancelled, w.readRun(ids[0]).Phase)
-		require.Equal(w, rota.PhaseCompleted, w.readRun(ids[4]).Phase)
+		w.askedFor(ids[:4], ids[4:])
+		require.Error(w, w.model.of(ids[0])[0].err)
+		require.Zero(w, w.model.of(ids[1])[0].ended, "the others go on")
+		w.pass(w.units(5))
+		w.phase(ids[4], rota.PhaseCompleted)
+		w.phase(ids[0], rota.PhaseCancelled)
 	}},
-	{"a run is cancelled in the moment in which it is claimed", func(w *world) {
+	{name: "a run is cancelled in the moment in which it is claimed", simulated: "only there one knows which update is the next", run: func(w *world) {
 		w.model.takes(time.Hour)
 		a := w.agent("large/m")
 		w.pass(time.Second)
@@ -108,15 +113,15 @@ var changes = []testCase{
 			require.Error(w, c.err, "nobody works on")
 		}
 	}},
-	{"a trigger runs at once, and twice in a moment", func(w *world) {
-		s := w.schedule(w.agent("large/m"), every(3600), rota.PolicyUpdate{Overlap: rota.Some(rota.OverlapAllowAll)})
-		w.pass(time.Minute)
+	{name: "a trigger runs at once, and twice in a moment", run: func(w *world) {
+		s := w.schedule(w.agent("large/m"), w.every(100), rota.PolicyUpdate{Overlap: rota.Some(rota.OverlapAllowAll)})
+		w.pass(w.units(1))
 		for range 3 {
 			_, err := w.control.TriggerSchedule(w.Context(), caller, s.AgentID, s.ID, control.Write{})
 			require.NoError(w, err)
 		}
-		w.pass(time.Second)
-		require.Len(w, w.model.calls(), 3)
+		w.pass(0)
+		w.asked(3)
 		require.Equal(w, "fired, fired, fired", w.outcomes(s))
 	}},
 }
@@ -128,35 +133,42 @@ func (w *world) update(s rota.Schedule, spec rota.Spec) {
 	require.NoError(w, err)
 }
 
+func (w *world) pause(s rota.Schedule) {
+	w.Helper()
+	_, err := w.control.PauseSchedule(w.Context(), caller, s.AgentID, s.ID, rota.SchedulePause{}, control.Write{})
+	require.NoError(w, err)
+}
+
 func (w *world) cancelRun(id rota.RunID) {
 	w.Helper()
 	_, err := w.control.CancelRun(w.Context(), caller, w.readRun(id).AgentID, id, control.Write{})
 	require.NoError(w, err)
 }
 
-// queued returns a schedule that has fired while all workers are busy for a
-// minute.
+// queued returns a schedule that has fired while all workers are busy for some
+// units more.
 func (w *world) queued() rota.Schedule {
 	w.Helper()
-	w.model.takes(time.Minute)
-	s := w.schedule(w.agent("large/m"), every(10), rota.PolicyUpdate{})
-	w.pass(9 * time.Second)
+	w.model.takes(w.units(7))
+	s := w.schedule(w.agent("large/m"), w.every(3), rota.PolicyUpdate{})
+	w.pass(w.units(2))
 	w.runs(w.agent("large/m"), w.setup.MaxConcurrentRuns)
-	w.pass(time.Second)
-	require.Equal(w, "fired", w.outcomes(s))
+	w.asked(w.setup.MaxConcurrentRuns)
+	w.passTo(s.CreatedAt.Add(w.units(3)))
+	w.shows(s, "fired")
 	return s
 }
 
 // blocked checks that the schedule's run ends without the model being asked.
 func (w *world) blocked(s rota.Schedule, code string) {
 	w.Helper()
-	w.pass(time.Hour)
+	w.pass(w.units(7))
+	w.soon(func() { require.Equal(w, rota.PhaseCancelled, w.readRun(*w.ledger(s)[0].RunID).Phase) })
 	require.Len(w, w.model.calls(), w.setup.MaxConcurrentRuns)
 	o := w.ledger(s)[0]
 	require.Equal(w, rota.Blocked, o.Outcome)
 	require.Equal(w, code, o.Reason.Code)
 	r := w.readRun(*o.RunID)
-	require.Equal(w, rota.PhaseCancelled, r.Phase)
 	require.Equal(w, code, r.Error.Code)
 	require.Zero(w, r.Attempts)
 	require.Zero(w, w.read(s).RunCount)

@@ -10,81 +10,90 @@ import (
 
 // downtimes are about engines that stop, and those that start after them.
 var downtimes = []testCase{
-	{"a crash repeats no occurrence and loses no run", func(w *world) {
-		s := w.schedule(w.agent("large/m"), every(10), rota.PolicyUpdate{})
-		w.model.takes(3 * time.Second)
-		for range 20 {
-			w.pass(11 * time.Second)
+	{name: "a crash repeats no occurrence and loses no run", run: func(w *world) {
+		rounds := w.rounds(20, 3)
+		s := w.schedule(w.agent("large/m"), w.every(2), rota.PolicyUpdate{Overlap: rota.Some(rota.OverlapAllowAll)})
+		w.model.takes(w.units(0.6))
+		for range rounds {
+			w.pass(w.units(2.2))
 			w.kill()
 			w.start()
 		}
-		w.pass(5 * time.Second)
-		ledger := w.ledger(s)
-		require.Len(w, ledger, 22)
-		runs := map[rota.RunID]int{}
+		w.pass(w.units(1))
+		var ledger []rota.Occurrence
+		w.soon(func() {
+			ledger = w.ledger(s)
+			for _, o := range ledger {
+				require.Equal(w, rota.Fired, o.Outcome)
+				require.Equal(w, rota.PhaseCompleted, w.readRun(*o.RunID).Phase)
+			}
+		})
+		require.GreaterOrEqual(w, len(ledger), rounds*11/10, "all of its times")
+		runs, keys := map[rota.RunID]int{}, map[string]bool{}
 		for i, o := range ledger {
-			require.Equal(w, s.CreatedAt.Add(time.Duration(i+1)*10*time.Second), o.ScheduledFor.Time)
-			require.Equal(w, rota.Fired, o.Outcome)
-			require.Equal(w, rota.PhaseCompleted, w.readRun(*o.RunID).Phase)
+			require.Equal(w, s.CreatedAt.Add(w.units(float64(2*(i+1)))), o.ScheduledFor.Time)
 			runs[*o.RunID]++
+			for _, c := range w.model.of(*o.RunID) {
+				keys[c.key] = true
+			}
 		}
-		require.Len(w, runs, 22, "each occurrence has a run of its own")
-		keys := map[string]bool{}
-		for _, c := range w.model.calls() {
-			keys[c.key] = true
-		}
-		require.Len(w, keys, 22, "and asks under one key, however often")
+		require.Len(w, runs, len(ledger), "each occurrence has a run of its own")
+		require.Len(w, keys, len(ledger), "and asks under one key, however often")
 	}},
-	{"a crash between a fire and its start loses nothing", func(w *world) {
-		w.model.takes(time.Hour)
+	{name: "a crash between a fire and its start loses nothing", run: func(w *world) {
+		w.model.takes(w.units(2))
 		ids := w.runs(w.agent("large/m"), 6)
+		w.askedFor(ids[:4])
 		w.kill()
 		w.model.forget()
 		w.start()
-		w.pass(3 * time.Hour)
+		w.pass(w.units(4))
+		w.asked(6)
 		require.ElementsMatch(w, ids, w.model.runs())
 	}},
-	{"on_crash: never", func(w *world) {
+	{name: "on_crash: never", run: func(w *world) {
 		never := rota.RetryUpdate{OnCrash: rota.Some(rota.OnCrashNever)}
-		w.model.takes(time.Minute)
-		s := w.schedule(w.agent("large/m"), every(10), rota.PolicyUpdate{Retry: rota.Some(never)})
-		w.pass(15 * time.Second)
+		w.model.takes(w.units(10))
+		s := w.schedule(w.agent("large/m"), w.every(4), rota.PolicyUpdate{Retry: rota.Some(never)})
+		w.pass(w.units(4))
+		w.asked(1)
 		w.kill()
 		w.start()
-		w.pass(time.Second)
+		run := *w.ledger(s)[0].RunID
+		w.phase(run, rota.PhaseFailed)
 		require.Len(w, w.model.calls(), 1, "it is not asked again")
-		r := w.readRun(*w.ledger(s)[0].RunID)
-		require.Equal(w, rota.RunErrWorkerLost, r.Error.Code)
-		w.pass(4 * time.Second)
-		require.Equal(w, "fired, fired", w.outcomes(s), "the next occurrence finds nothing in its way")
+		require.Equal(w, rota.RunErrWorkerLost, w.readRun(run).Error.Code)
+		w.passTo(s.CreatedAt.Add(w.units(8)))
+		w.shows(s, "fired, fired") // the next occurrence finds nothing in its way
 	}},
-	{"missed: latest, skip and all", func(w *world) {
+	{name: "missed: latest, skip and all", run: func(w *world) {
 		a := w.agent("large/m")
-		latest := w.schedule(a, every(10), rota.PolicyUpdate{})
-		skip := w.schedule(a, every(10), rota.PolicyUpdate{Missed: rota.Some(rota.MissedSkip)})
-		all := w.schedule(a, every(10), rota.PolicyUpdate{Missed: rota.Some(rota.MissedAll), Overlap: rota.Some(rota.OverlapAllowAll)})
-		old := w.schedule(a, every(10), rota.PolicyUpdate{MaxLatenessSeconds: rota.Some[int64](1)})
-		w.pass(11 * time.Second)
+		latest := w.schedule(a, w.every(3), rota.PolicyUpdate{})
+		skip := w.schedule(a, w.every(3), rota.PolicyUpdate{Missed: rota.Some(rota.MissedSkip)})
+		all := w.schedule(a, w.every(3), rota.PolicyUpdate{Missed: rota.Some(rota.MissedAll), Overlap: rota.Some(rota.OverlapAllowAll)})
+		old := w.schedule(a, w.every(3), rota.PolicyUpdate{MaxLatenessSeconds: rota.Some(w.seconds(1))})
+		w.pass(w.units(4))
+		w.asked(4)
 		w.kill()
-		time.Sleep(44 * time.Second) // 20, 30, 40 and 50 fall due
+		w.pass(w.units(9.8)) // in which three times fall due
 		w.start()
-		w.pass(time.Second)
-		require.Equal(w, "fired, missed, fired", w.outcomes(latest))
-		require.EqualValues(w, 3, w.ledger(latest)[1].Count)
-		require.Equal(w, "fired, missed", w.outcomes(skip))
-		require.EqualValues(w, 4, w.ledger(skip)[1].Count)
-		require.Equal(w, "fired, fired, fired, fired, fired", w.outcomes(all))
-		require.Equal(w, "fired, missed", w.outcomes(old))
-		w.pass(4 * time.Second)
+		w.passTo(old.CreatedAt.Add(w.units(15)))
+		w.shows(latest, "fired, missed, fired, fired")
+		w.shows(skip, "fired, missed, fired")
+		w.shows(all, "fired, fired, fired, fired, fired")
+		w.shows(old, "fired, missed, fired")
+		require.EqualValues(w, 2, w.ledger(latest)[1].Count)
+		require.EqualValues(w, 3, w.ledger(skip)[1].Count)
+		require.EqualValues(w, 3, w.ledger(old)[1].Count)
 		for _, s := range []rota.Schedule{latest, skip, all, old} {
 			o := w.ledger(s)
-			require.Equal(w, s.CreatedAt.Add(time.Minute), o[len(o)-1].ScheduledFor.Time, "and it goes on at the time it would have")
+			require.Equal(w, s.CreatedAt.Add(w.units(15)), o[len(o)-1].ScheduledFor.Time, "and it goes on at the time it would have")
 		}
 	}},
-	{"a long downtime is caught up with at once", func(w *world) {
-		s := w.schedule(w.agent("large/m"), every(1), rota.PolicyUpdate{})
+	{name: "a long downtime is caught up with at once", simulated: "a year passes", run: func(w *world) {
+		s := w.schedule(w.agent("large/m"), rota.Spec{Type: rota.Interval, IntervalSeconds: 1}, rota.PolicyUpdate{})
 		w.kill()
-		time.Sleep(365*24*time.Hour + 500*time.Millisecond)
+		w.pass(365*24*time.Hour + 500*time.Millisecond)
 		w.start()
 		ledger := w.ledger(s)
 		require.Equal(w, rota.Fired, ledger[len(ledger)-1].Outcome)
@@ -94,27 +103,40 @@ var downtimes = []testCase{
 		}
 		require.EqualValues(w, 365*24*3600, total)
 	}},
-	{"stopping waits for what is at work", func(w *world) {
-		w.model.takes(30 * time.Second)
+	{name: "stopping waits for what is at work", run: func(w *world) {
+		w.model.takes(w.units(3))
 		ids := w.runs(w.agent("large/m"), 5)
+		w.askedFor(ids[:4])
 		begun := time.Now()
 		w.stop()
-		require.Less(w, time.Since(begun), 30*time.Second)
+		require.Less(w, time.Since(begun), w.setup.DrainTimeout, "and no longer")
 		w.start()
-		require.Equal(w, rota.PhaseCompleted, w.readRun(ids[0]).Phase)
-		w.pass(30 * time.Second)
-		require.Equal(w, ids, w.model.runs(), "what had not started starts now, and nothing twice")
+		for _, id := range ids[:4] {
+			require.Equal(w, rota.PhaseCompleted, w.readRun(id).Phase)
+		}
+		w.pass(w.units(3))
+		w.phase(ids[4], rota.PhaseCompleted)
+		w.askedFor(ids[:4], ids[4:]) // what had not started starts now, and nothing twice
 	}},
-	{"stopping leaves what takes too long to the next start", func(w *world) {
-		w.model.takes(5 * time.Minute)
+	{name: "stopping leaves what takes too long to the next start", run: func(w *world) {
+		w.setup.DrainTimeout = w.units(2)
+		w.restart()
+		w.model.takes(w.units(5))
 		id := w.runs(w.agent("large/m"), 1)[0]
+		w.asked(1)
 		begun := time.Now()
 		w.stop()
-		require.Equal(w, w.setup.DrainTimeout, time.Since(begun))
+		w.on(begun.Add(w.setup.DrainTimeout), time.Now())
 		w.start()
-		w.pass(5 * time.Minute)
+		w.pass(w.units(5))
+		w.phase(id, rota.PhaseCompleted)
 		require.Equal(w, []rota.RunID{id, id}, w.model.runs())
 		require.Equal(w, w.model.calls()[0].key, w.model.calls()[1].key)
-		require.Equal(w, rota.PhaseCompleted, w.readRun(id).Phase)
 	}},
+}
+
+// restart starts a server with another setup.
+func (w *world) restart() {
+	w.kill()
+	w.start()
 }

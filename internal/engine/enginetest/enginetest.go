@@ -1,18 +1,22 @@
 // Package enginetest states what every [rota.Engine] must do, as tests that run
-// against any of them. Each case is a bubble of time with a real store, the
-// operations of package control, and the real runner before a scripted model.
-// Cases speak of effects: when the model is asked, and what is on record. How
-// an engine keeps time is not their business.
+// against any of them. Each case has a real store, the operations of package
+// control, and the real runner before a scripted model. Cases speak of effects:
+// when the model is asked, and what is on record. How an engine keeps time is
+// not their business.
+//
+// A case is a bubble of time, unless time cannot be simulated for the engine.
+// It is told in units of time, so that it also runs in real time: what happens
+// one unit after another is after it, however late the engine is.
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"os"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -37,6 +41,16 @@ type Rig struct {
 
 	// New returns an engine that does not run yet.
 	New func(Setup) rota.Engine
+
+	// Unit, if not zero, is for engines that keep time where nobody can
+	// simulate it: the cases run in real time, side by side. It is the unit of
+	// time that they are told in, in whole seconds, and longer than the engine
+	// is late.
+	Unit time.Duration
+
+	// Deviations are the cases that the engine does not pass, by their names,
+	// and why. They run all the same, and must fail.
+	Deviations map[string]string
 }
 
 // A Setup is what an engine under test gets.
@@ -60,30 +74,6 @@ type Provider struct {
 	Max  int // 0: no bound of its own
 }
 
-type testCase struct {
-	name string
-	run  func(*world)
-}
-
-// Run runs the suite.
-func Run(t *testing.T, rig Rig) {
-	for _, group := range [][]testCase{times, changes, queues, failures, downtimes, catchups} {
-		for _, c := range group {
-			t.Run(c.name, func(t *testing.T) { inBubble(t, rig, c.run) })
-		}
-	}
-}
-
-func inBubble(t *testing.T, rig Rig, run func(*world)) {
-	place := rig.Place(t)
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, rig, place)
-		w.start()
-		t.Cleanup(w.kill)
-		run(w)
-	})
-}
-
 var caller = auth.Caller{Key: "key_1", Owner: rota.Owner{Account: "acme"}, Scopes: rota.AllScopes()}
 
 // A tester is what a world needs of a test.
@@ -97,6 +87,7 @@ type tester interface {
 type world struct {
 	tester
 	rig     Rig
+	unit    time.Duration
 	setup   Setup // for the next start
 	model   *model
 	store   *frail
@@ -104,6 +95,7 @@ type world struct {
 	control *control.Control
 	cancel  context.CancelFunc
 	abort   context.CancelFunc // ends the attempts that are under way
+	alive   bool
 	ended   chan error
 
 	mu    sync.Mutex
@@ -111,7 +103,7 @@ type world struct {
 }
 
 func newWorld(t tester, rig Rig, place string) *world {
-	w := &world{tester: t, rig: rig}
+	w := &world{tester: t, rig: rig, unit: cmp.Or(rig.Unit, simulatedUnit)}
 	w.model = &model{now: w.now}
 	w.setup = Setup{
 		Place:             place,
@@ -157,20 +149,26 @@ func (w *world) start() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel, w.ended = cancel, make(chan error, 1)
+	w.alive = true
 	go func() { w.ended <- w.engine.Run(ctx) }()
-	synctest.Wait()
+	w.settle()
 }
 
 // stop stops the server in good order.
 func (w *world) stop() {
+	w.alive = false
 	w.cancel()
 	require.NoError(w, <-w.ended)
 	w.abort()
 	require.NoError(w, w.store.Close())
 }
 
-// kill stops it as a crash does: from now on, nothing is written.
+// kill stops it as a crash does: from now on, nothing is written. If it does
+// not run, that is fine.
 func (w *world) kill() {
+	if !w.alive {
+		return
+	}
 	w.store.die()
 	w.abort()
 	w.stop()
@@ -189,12 +187,6 @@ func (w *world) setClock(forward time.Duration) {
 	w.ahead += forward
 }
 
-// pass lets time pass, and waits until all that it brings has happened.
-func (w *world) pass(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-}
-
 func (w *world) agent(model string) rota.AgentID {
 	w.Helper()
 	a, err := w.control.CreateAgent(w.Context(), caller, rota.AgentCreate{Name: "a", Model: model}, control.Write{})
@@ -202,9 +194,13 @@ func (w *world) agent(model string) rota.AgentID {
 	return a.ID
 }
 
-func every(seconds int64) rota.Spec {
-	return rota.Spec{Type: rota.Interval, IntervalSeconds: seconds}
+// every returns an interval of so many units.
+func (w *world) every(units int64) rota.Spec {
+	return rota.Spec{Type: rota.Interval, IntervalSeconds: w.seconds(units)}
 }
+
+// seconds returns how many seconds so many units are.
+func (w *world) seconds(units int64) int64 { return units * int64(w.unit/time.Second) }
 
 func (w *world) schedule(a rota.AgentID, spec rota.Spec, p rota.PolicyUpdate) rota.Schedule {
 	w.Helper()

@@ -13,84 +13,99 @@ func busy(after time.Duration) *gateway.Error {
 	return &gateway.Error{Code: rota.RunErrRateLimited, Message: "busy", Retryable: true, Answered: true, RetryAfter: after}
 }
 
+// isBusyOnce makes the first call get a reply, and all others succeed at once.
+func (m *model) isBusyOnce(r reply) {
+	m.will(func(n int) reply {
+		if n == 1 {
+			return r
+		}
+		return reply{}
+	})
+}
+
 // failures are about models and stores that fail.
 var failures = []testCase{
-	{"a retry waits as long as the provider asked for, and holds no worker", func(w *world) {
+	{name: "a retry waits as long as the provider asked for, and holds no worker", run: func(w *world) {
 		w.setup.MaxConcurrentRuns = 1
-		w.kill()
-		w.start()
-		w.model.will(func(n int) reply {
-			if n == 1 {
-				return reply{err: busy(10 * time.Minute)}
-			}
-			return reply{}
-		})
+		w.restart()
+		w.model.isBusyOnce(reply{err: busy(w.units(5))})
 		a := w.agent("large/m")
-		begun := time.Now()
 		id := w.runs(a, 1)[0]
-		require.Equal(w, rota.PhaseWaiting, w.readRun(id).Phase)
+		w.phase(id, rota.PhaseWaiting)
 		others := w.runs(a, 5)
-		require.Len(w, w.model.calls(), 6, "others go on meanwhile")
-		w.pass(10*time.Minute - time.Since(begun) - time.Millisecond)
+		w.asked(6) // others go on meanwhile
+		again := w.model.calls()[0].ended.Add(w.units(5))
+		w.passTo(again.Add(-w.blink()))
 		require.Len(w, w.model.calls(), 6)
-		w.pass(time.Millisecond)
+		w.passTo(again)
+		w.phase(id, rota.PhaseCompleted)
 		require.Equal(w, append(append([]rota.RunID{id}, others...), id), w.model.runs())
+		w.on(again, w.model.calls()[6].at)
 		require.NotEqual(w, w.model.calls()[0].key, w.model.calls()[6].key, "the provider has answered")
 		require.Equal(w, 2, w.readRun(id).Attempts)
-		require.Equal(w, rota.PhaseCompleted, w.readRun(id).Phase)
 	}},
-	{"a retry outlives a restart", func(w *world) {
-		w.model.will(func(n int) reply {
-			if n == 1 {
-				return reply{err: busy(10 * time.Minute)}
-			}
-			return reply{}
-		})
+	{name: "a retry outlives a restart", run: func(w *world) {
+		w.model.isBusyOnce(reply{err: busy(w.units(6))})
 		id := w.runs(w.agent("large/m"), 1)[0]
+		w.phase(id, rota.PhaseWaiting)
+		again := w.model.calls()[0].ended.Add(w.units(6))
 		w.kill()
 		w.start()
-		w.pass(9 * time.Minute)
+		w.passTo(again.Add(-w.blink()))
 		require.Len(w, w.model.calls(), 1)
-		w.pass(2 * time.Minute)
+		w.passTo(again)
+		w.phase(id, rota.PhaseCompleted)
 		require.Equal(w, []rota.RunID{id, id}, w.model.runs())
 	}},
-	{"a run is given up after its attempts", func(w *world) {
+	{name: "a run is given up after its attempts", run: func(w *world) {
 		w.model.will(func(int) reply { return reply{err: busy(0)} })
 		id := w.runs(w.agent("large/m"), 1)[0]
-		w.pass(time.Hour)
+		w.pass(w.units(2))
+		w.phase(id, rota.PhaseFailed)
 		require.Len(w, w.model.calls(), 3)
-		r := w.readRun(id)
-		require.Equal(w, rota.PhaseFailed, r.Phase)
-		require.Equal(w, rota.RunErrRateLimited, r.Error.Code)
+		require.Equal(w, rota.RunErrRateLimited, w.readRun(id).Error.Code)
 	}},
-	{"a run has a time limit", func(w *world) {
+	{name: "a run has a time limit", run: func(w *world) {
 		w.model.takes(time.Hour)
-		s := w.schedule(w.agent("large/m"), every(3600), rota.PolicyUpdate{TimeoutSeconds: rota.Some[int64](30)})
-		w.pass(time.Hour + 30*time.Second)
-		r := w.readRun(*w.ledger(s)[0].RunID)
-		require.Equal(w, rota.RunErrTimeout, r.Error.Code)
-		require.Equal(w, r.StartedAt.Add(30*time.Second), r.CompletedAt.Time)
+		limit := rota.PolicyUpdate{TimeoutSeconds: rota.Some(w.seconds(1))}
+		s := w.schedule(w.agent("large/m"), w.every(2), limit)
+		w.pass(w.units(3))
+		w.soon(func() {
+			r := w.readRun(*w.ledger(s)[0].RunID)
+			require.Equal(w, rota.PhaseFailed, r.Phase)
+			require.Equal(w, rota.RunErrTimeout, r.Error.Code)
+			w.on(r.StartedAt.Add(w.unit), r.CompletedAt.Time)
+		})
 	}},
-	{"failures in a row pause the schedule", func(w *world) {
+	{name: "failures in a row pause the schedule", run: func(w *world) {
 		w.model.will(func(int) reply { return reply{err: &gateway.Error{Code: rota.RunErrRejected, Message: "no"}} })
-		s := w.schedule(w.agent("large/m"), every(10), rota.PolicyUpdate{PauseAfterFailures: rota.Some(3)})
-		w.pass(time.Hour)
+		s := w.schedule(w.agent("large/m"), w.every(2), rota.PolicyUpdate{PauseAfterFailures: rota.Some(3)})
+		w.pass(w.units(6))
+		w.soon(func() { require.Equal(w, rota.SchedulePaused, w.read(s).Status) })
+		w.pass(w.units(3))
 		require.Equal(w, "fired, fired, fired", w.outcomes(s))
-		require.Equal(w, rota.SchedulePaused, w.read(s).Status)
 		require.Equal(w, rota.PausedByFailures, w.read(s).PauseReason.Code)
 	}},
-	{"a store that fails is asked again after a second", func(w *world) {
-		s := w.schedule(w.agent("large/m"), every(10), rota.PolicyUpdate{})
+	{name: "a store that fails is asked again", run: func(w *world) {
+		s := w.schedule(w.agent("large/m"), w.every(3), rota.PolicyUpdate{})
+		w.pass(w.units(1))
+		w.store.fail(2)
+		w.pass(w.units(3))
+		w.shows(s, "fired") // late, and not lost
+		require.GreaterOrEqual(w, w.store.count(), 3)
+	}},
+	{name: "a store that fails is asked again after a second", simulated: "how often is known there alone", run: func(w *world) {
+		s := w.schedule(w.agent("large/m"), rota.Spec{Type: rota.Interval, IntervalSeconds: 10}, rota.PolicyUpdate{})
 		w.pass(5 * time.Second)
 		w.store.fail(5)
 		w.pass(8 * time.Second)
 		require.Equal(w, 4, w.store.count(), "and no more often")
 		w.pass(3 * time.Second)
-		require.Equal(w, "fired", w.outcomes(s), "late, and not lost")
+		require.Equal(w, "fired", w.outcomes(s))
 		require.EqualValues(w, 5000, *w.ledger(s)[0].LatenessMS)
 	}},
-	{"a store that fails at the start is asked again", func(w *world) {
-		s := w.schedule(w.agent("large/m"), every(10), rota.PolicyUpdate{})
+	{name: "a store that fails at the start is asked again", run: func(w *world) {
+		s := w.schedule(w.agent("large/m"), w.every(3), rota.PolicyUpdate{})
 		w.kill()
 		build := w.rig.New
 		w.rig.New = func(c Setup) rota.Engine {
@@ -98,29 +113,26 @@ var failures = []testCase{
 			return build(c)
 		}
 		w.start()
-		w.pass(20 * time.Second)
-		require.Equal(w, "fired, fired", w.outcomes(s))
+		w.passTo(s.CreatedAt.Add(w.units(6)))
+		w.shows(s, "fired, fired")
 	}},
-	{"the end of a run is stored when the store can again", func(w *world) {
-		w.model.takes(5 * time.Second)
+	{name: "the end of a run is stored when the store can again", run: func(w *world) {
+		w.model.takes(w.units(2))
 		id := w.runs(w.agent("large/m"), 1)[0]
-		w.pass(4 * time.Second)
+		w.asked(1)
+		w.pass(w.units(1))
 		w.store.fail(3)
-		w.pass(10 * time.Second)
-		require.Equal(w, rota.PhaseCompleted, w.readRun(id).Phase)
+		w.pass(w.units(2))
+		w.phase(id, rota.PhaseCompleted)
 		require.Len(w, w.model.calls(), 1, "the model was asked once")
 	}},
-	{"the next attempt is stored when the store can again", func(w *world) {
-		w.model.will(func(n int) reply {
-			if n == 1 {
-				return reply{takes: 5 * time.Second, err: busy(0)}
-			}
-			return reply{}
-		})
+	{name: "the next attempt is stored when the store can again", run: func(w *world) {
+		w.model.isBusyOnce(reply{takes: w.units(2), err: busy(0)})
 		id := w.runs(w.agent("large/m"), 1)[0]
-		w.pass(4 * time.Second)
+		w.asked(1)
+		w.pass(w.units(1))
 		w.store.fail(3)
-		w.pass(10 * time.Second)
-		require.Equal(w, rota.PhaseCompleted, w.readRun(id).Phase)
+		w.pass(w.units(3))
+		w.phase(id, rota.PhaseCompleted)
 	}},
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -124,6 +125,11 @@ func (m *model) runs() []rota.RunID {
 		ids = append(ids, c.run)
 	}
 	return ids
+}
+
+// of returns the calls for a run.
+func (m *model) of(id rota.RunID) []call {
+	return slices.DeleteFunc(m.calls(), func(c call) bool { return c.run != id })
 }
 
 // forget forgets the calls so far, none of which may be under way.

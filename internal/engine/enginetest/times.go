@@ -8,64 +8,78 @@ import (
 	"github.com/rota-run/rota"
 )
 
+const nobodySets = "nobody sets the clock of the test's own machine"
+
 // times are about when the model is asked.
 var times = []testCase{
-	{"fires at the nominal times", func(w *world) {
+	{name: "fires at the nominal times", run: func(w *world) {
 		w.pass(123 * time.Millisecond)
 		a := w.agent("large/m")
-		begun := time.Now()
-		w.schedule(a, every(90), rota.PolicyUpdate{})
-		w.schedule(a, rota.Spec{Type: rota.Cron, Expression: "*/5 * * * *"}, rota.PolicyUpdate{})
-		once := begun.Add(17 * time.Minute).Truncate(time.Second)
+		w.schedule(a, w.every(2), rota.PolicyUpdate{})
+		w.schedule(a, w.every(3), rota.PolicyUpdate{})
+		once := time.Now().Add(w.units(5)).Truncate(time.Second)
 		w.schedule(a, rota.Spec{Type: rota.Once, RunAt: once.Format(time.RFC3339)}, rota.PolicyUpdate{})
-		w.pass(30 * time.Minute)
-		calls := w.model.calls()
-		require.Len(w, calls, 20+6+1)
-		for _, c := range calls {
-			require.Equal(w, c.nominal, rota.InstantOf(c.at).String())
+		w.pass(w.units(9.5))
+		w.asked(4 + 3 + 1)
+		for _, c := range w.model.calls() {
+			w.on(mustTime(w, c.nominal), c.at)
 		}
 	}},
-	{"never drifts, and equal times fire together", func(w *world) {
-		const schedules, fires = 10, 200
+	{name: "a cron expression fires when the minute begins", run: func(w *world) {
+		w.pass(123 * time.Millisecond)
+		minutes := w.rounds(30, 1)
+		s := w.schedule(w.agent("large/m"), rota.Spec{Type: rota.Cron, Expression: "* * * * *"}, rota.PolicyUpdate{})
+		begun := s.CreatedAt.Truncate(time.Minute)
+		w.passTo(begun.Add(time.Duration(minutes) * time.Minute))
+		w.asked(minutes)
+		for i, c := range w.model.calls() {
+			w.on(begun.Add(time.Duration(i+1)*time.Minute), c.at)
+			require.Equal(w, c.nominal, rota.InstantOf(c.at.Truncate(time.Minute)).String())
+		}
+	}},
+	{name: "never drifts, and equal times fire together", run: func(w *world) {
+		const schedules = 10
+		fires := w.rounds(200, 4)
 		w.setup.MaxConcurrentRuns = schedules
-		w.kill()
-		w.start()
+		w.restart()
 		a := w.agent("large/m")
 		var all []rota.Schedule
 		for range schedules {
-			all = append(all, w.schedule(a, every(7), rota.PolicyUpdate{}))
+			all = append(all, w.schedule(a, w.every(2), rota.PolicyUpdate{}))
 		}
-		w.model.takes(3 * time.Second)
-		w.pass(fires*7*time.Second + 4*time.Second)
-		calls := w.model.calls()
-		require.Len(w, calls, schedules*fires)
-		for i, c := range calls {
-			nth := time.Duration(i/schedules + 1)
-			require.True(w, c.at.Equal(all[0].CreatedAt.Add(nth*7*time.Second)), "%d: %s", i, c.at)
-		}
+		w.model.takes(w.units(0.5))
+		w.passTo(all[0].CreatedAt.Add(w.units(float64(2*fires + 1))))
+		w.asked(schedules * fires)
 		for _, s := range all {
+			ledger := w.ledger(s)
+			require.Len(w, ledger, fires)
+			for i, o := range ledger {
+				require.Equal(w, s.CreatedAt.Add(w.units(float64(2*(i+1)))), o.ScheduledFor.Time)
+				w.on(o.ScheduledFor.Time, w.model.of(*o.RunID)[0].at)
+			}
 			require.EqualValues(w, fires, w.read(s).RunCount)
 		}
 	}},
-	{"an idle engine leaves the store alone", func(w *world) {
-		w.schedule(w.agent("large/m"), every(7*86400), rota.PolicyUpdate{})
+	{name: "an idle engine leaves the store alone", simulated: "a day passes", run: func(w *world) {
+		w.schedule(w.agent("large/m"), rota.Spec{Type: rota.Interval, IntervalSeconds: 7 * 86400}, rota.PolicyUpdate{})
 		w.pass(0)
 		w.store.fail(0)
 		w.pass(24 * time.Hour)
 		require.Zero(w, w.store.count())
 	}},
-	{"a change wakes it", func(w *world) {
+	{name: "a change wakes it", run: func(w *world) {
 		a := w.agent("large/m")
-		w.pass(time.Hour)
+		w.pass(w.units(1))
 		asked := time.Now()
 		w.runs(a, 1)
-		require.Equal(w, asked, w.model.calls()[0].at)
-		w.schedule(a, every(1), rota.PolicyUpdate{})
-		w.pass(time.Second)
-		require.Len(w, w.model.calls(), 2)
+		w.asked(1)
+		w.on(asked, w.model.calls()[0].at)
+		s := w.schedule(a, w.every(2), rota.PolicyUpdate{})
+		w.passTo(s.CreatedAt.Add(w.units(2)))
+		w.asked(2)
 	}},
-	{"a clock that is set forward is noticed", func(w *world) {
-		s := w.schedule(w.agent("large/m"), every(3600), rota.PolicyUpdate{})
+	{name: "a clock that is set forward is noticed", simulated: nobodySets, run: func(w *world) {
+		s := w.schedule(w.agent("large/m"), rota.Spec{Type: rota.Interval, IntervalSeconds: 3600}, rota.PolicyUpdate{})
 		w.pass(time.Minute)
 		w.store.fail(0)
 		w.pass(time.Minute)
@@ -74,11 +88,12 @@ var times = []testCase{
 		w.pass(10 * time.Second)
 		require.Equal(w, "fired", w.outcomes(s), "ten seconds later")
 	}},
-	{"a machine that slept missed what fell due", func(w *world) {
+	{name: "a machine that slept missed what fell due", simulated: "the test's own machine does not sleep", run: func(w *world) {
 		a := w.agent("large/m")
+		minutely := rota.Spec{Type: rota.Interval, IntervalSeconds: 60}
 		all := rota.PolicyUpdate{Overlap: rota.Some(rota.OverlapAllowAll)}
-		s := w.schedule(a, every(60), all)
-		none := w.schedule(a, every(60), rota.PolicyUpdate{Missed: rota.Some(rota.MissedSkip)})
+		s := w.schedule(a, minutely, all)
+		none := w.schedule(a, minutely, rota.PolicyUpdate{Missed: rota.Some(rota.MissedSkip)})
 		w.pass(30 * time.Second)
 		w.setClock(20 * time.Minute)
 		w.pass(10 * time.Second)
@@ -89,12 +104,13 @@ var times = []testCase{
 		require.Equal(w, "missed, fired, fired", w.outcomes(s), "and it goes on")
 		require.Equal(w, "missed, fired", w.outcomes(none))
 	}},
-	{"a clock that is set back hastens nothing", func(w *world) {
+	{name: "a clock that is set back hastens nothing", simulated: nobodySets, run: func(w *world) {
 		w.kill()
 		w.setClock(time.Hour)
 		w.start()
 		w.setClock(-time.Hour)
-		s := w.schedule(w.agent("large/m"), every(60), rota.PolicyUpdate{Missed: rota.Some(rota.MissedSkip)})
+		missed := rota.PolicyUpdate{Missed: rota.Some(rota.MissedSkip)}
+		s := w.schedule(w.agent("large/m"), rota.Spec{Type: rota.Interval, IntervalSeconds: 60}, missed)
 		w.pass(3 * time.Minute)
 		require.Equal(w, "fired, fired, fired", w.outcomes(s))
 		for _, o := range w.ledger(s) {

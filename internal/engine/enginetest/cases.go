@@ -1,0 +1,72 @@
+package enginetest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A testCase is something that every engine must do.
+type testCase struct {
+	name      string
+	run       func(*world)
+	simulated string // why there is no such case in real time, if there is none
+}
+
+var allCases = slices.Concat(times, changes, queues, failures, downtimes, catchups)
+
+// Run runs the suite. In real time it leaves out the cases that need a
+// simulated one.
+func Run(t *testing.T, rig Rig) {
+	cases := allCases
+	if rig.Unit != 0 {
+		cases = slices.DeleteFunc(slices.Clone(cases), func(c testCase) bool { return c.simulated != "" })
+	}
+	for name := range rig.Deviations {
+		has := slices.ContainsFunc(cases, func(c testCase) bool { return c.name == name })
+		require.True(t, has, "a deviation from a case that is not there: %s", name)
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			for _, fault := range rig.judge(c, rig.try(t, c)) {
+				t.Error(fault)
+			}
+		})
+	}
+}
+
+// judge returns what is wrong about a case, given what failed in it.
+func (r Rig) judge(c testCase, failed []string) []string {
+	why, deviates := r.Deviations[c.name]
+	switch {
+	case !deviates:
+		return failed
+	case len(failed) == 0:
+		return []string{fmt.Sprintf("declared as a deviation, but passes: %s", why)}
+	}
+	return nil
+}
+
+// try runs a case and returns what failed in it.
+func (r Rig) try(t *testing.T, c testCase) (failed []string) {
+	place := r.Place(t)
+	play := func(t tester) {
+		w := newWorld(t, r, place)
+		w.start()
+		defer w.kill()
+		c.run(w)
+	}
+	if r.Unit == 0 {
+		synctest.Test(t, func(t *testing.T) { failed = record(t.Context(), play) })
+		return failed
+	}
+	// It begins at once, and then lets the next one begin: the tests that run
+	// in parallel, of which there may be as many as processors, only wait.
+	done := make(chan []string, 1)
+	go func() { done <- record(t.Context(), play) }()
+	t.Parallel()
+	return <-done
+}
