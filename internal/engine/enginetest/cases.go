@@ -52,21 +52,24 @@ func (r Rig) judge(c testCase, failed []string) []string {
 
 // try runs a case and returns what failed in it.
 func (r Rig) try(t *testing.T, c testCase) (failed []string) {
-	place := r.Place(t)
+	place, begun := r.Place(t), make(chan struct{}, 2)
 	play := func(t tester) {
+		defer func() { begun <- struct{}{} }() // also if it fails
 		w := newWorld(t, r, place)
 		w.start()
 		defer w.kill()
+		begun <- struct{}{}
 		c.run(w)
 	}
 	if r.Unit == 0 {
 		synctest.Test(t, func(t *testing.T) { failed = record(t.Context(), play) })
 		return failed
 	}
-	// It begins at once, and then lets the next one begin: the tests that run
-	// in parallel, of which there may be as many as processors, only wait.
+	// It begins, and then lets the next one begin: the tests that run in
+	// parallel, of which there may be as many as processors, only wait.
 	done := make(chan []string, 1)
 	go func() { done <- record(t.Context(), play) }()
+	<-begun
 	t.Parallel()
 	return <-done
 }

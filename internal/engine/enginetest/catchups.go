@@ -19,11 +19,11 @@ var catchups = []testCase{
 		w.restart()
 		a := w.agent("large/m")
 		for range schedules {
-			w.schedule(a, w.every(6), rota.PolicyUpdate{})
+			w.schedule(a, w.every(3), w.until(4, rota.PolicyUpdate{}))
 			w.pass(20 * time.Millisecond)
 		}
 		w.kill()
-		w.pass(w.units(7))
+		w.pass(w.units(5)) // all missed one
 		w.start()
 		w.pass(4 * time.Second)
 		w.asked(schedules)
@@ -34,8 +34,6 @@ var catchups = []testCase{
 				require.GreaterOrEqual(w, runs[i].CreatedAt.Sub(runs[i-w.setup.CatchupRate].CreatedAt.Time), time.Second, "%d", i)
 			}
 		}
-		w.passTo(runs[0].ScheduledFor.Add(w.units(6)))
-		w.asked(2 * schedules) // the next time of each
 	}},
 	{name: "what is due now does not wait for what was missed", run: func(w *world) {
 		w.setup.MaxConcurrentRuns = 1
@@ -61,23 +59,24 @@ var catchups = []testCase{
 		a := w.agent("large/m")
 		var all []rota.Schedule
 		for range 5 {
-			all = append(all, w.schedule(a, w.every(4), rota.PolicyUpdate{}))
+			all = append(all, w.schedule(a, w.every(4), w.until(9, rota.PolicyUpdate{})))
 		}
 		w.kill()
 		w.passTo(all[0].CreatedAt.Add(w.units(8) - 2500*time.Millisecond)) // all missed one
 		w.start()
 		w.passTo(all[0].CreatedAt.Add(w.units(9)))
-		w.asked(5 + 3)
 		superseded := 0
 		for _, s := range all {
-			ledger := w.ledger(s)
-			if ledger[0].Outcome == rota.MissedOutcome {
-				require.Equal(w, "superseded", ledger[0].Reason.Code)
+			w.soon(func() { require.Contains(w, []string{"fired, fired", "missed, fired"}, w.outcomes(s)) })
+			if o := w.ledger(s)[0]; o.Outcome == rota.MissedOutcome {
+				require.Equal(w, "superseded", o.Reason.Code)
 				superseded++
 			}
-			require.Equal(w, rota.Fired, ledger[1].Outcome)
 		}
-		require.Equal(w, 2, superseded, "one started at once, and two in the time to the next")
+		require.NotZero(w, superseded)
+		if w.simulated() {
+			require.Equal(w, 2, superseded, "one started at once, and two in the time to the next")
+		}
 	}},
 	{name: "missed: all runs one after the other", run: func(w *world) {
 		s := w.missedThree()
@@ -93,26 +92,30 @@ var catchups = []testCase{
 	}},
 	{name: "a backlog outlives a crash", run: func(w *world) {
 		s := w.missedThree()
-		w.model.takes(w.units(2))
+		release := w.model.holds()
 		w.start()
-		w.pass(w.units(2))
+		w.asked(1)
+		w.model.holds()
+		release()
+		w.pass(w.units(1))
 		w.asked(2)
 		require.Equal(w, "fired, fired, buffered", w.outcomes(s))
 		w.kill()
+		w.model.takes(0)
 		w.start()
-		w.pass(w.units(4))
 		w.asked(4) // the second again
-		require.Equal(w, "fired, fired, fired", w.outcomes(s))
+		w.shows(s, "fired, fired, fired")
 		require.EqualValues(w, 3, w.read(s).RunCount)
 	}},
 	{name: "a pause gives up what waits for its turn", run: func(w *world) {
 		s := w.missedThree()
-		w.model.takes(w.units(3))
+		release := w.model.holds()
 		w.start()
 		w.asked(1)
 		w.pause(s)
 		w.shows(s, "fired, blocked, blocked")
-		w.pass(w.units(4))
+		release()
+		w.pass(w.units(1))
 		w.phase(w.model.runs()[0], rota.PhaseCompleted)
 		w.asked(1)
 		w.shows(s, "fired, blocked, blocked")
@@ -127,7 +130,7 @@ var catchups = []testCase{
 		other := w.schedule(large, w.every(5), rota.PolicyUpdate{})
 		w.kill()
 		w.passTo(other.CreatedAt.Add(w.units(6)))
-		w.model.takes(w.units(100))
+		w.model.holds()
 		w.start()
 		w.pass(w.units(1))
 		w.asked(3) // two at the small provider, which has two places
@@ -181,7 +184,7 @@ var catchups = []testCase{
 		}
 		// A few seconds of a day: short enough that the first has not drawn a
 		// shorter wait than that.
-		s := w.schedule(a, w.every(1), jitter)
+		s := w.schedule(a, w.every(1), w.until(2.5, jitter))
 		w.pass(w.units(2) + time.Millisecond)
 		require.Empty(w, w.ledger(s))
 		_, err := w.control.DeleteAgent(w.Context(), caller, a, control.Write{})
@@ -207,8 +210,7 @@ func (w *world) startedRuns() []rota.Run {
 // fell due after the server was killed.
 func (w *world) missedThree() rota.Schedule {
 	w.Helper()
-	p := rota.PolicyUpdate{Missed: rota.Some(rota.MissedAll), EndAt: rota.Some(rota.InstantOf(time.Now().Add(w.units(7))))}
-	s := w.schedule(w.agent("large/m"), w.every(2), p)
+	s := w.schedule(w.agent("large/m"), w.every(2), w.until(7, rota.PolicyUpdate{Missed: rota.Some(rota.MissedAll)}))
 	w.kill()
 	w.passTo(s.CreatedAt.Add(w.units(7)))
 	return s

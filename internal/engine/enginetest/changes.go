@@ -1,7 +1,6 @@
 package enginetest
 
 import (
-	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -15,76 +14,85 @@ var changes = []testCase{
 	{name: "an update takes effect at once", run: func(w *world) {
 		s := w.schedule(w.agent("large/m"), w.every(100), rota.PolicyUpdate{})
 		w.pass(w.units(1))
-		w.update(s, w.every(2))
-		w.pass(w.units(2))
-		w.shows(s, "fired") // earlier than before
 		w.update(s, w.every(4))
-		w.pass(w.units(4) - w.blink())
+		w.pass(w.units(4))
+		w.shows(s, "fired") // earlier than before
+		w.update(s, w.every(5))
+		w.pass(w.units(5) - w.blink())
 		require.Equal(w, "fired", w.outcomes(s), "and later")
 		w.pass(w.blink())
 		w.shows(s, "fired, fired")
 	}},
 	{name: "a pause blocks what waits in the queue", run: func(w *world) {
-		s := w.queued()
+		s, release := w.queued()
 		w.pause(s)
+		release()
 		w.blocked(s, rota.RunErrPaused)
 	}},
 	{name: "a pause that is over before a worker is free blocks nothing", run: func(w *world) {
-		s := w.queued()
+		s, release := w.queued()
 		w.pause(s)
 		_, err := w.control.ResumeSchedule(w.Context(), caller, s.AgentID, s.ID, rota.SchedulePause{}, control.Write{})
 		require.NoError(w, err)
-		w.model.takes(0)
-		w.pass(w.units(8))
-		w.soon(func() { require.Equal(w, rota.PhaseCompleted, w.readRun(*w.ledger(s)[0].RunID).Phase) })
-		require.True(w, strings.HasPrefix(w.outcomes(s), "fired"))
+		release()
+		w.pass(0)
+		w.phase(*w.ledger(s)[0].RunID, rota.PhaseCompleted)
+		require.Equal(w, rota.Fired, w.ledger(s)[0].Outcome)
 	}},
 	{name: "deleting the schedule blocks what waits in the queue", run: func(w *world) {
-		s := w.queued()
+		s, release := w.queued()
 		_, err := w.control.DeleteSchedule(w.Context(), caller, s.AgentID, s.ID, control.Write{})
 		require.NoError(w, err)
+		release()
 		w.blocked(s, rota.RunErrDeleted)
 	}},
 	{name: "deleting the agent blocks what waits in the queue", run: func(w *world) {
-		s := w.queued()
+		s, release := w.queued()
 		_, err := w.control.DeleteAgent(w.Context(), caller, s.AgentID, control.Write{})
 		require.NoError(w, err)
+		release()
 		w.blocked(s, rota.RunErrAgentDeleted)
 	}},
 	{name: "what is at work goes on when its schedule is deleted", run: func(w *world) {
 		s := w.schedule(w.agent("large/m"), w.every(2), rota.PolicyUpdate{})
-		w.model.takes(w.units(4))
+		release := w.model.holds()
 		w.pass(w.units(2))
 		w.asked(1)
 		_, err := w.control.DeleteSchedule(w.Context(), caller, s.AgentID, s.ID, control.Write{})
 		require.NoError(w, err)
-		w.pass(w.units(5))
+		w.pass(w.units(3))
+		require.Zero(w, w.model.calls()[0].ended)
+		release()
+		w.pass(0)
 		w.phase(w.model.runs()[0], rota.PhaseCompleted)
 		w.asked(1)
 	}},
 	{name: "a queued run follows its agent to another provider", run: func(w *world) {
 		a := w.agent("small/m")
-		w.model.takes(w.units(3))
+		release := w.model.holds()
 		ids := w.runs(a, 3)
+		w.pass(w.units(1))
 		w.askedFor(ids[:2])
 		_, err := w.control.UpdateAgent(w.Context(), caller, a, rota.AgentUpdate{Model: rota.Some("large/m")}, control.Write{})
 		require.NoError(w, err)
-		w.pass(w.units(3))
+		release()
+		w.pass(0)
 		w.askedFor(ids[:2], ids[2:])
 		require.Equal(w, "large", w.model.calls()[2].provider)
 		require.Equal(w, 1, w.readRun(ids[2]).Attempts, "the move is no attempt")
 	}},
 	{name: "a run that waits for a worker is cancelled", run: func(w *world) {
-		w.model.takes(w.units(3))
+		release := w.model.holds()
 		ids := w.runs(w.agent("large/m"), 5)
 		w.askedFor(ids[:4])
 		w.cancelRun(ids[4])
-		w.pass(w.units(5))
+		release()
+		w.pass(w.units(2))
 		w.askedFor(ids[:4])
 		require.Equal(w, rota.PhaseCancelled, w.readRun(ids[4]).Phase)
 	}},
 	{name: "a run at work is cancelled, and its worker is free", run: func(w *world) {
-		w.model.takes(w.units(5))
+		release := w.model.holds()
 		ids := w.runs(w.agent("large/m"), 5)
 		w.askedFor(ids[:4])
 		w.cancelRun(ids[0])
@@ -92,7 +100,8 @@ var changes = []testCase{
 		w.askedFor(ids[:4], ids[4:])
 		require.Error(w, w.model.of(ids[0])[0].err)
 		require.Zero(w, w.model.of(ids[1])[0].ended, "the others go on")
-		w.pass(w.units(5))
+		release()
+		w.pass(0)
 		w.phase(ids[4], rota.PhaseCompleted)
 		w.phase(ids[0], rota.PhaseCancelled)
 	}},
@@ -145,25 +154,24 @@ func (w *world) cancelRun(id rota.RunID) {
 	require.NoError(w, err)
 }
 
-// queued returns a schedule that has fired while all workers are busy for some
-// units more.
-func (w *world) queued() rota.Schedule {
+// queued returns a schedule that has fired while all workers are busy, and what
+// makes them free.
+func (w *world) queued() (s rota.Schedule, release func()) {
 	w.Helper()
-	w.model.takes(w.units(7))
-	s := w.schedule(w.agent("large/m"), w.every(3), rota.PolicyUpdate{})
-	w.pass(w.units(2))
+	release = w.model.holds()
 	w.runs(w.agent("large/m"), w.setup.MaxConcurrentRuns)
 	w.asked(w.setup.MaxConcurrentRuns)
-	w.passTo(s.CreatedAt.Add(w.units(3)))
+	s = w.schedule(w.agent("large/m"), w.every(3), rota.PolicyUpdate{})
+	w.pass(w.units(3))
 	w.shows(s, "fired")
-	return s
+	return s, release
 }
 
 // blocked checks that the schedule's run ends without the model being asked.
 func (w *world) blocked(s rota.Schedule, code string) {
 	w.Helper()
-	w.pass(w.units(7))
-	w.soon(func() { require.Equal(w, rota.PhaseCancelled, w.readRun(*w.ledger(s)[0].RunID).Phase) })
+	w.pass(0)
+	w.phase(*w.ledger(s)[0].RunID, rota.PhaseCancelled)
 	require.Len(w, w.model.calls(), w.setup.MaxConcurrentRuns)
 	o := w.ledger(s)[0]
 	require.Equal(w, rota.Blocked, o.Outcome)

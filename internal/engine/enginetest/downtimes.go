@@ -12,7 +12,8 @@ import (
 var downtimes = []testCase{
 	{name: "a crash repeats no occurrence and loses no run", run: func(w *world) {
 		rounds := w.rounds(20, 3)
-		s := w.schedule(w.agent("large/m"), w.every(2), rota.PolicyUpdate{Overlap: rota.Some(rota.OverlapAllowAll)})
+		p := rota.PolicyUpdate{Overlap: rota.Some(rota.OverlapAllowAll), Missed: rota.Some(rota.MissedAll)}
+		s := w.schedule(w.agent("large/m"), w.every(2), p)
 		w.model.takes(w.units(0.6))
 		for range rounds {
 			w.pass(w.units(2.2))
@@ -41,20 +42,21 @@ var downtimes = []testCase{
 		require.Len(w, keys, len(ledger), "and asks under one key, however often")
 	}},
 	{name: "a crash between a fire and its start loses nothing", run: func(w *world) {
-		w.model.takes(w.units(2))
+		w.model.holds()
 		ids := w.runs(w.agent("large/m"), 6)
 		w.askedFor(ids[:4])
 		w.kill()
 		w.model.forget()
+		w.model.takes(w.units(1))
 		w.start()
-		w.pass(w.units(4))
+		w.pass(w.units(2))
 		w.asked(6)
 		require.ElementsMatch(w, ids, w.model.runs())
 	}},
 	{name: "on_crash: never", run: func(w *world) {
 		never := rota.RetryUpdate{OnCrash: rota.Some(rota.OnCrashNever)}
-		w.model.takes(w.units(10))
-		s := w.schedule(w.agent("large/m"), w.every(4), rota.PolicyUpdate{Retry: rota.Some(never)})
+		w.model.holds()
+		s := w.schedule(w.agent("large/m"), w.every(4), w.until(9, rota.PolicyUpdate{Retry: rota.Some(never)}))
 		w.pass(w.units(4))
 		w.asked(1)
 		w.kill()
@@ -68,14 +70,15 @@ var downtimes = []testCase{
 	}},
 	{name: "missed: latest, skip and all", run: func(w *world) {
 		a := w.agent("large/m")
-		latest := w.schedule(a, w.every(3), rota.PolicyUpdate{})
-		skip := w.schedule(a, w.every(3), rota.PolicyUpdate{Missed: rota.Some(rota.MissedSkip)})
-		all := w.schedule(a, w.every(3), rota.PolicyUpdate{Missed: rota.Some(rota.MissedAll), Overlap: rota.Some(rota.OverlapAllowAll)})
-		old := w.schedule(a, w.every(3), rota.PolicyUpdate{MaxLatenessSeconds: rota.Some(w.seconds(1))})
+		three := func(p rota.PolicyUpdate) rota.Schedule { return w.schedule(a, w.every(3), w.until(16, p)) }
+		latest := three(rota.PolicyUpdate{})
+		skip := three(rota.PolicyUpdate{Missed: rota.Some(rota.MissedSkip)})
+		all := three(rota.PolicyUpdate{Missed: rota.Some(rota.MissedAll), Overlap: rota.Some(rota.OverlapAllowAll)})
+		old := three(rota.PolicyUpdate{MaxLatenessSeconds: rota.Some(w.seconds(1))})
 		w.pass(w.units(4))
 		w.asked(4)
 		w.kill()
-		w.pass(w.units(9.8)) // in which three times fall due
+		w.passTo(old.CreatedAt.Add(w.units(13.2))) // in which three times fall due
 		w.start()
 		w.passTo(old.CreatedAt.Add(w.units(15)))
 		w.shows(latest, "fired, missed, fired, fired")

@@ -87,7 +87,7 @@ var failures = []testCase{
 		require.Equal(w, rota.PausedByFailures, w.read(s).PauseReason.Code)
 	}},
 	{name: "a store that fails is asked again", run: func(w *world) {
-		s := w.schedule(w.agent("large/m"), w.every(3), rota.PolicyUpdate{})
+		s := w.schedule(w.agent("large/m"), w.every(3), w.until(4, rota.PolicyUpdate{}))
 		w.pass(w.units(1))
 		w.store.fail(2)
 		w.pass(w.units(3))
@@ -105,7 +105,7 @@ var failures = []testCase{
 		require.EqualValues(w, 5000, *w.ledger(s)[0].LatenessMS)
 	}},
 	{name: "a store that fails at the start is asked again", run: func(w *world) {
-		s := w.schedule(w.agent("large/m"), w.every(3), rota.PolicyUpdate{})
+		s := w.schedule(w.agent("large/m"), w.every(3), w.until(7, rota.PolicyUpdate{}))
 		w.kill()
 		build := w.rig.New
 		w.rig.New = func(c Setup) rota.Engine {

@@ -111,6 +111,14 @@ func (m *model) will(script func(n int) reply) {
 // takes makes every call from now on take so long.
 func (m *model) takes(d time.Duration) { m.will(func(int) reply { return reply{takes: d} }) }
 
+// holds makes every call from now on last until the function that it returns
+// is called.
+func (m *model) holds() (release func()) {
+	gate := make(chan struct{})
+	m.will(func(int) reply { return reply{until: gate} })
+	return func() { close(gate) }
+}
+
 // calls returns how often the model was asked, and how.
 func (m *model) calls() []call {
 	m.mu.Lock()

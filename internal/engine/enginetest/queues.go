@@ -12,24 +12,34 @@ import (
 // queues are about which runs are at work, and in which order.
 var queues = []testCase{
 	{name: "runs start in order, as many as there are workers", run: func(w *world) {
-		w.model.takes(w.units(2))
+		endFirst := w.model.holds()
 		ids := w.runs(w.agent("large/m"), 10)
+		w.pass(w.units(1))
 		w.askedFor(ids[:4])
-		w.pass(w.units(2))
+		endSecond := w.model.holds()
+		endFirst()
+		w.pass(w.units(1))
 		w.askedFor(ids[:4], ids[4:8])
-		w.pass(w.units(2))
+		endSecond()
+		w.pass(0)
 		w.askedFor(ids[:4], ids[4:8], ids[8:])
 		for _, c := range w.model.calls() {
 			require.Less(w, c.beside, 4)
 		}
 	}},
 	{name: "a provider's bound holds nobody else up", run: func(w *world) {
-		w.model.takes(w.units(2))
+		end := w.model.holds()
 		small := w.runs(w.agent("small/m"), 5)
 		large := w.runs(w.agent("large/m"), 2)
+		w.pass(w.units(1))
 		first := append(small[:2:2], large...)
 		w.askedFor(first)
-		w.pass(w.units(6))
+		endSecond := w.model.holds()
+		end()
+		w.pass(w.units(1))
+		w.askedFor(first, small[2:4])
+		endSecond()
+		w.pass(0)
 		w.askedFor(first, small[2:4], small[4:])
 	}},
 	{name: "a worker that is freed during a step is not forgotten", simulated: "only there one knows when nothing more happens", run: func(w *world) {
@@ -74,7 +84,7 @@ var queues = []testCase{
 func (w *world) slow(o rota.Overlap) rota.Schedule {
 	w.Helper()
 	w.model.takes(w.units(5))
-	s := w.schedule(w.agent("large/m"), w.every(2), rota.PolicyUpdate{Overlap: rota.Some(o)})
+	s := w.schedule(w.agent("large/m"), w.every(2), w.until(9, rota.PolicyUpdate{Overlap: rota.Some(o)}))
 	w.passTo(s.CreatedAt.Add(w.units(8.2)))
 	return s
 }

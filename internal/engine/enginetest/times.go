@@ -15,8 +15,8 @@ var times = []testCase{
 	{name: "fires at the nominal times", run: func(w *world) {
 		w.pass(123 * time.Millisecond)
 		a := w.agent("large/m")
-		w.schedule(a, w.every(2), rota.PolicyUpdate{})
-		w.schedule(a, w.every(3), rota.PolicyUpdate{})
+		w.schedule(a, w.every(2), w.until(9.5, rota.PolicyUpdate{}))
+		w.schedule(a, w.every(3), w.until(9.5, rota.PolicyUpdate{}))
 		once := time.Now().Add(w.units(5)).Truncate(time.Second)
 		w.schedule(a, rota.Spec{Type: rota.Once, RunAt: once.Format(time.RFC3339)}, rota.PolicyUpdate{})
 		w.pass(w.units(9.5))
@@ -45,17 +45,22 @@ var times = []testCase{
 		a := w.agent("large/m")
 		var all []rota.Schedule
 		for range schedules {
-			all = append(all, w.schedule(a, w.every(2), rota.PolicyUpdate{}))
+			all = append(all, w.schedule(a, w.every(2), w.until(float64(2*fires+1), rota.PolicyUpdate{})))
 		}
 		w.model.takes(w.units(0.5))
-		w.passTo(all[0].CreatedAt.Add(w.units(float64(2*fires + 1))))
+		w.pass(w.units(float64(2*fires + 1)))
 		w.asked(schedules * fires)
+		asked := map[rota.RunID]time.Time{}
+		for _, c := range w.model.calls() {
+			asked[c.run] = c.at
+		}
+		require.Len(w, asked, schedules*fires)
 		for _, s := range all {
 			ledger := w.ledger(s)
 			require.Len(w, ledger, fires)
 			for i, o := range ledger {
 				require.Equal(w, s.CreatedAt.Add(w.units(float64(2*(i+1)))), o.ScheduledFor.Time)
-				w.on(o.ScheduledFor.Time, w.model.of(*o.RunID)[0].at)
+				w.on(o.ScheduledFor.Time, asked[*o.RunID])
 			}
 			require.EqualValues(w, fires, w.read(s).RunCount)
 		}
@@ -74,7 +79,7 @@ var times = []testCase{
 		w.runs(a, 1)
 		w.asked(1)
 		w.on(asked, w.model.calls()[0].at)
-		s := w.schedule(a, w.every(2), rota.PolicyUpdate{})
+		s := w.schedule(a, w.every(2), w.until(3, rota.PolicyUpdate{}))
 		w.passTo(s.CreatedAt.Add(w.units(2)))
 		w.asked(2)
 	}},
