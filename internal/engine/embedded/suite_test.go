@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/embedded"
@@ -72,16 +70,4 @@ func newEngine(s enginetest.Setup) rota.Engine {
 		cfg.Providers = append(cfg.Providers, engine.Provider{Name: p.Name, Max: p.Max})
 	}
 	return embedded.New(cfg)
-}
-
-func TestAnIdleEngineAsksTheStoreTwice(t *testing.T) {
-	inBubble(t, func(r *rig) {
-		r.stop()
-		r.open()
-		s := &sick{Store: r.store}
-		r.store = s
-		r.start()
-		r.pass(24 * time.Hour)
-		require.Equal(t, 2, s.asks(), "it takes over, and looks once; then there is nothing to wait for")
-	})
 }

@@ -1,7 +1,6 @@
 package embedded_test
 
 import (
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -9,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine/enginetest"
 )
 
 // A rule is a cron expression in the words of a civil calendar: on these days,
@@ -80,7 +80,7 @@ func first(wall time.Time, loc *time.Location) time.Time {
 func TestTenYears(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.stop()
-		r.dir, r.look, r.takes = inMemory(t), 30*24*time.Hour, 0
+		r.dir, r.look, r.takes = enginetest.MemoryDir(t), 30*24*time.Hour, 0
 		r.open()
 		r.addAgent("large")
 		r.start()
@@ -118,17 +118,6 @@ func TestTenYears(t *testing.T) {
 		}
 		t.Logf("%d fires of %d schedules", fires, len(want))
 	})
-}
-
-// inMemory returns a folder that costs no disk, if there is one: ten years are
-// many commits.
-func inMemory(t *testing.T) string {
-	dir, err := os.MkdirTemp("/dev/shm", "rota")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
 }
 
 // fired returns the nominal times on record, each of which has fired without

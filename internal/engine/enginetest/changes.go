@@ -96,6 +96,7 @@ var changes = []testCase{
 		ids := w.runs(w.agent("large/m"), 5)
 		w.askedFor(ids[:4])
 		w.cancelRun(ids[0])
+		w.engine.Cancel("arun_unknown")
 		w.pass(0)
 		w.askedFor(ids[:4], ids[4:])
 		require.Error(w, w.model.of(ids[0])[0].err)
