@@ -31,6 +31,11 @@ temporal: ## Build the Temporal server that tests use: once, in some minutes.
 test: lint ## Everything: linters, and all tests with the race detector.
 	$(GO) test -race -timeout 15m ./...
 
+.PHONY: test-engines
+test-engines: ## What every store and engine must do, on each of them; none may be skipped.
+	$(GO) test -v -count=1 -timeout 15m -run '^Test(Store|Suite|Stories)($$|On|In)' ./internal/store/... ./internal/engine/... \
+		| awk '{ print } /^ *--- SKIP/ { skipped = 1 } END { exit skipped }'
+
 .PHONY: check
 check: lint ## For a person in a hurry: linters and short tests.
 	$(GO) test -short ./...

@@ -19,11 +19,11 @@ var catchups = []testCase{
 		w.restart()
 		a := w.agent("large/m")
 		for range schedules {
-			w.schedule(a, w.every(3), w.until(4, rota.PolicyUpdate{}))
+			w.schedule(a, w.every(8), w.until(9, rota.PolicyUpdate{}))
 			w.pass(20 * time.Millisecond)
 		}
 		w.kill()
-		w.pass(w.units(5)) // all missed one
+		w.pass(w.units(8.2)) // all missed one
 		w.start()
 		w.pass(4 * time.Second)
 		w.asked(schedules)
