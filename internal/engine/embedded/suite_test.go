@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/rota-run/rota"
-	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/embedded"
 	"github.com/rota-run/rota/internal/engine/enginetest"
 	"github.com/rota-run/rota/internal/policy"
@@ -34,6 +33,9 @@ func TestStoriesOnPostgreSQL(t *testing.T) {
 // TestSuiteInRealTime keeps the suite fit for engines for which time cannot be
 // simulated.
 func TestSuiteInRealTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a minute")
+	}
 	for name, rig := range map[string]enginetest.Rig{"SQLite": onSQLite, "PostgreSQL": onPostgreSQL} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -61,13 +63,9 @@ var onPostgreSQL = enginetest.Rig{
 }
 
 func newEngine(s enginetest.Setup) rota.Engine {
-	cfg := embedded.Config{
+	return embedded.New(embedded.Config{
 		Store: s.Store, Decide: policy.Decide, Settle: policy.Settle, Provider: s.Provider, Attempt: s.Attempt,
-		CatchUp: policy.CatchUp, CatchupRate: s.CatchupRate,
+		CatchUp: policy.CatchUp, CatchupRate: s.CatchupRate, Providers: s.Providers,
 		OnBlock: s.OnBlock, Now: s.Now, Log: s.Log, MaxConcurrentRuns: s.MaxConcurrentRuns, DrainTimeout: s.DrainTimeout,
-	}
-	for _, p := range s.Providers {
-		cfg.Providers = append(cfg.Providers, engine.Provider{Name: p.Name, Max: p.Max})
-	}
-	return embedded.New(cfg)
+	})
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
 	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/runner"
@@ -55,8 +56,9 @@ type Rig struct {
 
 // A Setup is what an engine under test gets.
 type Setup struct {
-	Place             string // that of the store; a server that is started again has the same
-	Store             rota.Store
+	Place             string                    // that of the store; a server that is started again has the same
+	Store             rota.Store                // fails when the case says so
+	Opened            rota.Store                // the same without that, as Open returned it
 	Provider          func(model string) string // the provider that serves an agent's model
 	Attempt           func(context.Context, rota.Work)
 	OnBlock           func(rota.RunID)
@@ -64,14 +66,8 @@ type Setup struct {
 	Log               *slog.Logger
 	MaxConcurrentRuns int
 	CatchupRate       int
-	Providers         []Provider
+	Providers         []engine.Provider
 	DrainTimeout      time.Duration
-}
-
-// A Provider bounds the runs that are at one provider at once.
-type Provider struct {
-	Name string
-	Max  int // 0: no bound of its own
 }
 
 var caller = auth.Caller{Key: "key_1", Owner: rota.Owner{Account: "acme"}, Scopes: rota.AllScopes()}
@@ -107,7 +103,7 @@ func newWorld(t tester, rig Rig, place string) *world {
 	w.model = &model{now: w.now}
 	w.setup = Setup{
 		Place:             place,
-		MaxConcurrentRuns: 4, CatchupRate: 10, Providers: []Provider{{Name: "large"}, {Name: "small", Max: 2}}, DrainTimeout: time.Minute,
+		MaxConcurrentRuns: 4, CatchupRate: 10, Providers: []engine.Provider{{Name: "large"}, {Name: "small", Max: 2}}, DrainTimeout: time.Minute,
 		Log: slog.New(slog.DiscardHandler),
 	}
 	return w
@@ -140,7 +136,7 @@ func (w *world) start() {
 		defer context.AfterFunc(killed, cancel)()
 		run.Attempt(ctx, work)
 	}
-	w.setup.Store, w.setup.OnBlock, w.setup.Now = w.store, hub.End, w.now
+	w.setup.Store, w.setup.Opened, w.setup.OnBlock, w.setup.Now = w.store, store, hub.End, w.now
 	w.setup.Provider = func(model string) string { p, _ := w.model.Resolve(model); return p }
 	w.engine = w.rig.New(w.setup)
 	run.Changed = w.engine.Changed
