@@ -31,8 +31,12 @@ func Run(t *testing.T, rig Rig) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			for _, fault := range rig.judge(c, rig.try(t, c)) {
+			failed := rig.try(t, c)
+			for _, fault := range rig.judge(c, failed) {
 				t.Error(fault)
+			}
+			if !t.Failed() && len(failed) > 0 {
+				t.Logf("a deviation, as declared: %s\n%s", rig.Deviations[c.name], failed[0])
 			}
 		})
 	}

@@ -59,7 +59,7 @@ var catchups = []testCase{
 		a := w.agent("large/m")
 		var all []rota.Schedule
 		for range 5 {
-			all = append(all, w.schedule(a, w.every(4), w.until(9, rota.PolicyUpdate{})))
+			all = append(all, w.schedule(a, w.every(4), w.until(9, rota.PolicyUpdate{Overlap: rota.Some(rota.OverlapAllowAll)})))
 		}
 		w.kill()
 		w.passTo(all[0].CreatedAt.Add(w.units(8) - 2500*time.Millisecond)) // all missed one

@@ -56,8 +56,8 @@ var downtimes = []testCase{
 	{name: "on_crash: never", run: func(w *world) {
 		never := rota.RetryUpdate{OnCrash: rota.Some(rota.OnCrashNever)}
 		w.model.holds()
-		s := w.schedule(w.agent("large/m"), w.every(4), w.until(9, rota.PolicyUpdate{Retry: rota.Some(never)}))
-		w.pass(w.units(4))
+		s := w.schedule(w.agent("large/m"), w.every(6), w.until(13, rota.PolicyUpdate{Retry: rota.Some(never)}))
+		w.pass(w.units(6))
 		w.asked(1)
 		w.kill()
 		w.start()
@@ -65,7 +65,7 @@ var downtimes = []testCase{
 		w.phase(run, rota.PhaseFailed)
 		require.Len(w, w.model.calls(), 1, "it is not asked again")
 		require.Equal(w, rota.RunErrWorkerLost, w.readRun(run).Error.Code)
-		w.passTo(s.CreatedAt.Add(w.units(8)))
+		w.passTo(s.CreatedAt.Add(w.units(12)))
 		w.shows(s, "fired, fired") // the next occurrence finds nothing in its way
 	}},
 	{name: "missed: latest, skip and all", run: func(w *world) {

@@ -43,6 +43,11 @@ type Rig struct {
 	// New returns an engine that does not run yet.
 	New func(Setup) rota.Engine
 
+	// Cut cuts an engine off from all that it works with besides the store, as
+	// the death of its process does: what it says after that, nobody hears. It
+	// may be nil if there is nothing.
+	Cut func(rota.Engine)
+
 	// Unit, if not zero, is for engines that keep time where nobody can
 	// simulate it: the cases run in real time, side by side. It is the unit of
 	// time that they are told in, in whole seconds, and longer than the engine
@@ -166,6 +171,9 @@ func (w *world) kill() {
 		return
 	}
 	w.store.die()
+	if w.rig.Cut != nil {
+		w.rig.Cut(w.engine)
+	}
 	w.abort()
 	w.stop()
 }
