@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"testing"
@@ -29,9 +30,10 @@ func Run(t *testing.T, rig Rig) {
 		has := slices.ContainsFunc(cases, func(c testCase) bool { return c.name == name })
 		require.True(t, has, "a deviation from a case that is not there: %s", name)
 	}
+	places := make(chan struct{}, cmp.Or(rig.AtOnce, len(cases)))
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			failed := rig.try(t, c)
+			failed := rig.try(t, c, places)
 			for _, fault := range rig.judge(c, failed) {
 				t.Error(fault)
 			}
@@ -54,8 +56,8 @@ func (r Rig) judge(c testCase, failed []string) []string {
 	return nil
 }
 
-// try runs a case and returns what failed in it.
-func (r Rig) try(t *testing.T, c testCase) (failed []string) {
+// try runs a case, in one of the places, and returns what failed in it.
+func (r Rig) try(t *testing.T, c testCase, places chan struct{}) (failed []string) {
 	place, begun := r.Place(t), make(chan struct{}, 2)
 	play := func(t tester) {
 		defer func() { begun <- struct{}{} }() // also if it fails
@@ -65,14 +67,19 @@ func (r Rig) try(t *testing.T, c testCase) (failed []string) {
 		begun <- struct{}{}
 		c.run(w)
 	}
+	places <- struct{}{}
 	if r.Unit == 0 {
+		defer func() { <-places }()
 		synctest.Test(t, func(t *testing.T) { failed = record(t.Context(), play) })
 		return failed
 	}
 	// It begins, and then lets the next one begin: the tests that run in
 	// parallel, of which there may be as many as processors, only wait.
 	done := make(chan []string, 1)
-	go func() { done <- record(t.Context(), play) }()
+	go func() {
+		defer func() { <-places }()
+		done <- record(t.Context(), play)
+	}()
 	<-begun
 	t.Parallel()
 	return <-done

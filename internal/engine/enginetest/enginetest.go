@@ -54,6 +54,9 @@ type Rig struct {
 	// is late.
 	Unit time.Duration
 
+	// AtOnce bounds the cases that run side by side; 0 means all of them.
+	AtOnce int
+
 	// Deviations are the cases that the engine does not pass, by their names,
 	// and why. They run all the same, and must fail.
 	Deviations map[string]string
