@@ -1,0 +1,82 @@
+package temporal_test
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
+	"github.com/rota-run/rota/internal/engine/enginetest"
+	"github.com/rota-run/rota/internal/engine/temporal"
+	"github.com/rota-run/rota/internal/engine/temporal/temporaltest"
+	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/store/postgres"
+	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
+)
+
+func TestSuite(t *testing.T) {
+	if testing.Short() {
+		t.Skip("minutes")
+	}
+	server := temporaltest.Start(t)
+	enginetest.Run(t, enginetest.Rig{
+		Place: postgrestest.URL,
+		Open:  openFor,
+		New:   func(s enginetest.Setup) rota.Engine { return newMember(t, server.Address, s) },
+		Cut:   func(e rota.Engine) { e.(*member).client.Close() },
+		Unit:  4 * time.Second,
+	})
+}
+
+// openFor opens a database whose time Temporal keeps.
+func openFor(ctx context.Context, databaseURL string) (rota.Store, error) {
+	db, err := postgres.Open(ctx, databaseURL, postgres.Options{})
+	if err != nil {
+		return nil, err
+	}
+	err = db.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		k, err := tx.Keeping(ctx)
+		if err != nil || k.Kind != "" {
+			return err
+		}
+		return tx.SaveKeeping(ctx, rota.Keeping{Kind: rota.EngineTemporal, Installation: databaseURL})
+	})
+	return db, err
+}
+
+// A member is a process with a connection of its own.
+type member struct {
+	*temporal.Engine
+	client client.Client
+}
+
+// Run implements [rota.Engine].
+func (m *member) Run(ctx context.Context) error {
+	defer m.client.Close()
+	return m.Engine.Run(ctx)
+}
+
+func newMember(t *testing.T, address string, s enginetest.Setup) *member {
+	c, err := client.DialContext(context.Background(), client.Options{HostPort: address, Logger: log.NewStructuredLogger(s.Log)})
+	require.NoError(t, err)
+	place, err := url.Parse(s.Place)
+	require.NoError(t, err)
+	return &member{client: c, Engine: temporal.New(temporal.Config{
+		Store: s.Store, Client: c, TaskQueue: strings.Trim(place.Path, "/"), Attempt: s.Attempt, Now: s.Now, Log: s.Log,
+		Step: engine.Step{
+			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: s.Provider,
+			MaxConcurrentRuns: s.MaxConcurrentRuns, Providers: s.Providers,
+		},
+		CatchupRate: s.CatchupRate, DrainTimeout: s.DrainTimeout, OnBlock: s.OnBlock, Tell: func() {},
+		Hold: func(ctx context.Context, work func(context.Context) error) error {
+			return s.Opened.(*postgres.Store).Hold(ctx, s.Log, rota.EngineTemporal, work)
+		},
+	})}
+}
