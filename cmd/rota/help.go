@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -66,11 +67,11 @@ func local(n *kong.Node) bool {
 	return false
 }
 
-// addExamples puts the example tag of every verb into its help.
+// addExamples puts the example tag of every verb behind its help.
 func addExamples(k *kong.Kong) error {
 	for _, n := range walk(k.Model.Node) {
 		if n.Tag != nil && n.Tag.Has("example") {
-			n.Detail = "Example:\n\n    " + n.Tag.Get("example")
+			n.Detail = strings.TrimLeft(n.Detail+"\n\nExample:\n\n    "+n.Tag.Get("example"), "\n")
 		}
 	}
 	return nil

@@ -1,7 +1,7 @@
 // Command rota is the server of Rota and its command line.
 //
-// The verbs other than serve are clients: they know a server only through
-// package client. They end with 0 if the server did what was asked, 1 if it
+// The verbs other than serve and migrate are clients: they know a server only
+// through package client. They end with 0 if the server did what was asked, 1 if it
 // refused or a run failed, 2 if the command line is wrong, and 3 if the server
 // cannot be reached or is not ready.
 package main
@@ -22,6 +22,7 @@ type CLI struct {
 	Forecast       forecastCmd       `cmd:"" help:"Count the runs ahead, by default those of a day." example:"rota forecast --from 2026-12-01T00:00 --to 2026-12-08T00:00 --timezone Europe/Madrid --bucket 1d"`
 	Keys           keysCmd           `cmd:"" help:"Make keys and revoke them."`
 	Engine         engineCmd         `cmd:"" help:"Say which engine keeps time."`
+	Migrate        migrateCmd        `cmd:"" local:"" help:"Copy everything to another database." example:"rota migrate sqlite://./data postgres://rota@db.example.com/rota"`
 	Completion     completionCmd     `cmd:"" local:"" help:"Print what makes a shell complete commands and flags." example:"source <(rota completion bash)"`
 	Version        versionCmd        `cmd:"" local:"" help:"Print the version."`
 	Help           helpFlag          `short:"h" help:"Show help."`

@@ -289,6 +289,10 @@ func wrongLines() [][2]string {
 		{"schedules|resume|--all|--agent-id|agt_1", "rota: schedules resume: give --agent-id or --metadata, or both; or --all"},
 		{"forecast|--timezone|Mars/Base", `rota: forecast: --timezone: "Mars/Base" is not a time zone; accepted is an IANA name such as Europe/Madrid, or UTC`},
 		{"keys|create", "rota: keys create: give --name, or --body"},
+		{"migrate|sqlite://a", `rota: migrate: expected "<target>"`},
+		{"migrate|mysql://u:hunter2@h/d|sqlite://b", "rota: migrate: SOURCE must be like postgres://user:password@host:5432/name, or sqlite:// and a directory"},
+		{"migrate|sqlite://a|u:hunter2@h/d", "rota: migrate: TARGET must be like postgres://user:password@host:5432/name, or sqlite:// and a directory"},
+		{"migrate|sqlite://a|sqlite://b|postgres://u:hunter2@h/d", "rota: migrate: unexpected argument postgres://…@h/d"},
 		{"completion|tcsh", `rota: completion: <shell> must be one of "bash","zsh","fish" but got "tcsh"`},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 
 	"github.com/alecthomas/kong"
 
@@ -42,7 +43,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 	}
 	verb, err := execute(ctx, parser, &cli, args, std)
 	if err != nil {
-		fmt.Fprintf(std.err, "rota:%s %s\n", verb, explain(err))
+		fmt.Fprintf(std.err, "rota:%s %s\n", verb, withoutPasswords(explain(err)))
 	}
 	return exitCode(ctx, err)
 }
@@ -116,6 +117,12 @@ func exitCode(ctx context.Context, err error) int {
 	default:
 		return exitRefused
 	}
+}
+
+// withoutPasswords leaves out what may be the user and the password of a URL
+// that stands where it does not belong.
+func withoutPasswords(s string) string {
+	return regexp.MustCompile(`^(unexpected argument|unknown flag)( \S*://)\S*@`).ReplaceAllString(s, "$1$2…@")
 }
 
 // explain says what went wrong to the person at the keyboard.

@@ -51,15 +51,20 @@ func (s *Settings) checkListen() error {
 	return check(err == nil, "--listen must be host:port, such as 127.0.0.1:8080, not %q", s.Listen)
 }
 
-// checkDatabase does not quote the URL, which may hold a password. What is
-// behind the scheme is for those to read who open the database.
 func (s *Settings) checkDatabase() error {
 	if s.Database == "" {
 		return nil
 	}
-	scheme, rest, _ := strings.Cut(s.Database, "://")
+	return CheckDatabase("--database", s.Database)
+}
+
+// CheckDatabase returns an error that begins with name if the URL is not that
+// of a database. It does not quote the URL, which may hold a password. What is
+// behind the scheme is for those to read who open the database.
+func CheckDatabase(name, databaseURL string) error {
+	scheme, rest, _ := strings.Cut(databaseURL, "://")
 	return check(slices.Contains([]string{"postgres", "postgresql", "sqlite"}, scheme) && rest != "",
-		"--database must be like postgres://user:password@host:5432/name, or sqlite:// and a directory")
+		"%s must be like postgres://user:password@host:5432/name, or sqlite:// and a directory", name)
 }
 
 func (s *Settings) checkEngine() error {

@@ -111,10 +111,13 @@ func (s *Store) awaitLock(ctx context.Context, kind rota.EngineKind) (*pgx.Conn,
 	}
 }
 
-// connect opens a connection outside the pool, of which PostgreSQL too notices
-// within seconds that the other side is gone.
 func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
-	config := s.pool.Config().ConnConfig
+	return connect(ctx, s.pool.Config().ConnConfig)
+}
+
+// connect opens a connection outside a pool, of which PostgreSQL too notices
+// within seconds that the other side is gone. It changes config.
+func connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	setDefault(config.RuntimeParams, "tcp_keepalives_idle", "1")
 	setDefault(config.RuntimeParams, "tcp_keepalives_interval", "1")
 	setDefault(config.RuntimeParams, "tcp_keepalives_count", "2")
@@ -124,15 +127,45 @@ func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
 func tryLock(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind) (taken bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
+	schema, err := schemaHash(ctx, conn)
+	if err != nil {
+		return false, err
+	}
+	err = conn.QueryRow(ctx, "SELECT CASE WHEN kind = $3 THEN pg_try_advisory_lock($1, $2) ELSE false END FROM engine",
+		lockEngine, schema, kind).Scan(&taken)
+	return taken, err
+}
+
+// tryAlone takes the lock of the process that keeps time, whatever its kind, and
+// that of every server, until the connection ends.
+func tryAlone(ctx context.Context, conn *pgx.Conn) (taken bool, err error) {
+	schema, err := schemaHash(ctx, conn)
+	if err != nil {
+		return false, err
+	}
+	err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1, $3) AND pg_try_advisory_lock($2, $3)", lockEngine, lockServer, schema).Scan(&taken)
+	return taken, err
+}
+
+// serves takes a part in the lock of every server, until the connection ends. It
+// waits while somebody has the schema to himself.
+func serves(ctx context.Context, conn *pgx.Conn) error {
+	schema, err := schemaHash(ctx, conn)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, "SELECT pg_advisory_lock_shared($1, $2)", lockServer, schema)
+	return err
+}
+
+func schemaHash(ctx context.Context, conn *pgx.Conn) (int32, error) {
 	var schema string
 	if err := conn.QueryRow(ctx, "SELECT current_schema()").Scan(&schema); err != nil {
-		return false, err
+		return 0, err
 	}
 	h := fnv.New32a()
 	h.Write([]byte(schema))
-	err = conn.QueryRow(ctx, "SELECT CASE WHEN kind = $3 THEN pg_try_advisory_lock($1, $2) ELSE false END FROM engine",
-		lockEngine, int32(h.Sum32()), kind).Scan(&taken)
-	return taken, err
+	return int32(h.Sum32()), nil
 }
 
 func ping(ctx context.Context, conn *pgx.Conn) error {

@@ -23,6 +23,7 @@ const (
 	lockAnswer                             // a hash of an owner's idempotency key
 	lockEngine                             // a hash of the schema whose time the process keeps
 	lockFirstKey                           // a hash of the account that gets its first key
+	lockServer                             // a hash of the schema that the process serves; many share it
 )
 
 // migrate brings the schema up to date, while no other process does.

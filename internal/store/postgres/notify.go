@@ -24,7 +24,9 @@ func (s *Store) Notify(ctx context.Context, words []string) error {
 
 // Listen calls heard, one call at a time, for each word that a process sends,
 // until ctx ends. It connects again when the connection breaks; whenever it has
-// connected, it calls heard with "", because words may have been missed.
+// connected, it calls heard with "", because words may have been missed. While
+// it is connected, nobody can have the schema to himself, as [OpenSource] and
+// [OpenTarget] would.
 func (s *Store) Listen(ctx context.Context, log *slog.Logger, heard func(word string)) {
 	for ctx.Err() == nil {
 		err := s.listen(ctx, heard)
@@ -41,6 +43,9 @@ func (s *Store) listen(ctx context.Context, heard func(string)) error {
 		return err
 	}
 	defer closeConn(conn)
+	if err := serves(ctx, conn); err != nil {
+		return err
+	}
 	var name string
 	if err := conn.QueryRow(ctx, "SELECT "+channel).Scan(&name); err != nil {
 		return err

@@ -54,8 +54,8 @@ type Options struct {
 // Open opens the database that the URL names, whose schema it brings up to
 // date; of several processes that do so at once, one does. Open fails at once,
 // with an error that says what to do, if the database cannot be reached, is
-// not fit, or has been used by a newer program. The error never holds the
-// password.
+// not fit, has been used by a newer program, or is the target of a transfer
+// that has not ended. The error never holds the password.
 func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	config, err := configure(databaseURL, o)
 	if err != nil {
@@ -66,6 +66,11 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	}
 	s := new(Store)
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return nil, explain(config, err)
+	}
+	err = s.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return complete(ctx, c.Conn()) })
+	if err != nil {
+		s.pool.Close()
 		return nil, explain(config, err)
 	}
 	s.Queries = sqlstore.New(statements{s.pool})

@@ -7,6 +7,8 @@ import (
 	"syscall"
 )
 
+var errHeld = errors.New("another process has this database open")
+
 // acquire takes the lock that one process at a time can hold. The system lets
 // go of it when the process ends, however it ends.
 func acquire(path string) (*os.File, error) {
@@ -20,7 +22,7 @@ func acquire(path string) (*os.File, error) {
 	}
 	f.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, fmt.Errorf("another process has this database open (%s): stop it, or give this one a directory of its own with --data", path)
+		return nil, fmt.Errorf("%w (%s): stop it, or give this one a directory of its own with --data", errHeld, path)
 	}
 	return nil, fmt.Errorf("lock %s: %w", path, err)
 }

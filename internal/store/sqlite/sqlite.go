@@ -59,7 +59,8 @@ type Options struct {
 // Open opens the database in the directory, which it makes if need be, and
 // brings its schema up to date. It fails at once, with an error that says what
 // to do, if another process has the file open, if the file is damaged or not
-// a database, or if it cannot be written.
+// a database, if it cannot be written, if it has been used by a newer program,
+// or if it is the target of a transfer that has not ended.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -99,6 +100,9 @@ func (s *Store) open(ctx context.Context, path string, o Options) error {
 	}
 	s.writing.SetMaxOpenConns(1)
 	if err := migrate(ctx, s.writing); err != nil {
+		return err
+	}
+	if err := complete(ctx, s.writing); err != nil {
 		return err
 	}
 	if s.reading, err = sql.Open("sqlite", dsn(path, readPragmas)); err != nil {
@@ -156,7 +160,13 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	_, err = p.Up(ctx)
+	if _, err := p.Up(ctx); err != nil {
+		return err
+	}
+	have, known, err := p.GetVersions(ctx)
+	if err == nil && have > known {
+		err = errors.New("the database has been used by a newer version of Rota")
+	}
 	return err
 }
 

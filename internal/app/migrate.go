@@ -1,0 +1,141 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/rota-run/rota/internal/store/postgres"
+	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/transfer"
+)
+
+// tellEvery is the time between two lines about one table.
+const tellEvery = 5 * time.Second
+
+// Migrate copies an installation from one database to another, both named like
+// the setting of the database, and compares the two. What was cut off goes on
+// when it is called again. It writes the counts to out and how it goes to
+// progress, and returns an error unless the target has all that the source has.
+func Migrate(ctx context.Context, source, target string, out, progress io.Writer) error {
+	err := migrate(ctx, source, target, out, &mover{out: progress, now: time.Now})
+	if err != nil && ctx.Err() != nil {
+		return errors.New("it was interrupted; the same command goes on")
+	}
+	return err
+}
+
+func migrate(ctx context.Context, source, target string, out io.Writer, watch transfer.Observer) error {
+	from, err := openSource(ctx, source)
+	if err != nil {
+		return side("source", err)
+	}
+	defer from.Close()
+	to, err := openTarget(ctx, target, from.Place())
+	if err != nil {
+		return side("target", err)
+	}
+	counts, err := transfer.Copy(ctx, from, to, watch)
+	printCounts(out, counts)
+	if err := errors.Join(err, to.Close()); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "Every row is the same. Start the servers with the new database.\n")
+	return nil
+}
+
+type closingSource interface {
+	transfer.Source
+	io.Closer
+}
+
+func openSource(ctx context.Context, database string) (closingSource, error) {
+	if dir, ok := strings.CutPrefix(database, "sqlite://"); ok {
+		return sqlite.OpenSource(ctx, dir)
+	}
+	return postgres.OpenSource(ctx, database)
+}
+
+type closingTarget interface {
+	transfer.Target
+	io.Closer
+}
+
+func openTarget(ctx context.Context, database string, from transfer.Place) (closingTarget, error) {
+	if dir, ok := strings.CutPrefix(database, "sqlite://"); ok {
+		return sqlite.OpenTarget(ctx, dir, from)
+	}
+	return postgres.OpenTarget(ctx, database, from)
+}
+
+// side says which of the two databases an error is about.
+func side(which string, err error) error {
+	switch {
+	case errors.Is(err, transfer.ErrSame):
+		return err
+	case errors.Is(err, transfer.ErrInUse):
+		return fmt.Errorf("the %s: %w: stop every server that has it", which, err)
+	}
+	return fmt.Errorf("the %s: %w", which, err)
+}
+
+func printCounts(out io.Writer, counts []transfer.Count) {
+	if len(counts) == 0 {
+		return
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "TABLE\tSOURCE\tTARGET\t")
+	for _, c := range counts {
+		verdict := "same"
+		if !c.Equal {
+			verdict = "DIFFERENT"
+		}
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s\n", c.Table, c.Source, c.Target, verdict)
+	}
+	w.Flush()
+}
+
+// A mover is the observer that writes lines: one for each table, and for a long
+// one now and then.
+type mover struct {
+	out  io.Writer
+	now  func() time.Time
+	next time.Time // when there may be a line about a table that goes on
+}
+
+var _ transfer.Observer = (*mover)(nil)
+
+// Ignored implements transfer.Observer.
+func (m *mover) Ignored(tables []string) {
+	fmt.Fprintf(m.out, "not copied, because only one side has it: %s\n", strings.Join(tables, ", "))
+}
+
+// Resumed implements transfer.Observer.
+func (m *mover) Resumed(rows int64) {
+	fmt.Fprintf(m.out, "the target has %d rows already, which are those of the source\n", rows)
+}
+
+// Again implements transfer.Observer.
+func (m *mover) Again(table string) {
+	fmt.Fprintf(m.out, "the source has changed since the copy was begun (%s): it begins anew\n", table)
+}
+
+// Copied implements transfer.Observer.
+func (m *mover) Copied(table string, rows, of int64) {
+	now := m.now()
+	if m.next.IsZero() {
+		m.next = now.Add(tellEvery)
+	}
+	if rows < of && now.Before(m.next) {
+		return
+	}
+	m.next = now.Add(tellEvery)
+	fmt.Fprintf(m.out, "copied %s: %d of %d rows\n", table, rows, of)
+}
+
+// Comparing implements transfer.Observer.
+func (m *mover) Comparing(table string) { fmt.Fprintf(m.out, "comparing %s\n", table) }
