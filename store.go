@@ -233,15 +233,25 @@ type Cluster interface {
 
 	// TakeRun gives a claimed run to the one worker that asks first for this
 	// attempt. Others get NotFound, as do all when the attempt is over.
-	TakeRun(ctx context.Context, a Attempt) (Work, error)
+	TakeRun(ctx context.Context, a Attempt, now time.Time) (Work, error)
 
-	// Claimed returns runs that were claimed before an instant, and that a worker
-	// has taken, or none has, with nothing in Work but the attempt and the policy.
-	Claimed(ctx context.Context, taken bool, before time.Time) ([]Work, error)
+	// Stranded returns runs that were claimed before an instant and that no worker
+	// has taken, with nothing in Work but the attempt and the policy.
+	Stranded(ctx context.Context, before time.Time) ([]Work, error)
+
+	// Taken returns the runs that workers have taken, as Stranded does, and since
+	// when they have them.
+	Taken(ctx context.Context) ([]Taken, error)
 
 	// ReturnRun does for one attempt whose worker is lost what Recover does for
 	// all. It does nothing if the attempt is over.
 	ReturnRun(ctx context.Context, a Attempt, now time.Time, settle Settle) (Finish, error)
+}
+
+// A Taken is a run that a worker has taken.
+type Taken struct {
+	Work
+	At time.Time
 }
 
 // Mirror is what an engine outside has to be told of: schedules that were

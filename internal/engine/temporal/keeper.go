@@ -116,11 +116,22 @@ func (k *keeper) slept(now time.Time) bool {
 }
 
 // sweep starts the workflows of attempts that were claimed by a process that died
-// before it had them started.
+// before it had them started, and takes back those that no workflow can be working
+// on any more, because somebody has ended it.
 func (k *keeper) sweep(ctx context.Context) bool {
+	now := rota.InstantOf(k.cfg.Now()).Time
 	var stranded []rota.Work
 	err := k.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
-		stranded, err = tx.Claimed(ctx, false, k.cfg.Now().Add(-strandAfter))
+		if stranded, err = tx.Stranded(ctx, now.Add(-strandAfter)); err != nil {
+			return err
+		}
+		taken, err := tx.Taken(ctx)
+		for _, t := range taken {
+			longest := time.Duration(t.Policy.TimeoutSeconds)*time.Second + 2*overtime
+			if err == nil && now.Sub(t.At) > longest {
+				_, err = tx.ReturnRun(ctx, attemptOf(t.Work), now, k.cfg.Step.Settle)
+			}
+		}
 		return err
 	})
 	for _, w := range stranded {

@@ -43,19 +43,19 @@ func (l Leaving) Leave(ctx context.Context) error {
 		return err
 	}
 	for _, w := range carried {
-		if err := l.interrupt(ctx, rota.Attempt{Run: w.Run.ID, Attempt: w.Run.Attempts}); err != nil {
+		if err := l.interrupt(ctx, attemptOf(w.Work)); err != nil {
 			return err
 		}
 	}
 	return l.clear(ctx)
 }
 
-func (l Leaving) carried(ctx context.Context) (work []rota.Work, err error) {
+func (l Leaving) carried(ctx context.Context) (taken []rota.Taken, err error) {
 	err = l.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
-		work, err = tx.Claimed(ctx, true, l.Now().Add(time.Hour))
+		taken, err = tx.Taken(ctx)
 		return err
 	})
-	return work, err
+	return taken, err
 }
 
 func (l Leaving) interrupt(ctx context.Context, a rota.Attempt) error {

@@ -184,3 +184,27 @@ func TestBoundsHoldAcrossProcesses(t *testing.T) {
 	})
 	require.LessOrEqual(t, most.Load(), int64(10))
 }
+
+// TestAttemptsThatComeToNothing: an attempt that ends without an end of its run
+// on record is made again.
+func TestAttemptsThatComeToNothing(t *testing.T) {
+	w := newWorld(t)
+	w.will(func(context.Context, rota.Work) { w.will(nil) })
+	w.start(w.engine)
+	r := w.run()
+	w.awaitEnd(r.ID)
+	got, err := w.control.RunByID(t.Context(), caller, r.ID)
+	require.NoError(t, err)
+	require.Equal(t, 2, got.Attempts)
+
+	begun := make(chan rota.Work)
+	w.will(func(ctx context.Context, work rota.Work) {
+		w.will(nil)
+		begun <- work
+		<-ctx.Done()
+	})
+	r = w.run()
+	<-begun
+	require.NoError(t, w.client.TerminateWorkflow(t.Context(), string(r.ID)+"/1", "", "by hand"))
+	w.awaitEnd(r.ID)
+}

@@ -156,7 +156,7 @@ func (e *Engine) start(w rota.Work) {
 func (e *Engine) startAttempt(ctx context.Context, w rota.Work) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	a := rota.Attempt{Run: w.Run.ID, Attempt: w.Run.Attempts}
+	a := attemptOf(w)
 	_, err := e.cfg.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       workflowID(a),
 		TaskQueue:                e.cfg.TaskQueue,
@@ -169,4 +169,8 @@ func (e *Engine) startAttempt(ctx context.Context, w rota.Work) error {
 		return nil
 	}
 	return err
+}
+
+func attemptOf(w rota.Work) rota.Attempt {
+	return rota.Attempt{Run: w.Run.ID, Attempt: w.Run.Attempts}
 }

@@ -122,7 +122,7 @@ func (e *Engine) fire(ctx context.Context, id rota.ScheduleID) (time.Duration, e
 func (e *Engine) carry(ctx context.Context, a rota.Attempt) error {
 	var w rota.Work
 	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
-		w, err = tx.TakeRun(ctx, a)
+		w, err = tx.TakeRun(ctx, a, rota.InstantOf(e.cfg.Now()).Time)
 		return err
 	})
 	if errors.Is(err, rota.NotFound) {
@@ -132,10 +132,19 @@ func (e *Engine) carry(ctx context.Context, a rota.Attempt) error {
 		return err
 	}
 	defer beat(ctx)()
-	if e.attempt(ctx, w) {
-		return nil
+	e.attempt(ctx, w)
+	ctx = context.WithoutCancel(ctx)
+	if over, err := e.over(ctx, w); over || err != nil {
+		return err
 	}
-	return e.giveBack(context.WithoutCancel(ctx), a)
+	return e.giveBack(ctx, a)
+}
+
+// over reports whether the attempt has come to an end in the store. If not, it
+// was interrupted, or what came of it could not be stored.
+func (e *Engine) over(ctx context.Context, w rota.Work) (bool, error) {
+	r, err := e.cfg.Store.RunByID(ctx, w.Owner, w.Run.ID)
+	return r.Phase != rota.PhaseRunning || r.Attempts != w.Run.Attempts, err
 }
 
 // beat sends heartbeats until stop is called.
@@ -154,8 +163,8 @@ func beat(ctx context.Context) (stop func()) {
 	}
 }
 
-// attempt makes the attempt, and reports whether it was not interrupted.
-func (e *Engine) attempt(ctx context.Context, w rota.Work) bool {
+// attempt makes the attempt.
+func (e *Engine) attempt(ctx context.Context, w rota.Work) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	e.mu.Lock()
@@ -175,7 +184,6 @@ func (e *Engine) attempt(ctx context.Context, w rota.Work) bool {
 	delete(e.cancels, w.Run.ID)
 	e.mu.Unlock()
 	e.ask() // there is room for another
-	return ctx.Err() == nil
 }
 
 // giveBack returns an attempt whose worker is lost, or is leaving, to the queue.

@@ -87,27 +87,36 @@ func (q Queries) Due(ctx context.Context, id rota.ScheduleID) (nominal, due time
 }
 
 // TakeRun implements [rota.Cluster].
-func (q Queries) TakeRun(ctx context.Context, a rota.Attempt) (rota.Work, error) {
-	n, err := q.db.Exec(ctx, `UPDATE open_runs SET carried = 1
-		WHERE run_id = ? AND attempts = ? AND phase = 'running' AND carried = 0`, a.Run, a.Attempt)
+func (q Queries) TakeRun(ctx context.Context, a rota.Attempt, now time.Time) (rota.Work, error) {
+	n, err := q.db.Exec(ctx, `UPDATE open_runs SET carried = ?
+		WHERE run_id = ? AND attempts = ? AND phase = 'running' AND carried = 0`, now.UnixMilli(), a.Run, a.Attempt)
 	if err := must("attempt", n, err); err != nil {
 		return rota.Work{}, err
 	}
 	return one(ctx, q.db, "attempt", scanWork, selectWork+` WHERE o.run_id = ?`, a.Run)
 }
 
-// Claimed implements [rota.Cluster].
-func (q Queries) Claimed(ctx context.Context, taken bool, before time.Time) ([]rota.Work, error) {
-	carried := 0
-	if taken {
-		carried = 1
-	}
+// Stranded implements [rota.Cluster].
+func (q Queries) Stranded(ctx context.Context, before time.Time) ([]rota.Work, error) {
 	return all(ctx, q.db, func(row Scanner) (rota.Work, error) {
-		w := rota.Work{Policy: rota.DefaultPolicy()}
-		err := row.Scan(&w.Run.ID, &w.Run.Attempts, policyText{&w.Policy})
-		return w, err
-	}, `SELECT o.run_id, o.attempts, t.policy FROM open_runs o LEFT JOIN timers t ON t.schedule_id = o.schedule_id
-		WHERE o.phase = 'running' AND o.carried = ? AND o.started_at < ?`, carried, before.UnixMilli())
+		t, err := scanTaken(row)
+		return t.Work, err
+	}, `SELECT o.run_id, o.attempts, o.carried, t.policy FROM open_runs o LEFT JOIN timers t ON t.schedule_id = o.schedule_id
+		WHERE o.phase = 'running' AND o.carried = 0 AND o.started_at < ?`, before.UnixMilli())
+}
+
+// Taken implements [rota.Cluster].
+func (q Queries) Taken(ctx context.Context) ([]rota.Taken, error) {
+	return all(ctx, q.db, scanTaken, `SELECT o.run_id, o.attempts, o.carried, t.policy FROM open_runs o
+		LEFT JOIN timers t ON t.schedule_id = o.schedule_id WHERE o.phase = 'running' AND o.carried > 0`)
+}
+
+func scanTaken(row Scanner) (rota.Taken, error) {
+	t := rota.Taken{Work: rota.Work{Policy: rota.DefaultPolicy()}}
+	var at msTime
+	err := row.Scan(&t.Run.ID, &t.Run.Attempts, &at, policyText{&t.Policy})
+	t.At = at.Time
+	return t, err
 }
 
 // Untold implements [rota.Mirror].

@@ -114,7 +114,7 @@ func dueTimes(w *world) {
 
 func (w *world) take(a rota.Attempt) (work rota.Work, err error) {
 	err = w.try(func(ctx context.Context, tx rota.Tx) (err error) {
-		work, err = tx.TakeRun(ctx, a)
+		work, err = tx.TakeRun(ctx, a, w.now)
 		return err
 	})
 	return work, err
@@ -146,23 +146,32 @@ func claimedFound(w *world) {
 	_, id := w.fired()
 	w.at(61 * time.Second)
 	w.claimOne()
-	claimed := func(taken bool, before time.Time) (found []rota.Work) {
+	find := func(before time.Time) (stranded []rota.Work, taken []rota.Taken) {
 		w.update(func(ctx context.Context, tx rota.Tx) (err error) {
-			found, err = tx.Claimed(ctx, taken, before)
+			if stranded, err = tx.Stranded(ctx, before); err != nil {
+				return err
+			}
+			taken, err = tx.Taken(ctx)
 			return err
 		})
-		return found
+		return stranded, taken
 	}
-	require.Empty(w, claimed(false, w.now))
-	found := claimed(false, w.now.Add(time.Second))
-	require.Empty(w, claimed(true, w.now.Add(time.Second)))
-	require.Len(w, found, 1)
-	require.Equal(w, rota.Attempt{Run: id, Attempt: 1}, rota.Attempt{Run: found[0].Run.ID, Attempt: found[0].Run.Attempts})
-	require.Equal(w, rota.DefaultPolicy(), found[0].Policy)
+	stranded, taken := find(w.now)
+	require.Empty(w, stranded)
+	require.Empty(w, taken)
+	stranded, _ = find(w.now.Add(time.Second))
+	require.Len(w, stranded, 1)
+	require.Equal(w, rota.Attempt{Run: id, Attempt: 1}, rota.Attempt{Run: stranded[0].Run.ID, Attempt: stranded[0].Run.Attempts})
+	require.Equal(w, rota.DefaultPolicy(), stranded[0].Policy)
+
+	at := w.at(62 * time.Second)
 	_, err := w.take(rota.Attempt{Run: id, Attempt: 1})
 	require.NoError(w, err)
-	require.Empty(w, claimed(false, w.now.Add(time.Hour)))
-	require.Equal(w, found, claimed(true, w.now.Add(time.Second)))
+	stranded, taken = find(w.now.Add(time.Hour))
+	require.Empty(w, stranded)
+	require.Len(w, taken, 1)
+	require.Equal(w, id, taken[0].Run.ID)
+	require.Equal(w, at, taken[0].At)
 }
 
 func (w *world) giveBack(a rota.Attempt) (f rota.Finish) {

@@ -15,6 +15,7 @@ INSERT INTO engine (id, kind, installation, since, seen_at) VALUES (1, '', '', 0
 ALTER TABLE timers ADD COLUMN tell_at BIGINT;
 CREATE INDEX timers_tell ON timers (tell_at, schedule_id) WHERE tell_at IS NOT NULL;
 
--- carried is 1 when an engine outside has taken the attempt over.
+-- carried is when a worker of an engine outside has taken the attempt; 0 if none
+-- has.
 ALTER TABLE open_runs ADD COLUMN carried BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX open_runs_running ON open_runs (provider, carried) WHERE phase = 'running';
