@@ -163,7 +163,7 @@ func (e *Engine) handle(id rota.ScheduleID) client.ScheduleHandle {
 
 func (e *Engine) action(id rota.ScheduleID) *client.ScheduleWorkflowAction {
 	return &client.ScheduleWorkflowAction{
-		ID: "fire-" + string(id), Workflow: fireWorkflow, Args: []any{id}, TaskQueue: e.cfg.TaskQueue,
+		ID: "fire-" + string(id), Workflow: fireWorkflow, Args: []any{id}, TaskQueue: e.cfg.TaskQueue, WorkflowTaskTimeout: taskTimeout,
 	}
 }
 

@@ -31,7 +31,7 @@ func TestSuite(t *testing.T) {
 		Open:  openFor,
 		New:   func(s enginetest.Setup) rota.Engine { return newMember(t, server.Address, s) },
 		Cut:   func(e rota.Engine) { e.(*member).client.Close() },
-		Unit:  4 * time.Second, AtOnce: 16,
+		Unit:  4 * time.Second, AtOnce: 8,
 	})
 }
 

@@ -17,8 +17,14 @@ import (
 // a time in which nobody did, and what fell due in it as missed.
 const lapse = 15 * time.Second
 
-// startTimeout bounds the request that starts a workflow.
-const startTimeout = 5 * time.Second
+const (
+	// startTimeout bounds the request that starts a workflow, with its repetitions.
+	startTimeout = 15 * time.Second
+
+	// taskTimeout is how long a worker may take for a step of a workflow before
+	// another worker gets it. The steps take milliseconds.
+	taskTimeout = 5 * time.Second
+)
 
 // turned is what came of a turn.
 type turned struct {
@@ -160,6 +166,7 @@ func (e *Engine) startAttempt(ctx context.Context, w rota.Work) error {
 	_, err := e.cfg.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       workflowID(a),
 		TaskQueue:                e.cfg.TaskQueue,
+		WorkflowTaskTimeout:      taskTimeout,
 		EnableEagerStart:         true,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
