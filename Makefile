@@ -28,7 +28,7 @@ temporal: ## Build the Temporal server that tests use: once, in some minutes.
 	@$(GO) run ./test/services -build
 
 .PHONY: test
-test: lint ## Everything: linters, and all tests with the race detector.
+test: lint examples ## Everything: linters, examples, and all tests with the race detector.
 	$(GO) test -race -timeout 15m ./...
 
 .PHONY: test-engines
@@ -45,6 +45,11 @@ lint: ## Format and static checks.
 	$(GO) vet ./...
 	@out=$$($(TOOL) gofumpt -l .); if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
 	$(TOOL) staticcheck ./...
+
+.PHONY: examples
+examples: ## Check the files under examples/ as the programs that read them would.
+	cd test/examples && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./...
+	cd test/examples && $(GO) test -count=1 ./...
 
 .PHONY: fmt
 fmt: ## Format the code.

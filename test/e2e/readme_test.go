@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,7 +60,9 @@ func blocks(markdown, language string) string {
 func TestLinks(t *testing.T) {
 	docs, err := filepath.Glob(filepath.Join("..", "..", "docs", "*.md"))
 	require.NoError(t, err)
-	for _, file := range append(docs, filepath.Join("..", "..", "README.md")) {
+	examples, err := filepath.Glob(filepath.Join("..", "..", "examples", "*", "README.md"))
+	require.NoError(t, err)
+	for _, file := range slices.Concat(docs, examples, []string{filepath.Join("..", "..", "README.md")}) {
 		b, err := os.ReadFile(file)
 		require.NoError(t, err)
 		for _, part := range strings.Split(string(b), "](")[1:] {
