@@ -118,9 +118,16 @@ func (p parts) embedded(run *runner.Runner) *embedded.Engine {
 		OnDecide:          p.metrics.decided,
 		OnStart:           p.metrics.started,
 		OnBlock:           p.blocked,
+		Shared:            p.shared(),
 		Deposed:           postgres.ErrLost,
 		OnReady:           p.tookOver,
 	})
+}
+
+// shared reports whether other processes may have the same database.
+func (p parts) shared() bool {
+	_, ok := p.store.(*postgres.Store)
+	return ok
 }
 
 // provider returns the provider that serves a model.

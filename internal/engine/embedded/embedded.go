@@ -46,6 +46,7 @@ type Config struct {
 	CatchupRate       int               // starts per second out of backlogs, evenly spread
 	Providers         []engine.Provider // at least one
 	DrainTimeout      time.Duration
+	Shared            bool  // other processes write to the store: it is looked at every ten seconds, whatever they say
 	Deposed           error // when Run's context ends with this cause, nothing is drained; may be nil
 
 	OnDecide func(rota.Occurrence)  // an outcome was put on record; may be nil
@@ -166,7 +167,7 @@ func (e *Engine) recover(ctx context.Context) error {
 }
 
 // sleep blocks until the wall clock reaches wake (zero: never), until there is
-// a token in changed, or until ctx ends. It looks at the wall clock now and
+// a token in changed, or until ctx ends; of a store that is shared, not long. It looks at the wall clock now and
 // then, because a clock that is set does not move the timers of a process.
 func (e *Engine) sleep(ctx context.Context, wake time.Time) {
 	for {
@@ -175,7 +176,7 @@ func (e *Engine) sleep(ctx context.Context, wake time.Time) {
 		if !wake.IsZero() {
 			d = min(d, wake.Sub(e.cfg.Now()))
 		}
-		if d <= 0 || !wait(ctx, d, e.changed) {
+		if d <= 0 || !wait(ctx, d, e.changed) || e.cfg.Shared {
 			return
 		}
 	}

@@ -110,13 +110,17 @@ func (r *rig) addAgent(model string) {
 	r.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, owner, r.agent) })
 }
 
-// addRun queues a run.
-func (r *rig) addRun() rota.RunID {
+func (r *rig) newRun() rota.Run {
 	now := time.Now()
-	run := rota.Run{
+	return rota.Run{
 		ID: rota.NewRunID(now), AgentID: r.agent.ID, Input: rota.InputText("hi"), Trigger: rota.TriggerAPI,
 		Metadata: map[string]string{}, CreatedAt: rota.InstantOf(now),
 	}
+}
+
+// addRun queues a run.
+func (r *rig) addRun() rota.RunID {
+	run := r.newRun()
 	r.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddRun(ctx, owner, run, "large") })
 	r.engine.Changed()
 	synctest.Wait()
@@ -255,4 +259,23 @@ func TestWhatIsHeldIsLookedAtNowAndThen(t *testing.T) {
 		r.pass(20 * time.Millisecond)
 		require.Equal(r, []rota.Outcome{rota.Fired}, r.outcomes(id))
 	})
+}
+
+// TestASharedStoreIsLookedAt: what another process has written is found, though
+// nobody says so.
+func TestASharedStoreIsLookedAt(t *testing.T) {
+	for shared, want := range map[bool]rota.Phase{true: rota.PhaseCompleted, false: rota.PhaseQueued} {
+		inBubble(t, func(r *rig) {
+			r.stop()
+			r.open()
+			r.cfg.Shared = shared
+			r.start()
+			run := r.newRun()
+			r.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddRun(ctx, owner, run, "large") })
+			r.pass(12 * time.Second)
+			got, err := r.store.RunByID(r.Context(), owner, run.ID)
+			require.NoError(r, err)
+			require.Equal(r, want, got.Phase)
+		})
+	}
 }
