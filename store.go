@@ -207,6 +207,10 @@ type Queue interface {
 	// runs of providers that are not listed to the first that is.
 	Recover(ctx context.Context, now time.Time, providers []string, settle Settle) (Recovered, error)
 
+	// Rehome moves the open runs of providers that are not listed to the first that
+	// is. Recover does that too.
+	Rehome(ctx context.Context, providers []string) error
+
 	// NextWake returns the earliest time after which FireDue or ClaimRuns may
 	// find something: the first due time, and of the waiting runs' times the
 	// first that is after now. It is zero if there is nothing to wait for.

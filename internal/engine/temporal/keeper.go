@@ -41,6 +41,7 @@ func (e *Engine) keep(ctx context.Context) error {
 // A keeper is a process in the time in which it keeps time.
 type keeper struct {
 	*Engine
+	begun        bool
 	beat, swept  time.Time // of the process
 	wall, passed time.Time // the last look at the two clocks
 }
@@ -88,15 +89,20 @@ func (k *keeper) attend(ctx context.Context) bool {
 			return errors.Join(err, errWrongKind(st.Kind))
 		}
 		lapsed = slept || now.Sub(st.SeenAt) > lapse || now.Before(st.Since)
-		if lapsed {
+		switch {
+		case lapsed:
 			st.Since = now
-			if got, err = tx.Recover(ctx, now, providers, k.cfg.Step.Settle); err != nil {
-				return err
-			}
+			got, err = tx.Recover(ctx, now, providers, k.cfg.Step.Settle)
+		case !k.begun:
+			err = tx.Rehome(ctx, providers)
+		}
+		if err != nil {
+			return err
 		}
 		st.SeenAt = now
 		return tx.SaveKeeping(ctx, st)
 	})
+	k.begun = k.begun || err == nil
 	switch {
 	case err != nil && ctx.Err() == nil:
 		k.cfg.Log.Error("the time could not be kept; it is tried again", "err", err)

@@ -157,6 +157,19 @@ func TestStrandedRunsStart(t *testing.T) {
 	w.awaitEnd(r.ID)
 }
 
+// TestRunsOfProvidersThatAreGone: a keeper with other providers than the one
+// before, of which the runs that wait must hear.
+func TestRunsOfProvidersThatAreGone(t *testing.T) {
+	w := newWorld(t)
+	stop := w.start(w.engine)
+	w.awaitEnd(w.run().ID)
+	stop()
+	r := w.run()
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.Rehome(ctx, []string{"gone"}) })
+	w.start(w.newEngine(w.db))
+	w.awaitEnd(r.ID)
+}
+
 // TestBoundsHoldAcrossProcesses: of two processes that each could do ten, both
 // together do no more.
 func TestBoundsHoldAcrossProcesses(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 // Recover implements [rota.Queue].
 func (q Queries) Recover(ctx context.Context, now time.Time, providers []string, settle rota.Settle) (rota.Recovered, error) {
 	var done rota.Recovered
-	if err := q.rehome(ctx, providers); err != nil {
+	if err := q.Rehome(ctx, providers); err != nil {
 		return done, err
 	}
 	running, err := all(ctx, q.db, scanCutOff, `SELECT o.run_id, t.policy FROM open_runs o
@@ -67,9 +67,8 @@ func scanCutOff(row Scanner) (cutOff, error) {
 	return c, err
 }
 
-// rehome moves the runs of providers that are gone to the first of those that
-// there are.
-func (q Queries) rehome(ctx context.Context, providers []string) error {
+// Rehome implements [rota.Queue].
+func (q Queries) Rehome(ctx context.Context, providers []string) error {
 	held, err := all(ctx, q.db, scanText, `SELECT DISTINCT o.provider FROM open_runs o`)
 	if err != nil {
 		return err
