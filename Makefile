@@ -62,3 +62,7 @@ golden: ## Write the files that tests keep true (OpenAPI, configuration, help, s
 .PHONY: bench
 bench: ## Measure fires per second and lateness; see docs/performance.md.
 	$(GO) run ./bench/fires
+
+.PHONY: bench-temporal
+bench-temporal: temporal ## The same on Temporal, beside bare Temporal Schedules.
+	$(GO) run ./bench/fires -engine temporal -rounds 3

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/rota-run/rota/internal/app"
-	"github.com/rota-run/rota/internal/settings"
 )
 
 // idle measures how a server with many schedules that are not due starts, in a
@@ -24,7 +23,7 @@ func idle(ctx context.Context, o options) (*idleness, error) {
 	}
 	defer os.RemoveAll(dir)
 	now := time.Now()
-	if err := seed(ctx, dir, o.idle, 24*time.Hour, func(int) time.Time { return now }); err != nil {
+	if err := seedFile(ctx, dir, o.idle, 24*time.Hour, func(int) time.Time { return now }); err != nil {
 		return nil, err
 	}
 	self, err := os.Executable()
@@ -50,10 +49,8 @@ func serveIdle(ctx context.Context, dir string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	read, write := io.Pipe()
-	s := settings.Settings{
-		Listen: "127.0.0.1:0", Data: dir, MaxConcurrentRuns: 256, DrainTimeout: time.Second,
-		LogFormat: "text", LogLevel: "warn", BootstrapKey: "rk_bench_bench_bench_bench",
-	}
+	s := defaults()
+	s.Data, s.DrainTimeout = dir, time.Second
 	ended := make(chan error, 1)
 	go func() { ended <- app.Run(ctx, s, "bench", write, os.Stderr) }()
 	line := make([]byte, 256)

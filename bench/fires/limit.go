@@ -25,7 +25,7 @@ func storeLimit(ctx context.Context) (*limit, error) {
 	}
 	defer os.RemoveAll(dir)
 	past := time.Now().Add(-24 * time.Hour)
-	err = seed(ctx, dir, limitSchedules, time.Second, func(i int) time.Time { return past.Add(time.Duration(i) * 100 * time.Microsecond) })
+	err = seedFile(ctx, dir, limitSchedules, time.Second, func(i int) time.Time { return past.Add(time.Duration(i) * 100 * time.Microsecond) })
 	if err != nil {
 		return nil, err
 	}

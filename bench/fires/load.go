@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/app"
 	"github.com/rota-run/rota/internal/settings"
 	"github.com/rota-run/rota/internal/store/sqlite"
@@ -48,16 +49,14 @@ func measure(ctx context.Context, n int, every, d time.Duration, anchor func(fir
 	}
 	defer m.server.Close()
 	first := time.Now().Add(lead + time.Duration(n)*60*time.Microsecond) // after the rows are in
-	if err := seed(ctx, dir, n, every, func(i int) time.Time { return anchor(first, i) }); err != nil {
+	if err := seedFile(ctx, dir, n, every, func(i int) time.Time { return anchor(first, i) }); err != nil {
 		return nil, err
 	}
 	before, end := usage(), first.Add(d-lead)
 	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
-	s := settings.Settings{
-		Listen: "127.0.0.1:0", Data: dir, ModelURL: m.url, MaxConcurrentRuns: 256, DrainTimeout: time.Minute,
-		LogFormat: "text", LogLevel: "warn", BootstrapKey: "rk_bench_bench_bench_bench",
-	}
+	s := defaults()
+	s.Data, s.ModelURL, s.DrainTimeout = dir, m.url, time.Minute
 	start := time.Now()
 	if err := app.Run(ctx, s, "bench", io.Discard, os.Stderr); err != nil {
 		return nil, err
@@ -66,6 +65,16 @@ func measure(ctx context.Context, n int, every, d time.Duration, anchor func(fir
 	l.Cores = (usage() - before).Seconds() / time.Since(start).Seconds()
 	l.Rate = float64(l.Fires) / min(d-lead, span(m)).Seconds()
 	return l, l.audit(dir, end.Add(-time.Second))
+}
+
+// defaults are the settings of a server as the binary has them, but for a free
+// port and a quiet log.
+func defaults() settings.Settings {
+	return settings.Settings{
+		Listen: "127.0.0.1:0", Role: "all", Engine: string(rota.EngineEmbedded), OnKeyRevoked: "keep",
+		MaxConcurrentRuns: 256, DrainTimeout: 30 * time.Second, CatchupRate: 10, MinInterval: time.Second,
+		LogFormat: "text", LogLevel: "warn", BootstrapKey: "rk_bench_bench_bench_bench",
+	}
 }
 
 // span is the time from the first call to the last.

@@ -22,9 +22,12 @@ type model struct {
 }
 
 type call struct {
-	at   time.Time // the request has arrived
-	late time.Duration
+	at   time.Time     // the request has arrived
+	late time.Duration // since the nominal time
 }
+
+// nominal returns the nominal time that a call is about.
+func (c call) nominal() time.Time { return c.at.Add(-c.late).Round(time.Millisecond) }
 
 const answer = "data: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"id\":\"%[1]s\",\"object\":\"response\",\"status\":\"in_progress\"}}\n\n" +
 	"data: {\"type\":\"response.output_text.delta\",\"sequence_number\":1,\"item_id\":\"m\",\"output_index\":0,\"content_index\":0,\"delta\":\"done\"}\n\n" +
@@ -70,6 +73,13 @@ func scheduledFor(body []byte) (time.Time, bool) {
 	text, _, _ := bytes.Cut(rest, []byte(`"`))
 	t, err := time.Parse(time.RFC3339Nano, string(text))
 	return t, err == nil
+}
+
+// all returns the calls.
+func (m *model) all() []call {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.calls)
 }
 
 // latenesses returns how late the calls were, sorted.

@@ -13,14 +13,19 @@ var owner = rota.Owner{Account: "bench"}
 
 const seedBatch = 1000
 
-// seed fills a new database with interval schedules of one agent. anchor
-// returns where the i-th is counted from.
-func seed(ctx context.Context, dir string, n int, every time.Duration, anchor func(i int) time.Time) error {
+// seedFile is seed for a new SQLite database in a directory.
+func seedFile(ctx context.Context, dir string, n int, every time.Duration, anchor func(i int) time.Time) error {
 	s, err := sqlite.Open(ctx, dir, sqlite.Options{})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	return seed(ctx, s, n, every, anchor)
+}
+
+// seed fills a new database with interval schedules of one agent. anchor
+// returns where the i-th is counted from.
+func seed(ctx context.Context, s rota.Store, n int, every time.Duration, anchor func(i int) time.Time) error {
 	now := time.Now()
 	a := rota.Agent{
 		ID: rota.NewAgentID(now), Name: "bench", Model: "any", Tools: []rota.Object{}, ToolChoice: rota.AnyOf("auto"),

@@ -41,7 +41,7 @@ var may = map[string][]string{
 	"internal/calendar":        {},
 	"internal/auth":            {},
 	"internal/events":          {},
-	"bench":                    {"client", "internal/app", "internal/settings", "internal/gateway", "internal/store", "internal/engine", "internal/policy"},
+	"bench":                    {"client", "internal/app", "internal/settings", "internal/gateway", "internal/store", "internal/store/postgres", "internal/engine", "internal/engine/temporal", "internal/policy"},
 }
 
 // pure packages get the time as an argument.

@@ -13,8 +13,10 @@ import (
 	"github.com/rota-run/rota"
 )
 
+// Pollers is how many requests for tasks of each kind a worker keeps open.
+const Pollers = 8
+
 const (
-	pollers     = 8               // of each kind of task
 	lookers     = 4096            // schedules that are looked at in one process at one time
 	healthEvery = 2 * time.Second // between two looks at whether Temporal answers
 	nearly      = 1500 * time.Millisecond
@@ -49,8 +51,8 @@ func (e *Engine) newWorker() worker.Worker {
 	w := worker.New(e.cfg.Client, e.cfg.TaskQueue, worker.Options{
 		MaxConcurrentActivityExecutionSize:      e.cfg.Step.MaxConcurrentRuns,
 		MaxConcurrentLocalActivityExecutionSize: lookers,
-		MaxConcurrentActivityTaskPollers:        pollers,
-		MaxConcurrentWorkflowTaskPollers:        pollers,
+		MaxConcurrentActivityTaskPollers:        Pollers,
+		MaxConcurrentWorkflowTaskPollers:        Pollers,
 		WorkerStopTimeout:                       e.cfg.DrainTimeout + fireTimeout,
 	})
 	w.RegisterWorkflowWithOptions(Fire, workflow.RegisterOptions{Name: fireWorkflow})

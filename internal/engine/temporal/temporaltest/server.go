@@ -22,10 +22,10 @@ import (
 	"go.temporal.io/sdk/log"
 )
 
-// A Server is a Temporal server that may be running. Its fields but Address are
-// read by Start.
+// A Server is a Temporal server that may be running. Its fields are read by
+// Start.
 type Server struct {
-	Address string   // of the frontend, on 127.0.0.1
+	Address string   // of the frontend, on 127.0.0.1; empty: Start fills in one that is free
 	File    string   // holds the state; made if there is none
 	Flags   []string // of test/temporal besides these, such as -v2
 
@@ -47,6 +47,11 @@ func (s *Server) Start() error {
 	path, err := Binary()
 	if err != nil {
 		return err
+	}
+	if s.Address == "" {
+		if s.Address, err = freeAddress(); err != nil {
+			return err
+		}
 	}
 	_, port, err := net.SplitHostPort(s.Address)
 	if err != nil {
@@ -114,12 +119,8 @@ func (s *Server) Done() <-chan struct{} { return s.life.exited }
 // test, and fails it in CI.
 func Start(tb testing.TB, flags ...string) *Server {
 	tb.Helper()
-	address, err := freeAddress()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	s := &Server{Address: address, File: filepath.Join(tb.TempDir(), "temporal.db"), Flags: flags}
-	err = s.Start()
+	s := &Server{File: filepath.Join(tb.TempDir(), "temporal.db"), Flags: flags}
+	err := s.Start()
 	switch {
 	case errors.Is(err, ErrNotBuilt) && os.Getenv("CI") == "":
 		tb.Skip(err)

@@ -24,7 +24,7 @@ const template = "rota_template"
 
 // One server, and in it one template, for the process.
 var (
-	theServer   = sync.OnceValues(start)
+	theServer   = sync.OnceValues(func() (*server, error) { return start("off") })
 	theTemplate = sync.OnceValue(makeTemplate)
 	creating    sync.Mutex // a template is copied by one at a time
 	created     atomic.Int64

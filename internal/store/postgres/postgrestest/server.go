@@ -29,19 +29,36 @@ const (
 type server struct {
 	dir   string
 	input io.Closer // while it is open, the server runs
+	cmd   *exec.Cmd
+}
+
+// Serve starts a server that writes for keeps, for programs that measure, and
+// returns the URL of an empty database in it. stop ends the server and removes what
+// it has written.
+func Serve() (url string, stop func(), err error) {
+	s, err := start("on")
+	if err != nil {
+		return "", nil, err
+	}
+	return s.url("postgres"), s.stop, nil
+}
+
+func (s *server) stop() {
+	s.input.Close()
+	_ = s.cmd.Wait() // it was interrupted
 }
 
 func (s *server) url(database string) string {
 	return "postgres:///" + database + "?" + url.Values{"host": {s.dir}, "user": {superuser}}.Encode()
 }
 
-// script makes the server, and ends it and takes its directory away when the
-// input ends: the input is a pipe that this process holds, and that the system
-// closes if the process dies.
+// script makes the server, which writes for keeps if $4 is on and not if it is off,
+// and ends it and takes its directory away when the input ends: the input is a
+// pipe that this process holds, and that the system closes if the process dies.
 const script = `
 cd "$1"
 "$2/initdb" -D data -U "$3" -A trust -E UTF8 --locale=C --no-sync >log 2>&1 || { touch failed; exit 1; }
-"$2/postgres" -D data -k "$1" -c listen_addresses= -c fsync=off -c full_page_writes=off -c synchronous_commit=off \
+"$2/postgres" -D data -k "$1" -c listen_addresses= -c fsync="$4" -c full_page_writes="$4" -c synchronous_commit="$4" \
 	-c max_connections=400 -c shared_buffers=128MB -c autovacuum_naptime=5s >>log 2>&1 </dev/null &
 pid=$!
 while read -r _; do :; done
@@ -51,7 +68,7 @@ cd /
 rm -rf "$1"
 `
 
-func start() (*server, error) {
+func start(durable string) (*server, error) {
 	bin := binaries()
 	if bin == "" {
 		return nil, errAbsent
@@ -60,7 +77,7 @@ func start() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("/bin/sh", "-c", script, "sh", dir, bin, superuser)
+	cmd := exec.Command("/bin/sh", "-c", script, "sh", dir, bin, superuser, durable)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what interrupts this process does not reach it
 	if os.Getuid() == 0 {
 		if cmd.SysProcAttr.Credential, err = plainUser(); err != nil {
@@ -77,7 +94,7 @@ func start() (*server, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	s := &server{dir: dir, input: input}
+	s := &server{dir: dir, input: input, cmd: cmd}
 	return s, s.await()
 }
 
