@@ -103,8 +103,9 @@ func (e *Engine) fire(ctx context.Context, id rota.ScheduleID) (time.Duration, e
 		case wait > nearly:
 			return wait, nil
 		case wait > 0:
-			pause(ctx, wait) // Temporal wakes at whole seconds
-			continue
+			// Temporal wakes at whole seconds. If another's turn has taken what
+			// was due meanwhile, ours finds nothing.
+			pause(ctx, wait)
 		}
 		taken, err := e.turn(ctx)
 		if errors.Is(err, errUnkept) {
