@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	sdk "go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
@@ -66,7 +67,8 @@ func (r *rig) plan(ctx context.Context, w window, queue string, ids []string) er
 					Intervals: []client.ScheduleIntervalSpec{{Every: w.every, Offset: time.Duration(first.Unix()) * time.Second % w.every}},
 					StartAt:   first,
 				},
-				Action: &client.ScheduleWorkflowAction{ID: "run-" + id, Workflow: bareWorkflow, Args: []any{id}, TaskQueue: queue},
+				Overlap: enums.SCHEDULE_OVERLAP_POLICY_BUFFER_ONE, // as ours: a skip would hide that the server is behind
+				Action:  &client.ScheduleWorkflowAction{ID: "run-" + id, Workflow: bareWorkflow, Args: []any{id}, TaskQueue: queue},
 			})
 			return err
 		})
