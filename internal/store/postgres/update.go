@@ -62,7 +62,7 @@ func (s *Store) once(ctx context.Context, fn func(context.Context, rota.Tx) erro
 		return false, classify(ctx, err)
 	}
 	defer conn.Release() // closes a connection that has a transaction
-	xid, err := begin(ctx, conn)
+	begun, err := begin(ctx, conn)
 	if err != nil {
 		return conn.Conn().IsClosed(), classify(ctx, err) // it had broken while nobody used it
 	}
@@ -72,20 +72,28 @@ func (s *Store) once(ctx context.Context, fn func(context.Context, rota.Tx) erro
 		err = guard.failure // which fn kept to itself
 	}
 	if err == nil {
-		err = s.commit(ctx, conn, xid)
+		err = s.commit(ctx, conn, begun)
 		return repeatable(err), err
 	}
 	rollback(ctx, conn)
 	return repeatable(guard.failure), err
 }
 
-// begin begins a transaction and returns its number, in one round trip.
-func begin(ctx context.Context, conn *pgxpool.Conn) (xid string, err error) {
-	results, err := conn.Conn().PgConn().Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_current_xact_id()").ReadAll()
+// A transaction is what identifies one, when its connection is gone: its number,
+// and, since a server that has crashed gives the numbers of those that it lost to
+// others, when the server started and when the transaction began, by the
+// server's clock, in seconds since 1970.
+type transaction struct{ number, server, began string }
+
+// begin begins a transaction, in one round trip.
+func begin(ctx context.Context, conn *pgxpool.Conn) (transaction, error) {
+	results, err := conn.Conn().PgConn().Exec(ctx, `BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_current_xact_id(),
+		extract(epoch FROM pg_postmaster_start_time()), floor(extract(epoch FROM now()))`).ReadAll()
 	if err != nil {
-		return "", err
+		return transaction{}, err
 	}
-	return string(results[1].Rows[0][0]), nil
+	row := results[1].Rows[0]
+	return transaction{string(row[0]), string(row[1]), string(row[2])}, nil
 }
 
 // rollback does not wait for what ctx waited for. If it fails, the connection
@@ -101,7 +109,7 @@ func rollback(ctx context.Context, conn *pgxpool.Conn) {
 // commit returns when the transaction is durable, or is known not to be,
 // whatever becomes of ctx. If the connection breaks meanwhile, it asks on
 // another one what became of it.
-func (s *Store) commit(ctx context.Context, conn *pgxpool.Conn, xid string) error {
+func (s *Store) commit(ctx context.Context, conn *pgxpool.Conn, t transaction) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
 	tag, err := conn.Exec(ctx, "COMMIT")
@@ -115,7 +123,7 @@ func (s *Store) commit(ctx context.Context, conn *pgxpool.Conn, xid string) erro
 	}
 	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
-	switch s.outcome(ask, xid) {
+	switch s.outcome(ask, t) {
 	case "committed":
 		return nil
 	case "aborted":
@@ -129,17 +137,36 @@ func (s *Store) commit(ctx context.Context, conn *pgxpool.Conn, xid string) erro
 
 // outcome returns what became of a transaction: "committed", "aborted", or
 // another word if that cannot be found out before ctx ends.
-func (s *Store) outcome(ctx context.Context, xid string) string {
+func (s *Store) outcome(ctx context.Context, t transaction) string {
 	for {
-		var status *string
-		err := s.pool.QueryRow(ctx, "SELECT pg_xact_status($1::text::xid8)", xid).Scan(&status)
-		if err == nil && status != nil && *status != "in progress" {
-			return *status
+		status, err := s.status(ctx, t)
+		if err == nil && status != "in progress" {
+			return status
 		}
 		if wait(ctx, askAgain) != nil {
 			return "unknown"
 		}
 	}
+}
+
+// status is what the server knows of a transaction. After a crash there is a
+// checkpoint, and another transaction may have the number.
+func (s *Store) status(ctx context.Context, t transaction) (string, error) {
+	var status *string
+	var same bool
+	err := s.pool.QueryRow(ctx, `SELECT pg_xact_status($1::text::xid8), extract(epoch FROM pg_postmaster_start_time())::text = $2
+		AND extract(epoch FROM checkpoint_time) < $3::text::numeric FROM pg_control_checkpoint()`,
+		t.number, t.server, t.began).Scan(&status, &same)
+	var told *pgconn.PgError
+	switch {
+	case errors.As(err, &told) && told.Code == "22023": // the server has not had that number yet
+		return "aborted", nil
+	case err != nil:
+		return "", err
+	case status == nil, *status == "committed" && !same:
+		return "unknown", nil
+	}
+	return *status, nil
 }
 
 // repeatable reports whether PostgreSQL gave a transaction up only because of

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
@@ -144,12 +145,16 @@ func (c *wired) Write(b []byte) (int, error) {
 // TestACommitThatIsNotAnswered: the answer of Update is true all the same.
 func TestACommitThatIsNotAnswered(t *testing.T) {
 	var w wire
-	s := open(t, postgrestest.URL(t), postgres.Dialing(w.dial))
+	databaseURL := postgrestest.URL(t)
+	s := open(t, databaseURL, postgres.Dialing(w.dial))
 	defer s.Close()
 	made := func(server net.Conn, sent []byte) {
 		server.Write(sent)
 		server.Read(make([]byte, 100)) // it is made when it is answered
 	}
+	require.Eventually(t, func() bool {
+		return truth(t, databaseURL, "SELECT checkpoint_time < date_trunc('second', now()) FROM pg_control_checkpoint()")
+	}, time.Minute, 10*time.Millisecond, "a crash in the second before cannot be ruled out")
 	w.atCommit.Store(&made)
 	require.NoError(t, addAgents(t.Context(), s, "made"))
 	require.Equal(t, []string{"made"}, agents(t, s))
@@ -161,6 +166,44 @@ func TestACommitThatIsNotAnswered(t *testing.T) {
 	require.ErrorContains(t, err, "nothing was written")
 	require.Equal(t, []string{"made"}, agents(t, s))
 	require.NoError(t, addAgents(t.Context(), s, "next"))
+}
+
+// TestACommitThatACrashTookBack: its number may be another transaction's
+// afterwards, which says nothing about it.
+func TestACommitThatACrashTookBack(t *testing.T) {
+	for name, others := range map[string]int{"nobody has its number": 0, "another one has its number": 1} {
+		t.Run(name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			require.NoError(t, l.Close())
+			server := postgrestest.StartRestartable(t, l.Addr().String())
+			var w wire
+			s := open(t, server.URL(), postgres.Dialing(w.dial))
+			defer s.Close()
+			crash := func(net.Conn, []byte) {
+				server.Kill()
+				require.NoError(t, server.Start())
+				other := open(t, server.URL(), postgres.Options{})
+				defer other.Close()
+				for range others {
+					require.NoError(t, addAgents(t.Context(), other, "other"))
+				}
+			}
+			w.atCommit.Store(&crash)
+			err = addAgents(t.Context(), s, "lost")
+			require.ErrorIs(t, err, rota.Unavailable)
+			require.Len(t, agents(t, s), others)
+		})
+	}
+}
+
+// truth returns what a query answers.
+func truth(t *testing.T, databaseURL, query string) (is bool) {
+	conn, err := pgx.Connect(t.Context(), databaseURL)
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	require.NoError(t, conn.QueryRow(t.Context(), query).Scan(&is))
+	return is
 }
 
 const killOthers = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -78,14 +78,8 @@ func start(durable string) (*server, error) {
 		return nil, err
 	}
 	cmd := exec.Command("/bin/sh", "-c", script, "sh", dir, bin, superuser, durable)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what interrupts this process does not reach it
-	if os.Getuid() == 0 {
-		if cmd.SysProcAttr.Credential, err = plainUser(); err != nil {
-			return nil, err
-		}
-		if err := os.Chown(dir, int(cmd.SysProcAttr.Credential.Uid), int(cmd.SysProcAttr.Credential.Gid)); err != nil {
-			return nil, err
-		}
+	if cmd.SysProcAttr, err = owner(dir); err != nil {
+		return nil, err
 	}
 	input, err := cmd.StdinPipe()
 	if err != nil {
@@ -96,6 +90,20 @@ func start(durable string) (*server, error) {
 	}
 	s := &server{dir: dir, input: input, cmd: cmd}
 	return s, s.await()
+}
+
+// owner returns as whom a server is to run whose directory is dir, which it
+// makes theirs. What interrupts this process does not reach the server.
+func owner(dir string) (*syscall.SysProcAttr, error) {
+	as := &syscall.SysProcAttr{Setpgid: true}
+	if os.Getuid() != 0 {
+		return as, nil
+	}
+	var err error
+	if as.Credential, err = plainUser(); err != nil {
+		return nil, err
+	}
+	return as, os.Chown(dir, int(as.Credential.Uid), int(as.Credential.Gid))
 }
 
 // await returns when the server answers.
