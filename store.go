@@ -188,7 +188,7 @@ type Queue interface {
 	ClaimRuns(ctx context.Context, now time.Time, provider string, limit int) ([]Work, error)
 
 	// RequeueRun puts a claimed run back as if it had not been claimed, under
-	// another provider.
+	// another provider. One that a worker has taken stays as it is.
 	RequeueRun(ctx context.Context, id RunID, provider string) error
 
 	// SetResponse notes the id of the response that the provider has begun.
@@ -240,7 +240,7 @@ type Cluster interface {
 	TakeRun(ctx context.Context, a Attempt, now time.Time) (Work, error)
 
 	// Stranded returns runs that were claimed before an instant and that no worker
-	// has taken, with nothing in Work but the attempt and the policy.
+	// has taken, with nothing in Work but the attempt, the provider and the policy.
 	Stranded(ctx context.Context, before time.Time) ([]Work, error)
 
 	// Taken returns the runs that workers have taken, as Stranded does, and since

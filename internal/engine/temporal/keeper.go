@@ -141,9 +141,7 @@ func (k *keeper) sweep(ctx context.Context) bool {
 		return err
 	})
 	for _, w := range stranded {
-		if err == nil {
-			err = k.startAttempt(ctx, w)
-		}
+		k.start(w)
 	}
 	if err != nil && ctx.Err() == nil {
 		k.cfg.Log.Error("looking for stranded runs failed; it is tried again", "err", err)

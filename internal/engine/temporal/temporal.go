@@ -53,12 +53,14 @@ type Engine struct {
 	unwell  atomic.Bool // Temporal does not answer
 
 	starting sync.WaitGroup
+	patience context.Context // of what is starting; ends when Run does
 
 	// Only the turns use it.
 	brake *rate.Limiter // of what is made up for
 
 	mu      sync.Mutex // guards what follows
 	waiting []chan turned
+	begun   map[rota.Attempt]bool             // attempts whose workflows this process is starting
 	cancels map[rota.RunID]context.CancelFunc // of the attempts that this process works on
 	gone    chan struct{}                     // closed when attempts that are under way must end
 }
@@ -75,6 +77,7 @@ func New(cfg Config) *Engine {
 		asked:   make(chan struct{}, 1),
 		starts:  make(chan struct{}, startsAtOnce),
 		brake:   rate.NewLimiter(rate.Limit(cfg.CatchupRate), (cfg.CatchupRate+99)/100),
+		begun:   make(map[rota.Attempt]bool),
 		cancels: make(map[rota.RunID]context.CancelFunc),
 	}
 }
@@ -105,6 +108,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	turning, stop := context.WithCancel(context.WithoutCancel(ctx)) // runs end while the worker drains
 	defer stop()
 	e.gone = make(chan struct{})
+	e.patience = turning
 	var turns sync.WaitGroup
 	turns.Go(func() { e.turns(turning) })
 

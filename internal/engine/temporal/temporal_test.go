@@ -1,13 +1,18 @@
 package temporal_test
 
 import (
+	"cmp"
 	"context"
+	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/control"
@@ -168,6 +173,68 @@ func TestRunsOfProvidersThatAreGone(t *testing.T) {
 	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.Rehome(ctx, []string{"gone"}) })
 	w.start(w.newEngine(w.db))
 	w.awaitEnd(r.ID)
+}
+
+// A stuck client never gets an answer about the first run that it starts.
+type stuck struct {
+	interceptor.ClientInterceptorBase
+	interceptor.ClientOutboundInterceptorBase
+	mu    sync.Mutex
+	first string
+}
+
+func (s *stuck) InterceptClient(next interceptor.ClientOutboundInterceptor) interceptor.ClientOutboundInterceptor {
+	s.Next = next
+	return s
+}
+
+func (s *stuck) ExecuteWorkflow(ctx context.Context, in *interceptor.ClientExecuteWorkflowInput) (client.WorkflowRun, error) {
+	s.mu.Lock()
+	s.first = cmp.Or(s.first, in.Options.ID)
+	hangs := s.first == in.Options.ID
+	s.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return s.Next.ExecuteWorkflow(ctx, in)
+}
+
+// TestOneStartHoldsUpNoOther: of two runs that a dead process has left, one
+// starts, although Temporal does not answer about the other.
+func TestOneStartHoldsUpNoOther(t *testing.T) {
+	w := newWorld(t)
+	stop := w.start(w.engine)
+	w.awaitEnd(w.run().ID)
+	stop()
+	a, b := w.run(), w.run()
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		work, err := tx.ClaimRuns(ctx, time.Now(), "mock", 2)
+		require.Len(t, work, 2)
+		return err
+	})
+	var err error
+	w.client, err = client.DialContext(t.Context(), client.Options{
+		HostPort: w.server.Address, Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+		Interceptors: []interceptor.ClientInterceptor{new(stuck)},
+	})
+	require.NoError(t, err)
+	defer w.client.Close()
+	stop = w.start(w.newEngine(w.db))
+	w.await("one ends", func() bool {
+		for _, r := range []rota.Run{a, b} {
+			got, err := w.control.RunByID(t.Context(), caller, r.ID)
+			require.NoError(t, err)
+			if got.CompletedAt != nil {
+				return true
+			}
+		}
+		return false
+	})
+	stop()
+	open, err := w.db.OpenRuns(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, map[rota.Phase]int{rota.PhaseQueued: 1}, open, "the other is put back when the process stops")
 }
 
 // TestBoundsHoldAcrossProcesses: of two processes that each could do ten, both

@@ -18,8 +18,11 @@ import (
 const lapse = 15 * time.Second
 
 const (
-	// startTimeout bounds the request that starts a workflow, with its repetitions.
-	startTimeout = 15 * time.Second
+	// startTimeout bounds the request that starts a workflow, with its repetitions
+	// while Temporal does not answer. It is long, because a request that is given up
+	// may be granted all the same: when Temporal is too slow, giving up makes it
+	// slower.
+	startTimeout = 30 * time.Second
 
 	// taskTimeout is how long a worker may take for a step of a workflow before
 	// another worker gets it. The steps take milliseconds.
@@ -137,31 +140,47 @@ func (e *Engine) announce(got engine.Taken) {
 	}
 }
 
-// start starts the workflow of a claimed attempt, beside the turns. If that
-// fails, the run goes back to the queue as if it had not been claimed.
+// start starts the workflow of a claimed attempt, beside the turns, unless this
+// process is about to do so. If that fails, the run goes back to the queue as if
+// it had not been claimed.
 func (e *Engine) start(w rota.Work) {
+	a := attemptOf(w)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.begun[a] {
+		return
+	}
+	e.begun[a] = true
 	e.starting.Go(func() {
 		e.starts <- struct{}{}
-		defer func() { <-e.starts }()
-		err := e.startAttempt(context.Background(), w)
-		if err == nil {
-			return
-		}
-		e.cfg.Log.Error("Temporal did not take a run; it is queued again", "run_id", w.Run.ID, "err", err)
-		e.unwell.Store(true) // until it answers the keeper again
-		err = e.update(context.Background(), func(ctx context.Context, tx rota.Tx) error {
-			return tx.RequeueRun(ctx, w.Run.ID, w.Provider)
-		})
-		if err != nil {
-			e.cfg.Log.Error("the run could not be queued again; the keeper will find it", "run_id", w.Run.ID, "err", err)
-		}
+		e.insistOn(w)
+		<-e.starts
+		e.mu.Lock()
+		delete(e.begun, a)
+		e.mu.Unlock()
 	})
+}
+
+// insistOn starts the workflow of a claimed attempt, or puts the run back.
+func (e *Engine) insistOn(w rota.Work) {
+	ctx, cancel := context.WithTimeout(e.patience, startTimeout)
+	defer cancel()
+	err := e.startAttempt(ctx, w)
+	if err == nil {
+		return
+	}
+	e.cfg.Log.Error("Temporal did not take a run; it is queued again", "run_id", w.Run.ID, "err", err)
+	e.unwell.Store(true) // until it answers the keeper again
+	err = e.update(context.Background(), func(ctx context.Context, tx rota.Tx) error {
+		return tx.RequeueRun(ctx, w.Run.ID, w.Provider)
+	})
+	if err != nil {
+		e.cfg.Log.Error("the run could not be queued again; the keeper will find it", "run_id", w.Run.ID, "err", err)
+	}
 }
 
 // startAttempt starts the workflow of an attempt, unless it is under way.
 func (e *Engine) startAttempt(ctx context.Context, w rota.Work) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
 	a := attemptOf(w)
 	_, err := e.cfg.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       workflowID(a),

@@ -62,15 +62,15 @@ func (r *recorded) Close() error {
 
 // scans are the statements that may read a whole table, and why.
 var scans = map[string]string{
-	"SELECT DISTINCT o.provider FROM open_runs":        "at the start of the engine, once",
-	"UPDATE open_runs SET provider = ?":                "at the start of the engine, for providers that are gone",
-	"UPDATE open_runs SET phase = 'waiting' WHERE":     "at the start of the engine, once",
-	"SELECT o.run_id, t.policy FROM open_runs":         "at the start of the engine, once",
-	"SELECT o.provider, COUNT(*) FROM open_runs":       "by the index of what is worked on, which is bounded",
-	"SELECT o.run_id, o.attempts, o.carried, t.policy": "likewise",
-	"UPDATE schedules SET temporal_schedule_id = NULL": "when another kind of engine has taken over",
-	"UPDATE timers SET tell_at = 0 WHERE":              "when another kind of engine takes over",
-	"SELECT o.phase, COUNT(*) FROM open_runs":          "a count for the operator, of work that is bounded by what runs and waits",
+	"SELECT DISTINCT o.provider FROM open_runs":                    "at the start of the engine, once",
+	"UPDATE open_runs SET provider = ?":                            "at the start of the engine, for providers that are gone",
+	"UPDATE open_runs SET phase = 'waiting' WHERE":                 "at the start of the engine, once",
+	"SELECT o.run_id, t.policy FROM open_runs":                     "at the start of the engine, once",
+	"SELECT o.provider, COUNT(*) FROM open_runs":                   "by the index of what is worked on, which is bounded",
+	"SELECT o.run_id, o.attempts, o.provider, o.carried, t.policy": "likewise",
+	"UPDATE schedules SET temporal_schedule_id = NULL":             "when another kind of engine has taken over",
+	"UPDATE timers SET tell_at = 0 WHERE":                          "when another kind of engine takes over",
+	"SELECT o.phase, COUNT(*) FROM open_runs":                      "a count for the operator, of work that is bounded by what runs and waits",
 }
 
 func checkPlans(t *testing.T, seen map[string]bool) {

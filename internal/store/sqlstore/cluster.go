@@ -101,20 +101,20 @@ func (q Queries) Stranded(ctx context.Context, before time.Time) ([]rota.Work, e
 	return all(ctx, q.db, func(row Scanner) (rota.Work, error) {
 		t, err := scanTaken(row)
 		return t.Work, err
-	}, `SELECT o.run_id, o.attempts, o.carried, t.policy FROM open_runs o LEFT JOIN timers t ON t.schedule_id = o.schedule_id
+	}, `SELECT o.run_id, o.attempts, o.provider, o.carried, t.policy FROM open_runs o LEFT JOIN timers t ON t.schedule_id = o.schedule_id
 		WHERE o.phase = 'running' AND o.carried = 0 AND o.started_at < ?`, before.UnixMilli())
 }
 
 // Taken implements [rota.Cluster].
 func (q Queries) Taken(ctx context.Context) ([]rota.Taken, error) {
-	return all(ctx, q.db, scanTaken, `SELECT o.run_id, o.attempts, o.carried, t.policy FROM open_runs o
+	return all(ctx, q.db, scanTaken, `SELECT o.run_id, o.attempts, o.provider, o.carried, t.policy FROM open_runs o
 		LEFT JOIN timers t ON t.schedule_id = o.schedule_id WHERE o.phase = 'running' AND o.carried > 0`)
 }
 
 func scanTaken(row Scanner) (rota.Taken, error) {
 	t := rota.Taken{Work: rota.Work{Policy: rota.DefaultPolicy()}}
 	var at msTime
-	err := row.Scan(&t.Run.ID, &t.Run.Attempts, &at, policyText{&t.Policy})
+	err := row.Scan(&t.Run.ID, &t.Run.Attempts, &t.Provider, &at, policyText{&t.Policy})
 	t.At = at.Time
 	return t, err
 }

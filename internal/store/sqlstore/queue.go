@@ -110,9 +110,10 @@ func blocked(w rota.Work, s rota.ScheduleStatus) *rota.RunError {
 // RequeueRun implements [rota.Queue].
 func (q Queries) RequeueRun(ctx context.Context, id rota.RunID, provider string) error {
 	_, err := q.db.Exec(ctx, `UPDATE open_runs SET phase = CASE WHEN attempts = 1 THEN 'queued' ELSE 'waiting' END,
-		attempts = attempts - 1, provider = ?, response_id = NULL, carried = 0,
+		attempts = attempts - 1, provider = ?, response_id = NULL,
 		started_at = CASE WHEN attempts = 1 THEN NULL ELSE first_start END,
-		first_start = CASE WHEN attempts = 1 THEN NULL ELSE first_start END WHERE run_id = ? AND phase = 'running'`, provider, id)
+		first_start = CASE WHEN attempts = 1 THEN NULL ELSE first_start END
+		WHERE run_id = ? AND phase = 'running' AND carried = 0`, provider, id)
 	return err
 }
 

@@ -163,6 +163,7 @@ func claimedFound(w *world) {
 	require.Len(w, stranded, 1)
 	require.Equal(w, rota.Attempt{Run: id, Attempt: 1}, rota.Attempt{Run: stranded[0].Run.ID, Attempt: stranded[0].Run.Attempts})
 	require.Equal(w, rota.DefaultPolicy(), stranded[0].Policy)
+	require.Equal(w, provider, stranded[0].Provider)
 
 	at := w.at(62 * time.Second)
 	_, err := w.take(rota.Attempt{Run: id, Attempt: 1})
@@ -217,7 +218,9 @@ func carriedStays(w *world) {
 	require.Equal(w, rota.Recovered{}, w.recover(provider))
 	require.Empty(w, w.claim(1))
 	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.RequeueRun(ctx, id, provider) })
-	require.Equal(w, 1, w.claimOne().Run.Attempts)
+	require.Empty(w, w.claim(1), "whoever claimed it may put it back only while nobody has it")
+	w.giveBack(rota.Attempt{Run: id, Attempt: 1})
+	require.Equal(w, 2, w.claimOne().Run.Attempts)
 	require.Equal(w, rota.Recovered{Resumed: 1}, w.recover(provider), "nobody carries it any more")
 }
 
