@@ -65,19 +65,26 @@ func TestStandby(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return count(t, db, "SELECT COUNT(*) FROM open_runs") == 0 }, time.Minute, 50*time.Millisecond)
 
-	require.Zero(t, count(t, db, `SELECT COUNT(*) FROM (SELECT 1 FROM runs GROUP BY schedule_id, scheduled_for HAVING COUNT(*) > 1) twice`))
-	require.Zero(t, count(t, db, `SELECT COUNT(*) FROM runs WHERE completed_at IS NULL`))
-	require.Zero(t, count(t, db, `SELECT COUNT(*) FROM timers t WHERE open_runs <> 0 OR run_count <>
-		(SELECT COUNT(*) FROM occurrences o WHERE o.schedule_id = t.schedule_id AND o.outcome = 'fired')`))
-	require.Zero(t, count(t, db, `SELECT COUNT(*) FROM timers t, LATERAL (SELECT SUM(count) n, COUNT(DISTINCT scheduled_for) d, COUNT(*) c,
-		MAX(COALESCE(scheduled_until, scheduled_for)) last FROM occurrences o WHERE o.schedule_id = t.schedule_id) o
-		WHERE o.d <> o.c OR o.n <> (o.last - t.anchor) / 1000`), "each nominal time has one outcome")
+	oneOutcomeEach(t, db)
 	for _, at := range killed {
 		first := count(t, db, `SELECT COALESCE(MIN(recorded_at), 0) FROM occurrences WHERE outcome = 'fired' AND recorded_at > $1`, at.UnixMilli())
 		require.NotZero(t, first)
 		t.Logf("first fire %d ms after the kill", first-at.UnixMilli())
 		require.LessOrEqual(t, first-at.UnixMilli(), takeover.Milliseconds())
 	}
+}
+
+// oneOutcomeEach: each nominal time has one outcome, and at most one run, which
+// has ended.
+func oneOutcomeEach(t *testing.T, db *pgx.Conn) {
+	t.Helper()
+	require.Zero(t, count(t, db, `SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE schedule_id IS NOT NULL GROUP BY schedule_id, scheduled_for HAVING COUNT(*) > 1) twice`))
+	require.Zero(t, count(t, db, `SELECT COUNT(*) FROM runs WHERE completed_at IS NULL`))
+	require.Zero(t, count(t, db, `SELECT COUNT(*) FROM timers t WHERE open_runs <> 0 OR run_count <>
+		(SELECT COUNT(*) FROM occurrences o WHERE o.schedule_id = t.schedule_id AND o.outcome = 'fired')`))
+	require.Zero(t, count(t, db, `SELECT COUNT(*) FROM timers t, LATERAL (SELECT SUM(count) n, COUNT(DISTINCT scheduled_for) d, COUNT(*) c,
+		MAX(COALESCE(scheduled_until, scheduled_for)) last FROM occurrences o WHERE o.schedule_id = t.schedule_id) o
+		WHERE o.d <> o.c OR o.n <> (o.last - t.anchor) / 1000`), "each nominal time has one outcome")
 }
 
 // TestStandbyCancels: a run is cancelled through the standby.
