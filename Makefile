@@ -36,6 +36,12 @@ test-engines: ## What every store and engine must do, on each of them; none may 
 	$(GO) test -v -count=1 -timeout 15m -run '^Test(Store|Suite|Stories)($$|On|In)' ./internal/store/... ./internal/engine/... \
 		| awk '{ print } /^ *--- SKIP/ { skipped = 1 } END { exit skipped }'
 
+CHAOS ?= 5m
+
+.PHONY: chaos
+chaos: temporal ## Kill processes and servers at random for a while, and count: CHAOS=5m.
+	$(GO) test ./test/chaos -count=1 -v -timeout 1h -chaos.duration=$(CHAOS)
+
 .PHONY: check
 check: lint ## For a person in a hurry: linters and short tests.
 	$(GO) test -short ./...
