@@ -41,7 +41,7 @@ type Keeping struct {
 // An Attempt is a run at one of its attempts: the thing that a worker works on.
 type Attempt struct {
 	Run     RunID
-	Attempt int // 1 is the first
+	Attempt int // 1 is the first; 0: whichever is under way
 }
 
 // Untold is a schedule that an engine outside has to be told of.

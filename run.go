@@ -127,6 +127,9 @@ type FireContext struct {
 	RunCount     int64    `json:"run_count"`             // this run included
 }
 
+// At returns the attempt that the work is.
+func (w Work) At() Attempt { return Attempt{Run: w.Run.ID, Attempt: w.Run.Attempts} }
+
 // Result is how a run ended.
 type Result struct {
 	Phase       Phase // completed, failed or cancelled
@@ -136,4 +139,5 @@ type Result struct {
 	Error       *RunError // nil if completed
 	Blocked     bool      // the run never started: its agent or schedule was gone or paused
 	CompletedAt time.Time
+	Attempt     int // the attempt that ends the run; 0: whichever is under way
 }

@@ -80,6 +80,10 @@ type ScheduleReader interface {
 	// nominal time has come.
 	OverdueTimers(ctx context.Context, o Owner, a AgentID, now time.Time) ([]Timer, error)
 
+	// Due returns the next nominal time of a schedule, and when it is to be acted
+	// on; zero if there is nothing to do.
+	Due(ctx context.Context, id ScheduleID) (nominal, due time.Time, err error)
+
 	// TimersMadeBy returns up to limit timers of the active schedules that a key
 	// of the account made, for whatever end user, in the order of their ids.
 	TimersMadeBy(ctx context.Context, account string, key KeyID, after ScheduleID, limit int) ([]Timer, error)
@@ -189,14 +193,17 @@ type Queue interface {
 
 	// RequeueRun puts a claimed run back as if it had not been claimed, under
 	// another provider. One that a worker has taken stays as it is.
-	RequeueRun(ctx context.Context, id RunID, provider string) error
+	//
+	// It, SetResponse, DelayRun and FinishRun do nothing if the attempt is over:
+	// a worker that was thought lost has no say in the attempt after its own.
+	RequeueRun(ctx context.Context, a Attempt, provider string) error
 
 	// SetResponse notes the id of the response that the provider has begun.
-	SetResponse(ctx context.Context, id RunID, responseID string) error
+	SetResponse(ctx context.Context, a Attempt, responseID string) error
 
 	// DelayRun makes a running run wait until at for its next attempt.
 	// answered says that the provider answered this one with a failure.
-	DelayRun(ctx context.Context, id RunID, at time.Time, answered bool) error
+	DelayRun(ctx context.Context, a Attempt, at time.Time, answered bool) error
 
 	// FinishRun ends a run and settles its schedule's timer. If the run had
 	// ended before, nothing changes. If it was blocked, so is its occurrence.
@@ -207,8 +214,8 @@ type Queue interface {
 	// runs of providers that are not listed to the first that is.
 	Recover(ctx context.Context, now time.Time, providers []string, settle Settle) (Recovered, error)
 
-	// Rehome moves the open runs of providers that are not listed to the first that
-	// is. Recover does that too.
+	// Rehome moves the runs that wait under providers that are not listed to the
+	// first that is. Recover does that too.
 	Rehome(ctx context.Context, providers []string) error
 
 	// NextWake returns the earliest time after which FireDue or ClaimRuns may
@@ -222,18 +229,15 @@ type Cluster interface {
 	// Keeping says who keeps time.
 	Keeping(ctx context.Context) (Keeping, error)
 
-	// SaveKeeping writes it. When another kind of engine takes over, an engine
-	// outside has to be told of every schedule, or of none any more.
-	SaveKeeping(ctx context.Context, k Keeping) error
+	// SaveKeeping writes it, unless the kind is not before any more: Conflict. When
+	// another kind of engine takes over, an engine outside has to be told of every
+	// schedule, or of none any more.
+	SaveKeeping(ctx context.Context, before EngineKind, k Keeping) error
 
 	// Busy counts the runs that are worked on, by provider. Of the transactions
 	// that ask, each waits until the one before has ended, so that together they
 	// claim no more than one alone may.
 	Busy(ctx context.Context) (map[string]int, error)
-
-	// Due returns the next nominal time of a schedule, and when it is to be acted
-	// on; zero if there is nothing to do.
-	Due(ctx context.Context, id ScheduleID) (nominal, due time.Time, err error)
 
 	// TakeRun gives a claimed run to the one worker that asks first for this
 	// attempt. Others get NotFound, as do all when the attempt is over.

@@ -19,6 +19,6 @@ func begin(ctx context.Context, store rota.Store, kind rota.EngineKind) error {
 		if k.Kind != "" {
 			return fmt.Errorf("--engine: the engine of this database is %s; start with --engine %s, or run rota engine switch %s first", k.Kind, k.Kind, kind)
 		}
-		return tx.SaveKeeping(ctx, rota.Keeping{Kind: kind, Installation: rand.Text()})
+		return tx.SaveKeeping(ctx, "", rota.Keeping{Kind: kind, Installation: rand.Text()})
 	})
 }

@@ -58,7 +58,7 @@ func change(ctx context.Context, db *postgres.Store, kind rota.EngineKind) (befo
 		if before == kind {
 			return nil
 		}
-		return tx.SaveKeeping(ctx, rota.Keeping{Kind: kind, Installation: k.Installation})
+		return tx.SaveKeeping(ctx, before, rota.Keeping{Kind: kind, Installation: k.Installation})
 	})
 	return before, err
 }

@@ -164,7 +164,7 @@ func (s *Step) sort(ctx context.Context, tx rota.Tx, got *Taken, claimed []rota.
 			got.Blocked = append(got.Blocked, id)
 			got.Again = true
 		case provider != w.Provider:
-			if err := tx.RequeueRun(ctx, id, provider); err != nil {
+			if err := tx.RequeueRun(ctx, w.At(), provider); err != nil {
 				return err
 			}
 			got.Again = true

@@ -63,6 +63,9 @@ func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
 		return
 	}
 	end.CompletedAt = rota.InstantOf(r.Now()).Time
+	if end.Phase != rota.PhaseCompleted { // an answer counts, whoever got it
+		end.Attempt = w.Run.Attempts
+	}
 	r.finish(ctx, log, w, *end, resp.Output)
 }
 
@@ -83,7 +86,7 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, said *e
 		IdempotencyKey: idempotencyKey(w),
 		ResumeID:       w.ResponseID,
 	}, func(id string) {
-		n.writing.Go(func() { r.note(log, n, w.Run.ID, id) })
+		n.writing.Go(func() { r.note(log, n, w.At(), id) })
 	}, pub.publish)
 	if err == nil && resp.Output == "" && !resp.ToolActivity && !pub.spoke {
 		err = &gateway.Error{
@@ -101,12 +104,12 @@ type notes struct {
 }
 
 // note stores the response's id, beside the stream and not in its way.
-func (r *Runner) note(log *slog.Logger, n *notes, id rota.RunID, response string) {
+func (r *Runner) note(log *slog.Logger, n *notes, a rota.Attempt, response string) {
 	err := r.Store.Update(context.Background(), func(ctx context.Context, tx rota.Tx) error {
 		if n.ended.Load() {
 			return nil
 		}
-		return tx.SetResponse(ctx, id, response)
+		return tx.SetResponse(ctx, a, response)
 	})
 	if err != nil {
 		log.Error("the response id could not be stored", "err", err)
@@ -155,7 +158,7 @@ func (r *Runner) delay(ctx context.Context, log *slog.Logger, w rota.Work, why e
 	errors.As(why, &failure)
 	at := rota.InstantOf(r.Now().Add(d)).Time
 	err := r.write(ctx, log, func(ctx context.Context, tx rota.Tx) error {
-		return tx.DelayRun(ctx, w.Run.ID, at, failure.Answered)
+		return tx.DelayRun(ctx, w.At(), at, failure.Answered)
 	})
 	if err != nil {
 		log.Error("the next attempt could not be stored; the run will be resumed", "err", err)

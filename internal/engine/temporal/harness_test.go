@@ -47,7 +47,7 @@ func newWorld(t *testing.T) *world {
 	w.client = w.server.Client(t)
 	w.db = w.open()
 	w.update(func(ctx context.Context, tx rota.Tx) error {
-		return tx.SaveKeeping(ctx, rota.Keeping{Kind: rota.EngineTemporal, Installation: t.Name()})
+		return tx.SaveKeeping(ctx, "", rota.Keeping{Kind: rota.EngineTemporal, Installation: t.Name()})
 	})
 	w.engine = w.newEngine(w.db)
 	w.control = &control.Control{
@@ -66,15 +66,17 @@ func (w *world) open() *postgres.Store {
 	return db
 }
 
-func (w *world) newEngine(db *postgres.Store) *temporal.Engine {
+func (w *world) newEngine(db *postgres.Store) *temporal.Engine { return w.newEngineOver(db, w.client) }
+
+func (w *world) newEngineOver(db *postgres.Store, c client.Client) *temporal.Engine {
 	log := slog.New(slog.DiscardHandler)
 	return temporal.New(temporal.Config{
-		Store: db, Client: w.client, TaskQueue: "rota",
+		Store: db, Client: c, TaskQueue: "rota",
 		Step: engine.Step{
 			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: func(string) string { return "mock" },
 			MaxConcurrentRuns: 10, Providers: []engine.Provider{{Name: "mock"}},
 		},
-		Attempt: w.work, Now: time.Now, Log: log, CatchupRate: 10, DrainTimeout: time.Second, Tell: func() {},
+		Attempt: w.work, Now: time.Now, Log: log, CatchupRate: 10, DrainTimeout: time.Second, Silence: 10 * time.Second, Tell: func() {},
 		Hold: func(ctx context.Context, work func(context.Context) error) error {
 			return db.Hold(ctx, log, rota.EngineTemporal, work)
 		},

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"go.temporal.io/api/enums/v1"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/rota-run/rota"
 )
 
@@ -14,10 +17,16 @@ const (
 	strandEvery = 5 * time.Second
 	strandAfter = 10 * time.Second // a claimed run that nobody has taken is started again
 	auditEvery  = time.Hour
+	resign      = 3           // beats without Temporal, after which another process may keep time
 	jump        = time.Minute // how far the wall clock may run ahead of the process unnoticed
 )
 
-// keep keeps time while this process is the one that does.
+// errAlone ends the time of a keeper that Temporal does not answer, while it may
+// answer others.
+var errAlone = errors.New("Temporal does not answer the keeper")
+
+// keep keeps time while this process is the one that does. It returns when ctx
+// ends, or when somebody else had better.
 func (e *Engine) keep(ctx context.Context) error {
 	e.keeping.Store(true)
 	defer e.keeping.Store(false)
@@ -25,91 +34,107 @@ func (e *Engine) keep(ctx context.Context) error {
 		e.cfg.OnKeep(true)
 		defer e.cfg.OnKeep(false)
 	}
-	k := keeper{Engine: e}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		e.mirror(ctx)
-	}()
-	for ctx.Err() == nil {
-		pause(ctx, k.round(ctx))
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return (&keeper{Engine: e}).attendance(ctx) })
+	group.Go(func() error { e.mirror(ctx); return nil })
+	group.Go(func() error { e.sweeps(ctx); return nil })
+	group.Go(func() error { e.rounds(ctx); return nil })
+	err := group.Wait()
+	if errors.Is(err, errAlone) {
+		e.cfg.Log.Error("this process no longer keeps time", "err", err)
+		return nil
 	}
-	<-done
-	return nil
+	return err
 }
+
+// rounds takes turns for what nobody was woken for.
+func (e *Engine) rounds(ctx context.Context) {
+	for ctx.Err() == nil {
+		taken, err := e.turn(ctx)
+		if err != nil || !taken.Left {
+			pause(ctx, turnEvery)
+			continue
+		}
+		missing := max(0, 1-e.tokens()) // until the brake lets another start through
+		pause(ctx, min(turnEvery, time.Duration(missing*float64(time.Second)/float64(e.cfg.CatchupRate))+time.Millisecond))
+	}
+}
+
+func (e *Engine) tokens() float64 { return e.brake.TokensAt(e.cfg.Now()) }
 
 // A keeper is a process in the time in which it keeps time.
 type keeper struct {
 	*Engine
 	begun        bool
-	beat, swept  time.Time // of the process
 	wall, passed time.Time // the last look at the two clocks
 }
 
-// round does what is to be done now, and returns when to come back.
-func (k *keeper) round(ctx context.Context) time.Duration {
-	if k.unwell.Load() {
-		return turnEvery
-	}
-	passed := time.Now()
-	if passed.Sub(k.beat) >= beatEvery && k.attend(ctx) {
-		k.beat = passed
-	}
-	if passed.Sub(k.swept) >= strandEvery && k.sweep(ctx) {
-		k.swept = passed
-	}
-	taken, err := k.turn(ctx)
-	switch {
-	case err != nil || !taken.Left && !taken.Hungry:
-		return turnEvery
-	case taken.Left:
-		now := k.cfg.Now()
-		if missing := 1 - k.brake.TokensAt(now); missing > 0 {
-			return min(turnEvery, time.Duration(missing*float64(time.Second)/float64(k.cfg.CatchupRate))+time.Millisecond)
+// attendance says in the database that somebody looks at what is due, as long as
+// Temporal answers.
+func (k *keeper) attendance(ctx context.Context) error {
+	for away := 0; ctx.Err() == nil; pause(ctx, beatEvery) {
+		if k.unwell.Load() {
+			if away++; away == resign {
+				return errAlone
+			}
+			continue
 		}
-		return time.Millisecond
+		away = 0
+		if err := k.attend(ctx); err != nil && ctx.Err() == nil {
+			k.cfg.Log.Error("the time could not be kept; it is tried again", "err", err)
+		}
 	}
-	return turnEvery
+	return nil
 }
 
-// attend says in the database that somebody looks at what is due. If nobody did
-// for a while, it takes over what was left.
-func (k *keeper) attend(ctx context.Context) bool {
+// attend says once that somebody looks. If nobody did for a while, what falls due
+// is looked at from now on, and what was claimed before is claimed anew.
+func (k *keeper) attend(ctx context.Context) error {
 	now := rota.InstantOf(k.cfg.Now()).Time
 	slept := k.slept(now)
 	var providers []string
 	for _, p := range k.cfg.Step.Providers {
 		providers = append(providers, p.Name)
 	}
-	var lapsed bool
 	var got rota.Recovered
 	err := k.update(ctx, func(ctx context.Context, tx rota.Tx) error {
 		st, err := tx.Keeping(ctx)
-		if err != nil || st.Kind != rota.EngineTemporal {
-			return errors.Join(err, errWrongKind(st.Kind))
+		if err != nil {
+			return err
 		}
-		lapsed = slept || now.Sub(st.SeenAt) > lapse || now.Before(st.Since)
-		switch {
-		case lapsed:
-			st.Since = now
+		switch lapsed := slept || now.Sub(st.SeenAt) > lapse || now.Before(st.Since); {
+		case st.Since.IsZero(): // another kind of engine was here
 			got, err = tx.Recover(ctx, now, providers, k.cfg.Step.Settle)
-		case !k.begun:
+			st.Since = now
+		case lapsed:
+			err = unclaim(ctx, tx, now)
+			st.Since = now
+		}
+		if err == nil && !k.begun {
 			err = tx.Rehome(ctx, providers)
 		}
 		if err != nil {
 			return err
 		}
 		st.SeenAt = now
-		return tx.SaveKeeping(ctx, st)
+		return tx.SaveKeeping(ctx, rota.EngineTemporal, st)
 	})
 	k.begun = k.begun || err == nil
-	switch {
-	case err != nil && ctx.Err() == nil:
-		k.cfg.Log.Error("the time could not be kept; it is tried again", "err", err)
-	case got != rota.Recovered{}:
+	if got != (rota.Recovered{}) {
 		k.cfg.Log.Warn("took over unfinished runs", "resumed", got.Resumed, "lost", got.Lost)
 	}
-	return err == nil
+	return err
+}
+
+// unclaim puts back what was claimed and has not begun.
+func unclaim(ctx context.Context, tx rota.Tx, now time.Time) error {
+	stranded, err := tx.Stranded(ctx, now)
+	for _, w := range stranded {
+		if err == nil {
+			err = tx.RequeueRun(ctx, w.At(), w.Provider)
+		}
+	}
+	return err
 }
 
 // slept reports whether the machine slept, or its clock was set forward, since
@@ -121,38 +146,58 @@ func (k *keeper) slept(now time.Time) bool {
 	return slept
 }
 
-// sweep starts the workflows of attempts that were claimed by a process that died
-// before it had them started, and takes back those that no workflow can be working
-// on any more, because somebody has ended it.
-func (k *keeper) sweep(ctx context.Context) bool {
-	now := rota.InstantOf(k.cfg.Now()).Time
+// sweeps looks after runs that nobody works on, again and again.
+func (e *Engine) sweeps(ctx context.Context) {
+	for ; ctx.Err() == nil; pause(ctx, strandEvery) {
+		if e.unwell.Load() {
+			continue
+		}
+		if err := errors.Join(e.restart(ctx), e.takeBack(ctx)); err != nil {
+			e.complain(ctx, "looking for stranded runs failed", err)
+		}
+	}
+}
+
+// restart starts the workflows of attempts that were claimed by a process that
+// died before it had them started.
+func (e *Engine) restart(ctx context.Context) error {
 	var stranded []rota.Work
-	err := k.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
-		if stranded, err = tx.Stranded(ctx, now.Add(-strandAfter)); err != nil {
-			return err
-		}
-		taken, err := tx.Taken(ctx)
-		for _, t := range taken {
-			longest := time.Duration(t.Policy.TimeoutSeconds)*time.Second + 2*overtime
-			if err == nil && now.Sub(t.At) > longest {
-				_, err = tx.ReturnRun(ctx, attemptOf(t.Work), now, k.cfg.Step.Settle)
-			}
-		}
+	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
+		stranded, err = tx.Stranded(ctx, e.cfg.Now().Add(-strandAfter))
 		return err
 	})
 	for _, w := range stranded {
-		k.start(w)
+		e.start(w)
 	}
-	if err != nil && ctx.Err() == nil {
-		k.cfg.Log.Error("looking for stranded runs failed; it is tried again", "err", err)
-	}
-	return err == nil
+	return err
 }
 
-// errWrongKind is nil for the engine of this package.
-func errWrongKind(k rota.EngineKind) error {
-	if k == rota.EngineTemporal {
-		return nil
+// takeBack returns attempts to the queue that no workflow works on any more,
+// because somebody has ended it.
+func (e *Engine) takeBack(ctx context.Context) error {
+	var taken []rota.Taken
+	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
+		taken, err = tx.Taken(ctx)
+		return err
+	})
+	for _, t := range taken {
+		longest := time.Duration(t.Policy.TimeoutSeconds)*time.Second + 2*overtime
+		if err != nil || e.cfg.Now().Sub(t.At) < longest {
+			continue
+		}
+		var open bool
+		if open, err = e.isOpen(ctx, t.Work.At()); err == nil && !open {
+			err = e.giveBack(ctx, t.Work.At())
+		}
 	}
-	return rota.Errorf(rota.Conflict, "the engine of this installation is %s", k)
+	return err
+}
+
+// isOpen reports whether the workflow of an attempt goes on.
+func (e *Engine) isOpen(ctx context.Context, a rota.Attempt) (bool, error) {
+	d, err := e.cfg.Client.DescribeWorkflowExecution(ctx, workflowID(a), "")
+	if missing(err) {
+		return false, nil
+	}
+	return d.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING, err
 }

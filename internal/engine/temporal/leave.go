@@ -11,8 +11,8 @@ import (
 	"github.com/rota-run/rota"
 )
 
-// settled is how long the processes take at most to notice that another kind of
-// engine keeps time.
+// settled is how long the processes usually take to notice that another kind of
+// engine keeps time, and to tell Temporal what they are telling it.
 const settled = 3 * time.Second
 
 // A Leaving takes an installation away from Temporal, when another kind of
@@ -42,12 +42,10 @@ func (l Leaving) Leave(ctx context.Context) error {
 	if err = errors.Join(err, context.Cause(ctx)); err != nil {
 		return err
 	}
-	for _, w := range carried {
-		if err := l.interrupt(ctx, attemptOf(w.Work)); err != nil {
-			return err
-		}
+	for _, t := range carried {
+		err = errors.Join(err, l.interrupt(ctx, t.Work.At()))
 	}
-	return l.clear(ctx)
+	return errors.Join(err, l.clear(ctx))
 }
 
 func (l Leaving) carried(ctx context.Context) (taken []rota.Taken, err error) {
@@ -58,15 +56,21 @@ func (l Leaving) carried(ctx context.Context) (taken []rota.Taken, err error) {
 	return taken, err
 }
 
+// interrupt returns an attempt to the queue, and ends its workflow. Whoever still
+// works on it has no say in the next attempt.
 func (l Leaving) interrupt(ctx context.Context, a rota.Attempt) error {
-	err := l.Client.TerminateWorkflow(ctx, workflowID(a), "", "the embedded engine takes over")
-	if err != nil && !missing(err) {
-		return fmt.Errorf("end workflow %s: %w", workflowID(a), err)
-	}
-	return l.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+	err := l.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
 		_, err := tx.ReturnRun(ctx, a, rota.InstantOf(l.Now()).Time, l.Settle)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	err = l.Client.TerminateWorkflow(ctx, workflowID(a), "", "the embedded engine takes over")
+	if err != nil && !missing(err) {
+		return fmt.Errorf("end workflow %s: %w", workflowID(a), err)
+	}
+	return nil
 }
 
 func (l Leaving) clear(ctx context.Context) error {
@@ -77,6 +81,9 @@ func (l Leaving) clear(ctx context.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	if k.Kind == rota.EngineTemporal {
+		return rota.Errorf(rota.Conflict, "somebody has switched back to Temporal meanwhile")
 	}
 	shown, err := schedules(ctx, l.Client, k.Installation)
 	if err != nil {

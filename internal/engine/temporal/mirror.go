@@ -38,8 +38,9 @@ func (e *Engine) mirror(ctx context.Context) {
 		if now := time.Now(); now.Sub(audited) >= auditEvery {
 			if err := e.audit(ctx); err != nil {
 				e.complain(ctx, "comparing Temporal's schedules with the database failed", err)
+			} else {
+				audited = now
 			}
-			audited = now
 		}
 		n, err := e.tellSome(ctx)
 		if err != nil {

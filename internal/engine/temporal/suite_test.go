@@ -46,7 +46,7 @@ func openFor(ctx context.Context, databaseURL string) (rota.Store, error) {
 		if err != nil || k.Kind != "" {
 			return err
 		}
-		return tx.SaveKeeping(ctx, rota.Keeping{Kind: rota.EngineTemporal, Installation: databaseURL})
+		return tx.SaveKeeping(ctx, "", rota.Keeping{Kind: rota.EngineTemporal, Installation: databaseURL})
 	})
 	return db, err
 }
@@ -74,7 +74,7 @@ func newMember(t *testing.T, address string, s enginetest.Setup) *member {
 			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: s.Provider,
 			MaxConcurrentRuns: s.MaxConcurrentRuns, Providers: s.Providers,
 		},
-		CatchupRate: s.CatchupRate, DrainTimeout: s.DrainTimeout, OnBlock: s.OnBlock, Tell: func() {},
+		CatchupRate: s.CatchupRate, DrainTimeout: s.DrainTimeout, Silence: 10 * time.Second, OnBlock: s.OnBlock, Tell: func() {},
 		Hold: func(ctx context.Context, work func(context.Context) error) error {
 			return s.Opened.(*postgres.Store).Hold(ctx, s.Log, rota.EngineTemporal, work)
 		},

@@ -1,6 +1,7 @@
 package temporal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -28,6 +29,7 @@ type Config struct {
 
 	CatchupRate  int // starts per second out of backlogs, evenly spread
 	DrainTimeout time.Duration
+	Silence      time.Duration // of a worker, after which its attempts begin again elsewhere; 0: half a minute
 
 	// Hold calls work while this process is the one that keeps time, again and
 	// again until ctx ends.
@@ -51,24 +53,26 @@ type Engine struct {
 	starts  chan struct{} // a place for each workflow that is being started
 	keeping atomic.Bool
 	unwell  atomic.Bool // Temporal does not answer
+	leaving atomic.Bool // Run has been told to end
 
 	starting sync.WaitGroup
 	patience context.Context // of what is starting; ends when Run does
 
-	// Only the turns use it.
 	brake *rate.Limiter // of what is made up for
+	gone  chan struct{} // closed when attempts that are under way must end; made by Run
 
 	mu      sync.Mutex // guards what follows
 	waiting []chan turned
-	begun   map[rota.Attempt]bool             // attempts whose workflows this process is starting
-	cancels map[rota.RunID]context.CancelFunc // of the attempts that this process works on
-	gone    chan struct{}                     // closed when attempts that are under way must end
+	begun   map[rota.Attempt]bool               // attempts whose workflows this process is starting
+	cancels map[rota.Attempt]context.CancelFunc // of the attempts that this process works on
 }
 
 var _ rota.Engine = (*Engine)(nil)
 
-// startsAtOnce bounds the workflows that a process is starting at one time.
-const startsAtOnce = 32
+const (
+	startsAtOnce = 32               // workflows that a process is starting at one time
+	storeTimeout = 20 * time.Second // for a transaction
+)
 
 // New returns an engine. Run starts it.
 func New(cfg Config) *Engine {
@@ -78,7 +82,7 @@ func New(cfg Config) *Engine {
 		starts:  make(chan struct{}, startsAtOnce),
 		brake:   rate.NewLimiter(rate.Limit(cfg.CatchupRate), (cfg.CatchupRate+99)/100),
 		begun:   make(map[rota.Attempt]bool),
-		cancels: make(map[rota.RunID]context.CancelFunc),
+		cancels: make(map[rota.Attempt]context.CancelFunc),
 	}
 }
 
@@ -97,8 +101,10 @@ func (e *Engine) Heard() {
 func (e *Engine) Cancel(id rota.RunID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if cancel := e.cancels[id]; cancel != nil {
-		cancel()
+	for a, cancel := range e.cancels {
+		if a.Run == id {
+			cancel()
+		}
 	}
 }
 
@@ -107,12 +113,14 @@ func (e *Engine) Cancel(id rota.RunID) {
 func (e *Engine) Run(ctx context.Context) error {
 	turning, stop := context.WithCancel(context.WithoutCancel(ctx)) // runs end while the worker drains
 	defer stop()
-	e.gone = make(chan struct{})
-	e.patience = turning
+	e.gone, e.patience = make(chan struct{}), turning
+	e.leaving.Store(false)
+	defer context.AfterFunc(ctx, func() { e.leaving.Store(true) })()
 	var turns sync.WaitGroup
 	turns.Go(func() { e.turns(turning) })
 
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { e.examine(ctx); return nil })
 	group.Go(func() error { return e.cfg.Hold(ctx, e.keep) })
 	group.Go(func() error { return e.work(ctx) })
 	err := group.Wait()
@@ -144,10 +152,15 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// update is an Update of the store.
+// update is an Update of the store, which has to answer in time.
 func (e *Engine) update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
 	return e.cfg.Store.Update(ctx, fn)
 }
+
+// silence returns how long a worker may be silent.
+func (e *Engine) silence() time.Duration { return cmp.Or(e.cfg.Silence, heartbeatLimit) }
 
 // errUnkept says that no process keeps time, or one with another engine.
 var errUnkept = errors.New("nobody keeps time with Temporal")

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
 )
 
 // TestScheduleShows: Temporal has each schedule under its own id, with its next
@@ -287,4 +288,81 @@ func TestAttemptsThatComeToNothing(t *testing.T) {
 	<-begun
 	require.NoError(t, w.client.TerminateWorkflow(t.Context(), string(r.ID)+"/1", "", "by hand"))
 	w.awaitEnd(r.ID)
+}
+
+// TestAKeeperAloneResigns: one that Temporal does not answer gives way to one
+// that it does.
+func TestAKeeperAloneResigns(t *testing.T) {
+	w := newWorld(t)
+	alone, err := client.Dial(client.Options{HostPort: w.server.Address, Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(t, err)
+	defer alone.Close()
+	w.start(w.newEngineOver(w.db, alone))
+	w.awaitEnd(w.run().ID)
+	w.start(w.engine)
+	alone.Close()
+	for range 3 { // in which nobody might have kept time
+		w.awaitEnd(w.run().ID)
+		before := w.seen()
+		w.await("somebody keeps time", func() bool { return w.seen().Sub(before) > 10*time.Second })
+	}
+}
+
+// seen returns when somebody last looked at what is due.
+func (w *world) seen() time.Time {
+	var k rota.Keeping
+	w.update(func(ctx context.Context, tx rota.Tx) (err error) {
+		k, err = tx.Keeping(ctx)
+		return err
+	})
+	return k.SeenAt
+}
+
+// TestAnAttemptIsNotTakenFromItsWorkflow: however long it lasts, and whatever
+// becomes of its policy meanwhile.
+func TestAnAttemptIsNotTakenFromItsWorkflow(t *testing.T) {
+	w := newWorld(t)
+	begun, free := make(chan rota.Work, 2), make(chan struct{})
+	w.will(func(ctx context.Context, work rota.Work) {
+		begun <- work
+		<-free
+		w.finish(work)
+	})
+	w.start(w.engine)
+	r := w.run()
+	<-begun
+	postgrestest.Exec(t, w.url, "UPDATE open_runs SET carried = carried - 86400000")
+	require.NoError(t, w.engine.TakeBack(t.Context()))
+	close(free)
+	w.awaitEnd(r.ID)
+	got, err := w.control.RunByID(t.Context(), caller, r.ID)
+	require.NoError(t, err)
+	require.Equal(t, 1, got.Attempts)
+}
+
+// TestWhoLeavesClaimsNothing: what is queued while a process drains waits for
+// another one.
+func TestWhoLeavesClaimsNothing(t *testing.T) {
+	w := newWorld(t)
+	begun, free := make(chan rota.Work, 2), make(chan struct{})
+	w.will(func(ctx context.Context, work rota.Work) {
+		begun <- work
+		<-free
+		w.finish(work)
+	})
+	stop := w.start(w.engine)
+	first := w.run()
+	<-begun
+	var stopped sync.WaitGroup
+	stopped.Go(stop)
+	w.await("it leaves", w.engine.Leaving)
+	second := w.run()
+	close(free)
+	stopped.Wait()
+	got, err := w.control.RunByID(t.Context(), caller, first.ID)
+	require.NoError(t, err)
+	require.Equal(t, rota.PhaseCompleted, got.Phase)
+	got, err = w.control.RunByID(t.Context(), caller, second.ID)
+	require.NoError(t, err)
+	require.Equal(t, rota.PhaseQueued, got.Phase)
 }

@@ -83,20 +83,24 @@ func (e *Engine) turns(ctx context.Context) {
 
 // take takes one step, and starts what it took.
 func (e *Engine) take(ctx context.Context) (engine.Taken, error) {
-	if e.unwell.Load() {
+	if e.unwell.Load() || e.leaving.Load() {
 		return engine.Taken{}, errUnkept
 	}
 	now := rota.InstantOf(e.cfg.Now()).Time
 	var got engine.Taken
 	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) error {
-		k, err := tx.Keeping(ctx)
+		since, err := kept(ctx, tx, now)
 		if err != nil {
 			return err
 		}
-		if k.Kind != rota.EngineTemporal || now.Sub(k.SeenAt) > lapse {
-			return errUnkept
+		busy := func(ctx context.Context) (map[string]int, error) {
+			busy, err := tx.Busy(ctx)
+			if err == nil { // nobody can switch any more before this ends
+				_, err = kept(ctx, tx, now)
+			}
+			return busy, err
 		}
-		got, err = e.cfg.Step.Take(ctx, tx, engine.Moment{Now: now, Since: k.Since, Busy: tx.Busy, MakeUp: e.mayMakeUp(now)})
+		got, err = e.cfg.Step.Take(ctx, tx, engine.Moment{Now: now, Since: since, Busy: busy, MakeUp: e.mayMakeUp(now)})
 		return err
 	})
 	if err != nil {
@@ -111,6 +115,15 @@ func (e *Engine) take(ctx context.Context) (engine.Taken, error) {
 		e.ask()
 	}
 	return got, nil
+}
+
+// kept returns since when somebody looks at what is due, or errUnkept.
+func kept(ctx context.Context, tx rota.Tx, now time.Time) (since time.Time, err error) {
+	k, err := tx.Keeping(ctx)
+	if err == nil && (k.Kind != rota.EngineTemporal || now.Sub(k.SeenAt) > lapse) {
+		err = errUnkept
+	}
+	return k.Since, err
 }
 
 // mayMakeUp returns how many runs may make up for the past now. Only the keeper
@@ -144,7 +157,7 @@ func (e *Engine) announce(got engine.Taken) {
 // process is about to do so. If that fails, the run goes back to the queue as if
 // it had not been claimed.
 func (e *Engine) start(w rota.Work) {
-	a := attemptOf(w)
+	a := w.At()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.begun[a] {
@@ -170,9 +183,9 @@ func (e *Engine) insistOn(w rota.Work) {
 		return
 	}
 	e.cfg.Log.Error("Temporal did not take a run; it is queued again", "run_id", w.Run.ID, "err", err)
-	e.unwell.Store(true) // until it answers the keeper again
+	e.unwell.Store(true) // until it answers again
 	err = e.update(context.Background(), func(ctx context.Context, tx rota.Tx) error {
-		return tx.RequeueRun(ctx, w.Run.ID, w.Provider)
+		return tx.RequeueRun(ctx, w.At(), w.Provider)
 	})
 	if err != nil {
 		e.cfg.Log.Error("the run could not be queued again; the keeper will find it", "run_id", w.Run.ID, "err", err)
@@ -181,7 +194,7 @@ func (e *Engine) insistOn(w rota.Work) {
 
 // startAttempt starts the workflow of an attempt, unless it is under way.
 func (e *Engine) startAttempt(ctx context.Context, w rota.Work) error {
-	a := attemptOf(w)
+	a := w.At()
 	_, err := e.cfg.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       workflowID(a),
 		TaskQueue:                e.cfg.TaskQueue,
@@ -189,14 +202,10 @@ func (e *Engine) startAttempt(ctx context.Context, w rota.Work) error {
 		EnableEagerStart:         true,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-	}, runWorkflow, carried{Attempt: a, TimeoutSeconds: w.Policy.TimeoutSeconds})
+	}, runWorkflow, carried{Attempt: a, TimeoutSeconds: w.Policy.TimeoutSeconds, Silence: e.silence()})
 	var already *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &already) {
 		return nil
 	}
 	return err
-}
-
-func attemptOf(w rota.Work) rota.Attempt {
-	return rota.Attempt{Run: w.Run.ID, Attempt: w.Run.Attempts}
 }

@@ -23,37 +23,56 @@ const (
 	lookAgain   = 20 * time.Millisecond // while another transaction holds what is due
 )
 
-// work is a worker of Temporal until ctx ends, and drains it.
+// work is a worker of Temporal until ctx ends, and drains it. A worker that the
+// SDK gives up, for instance because the namespace was gone, has a successor.
 func (e *Engine) work(ctx context.Context) error {
-	var w worker.Worker
-	e.insist(ctx, "Temporal does not answer", func() error {
-		started := e.newWorker()
-		err := started.Start()
-		if err == nil {
-			w = started
-		}
-		return err
-	})
-	if w == nil {
-		return nil
-	}
 	for ctx.Err() == nil {
-		e.examine(ctx)
-		pause(ctx, healthEvery)
+		fatal := make(chan error, 1)
+		var w worker.Worker
+		e.insist(ctx, "Temporal has no work for this process", func() error {
+			started := e.newWorker(fatal)
+			err := started.Start()
+			if err == nil {
+				w = started
+			}
+			return err
+		})
+		if w == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+		case err := <-fatal:
+			e.cfg.Log.Error("the worker has ended; another one starts", "err", err)
+		}
+		e.drain(ctx, w)
+		pause(ctx, time.Second)
 	}
-	late := time.AfterFunc(e.cfg.DrainTimeout, func() { close(e.gone) })
-	w.Stop() // waits for what is under way
-	late.Stop()
 	return nil
 }
 
-func (e *Engine) newWorker() worker.Worker {
+// drain stops a worker when what is under way has ended, or takes too long.
+func (e *Engine) drain(ctx context.Context, w worker.Worker) {
+	if ctx.Err() != nil {
+		defer time.AfterFunc(e.cfg.DrainTimeout, func() { close(e.gone) }).Stop()
+	}
+	w.Stop()
+}
+
+func (e *Engine) newWorker(fatal chan<- error) worker.Worker {
 	w := worker.New(e.cfg.Client, e.cfg.TaskQueue, worker.Options{
 		MaxConcurrentActivityExecutionSize:      e.cfg.Step.MaxConcurrentRuns,
 		MaxConcurrentLocalActivityExecutionSize: lookers,
 		MaxConcurrentActivityTaskPollers:        Pollers,
 		MaxConcurrentWorkflowTaskPollers:        Pollers,
 		WorkerStopTimeout:                       e.cfg.DrainTimeout + fireTimeout,
+		MaxHeartbeatThrottleInterval:            heartbeatEvery,
+		OnFatalError: func(err error) {
+			select {
+			case fatal <- err:
+			default:
+			}
+		},
 	})
 	w.RegisterWorkflowWithOptions(Fire, workflow.RegisterOptions{Name: fireWorkflow})
 	w.RegisterWorkflowWithOptions(Run, workflow.RegisterOptions{Name: runWorkflow})
@@ -63,22 +82,25 @@ func (e *Engine) newWorker() worker.Worker {
 	return w
 }
 
-// examine looks whether Temporal answers. While it does not, no turns are taken:
-// what falls due meanwhile was missed, as when the whole server is down.
+// examine looks now and then whether Temporal answers, until ctx ends. While it
+// does not, no turns are taken: what falls due meanwhile was missed, as when the
+// whole server is down.
 func (e *Engine) examine(ctx context.Context) {
-	asking, cancel := context.WithTimeout(ctx, healthEvery)
-	defer cancel()
-	_, err := e.cfg.Client.CheckHealth(asking, &client.CheckHealthRequest{})
-	if ctx.Err() != nil {
-		return
-	}
-	was := e.unwell.Swap(err != nil)
-	switch {
-	case err != nil && !was:
-		e.cfg.Log.Error("Temporal does not answer; no runs start until it does", "err", err)
-	case err == nil && was:
-		e.cfg.Log.Info("Temporal answers")
-		e.ask()
+	for ; ctx.Err() == nil; pause(ctx, healthEvery) {
+		asking, cancel := context.WithTimeout(ctx, 2*healthEvery)
+		_, err := e.cfg.Client.CheckHealth(asking, &client.CheckHealthRequest{})
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		was := e.unwell.Swap(err != nil)
+		switch {
+		case err != nil && !was:
+			e.cfg.Log.Error("Temporal does not answer; no runs start until it does", "err", err)
+		case err == nil && was:
+			e.cfg.Log.Info("Temporal answers")
+			e.ask()
+		}
 	}
 }
 
@@ -87,11 +109,7 @@ func (e *Engine) examine(ctx context.Context) {
 // its jitter; zero if there is none.
 func (e *Engine) fire(ctx context.Context, id rota.ScheduleID) (time.Duration, error) {
 	for ctx.Err() == nil {
-		var nominal, due time.Time
-		err := e.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
-			nominal, due, err = tx.Due(ctx, id)
-			return err
-		})
+		nominal, due, err := e.cfg.Store.Due(ctx, id)
 		if err != nil {
 			return 0, err
 		}
@@ -171,7 +189,7 @@ func (e *Engine) attempt(ctx context.Context, w rota.Work) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	e.mu.Lock()
-	e.cancels[w.Run.ID] = cancel
+	e.cancels[w.At()] = cancel
 	e.mu.Unlock()
 	ended := make(chan struct{})
 	defer close(ended)
@@ -184,20 +202,25 @@ func (e *Engine) attempt(ctx context.Context, w rota.Work) {
 	}()
 	e.cfg.Attempt(ctx, w)
 	e.mu.Lock()
-	delete(e.cancels, w.Run.ID)
+	delete(e.cancels, w.At())
 	e.mu.Unlock()
 	e.ask() // there is room for another
 }
 
 // giveBack returns an attempt whose worker is lost, or is leaving, to the queue.
 func (e *Engine) giveBack(ctx context.Context, a rota.Attempt) error {
-	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) error {
-		_, err := tx.ReturnRun(ctx, a, rota.InstantOf(e.cfg.Now()).Time, e.cfg.Step.Settle)
+	var done rota.Finish
+	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
+		done, err = tx.ReturnRun(ctx, a, rota.InstantOf(e.cfg.Now()).Time, e.cfg.Step.Settle)
 		return err
 	})
-	if err == nil {
-		e.ask()
-		e.cfg.Tell()
+	if err != nil {
+		return err
 	}
-	return err
+	if done.Ended && e.cfg.OnBlock != nil {
+		e.cfg.OnBlock(a.Run)
+	}
+	e.ask()
+	e.cfg.Tell()
+	return nil
 }

@@ -23,7 +23,8 @@ const (
 // A carried is the input of a Run: an attempt, and nothing of what it says.
 type carried struct {
 	rota.Attempt
-	TimeoutSeconds int64 // the longest that the attempt may take
+	TimeoutSeconds int64         // the longest that the attempt may take
+	Silence        time.Duration // of its worker, after which that counts as dead
 }
 
 func workflowID(a rota.Attempt) string { return fmt.Sprintf("%s/%d", a.Run, a.Attempt) }
@@ -31,7 +32,7 @@ func workflowID(a rota.Attempt) string { return fmt.Sprintf("%s/%d", a.Run, a.At
 const (
 	fireTimeout    = 20 * time.Second // of one look at what is due
 	heartbeatEvery = 2 * time.Second
-	heartbeatLimit = 10 * time.Second // of silence, after which a worker counts as dead
+	heartbeatLimit = 30 * time.Second // longer than a restart of Temporal, which must not end attempts
 	overtime       = 5 * time.Minute  // for writing down how an attempt ended
 )
 
@@ -62,7 +63,7 @@ func Fire(ctx workflow.Context, id rota.ScheduleID) error {
 func Run(ctx workflow.Context, c carried) error {
 	carry := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: time.Duration(c.TimeoutSeconds)*time.Second + overtime,
-		HeartbeatTimeout:    heartbeatLimit,
+		HeartbeatTimeout:    c.Silence,
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
 	})
 	err := workflow.ExecuteActivity(carry, carryActivity, c.Attempt).Get(ctx, nil)
@@ -70,6 +71,8 @@ func Run(ctx workflow.Context, c carried) error {
 		return nil
 	}
 	workflow.GetLogger(ctx).Warn("a worker was lost", "run_id", c.Run, "attempt", c.Attempt.Attempt, "err", err)
+	ctx, cancel := workflow.NewDisconnectedContext(ctx) // also if somebody cancels the workflow
+	defer cancel()
 	give := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: fireTimeout,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: 10 * time.Second},

@@ -30,7 +30,7 @@ var ErrSwitched = errors.New("another kind of engine keeps time now")
 // that as long as it must. When the connection that holds the lock breaks, work's
 // context ends with the cause [ErrLost] within three seconds; when another kind of
 // engine is to keep time, with the cause [ErrSwitched]. When work has returned,
-// Hold waits again. It returns nil when ctx has ended and work has returned, and
+// also of its own accord, Hold waits again, after others. It returns nil when ctx has ended and work has returned, and
 // work's error if that returns one.
 func (s *Store) Hold(ctx context.Context, log *slog.Logger, kind rota.EngineKind, work func(context.Context) error) error {
 	for ctx.Err() == nil {
@@ -40,6 +40,10 @@ func (s *Store) Hold(ctx context.Context, log *slog.Logger, kind rota.EngineKind
 			switch {
 			case errors.Is(err, ErrSwitched):
 				log.Warn("another kind of engine keeps time from now on", "this", kind)
+				continue
+			case err == nil && ctx.Err() == nil: // somebody else had better have it
+				pause(ctx)
+				pause(ctx)
 				continue
 			case !errors.Is(err, ErrLost):
 				return err

@@ -109,7 +109,11 @@ func TestHold(t *testing.T) {
 	terms := make(chan context.Context)
 	keep := func(s *postgres.Store, kind rota.EngineKind) {
 		require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
-			return tx.SaveKeeping(ctx, rota.Keeping{Kind: kind})
+			before, err := tx.Keeping(ctx)
+			if err != nil {
+				return err
+			}
+			return tx.SaveKeeping(ctx, before.Kind, rota.Keeping{Kind: kind})
 		}))
 	}
 	hold := func(s *postgres.Store) (stop func()) {

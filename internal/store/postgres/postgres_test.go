@@ -83,7 +83,6 @@ func (s *statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEnd
 // scans are the statements that may read a whole table, and why.
 var scans = map[string]string{
 	"SELECT DISTINCT o.provider FROM open_runs":        "at the start of the engine, once",
-	"UPDATE open_runs SET provider = $1":               "at the start of the engine, for providers that are gone",
 	"SELECT o.provider, COUNT(*) FROM open_runs":       "by the index of what is worked on, which is bounded",
 	"UPDATE schedules SET temporal_schedule_id = NULL": "when another kind of engine has taken over",
 	"UPDATE timers SET tell_at = 0 WHERE":              "when another kind of engine takes over",

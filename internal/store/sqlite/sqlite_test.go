@@ -63,7 +63,6 @@ func (r *recorded) Close() error {
 // scans are the statements that may read a whole table, and why.
 var scans = map[string]string{
 	"SELECT DISTINCT o.provider FROM open_runs":                    "at the start of the engine, once",
-	"UPDATE open_runs SET provider = ?":                            "at the start of the engine, for providers that are gone",
 	"UPDATE open_runs SET phase = 'waiting' WHERE":                 "at the start of the engine, once",
 	"SELECT o.run_id, t.policy FROM open_runs":                     "at the start of the engine, once",
 	"SELECT o.provider, COUNT(*) FROM open_runs":                   "by the index of what is worked on, which is bounded",

@@ -37,18 +37,21 @@ func zeroMS(t time.Time) int64 {
 }
 
 // SaveKeeping implements [rota.Cluster].
-func (q Queries) SaveKeeping(ctx context.Context, k rota.Keeping) error {
-	before, err := one(ctx, q.db, "engine", scanKeeping, `SELECT e.kind, e.installation, e.since, e.seen_at FROM engine e
+func (q Queries) SaveKeeping(ctx context.Context, before rota.EngineKind, k rota.Keeping) error {
+	now, err := one(ctx, q.db, "engine", scanKeeping, `SELECT e.kind, e.installation, e.since, e.seen_at FROM engine e
 		WHERE e.id = 1`+q.hold("e"))
 	if err != nil {
 		return err
+	}
+	if now.Kind != before {
+		return rota.Errorf(rota.Conflict, "the engine of this database is %s now", now.Kind)
 	}
 	if _, err := q.db.Exec(ctx, `UPDATE engine SET kind = ?, installation = ?, since = ?, seen_at = ? WHERE id = 1`,
 		k.Kind, k.Installation, zeroMS(k.Since), zeroMS(k.SeenAt)); err != nil {
 		return err
 	}
 	switch {
-	case k.Kind == before.Kind:
+	case k.Kind == before:
 		return nil
 	case k.Kind == rota.EngineTemporal:
 		_, err = q.db.Exec(ctx, `UPDATE timers SET tell_at = 0 WHERE status <> 'deleted'`)
@@ -75,7 +78,7 @@ func (q Queries) Busy(ctx context.Context) (map[string]int, error) {
 	return busy, err
 }
 
-// Due implements [rota.Cluster].
+// Due implements [rota.ScheduleReader].
 func (q Queries) Due(ctx context.Context, id rota.ScheduleID) (nominal, due time.Time, err error) {
 	err = q.db.Query(ctx, func(row Scanner) error {
 		var next, at msTime

@@ -107,30 +107,33 @@ func blocked(w rota.Work, s rota.ScheduleStatus) *rota.RunError {
 	return nil
 }
 
+// ofAttempt lets pass the open run that is at an attempt, or at any if that is 0.
+const ofAttempt = `attempts = COALESCE(NULLIF(?, 0), attempts)`
+
 // RequeueRun implements [rota.Queue].
-func (q Queries) RequeueRun(ctx context.Context, id rota.RunID, provider string) error {
+func (q Queries) RequeueRun(ctx context.Context, a rota.Attempt, provider string) error {
 	_, err := q.db.Exec(ctx, `UPDATE open_runs SET phase = CASE WHEN attempts = 1 THEN 'queued' ELSE 'waiting' END,
 		attempts = attempts - 1, provider = ?, response_id = NULL,
 		started_at = CASE WHEN attempts = 1 THEN NULL ELSE first_start END,
 		first_start = CASE WHEN attempts = 1 THEN NULL ELSE first_start END
-		WHERE run_id = ? AND phase = 'running' AND carried = 0`, provider, id)
+		WHERE run_id = ? AND phase = 'running' AND carried = 0 AND `+ofAttempt, provider, a.Run, a.Attempt)
 	return err
 }
 
 // SetResponse implements [rota.Queue].
-func (q Queries) SetResponse(ctx context.Context, id rota.RunID, responseID string) error {
-	_, err := q.db.Exec(ctx, `UPDATE open_runs SET response_id = ? WHERE run_id = ?`, responseID, id)
+func (q Queries) SetResponse(ctx context.Context, a rota.Attempt, responseID string) error {
+	_, err := q.db.Exec(ctx, `UPDATE open_runs SET response_id = ? WHERE run_id = ? AND `+ofAttempt, responseID, a.Run, a.Attempt)
 	return err
 }
 
 // DelayRun implements [rota.Queue].
-func (q Queries) DelayRun(ctx context.Context, id rota.RunID, at time.Time, answered bool) error {
+func (q Queries) DelayRun(ctx context.Context, a rota.Attempt, at time.Time, answered bool) error {
 	failures := 0
 	if answered {
 		failures = 1
 	}
 	_, err := q.db.Exec(ctx, `UPDATE open_runs SET phase = 'waiting', ready_at = ?, failures = failures + ?, response_id = NULL,
-		carried = 0 WHERE run_id = ? AND phase = 'running'`, at.UnixMilli(), failures, id)
+		carried = 0 WHERE run_id = ? AND phase = 'running' AND `+ofAttempt, at.UnixMilli(), failures, a.Run, a.Attempt)
 	return err
 }
 
@@ -141,8 +144,8 @@ func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, se
 	if err != nil {
 		return rota.Finish{}, err
 	}
-	open, err := one(ctx, q.db, "open run", scanOpen, `DELETE FROM open_runs WHERE run_id = ?
-		RETURNING started_at, first_start, attempts, response_id`, id)
+	open, err := one(ctx, q.db, "open run", scanOpen, `DELETE FROM open_runs WHERE run_id = ? AND `+ofAttempt+`
+		RETURNING started_at, first_start, attempts, response_id`, id, r.Attempt)
 	if isNotFound(err) {
 		return rota.Finish{}, nil
 	}

@@ -10,9 +10,6 @@ import (
 // Recover implements [rota.Queue].
 func (q Queries) Recover(ctx context.Context, now time.Time, providers []string, settle rota.Settle) (rota.Recovered, error) {
 	var done rota.Recovered
-	if err := q.Rehome(ctx, providers); err != nil {
-		return done, err
-	}
 	running, err := all(ctx, q.db, scanCutOff, `SELECT o.run_id, t.policy FROM open_runs o
 		JOIN timers t ON t.schedule_id = o.schedule_id WHERE o.phase = 'running' AND o.carried = 0`)
 	if err != nil {
@@ -29,7 +26,10 @@ func (q Queries) Recover(ctx context.Context, now time.Time, providers []string,
 	}
 	n, err := q.db.Exec(ctx, `UPDATE open_runs SET phase = 'waiting' WHERE phase = 'running' AND carried = 0`)
 	done.Resumed = int(n)
-	return done, err
+	if err != nil {
+		return done, err
+	}
+	return done, q.Rehome(ctx, providers)
 }
 
 // ReturnRun implements [rota.Cluster].
@@ -41,7 +41,9 @@ func (q Queries) ReturnRun(ctx context.Context, a rota.Attempt, now time.Time, s
 		return rota.Finish{}, err
 	}
 	if running[0].policy.Retry.OnCrash == rota.OnCrashNever {
-		return q.FinishRun(ctx, a.Run, lost(now), settle)
+		end := lost(now)
+		end.Attempt = a.Attempt
+		return q.FinishRun(ctx, a.Run, end, settle)
 	}
 	_, err = q.db.Exec(ctx, `UPDATE open_runs SET phase = 'waiting', carried = 0
 		WHERE run_id = ? AND attempts = ? AND phase = 'running'`, a.Run, a.Attempt)
@@ -81,7 +83,8 @@ func (q Queries) Rehome(ctx context.Context, providers []string) error {
 		if known[p] {
 			continue
 		}
-		if _, err := q.db.Exec(ctx, `UPDATE open_runs SET provider = ?, response_id = NULL WHERE provider = ?`, providers[0], p); err != nil {
+		if _, err := q.db.Exec(ctx, `UPDATE open_runs SET provider = ?, response_id = NULL
+			WHERE provider = ? AND phase <> 'running'`, providers[0], p); err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,7 @@ var clusters = []testCase{
 	{"an attempt whose worker is lost goes back to the queue", returnResumes},
 	{"an attempt whose worker is lost ends if its policy says so", returnLoses},
 	{"what a worker carries is not recovered", carriedStays},
+	{"who was thought lost has no say in the attempt after", overtaken},
 }
 
 var mirrors = []testCase{
@@ -34,7 +35,16 @@ var mirrors = []testCase{
 
 func (w *world) keeping(k rota.Keeping) {
 	w.Helper()
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SaveKeeping(ctx, k) })
+	w.update(func(ctx context.Context, tx rota.Tx) error { return keep(ctx, tx, k) })
+}
+
+// keep writes who keeps time, whoever did before.
+func keep(ctx context.Context, tx rota.Tx, k rota.Keeping) error {
+	before, err := tx.Keeping(ctx)
+	if err != nil {
+		return err
+	}
+	return tx.SaveKeeping(ctx, before.Kind, k)
 }
 
 func keepingKept(w *world) {
@@ -48,6 +58,11 @@ func keepingKept(w *world) {
 	require.Equal(w, rota.Keeping{}, read())
 	k := rota.Keeping{Kind: rota.EngineTemporal, Installation: "here", Since: start, SeenAt: start.Add(time.Second)}
 	w.keeping(k)
+	require.Equal(w, k, read())
+	err := w.try(func(ctx context.Context, tx rota.Tx) error {
+		return tx.SaveKeeping(ctx, rota.EngineEmbedded, rota.Keeping{})
+	})
+	require.ErrorIs(w, err, rota.Conflict, "somebody has switched meanwhile")
 	require.Equal(w, k, read())
 }
 
@@ -96,10 +111,8 @@ func busyWaits(w *world) {
 func dueTimes(w *world) {
 	s := w.addSchedule(w.addAgent().ID, func(_ *rota.Schedule, t *rota.Timer) { t.DueAt = t.DueAt.Add(time.Second) })
 	due := func(id rota.ScheduleID) (nominal, at time.Time) {
-		w.update(func(ctx context.Context, tx rota.Tx) (err error) {
-			nominal, at, err = tx.Due(ctx, id)
-			return err
-		})
+		nominal, at, err := w.store.Due(w.Context(), id)
+		require.NoError(w, err)
 		return nominal, at
 	}
 	nominal, at := due(s.ID)
@@ -217,7 +230,9 @@ func carriedStays(w *world) {
 	require.NoError(w, err)
 	require.Equal(w, rota.Recovered{}, w.recover(provider))
 	require.Empty(w, w.claim(1))
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.RequeueRun(ctx, id, provider) })
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		return tx.RequeueRun(ctx, rota.Attempt{Run: id}, provider)
+	})
 	require.Empty(w, w.claim(1), "whoever claimed it may put it back only while nobody has it")
 	w.giveBack(rota.Attempt{Run: id, Attempt: 1})
 	require.Equal(w, 2, w.claimOne().Run.Attempts)
@@ -356,4 +371,27 @@ func shownFound(w *world) {
 	require.Contains(w, w.untold(), first.ID)
 	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.Forget(ctx) })
 	require.Nil(w, w.schedule(first).TemporalScheduleID)
+}
+
+// overtaken has an attempt speak when another one is under way.
+func overtaken(w *world) {
+	_, id := w.fired()
+	w.at(61 * time.Second)
+	first := w.claimOne().At()
+	w.giveBack(first)
+	second := w.claimOne()
+	run := w.run(id)
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		end := w.failed("timeout")
+		end.Attempt = first.Attempt
+		f, err := tx.FinishRun(ctx, id, end, settle)
+		require.Equal(w, rota.Finish{}, f)
+		w.NoErr(err)
+		w.NoErr(tx.SetResponse(ctx, first, "resp_of_another"))
+		w.NoErr(tx.DelayRun(ctx, first, w.now, true))
+		return tx.RequeueRun(ctx, first, provider)
+	})
+	w.same(run, w.run(id))
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.DelayRun(ctx, second.At(), w.now, true) })
+	require.Equal(w, 3, w.claimOne().Run.Attempts)
 }

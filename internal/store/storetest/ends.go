@@ -159,7 +159,9 @@ func recoverResumes(w *world) {
 	api, queued, late := w.addRun(a.ID), w.addRun(a.ID), w.addRun(a.ID)
 	w.at(time.Minute)
 	w.claim(10)
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.RequeueRun(ctx, queued.ID, provider) })
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		return tx.RequeueRun(ctx, rota.Attempt{Run: queued.ID}, provider)
+	})
 	w.delay(late.ID, time.Hour, true)
 	require.Equal(w, rota.Recovered{Resumed: 2}, w.recover(provider))
 	require.Equal(w, map[rota.Phase]int{rota.PhaseWaiting: 3, rota.PhaseQueued: 1}, w.open())
@@ -176,7 +178,9 @@ func recoverLoses(w *world) {
 	s, id := w.fired(never)
 	other := w.addSchedule(s.AgentID, never, func(s *rota.Schedule, _ *rota.Timer) { s.Metadata["x"] = `"on_crash":"resume"` })
 	w.claimOne()
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SetResponse(ctx, id, "resp_7") })
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		return tx.SetResponse(ctx, rota.Attempt{Run: id}, "resp_7")
+	})
 	waits := w.fire(1, w.once)[0].Run
 	w.at(time.Hour)
 	require.Equal(w, rota.Recovered{Lost: 1}, w.recover(provider))
@@ -201,7 +205,9 @@ func recoverRehomes(w *world) {
 	running, queued, stays := add("gone"), add("gone"), add("second")
 	w.at(time.Second)
 	w.claimFrom("gone", 1)
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SetResponse(ctx, running, "resp_gone") })
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		return tx.SetResponse(ctx, rota.Attempt{Run: running}, "resp_gone")
+	})
 	require.Equal(w, rota.Recovered{Resumed: 1}, w.recover("first", "second"))
 	work := w.claimFrom("first", 10)
 	require.Len(w, work, 2)

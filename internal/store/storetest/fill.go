@@ -91,7 +91,9 @@ func (w *world) fillEnd(i int, id rota.RunID) {
 	case 1:
 		w.delay(id, time.Hour, true)
 	case 2:
-		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SetResponse(ctx, id, "resp_0") })
+		w.update(func(ctx context.Context, tx rota.Tx) error {
+			return tx.SetResponse(ctx, rota.Attempt{Run: id}, "resp_0")
+		})
 	default:
 		w.finish(id, w.completed())
 	}

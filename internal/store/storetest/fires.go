@@ -261,7 +261,7 @@ func nextWake(w *world) {
 	require.Equal(w, start.Add(time.Minute), w.wake(), "a run that waits for a worker is no reason to wake")
 	w.claim(1)
 	w.update(func(ctx context.Context, tx rota.Tx) error {
-		return tx.DelayRun(ctx, r.ID, start.Add(20*time.Second), true)
+		return tx.DelayRun(ctx, rota.Attempt{Run: r.ID}, start.Add(20*time.Second), true)
 	})
 	require.Equal(w, start.Add(20*time.Second), w.wake())
 	w.at(20 * time.Second)

@@ -113,7 +113,7 @@ func claimProviders(w *world) {
 func (w *world) delay(id rota.RunID, after time.Duration, answered bool) {
 	w.Helper()
 	w.update(func(ctx context.Context, tx rota.Tx) error {
-		return tx.DelayRun(ctx, id, start.Add(after), answered)
+		return tx.DelayRun(ctx, rota.Attempt{Run: id}, start.Add(after), answered)
 	})
 }
 
@@ -227,12 +227,16 @@ func requeue(w *world) {
 	require.Empty(w, w.claim(10))
 	require.Len(w, w.claimFrom("other", 10), 1)
 
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SetResponse(ctx, id, "resp_other") })
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		return tx.SetResponse(ctx, rota.Attempt{Run: id}, "resp_other")
+	})
 	w.delay(id, 2*time.Minute, true)
 	before = w.run(id)
 	w.at(2 * time.Minute)
 	require.Len(w, w.claimFrom("other", 10), 1)
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.RequeueRun(ctx, id, provider) })
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		return tx.RequeueRun(ctx, rota.Attempt{Run: id}, provider)
+	})
 	w.same(before, w.run(id))
 	work := w.claimOne()
 	require.Equal(w, 2, work.Run.Attempts)
@@ -243,7 +247,7 @@ func requeue(w *world) {
 func (w *world) requeue(id rota.RunID) {
 	w.Helper()
 	for range 2 { // the second changes nothing: the run is not claimed
-		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.RequeueRun(ctx, id, "other") })
+		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.RequeueRun(ctx, rota.Attempt{Run: id}, "other") })
 	}
 }
 
@@ -251,13 +255,17 @@ func setResponse(w *world) {
 	r := w.addRun(w.addAgent().ID)
 	w.at(time.Second)
 	w.claimOne()
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SetResponse(ctx, r.ID, "resp_7") })
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		return tx.SetResponse(ctx, rota.Attempt{Run: r.ID}, "resp_7")
+	})
 	require.Equal(w, "resp_7", *w.run(r.ID).GatewayResponseID)
 	w.recover(provider)
 	require.Equal(w, "resp_7", w.claimOne().ResponseID, "a crash does not lose it")
 	w.finish(r.ID, w.failed("timeout"))
 	require.Equal(w, "resp_7", *w.run(r.ID).GatewayResponseID)
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SetResponse(ctx, r.ID, "resp_8") })
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		return tx.SetResponse(ctx, rota.Attempt{Run: r.ID}, "resp_8")
+	})
 	require.Equal(w, "resp_7", *w.run(r.ID).GatewayResponseID, "it comes too late")
 }
 
