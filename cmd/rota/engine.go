@@ -19,7 +19,7 @@ type engineCmd struct {
 type engineSwitchCmd struct {
 	Kind     string            `arg:"" enum:"embedded,temporal" help:"The engine from now on: embedded or temporal."`
 	Database string            `required:"" env:"ROTA_DATABASE" placeholder:"URL" help:"The database: postgres://user:password@host:5432/name. Prefer the environment: flags show in process lists."`
-	Wait     time.Duration     `default:"10m" help:"How long runs that Temporal's workers have may take to end. The rest begins anew."`
+	Wait     time.Duration     `default:"10m" help:"How long runs that Temporal's workers have may take to end. The rest begins again, or ends as worker_lost where the policy says on_crash never."`
 	Temporal settings.Temporal `embed:"" prefix:"temporal-"`
 }
 
