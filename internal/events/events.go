@@ -155,6 +155,18 @@ func (h *Hub) Idle() map[rota.RunID]bool {
 	return out
 }
 
+// Busy returns the runs that are worked on here.
+func (h *Hub) Busy() (ids []rota.RunID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, l := range h.logs {
+		if l.workers > 0 {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // Awaits reports whether somebody reads of a run that is not worked on here,
 // and the sequence number of the last event that is known of it (-1: none is).
 func (h *Hub) Awaits(id rota.RunID) (last int64, ok bool) {

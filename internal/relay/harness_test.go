@@ -82,6 +82,15 @@ func (d *database) Listen(ctx context.Context, _ *slog.Logger, heard func(string
 	}
 }
 
+// reconnect has every listener begin to hear again.
+func (d *database) reconnect() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for l := range d.listeners {
+		l <- ""
+	}
+}
+
 // AppendEvents implements relay.Store.
 func (d *database) AppendEvents(_ context.Context, id rota.RunID, said []events.Event, _ time.Time) error {
 	d.mu.Lock()

@@ -36,6 +36,8 @@ func (r *Relay) read(ctx context.Context) {
 			for _, id := range r.ends.take() {
 				r.end(ctx, id)
 			}
+		case <-r.deaf:
+			r.catchUp(ctx)
 		case <-tick.C:
 			before = r.look(ctx, before)
 		case <-ctx.Done():
@@ -66,6 +68,30 @@ func (r *Relay) end(ctx context.Context, id rota.RunID) {
 	}
 }
 
+// catchUp says which of the runs that are worked on here have ended in another
+// process, for instance because somebody cancelled them, without a word of it
+// having come.
+func (r *Relay) catchUp(ctx context.Context) {
+	for _, id := range r.endedAmong(ctx, r.cfg.Hub.Busy()) {
+		r.news.Cancel(id)
+	}
+}
+
+// endedAmong returns those of the runs that have ended, as far as the store can
+// be asked.
+func (r *Relay) endedAmong(ctx context.Context, ids []rota.RunID) []rota.RunID {
+	if len(ids) == 0 {
+		return nil
+	}
+	soon, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	ended, err := r.cfg.Store.EndedAmong(soon, ids)
+	if err != nil && ctx.Err() == nil {
+		r.cfg.Log.Error("the ends of runs could not be read; it is tried again", "err", err)
+	}
+	return ended
+}
+
 // look ends the logs of runs that had ended before the last look: the process
 // that worked on one may still be writing its last words. It returns those
 // that have ended since.
@@ -74,15 +100,7 @@ func (r *Relay) look(ctx context.Context, before map[rota.RunID]bool) map[rota.R
 	for id := range r.cfg.Hub.Idle() {
 		idle = append(idle, id)
 	}
-	if len(idle) == 0 {
-		return nil
-	}
-	soon, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
-	ended, err := r.cfg.Store.EndedAmong(soon, idle)
-	if err != nil && ctx.Err() == nil {
-		r.cfg.Log.Error("the ends of runs could not be read; it is tried again", "err", err)
-	}
+	ended := r.endedAmong(ctx, idle)
 	since := make(map[rota.RunID]bool)
 	for _, id := range ended {
 		since[id] = true

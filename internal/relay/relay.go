@@ -82,6 +82,7 @@ type Relay struct {
 	words *pile[string]     // to send
 	heard *pile[rota.RunID] // of which there is more to read
 	ends  *pile[rota.RunID] // to end when they have been read
+	deaf  chan struct{}     // holds one token when words may have been missed
 
 	life context.Context // that of the mirrors: they begin when a hub says so
 	kill context.CancelFunc
@@ -98,7 +99,7 @@ func New(cfg Config) *Relay {
 	r := &Relay{
 		cfg: cfg, self: rand.Text(),
 		words: newPile[string](), heard: newPile[rota.RunID](), ends: newPile[rota.RunID](),
-		wants: make(map[rota.RunID]time.Time), mirrors: make(map[rota.RunID]*mirror),
+		deaf: make(chan struct{}, 1), wants: make(map[rota.RunID]time.Time), mirrors: make(map[rota.RunID]*mirror),
 	}
 	r.life, r.kill = context.WithCancel(context.Background())
 	cfg.Hub.Hook(events.Hooks{Awaited: r.want, Opened: r.opened})
@@ -151,6 +152,10 @@ func (r *Relay) hear(word string) {
 	switch {
 	case word == "":
 		r.again()
+		select {
+		case r.deaf <- struct{}{}:
+		default:
+		}
 		r.news.Changed()
 	case word == "*":
 		r.news.Changed()

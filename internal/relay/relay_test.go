@@ -288,6 +288,25 @@ func TestChanges(t *testing.T) {
 	})
 }
 
+// TestAMissedEnd: who works on a run that somebody cancelled while nobody could
+// hear of it hears of it later.
+func TestAMissedEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDatabase()
+		a, b := start(t, d), start(t, d)
+		b.begin()
+		b.told()
+		d.set(func() { d.deaf, d.ended[run] = true, true })
+		a.relay.Ended(run)
+		_, ends := b.told()
+		require.Empty(t, ends)
+		d.set(func() { d.deaf = false })
+		d.reconnect()
+		_, ends = b.told()
+		require.Equal(t, []rota.RunID{run}, ends)
+	})
+}
+
 // TestBound: what is mirrored is bounded as every log is.
 func TestBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
