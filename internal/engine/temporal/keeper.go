@@ -23,7 +23,7 @@ const (
 
 // errAlone ends the time of a keeper that Temporal does not answer, while it may
 // answer others.
-var errAlone = errors.New("Temporal does not answer the keeper")
+var errAlone = errors.New("the keeper gets no answer from Temporal")
 
 // keep keeps time while this process is the one that does. It returns when ctx
 // ends, or when somebody else had better.
