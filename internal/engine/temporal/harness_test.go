@@ -43,6 +43,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
+	t.Parallel() // it mostly waits
 	w := &world{T: t, server: temporaltest.Start(t), url: postgrestest.URL(t)}
 	w.client = w.server.Client(t)
 	w.db = w.open()

@@ -25,6 +25,7 @@ func TestSuite(t *testing.T) {
 	if testing.Short() {
 		t.Skip("minutes")
 	}
+	t.Parallel()
 	server := temporaltest.Start(t)
 	enginetest.Run(t, enginetest.Rig{
 		Place: postgrestest.URL,
