@@ -66,7 +66,7 @@ func (e *Engine) newWorker(fatal chan<- error) worker.Worker {
 		MaxConcurrentActivityTaskPollers:        Pollers,
 		MaxConcurrentWorkflowTaskPollers:        Pollers,
 		WorkerStopTimeout:                       e.cfg.DrainTimeout + fireTimeout,
-		MaxHeartbeatThrottleInterval:            heartbeatEvery,
+		MaxHeartbeatThrottleInterval:            e.silence() * 2 / 5, // and as long for each to get through, before an attempt is interrupted
 		OnFatalError: func(err error) {
 			select {
 			case fatal <- err:
