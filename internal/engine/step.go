@@ -93,6 +93,21 @@ func (s *Step) Take(ctx context.Context, tx rota.Tx, m Moment) (Taken, error) {
 	return got, s.claim(ctx, tx, &got, m.Now)
 }
 
+// Announce tells of the outcomes that were put on record, and of the runs that
+// were ended without a beginning. Either may be nil.
+func (got Taken) Announce(decided func(rota.Occurrence), blocked func(rota.RunID)) {
+	for _, o := range got.Decided {
+		if decided != nil {
+			decided(o)
+		}
+	}
+	for _, id := range got.Blocked {
+		if blocked != nil {
+			blocked(id)
+		}
+	}
+}
+
 // count notes the places that are taken.
 func (got *Taken) count(ctx context.Context, busy Busy) (err error) {
 	got.busy, err = busy(ctx)
@@ -173,6 +188,15 @@ func (s *Step) sort(ctx context.Context, tx rota.Tx, got *Taken, claimed []rota.
 		}
 	}
 	return nil
+}
+
+// Names returns the names of the providers.
+func (s *Step) Names() []string {
+	var names []string
+	for _, p := range s.Providers {
+		names = append(names, p.Name)
+	}
+	return names
 }
 
 // rotate returns the providers, each time beginning with another, so that none

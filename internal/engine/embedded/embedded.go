@@ -19,8 +19,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/engine"
 )
@@ -64,9 +62,9 @@ type Engine struct {
 	workers sync.WaitGroup
 
 	// Only the loop uses these.
-	clock clock
+	clock engine.Clock
 	step  engine.Step
-	brake *rate.Limiter // of what is made up for
+	brake engine.Brake // of what is made up for
 
 	mu       sync.Mutex // guards what follows
 	cancels  map[rota.RunID]context.CancelFunc
@@ -88,7 +86,7 @@ func New(cfg Config) *Engine {
 			Decide: cfg.Decide, Settle: cfg.Settle, CatchUp: cfg.CatchUp, Provider: cfg.Provider,
 			MaxConcurrentRuns: cfg.MaxConcurrentRuns, Providers: cfg.Providers,
 		},
-		brake:   rate.NewLimiter(rate.Limit(cfg.CatchupRate), (cfg.CatchupRate+99)/100),
+		brake:   engine.NewBrake(cfg.CatchupRate),
 		cancels: make(map[rota.RunID]context.CancelFunc),
 		busy:    make(map[string]int),
 		gone:    make(map[rota.RunID]bool),
@@ -119,7 +117,7 @@ func (e *Engine) Cancel(id rota.RunID) {
 func (e *Engine) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	e.clock = newClock(e.cfg.Now)
+	e.clock = engine.NewClock(e.cfg.Now)
 	e.insist(ctx, "taking over unfinished runs failed", func() error { return e.recover(ctx) })
 	for ctx.Err() == nil {
 		var wake time.Time
@@ -150,14 +148,10 @@ func (e *Engine) insist(ctx context.Context, failed string, do func() error) {
 
 // recover takes over what a dead process left behind.
 func (e *Engine) recover(ctx context.Context) error {
-	var names []string
-	for _, p := range e.cfg.Providers {
-		names = append(names, p.Name)
-	}
 	var got rota.Recovered
 	err := e.cfg.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
 		var err error
-		got, err = tx.Recover(ctx, e.clock.since, names, e.cfg.Settle)
+		got, err = tx.Recover(ctx, e.clock.Since, e.step.Names(), e.cfg.Settle)
 		return err
 	})
 	if err == nil && e.cfg.OnReady != nil {
@@ -167,11 +161,12 @@ func (e *Engine) recover(ctx context.Context) error {
 }
 
 // sleep blocks until the wall clock reaches wake (zero: never), until there is
-// a token in changed, or until ctx ends; of a store that is shared, not long. It looks at the wall clock now and
-// then, because a clock that is set does not move the timers of a process.
+// a token in changed, or until ctx ends; of a store that is shared, not long. It
+// looks at the wall clock now and then, because a clock that is set does not
+// move the timers of a process.
 func (e *Engine) sleep(ctx context.Context, wake time.Time) {
 	for {
-		e.clock.look()
+		e.clock.Look()
 		d := e.look
 		if !wake.IsZero() {
 			d = min(d, wake.Sub(e.cfg.Now()))

@@ -11,12 +11,12 @@ import (
 
 // turn takes one step and starts what it took. It returns when to come back.
 func (e *Engine) turn(ctx, work context.Context) (time.Time, error) {
-	now := e.clock.look()
+	now := e.clock.Look()
 	e.begin()
 	defer e.end()
 	var got engine.Taken
 	err := e.cfg.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
-		m := engine.Moment{Now: now, Since: e.clock.since, Busy: e.atWork, MakeUp: int(e.brake.TokensAt(now))}
+		m := engine.Moment{Now: now, Since: e.clock.Since, Busy: e.atWork, MakeUp: e.brake.MayMakeUp(now)}
 		var err error
 		got, err = e.step.Take(ctx, tx, m)
 		return err
@@ -24,8 +24,8 @@ func (e *Engine) turn(ctx, work context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	e.announce(got)
-	e.brake.AllowN(now, got.MadeUp)
+	got.Announce(e.cfg.OnDecide, e.cfg.OnBlock)
+	e.brake.MadeUp(now, got.MadeUp)
 	e.setHungry(got.Hungry)
 	for _, w := range got.Work {
 		e.start(work, w)
@@ -51,10 +51,7 @@ func (e *Engine) atWork(context.Context) (map[string]int, error) {
 // released returns when the brake lets the next start through, or wake if that
 // is earlier.
 func (e *Engine) released(now, wake time.Time) time.Time {
-	at := now
-	if missing := 1 - e.brake.TokensAt(now); missing > 0 {
-		at = now.Add(time.Duration(missing*float64(time.Second)/float64(e.cfg.CatchupRate)) + time.Millisecond) // steps are at whole ones
-	}
+	at := now.Add(e.brake.Wait(now))
 	if wake.IsZero() || at.Before(wake) {
 		return at
 	}
@@ -81,19 +78,6 @@ func (e *Engine) setHungry(hungry bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.hungry = hungry
-}
-
-func (e *Engine) announce(got engine.Taken) {
-	for _, o := range got.Decided {
-		if e.cfg.OnDecide != nil {
-			e.cfg.OnDecide(o)
-		}
-	}
-	for _, id := range got.Blocked {
-		if e.cfg.OnBlock != nil {
-			e.cfg.OnBlock(id)
-		}
-	}
 }
 
 // start hands a run to a worker of its own.

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
 )
 
 const (
@@ -17,8 +18,7 @@ const (
 	strandEvery = 5 * time.Second
 	strandAfter = 10 * time.Second // a claimed run that nobody has taken is started again
 	auditEvery  = time.Hour
-	resign      = 3           // beats without Temporal, after which another process may keep time
-	jump        = time.Minute // how far the wall clock may run ahead of the process unnoticed
+	resign      = 3 // beats without Temporal, after which another process may keep time
 )
 
 // errAlone ends the time of a keeper that Temporal does not answer, while it may
@@ -35,7 +35,7 @@ func (e *Engine) keep(ctx context.Context) error {
 		defer e.cfg.OnKeep(false)
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return (&keeper{Engine: e}).attendance(ctx) })
+	group.Go(func() error { return (&keeper{Engine: e, clock: engine.NewClock(e.cfg.Now)}).attendance(ctx) })
 	group.Go(func() error { e.mirror(ctx); return nil })
 	group.Go(func() error { e.sweeps(ctx); return nil })
 	group.Go(func() error { e.rounds(ctx); return nil })
@@ -55,18 +55,15 @@ func (e *Engine) rounds(ctx context.Context) {
 			pause(ctx, turnEvery)
 			continue
 		}
-		missing := max(0, 1-e.tokens()) // until the brake lets another start through
-		pause(ctx, min(turnEvery, time.Duration(missing*float64(time.Second)/float64(e.cfg.CatchupRate))+time.Millisecond))
+		pause(ctx, min(turnEvery, max(e.brake.Wait(e.cfg.Now()), time.Millisecond)))
 	}
 }
-
-func (e *Engine) tokens() float64 { return e.brake.TokensAt(e.cfg.Now()) }
 
 // A keeper is a process in the time in which it keeps time.
 type keeper struct {
 	*Engine
-	begun        bool
-	wall, passed time.Time // the last look at the two clocks
+	begun bool
+	clock engine.Clock
 }
 
 // attendance says in the database that somebody looks at what is due, as long as
@@ -90,12 +87,10 @@ func (k *keeper) attendance(ctx context.Context) error {
 // attend says once that somebody looks. If nobody did for a while, what falls due
 // is looked at from now on, and what was claimed before is claimed anew.
 func (k *keeper) attend(ctx context.Context) error {
-	now := rota.InstantOf(k.cfg.Now()).Time
-	slept := k.slept(now)
-	var providers []string
-	for _, p := range k.cfg.Step.Providers {
-		providers = append(providers, p.Name)
-	}
+	since := k.clock.Since
+	now := k.clock.Look()
+	slept := k.clock.Since.After(since) // or its clock was set forward
+	providers := k.cfg.Step.Names()
 	var got rota.Recovered
 	err := k.update(ctx, func(ctx context.Context, tx rota.Tx) error {
 		st, err := tx.Keeping(ctx)
@@ -135,15 +130,6 @@ func unclaim(ctx context.Context, tx rota.Tx, now time.Time) error {
 		}
 	}
 	return err
-}
-
-// slept reports whether the machine slept, or its clock was set forward, since
-// the last look.
-func (k *keeper) slept(now time.Time) bool {
-	passed := time.Now()
-	slept := !k.wall.IsZero() && now.Sub(k.wall) > passed.Sub(k.passed)+jump
-	k.wall, k.passed = now, passed
-	return slept
 }
 
 // sweeps looks after runs that nobody works on, again and again.

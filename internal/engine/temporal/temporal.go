@@ -11,7 +11,6 @@ import (
 
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/time/rate"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/engine"
@@ -41,7 +40,7 @@ type Config struct {
 
 	OnDecide func(rota.Occurrence) // an outcome was put on record; may be nil
 	OnStart  func(rota.Work)       // a run was claimed; may be nil
-	OnBlock  func(id rota.RunID)   // a queued run was ended without a start; may be nil
+	OnBlock  func(id rota.RunID)   // a run was ended without a start, or because its worker is lost; may be nil
 	OnKeep   func(active bool)     // this process keeps time from now on, or no longer; may be nil
 }
 
@@ -58,7 +57,7 @@ type Engine struct {
 	starting sync.WaitGroup
 	patience context.Context // of what is starting; ends when Run does
 
-	brake *rate.Limiter // of what is made up for
+	brake engine.Brake  // of what is made up for
 	gone  chan struct{} // closed when attempts that are under way must end; made by Run
 
 	mu      sync.Mutex // guards what follows
@@ -80,7 +79,7 @@ func New(cfg Config) *Engine {
 		cfg:     cfg,
 		asked:   make(chan struct{}, 1),
 		starts:  make(chan struct{}, startsAtOnce),
-		brake:   rate.NewLimiter(rate.Limit(cfg.CatchupRate), (cfg.CatchupRate+99)/100),
+		brake:   engine.NewBrake(cfg.CatchupRate),
 		begun:   make(map[rota.Attempt]bool),
 		cancels: make(map[rota.Attempt]context.CancelFunc),
 	}

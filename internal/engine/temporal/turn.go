@@ -106,9 +106,12 @@ func (e *Engine) take(ctx context.Context) (engine.Taken, error) {
 	if err != nil {
 		return engine.Taken{}, err
 	}
-	e.brake.AllowN(now, got.MadeUp)
-	e.announce(got)
+	e.brake.MadeUp(now, got.MadeUp)
+	got.Announce(e.cfg.OnDecide, e.cfg.OnBlock)
 	for _, w := range got.Work {
+		if e.cfg.OnStart != nil {
+			e.cfg.OnStart(w)
+		}
 		e.start(w)
 	}
 	if got.Again || got.Due == engine.Batch {
@@ -132,25 +135,7 @@ func (e *Engine) mayMakeUp(now time.Time) int {
 	if !e.keeping.Load() {
 		return -1
 	}
-	return int(e.brake.TokensAt(now))
-}
-
-func (e *Engine) announce(got engine.Taken) {
-	for _, o := range got.Decided {
-		if e.cfg.OnDecide != nil {
-			e.cfg.OnDecide(o)
-		}
-	}
-	for _, id := range got.Blocked {
-		if e.cfg.OnBlock != nil {
-			e.cfg.OnBlock(id)
-		}
-	}
-	for _, w := range got.Work {
-		if e.cfg.OnStart != nil {
-			e.cfg.OnStart(w)
-		}
-	}
+	return e.brake.MayMakeUp(now)
 }
 
 // start starts the workflow of a claimed attempt, beside the turns, unless this

@@ -9,8 +9,16 @@ import (
 
 // Keeping implements [rota.Cluster].
 func (q Queries) Keeping(ctx context.Context) (rota.Keeping, error) {
-	return one(ctx, q.db, "engine", scanKeeping, `SELECT e.kind, e.installation, e.since, e.seen_at FROM engine e WHERE e.id = 1`)
+	return one(ctx, q.db, "engine", scanKeeping, selectKeeping)
 }
+
+// holdKeeping is Keeping for who is about to change it, or to do what must not
+// happen twice at once.
+func (q Queries) holdKeeping(ctx context.Context) (rota.Keeping, error) {
+	return one(ctx, q.db, "engine", scanKeeping, selectKeeping+q.hold("e"))
+}
+
+const selectKeeping = `SELECT e.kind, e.installation, e.since, e.seen_at FROM engine e WHERE e.id = 1`
 
 func scanKeeping(row Scanner) (rota.Keeping, error) {
 	var k rota.Keeping
@@ -38,8 +46,7 @@ func zeroMS(t time.Time) int64 {
 
 // SaveKeeping implements [rota.Cluster].
 func (q Queries) SaveKeeping(ctx context.Context, before rota.EngineKind, k rota.Keeping) error {
-	now, err := one(ctx, q.db, "engine", scanKeeping, `SELECT e.kind, e.installation, e.since, e.seen_at FROM engine e
-		WHERE e.id = 1`+q.hold("e"))
+	now, err := q.holdKeeping(ctx)
 	if err != nil {
 		return err
 	}
@@ -63,8 +70,7 @@ func (q Queries) SaveKeeping(ctx context.Context, before rota.EngineKind, k rota
 
 // Busy implements [rota.Cluster].
 func (q Queries) Busy(ctx context.Context) (map[string]int, error) {
-	if _, err := all(ctx, q.db, scanKeeping, `SELECT e.kind, e.installation, e.since, e.seen_at FROM engine e
-		WHERE e.id = 1`+q.hold("e")); err != nil {
+	if _, err := q.holdKeeping(ctx); err != nil {
 		return nil, err
 	}
 	busy := make(map[string]int)

@@ -1,4 +1,4 @@
-package embedded
+package engine
 
 import (
 	"time"
@@ -10,26 +10,28 @@ import (
 // before it counts as a time in which nobody looked.
 const jump = time.Minute
 
-// A clock reads the wall clock and knows since when somebody looks at it. If a
+// A Clock reads the wall clock and knows since when somebody looks at it. If a
 // machine slept, or its clock was set forward, the wall clock has gone on and
 // the process has not: what fell due in between was missed, not merely late.
-type clock struct {
+type Clock struct {
+	Since time.Time // when looking began, or began again; never later than the last look
+
 	read   func() time.Time
-	since  time.Time // when looking began, or began again; never later than the last look
 	wall   time.Time // the last look
 	passed time.Time // the same in the time of the process
 }
 
-func newClock(read func() time.Time) clock {
+// NewClock returns a clock that reads so, and looks for the first time.
+func NewClock(read func() time.Time) Clock {
 	now := rota.InstantOf(read()).Time
-	return clock{read: read, since: now, wall: now, passed: time.Now()}
+	return Clock{read: read, Since: now, wall: now, passed: time.Now()}
 }
 
-// look returns the time, in whole milliseconds.
-func (c *clock) look() time.Time {
+// Look returns the time, in whole milliseconds.
+func (c *Clock) Look() time.Time {
 	now, passed := rota.InstantOf(c.read()).Time, time.Now()
-	if now.Sub(c.wall) > passed.Sub(c.passed)+jump || now.Before(c.since) {
-		c.since = now
+	if now.Sub(c.wall) > passed.Sub(c.passed)+jump || now.Before(c.Since) {
+		c.Since = now
 	}
 	c.wall, c.passed = now, passed
 	return now
