@@ -104,18 +104,7 @@ func TestMigrate(t *testing.T) {
 	databaseURL := withPassword(postgrestest.Empty(t))
 	dir, back := t.TempDir(), t.TempDir()
 	s := start(t, dir)
-	a, err := s.client().Agents.Create(t.Context(), rota.AgentCreate{Name: "a", Model: "echo"})
-	require.NoError(t, err)
-	sch, err := s.client().Schedules.Create(t.Context(), a.ID, rota.ScheduleCreate{
-		Spec: rota.Spec{Type: rota.Interval, IntervalSeconds: 1}, Input: rota.InputText("hi"),
-	})
-	require.NoError(t, err)
-	ran := func(by *server, runs int64) {
-		require.Eventually(t, func() bool {
-			s, err := by.client().Schedules.Get(t.Context(), a.ID, sch.ID)
-			return err == nil && s.RunCount >= runs
-		}, time.Minute, 50*time.Millisecond)
-	}
+	sch, ran := everySecond(t, s)
 	ran(s, 2)
 
 	code, said, logs := startMoving(t, "sqlite://"+dir, databaseURL).end()
@@ -140,7 +129,7 @@ func TestMigrate(t *testing.T) {
 		require.NotContains(t, said+logs, password)
 	}
 	sameRows(t, dir, back)
-	goesOn(t, databaseURL, a.ID, sch.ID)
+	goesOn(t, databaseURL, sch.AgentID, sch.ID)
 }
 
 // goesOn starts a server that must fire the schedule, and know its first run.

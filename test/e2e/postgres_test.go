@@ -26,18 +26,7 @@ func TestPostgreSQL(t *testing.T) {
 	env := []string{"ROTA_BOOTSTRAP_KEY=" + key, "ROTA_DATABASE=" + databaseURL}
 	first := launch(t, t.TempDir(), env, "--log-level", "debug")
 	require.NotEmpty(t, first.url, first.logs)
-	a, err := first.client().Agents.Create(t.Context(), rota.AgentCreate{Name: "a", Model: "echo"})
-	require.NoError(t, err)
-	s, err := first.client().Schedules.Create(t.Context(), a.ID, rota.ScheduleCreate{
-		Spec: rota.Spec{Type: rota.Interval, IntervalSeconds: 1}, Input: rota.InputText("hi"),
-	})
-	require.NoError(t, err)
-	ran := func(by *server, runs int64) {
-		require.Eventually(t, func() bool {
-			s, err := by.client().Schedules.Get(t.Context(), a.ID, s.ID)
-			return err == nil && s.RunCount >= runs
-		}, time.Minute, 50*time.Millisecond)
-	}
+	_, ran := everySecond(t, first)
 	ran(first, 2)
 	require.NoError(t, first.stop(syscall.SIGTERM))
 
@@ -67,4 +56,22 @@ func TestAPasswordIsNeverShown(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(out), "$ROTA_DATABASE")
 	require.False(t, strings.Contains(string(out), password))
+}
+
+// everySecond makes a schedule that fires every second, and returns it and a
+// function that waits until a server says that it has run so often.
+func everySecond(t *testing.T, by *server) (s rota.Schedule, ran func(by *server, runs int64)) {
+	t.Helper()
+	a, err := by.client().Agents.Create(t.Context(), rota.AgentCreate{Name: "a", Model: "echo"})
+	require.NoError(t, err)
+	s, err = by.client().Schedules.Create(t.Context(), a.ID, rota.ScheduleCreate{
+		Spec: rota.Spec{Type: rota.Interval, IntervalSeconds: 1}, Input: rota.InputText("hi"),
+	})
+	require.NoError(t, err)
+	return s, func(by *server, runs int64) {
+		require.Eventually(t, func() bool {
+			s, err := by.client().Schedules.Get(t.Context(), a.ID, s.ID)
+			return err == nil && s.RunCount >= runs
+		}, time.Minute, 50*time.Millisecond)
+	}
 }

@@ -24,7 +24,6 @@ import (
 )
 
 const (
-	afterFail = time.Second           // before a step that failed is repeated
 	held      = 20 * time.Millisecond // before looking again at what is due while another transaction holds it
 	lookEvery = 10 * time.Second      // how long the wall clock may jump without being noticed
 )
@@ -118,10 +117,10 @@ func (e *Engine) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	e.clock = engine.NewClock(e.cfg.Now)
-	e.insist(ctx, "taking over unfinished runs failed", func() error { return e.recover(ctx) })
+	engine.Insist(ctx, e.cfg.Log, "taking over unfinished runs failed", func() error { return e.recover(ctx) })
 	for ctx.Err() == nil {
 		var wake time.Time
-		e.insist(ctx, "a step of the engine failed", func() (err error) {
+		engine.Insist(ctx, e.cfg.Log, "a step of the engine failed", func() (err error) {
 			wake, err = e.turn(ctx, work)
 			return err
 		})
@@ -132,18 +131,6 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	e.drain(stop)
 	return nil
-}
-
-// insist repeats what fails, until it succeeds or ctx ends.
-func (e *Engine) insist(ctx context.Context, failed string, do func() error) {
-	for ctx.Err() == nil {
-		err := do()
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		e.cfg.Log.Error(failed+"; it is repeated", "err", err)
-		wait(ctx, afterFail, nil)
-	}
 }
 
 // recover takes over what a dead process left behind.

@@ -166,11 +166,14 @@ func (w *world) await(what string, done func() bool) {
 
 func (w *world) awaitEnd(id rota.RunID) {
 	w.Helper()
-	w.await("the run ends", func() bool {
-		r, err := w.control.RunByID(w.Context(), caller, id)
-		require.NoError(w, err)
-		return r.CompletedAt != nil
-	})
+	w.await("the run ends", func() bool { return w.read(id).CompletedAt != nil })
+}
+
+func (w *world) read(id rota.RunID) rota.Run {
+	w.Helper()
+	r, err := w.control.RunByID(w.Context(), caller, id)
+	require.NoError(w, err)
+	return r
 }
 
 // shown returns what Temporal has of a schedule; nil if it does not have it.

@@ -52,10 +52,10 @@ func (e *Engine) rounds(ctx context.Context) {
 	for ctx.Err() == nil {
 		taken, err := e.turn(ctx)
 		if err != nil || !taken.Left {
-			pause(ctx, turnEvery)
+			engine.Pause(ctx, turnEvery)
 			continue
 		}
-		pause(ctx, min(turnEvery, max(e.brake.Wait(e.cfg.Now()), time.Millisecond)))
+		engine.Pause(ctx, min(turnEvery, max(e.brake.Wait(e.cfg.Now()), time.Millisecond)))
 	}
 }
 
@@ -69,7 +69,7 @@ type keeper struct {
 // attendance says in the database that somebody looks at what is due, as long as
 // Temporal answers.
 func (k *keeper) attendance(ctx context.Context) error {
-	for away := 0; ctx.Err() == nil; pause(ctx, beatEvery) {
+	for away := 0; ctx.Err() == nil; engine.Pause(ctx, beatEvery) {
 		if k.unwell.Load() {
 			if away++; away == resign {
 				return errAlone
@@ -134,7 +134,7 @@ func unclaim(ctx context.Context, tx rota.Tx, now time.Time) error {
 
 // sweeps looks after runs that nobody works on, again and again.
 func (e *Engine) sweeps(ctx context.Context) {
-	for ; ctx.Err() == nil; pause(ctx, strandEvery) {
+	for ; ctx.Err() == nil; engine.Pause(ctx, strandEvery) {
 		if e.unwell.Load() {
 			continue
 		}

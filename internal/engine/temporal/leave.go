@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
 )
 
 // settled is how long the processes usually take to notice that another kind of
@@ -31,12 +32,12 @@ type Leaving struct {
 // queue, and then deletes the installation's schedules in Temporal. It may be
 // repeated.
 func (l Leaving) Leave(ctx context.Context) error {
-	pause(ctx, settled)
+	engine.Pause(ctx, settled)
 	until := l.Now().Add(l.Wait)
 	carried, err := l.carried(ctx)
 	for err == nil && len(carried) > 0 && l.Now().Before(until) && ctx.Err() == nil {
 		l.Progress(len(carried))
-		pause(ctx, time.Second)
+		engine.Pause(ctx, time.Second)
 		carried, err = l.carried(ctx)
 	}
 	if err = errors.Join(err, context.Cause(ctx)); err != nil {

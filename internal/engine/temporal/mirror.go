@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
 )
 
 const (
@@ -32,7 +33,7 @@ func (e *Engine) mirror(ctx context.Context) {
 	var audited time.Time
 	for ctx.Err() == nil {
 		if e.unwell.Load() {
-			pause(ctx, healthEvery)
+			engine.Pause(ctx, healthEvery)
 			continue
 		}
 		if now := time.Now(); now.Sub(audited) >= auditEvery {
@@ -47,7 +48,7 @@ func (e *Engine) mirror(ctx context.Context) {
 			e.complain(ctx, "telling Temporal of schedules failed", err)
 		}
 		if n < tellAtOnce {
-			pause(ctx, turnEvery)
+			engine.Pause(ctx, turnEvery)
 		}
 	}
 }

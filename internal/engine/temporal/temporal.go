@@ -129,28 +129,6 @@ func (e *Engine) Run(ctx context.Context) error {
 	return err
 }
 
-// insist repeats what fails each second, until it succeeds or ctx ends.
-func (e *Engine) insist(ctx context.Context, failed string, do func() error) {
-	for ctx.Err() == nil {
-		err := do()
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		e.cfg.Log.Error(failed+"; it is repeated", "err", err)
-		pause(ctx, time.Second)
-	}
-}
-
-// pause blocks for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
 // update is an Update of the store, which has to answer in time.
 func (e *Engine) update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)

@@ -141,9 +141,7 @@ func TestWorkerStops(t *testing.T) {
 	w.start(other)
 	stop()
 	w.awaitEnd(r.ID)
-	got, err := w.control.RunByID(t.Context(), caller, r.ID)
-	require.NoError(t, err)
-	require.Equal(t, 2, got.Attempts)
+	require.Equal(t, 2, w.read(r.ID).Attempts)
 }
 
 // TestStrandedRunsStart: a process that dies between a claim and Temporal leaves
@@ -224,9 +222,7 @@ func TestOneStartHoldsUpNoOther(t *testing.T) {
 	stop = w.start(w.newEngine(w.db))
 	w.await("one ends", func() bool {
 		for _, r := range []rota.Run{a, b} {
-			got, err := w.control.RunByID(t.Context(), caller, r.ID)
-			require.NoError(t, err)
-			if got.CompletedAt != nil {
+			if w.read(r.ID).CompletedAt != nil {
 				return true
 			}
 		}
@@ -274,9 +270,7 @@ func TestAttemptsThatComeToNothing(t *testing.T) {
 	w.start(w.engine)
 	r := w.run()
 	w.awaitEnd(r.ID)
-	got, err := w.control.RunByID(t.Context(), caller, r.ID)
-	require.NoError(t, err)
-	require.Equal(t, 2, got.Attempts)
+	require.Equal(t, 2, w.read(r.ID).Attempts)
 
 	begun := make(chan rota.Work)
 	w.will(func(ctx context.Context, work rota.Work) {
@@ -335,9 +329,7 @@ func TestAnAttemptIsNotTakenFromItsWorkflow(t *testing.T) {
 	require.NoError(t, w.engine.TakeBack(t.Context()))
 	close(free)
 	w.awaitEnd(r.ID)
-	got, err := w.control.RunByID(t.Context(), caller, r.ID)
-	require.NoError(t, err)
-	require.Equal(t, 1, got.Attempts)
+	require.Equal(t, 1, w.read(r.ID).Attempts)
 }
 
 // TestWhoLeavesClaimsNothing: what is queued while a process drains waits for
@@ -359,10 +351,6 @@ func TestWhoLeavesClaimsNothing(t *testing.T) {
 	second := w.run()
 	close(free)
 	stopped.Wait()
-	got, err := w.control.RunByID(t.Context(), caller, first.ID)
-	require.NoError(t, err)
-	require.Equal(t, rota.PhaseCompleted, got.Phase)
-	got, err = w.control.RunByID(t.Context(), caller, second.ID)
-	require.NoError(t, err)
-	require.Equal(t, rota.PhaseQueued, got.Phase)
+	require.Equal(t, rota.PhaseCompleted, w.read(first.ID).Phase)
+	require.Equal(t, rota.PhaseQueued, w.read(second.ID).Phase)
 }

@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
 )
 
 // Pollers is how many requests for tasks of each kind a worker keeps open.
@@ -29,7 +30,7 @@ func (e *Engine) work(ctx context.Context) error {
 	for ctx.Err() == nil {
 		fatal := make(chan error, 1)
 		var w worker.Worker
-		e.insist(ctx, "Temporal has no work for this process", func() error {
+		engine.Insist(ctx, e.cfg.Log, "Temporal has no work for this process", func() error {
 			started := e.newWorker(fatal)
 			err := started.Start()
 			if err == nil {
@@ -46,7 +47,7 @@ func (e *Engine) work(ctx context.Context) error {
 			e.cfg.Log.Error("the worker has ended; another one starts", "err", err)
 		}
 		e.drain(ctx, w)
-		pause(ctx, time.Second)
+		engine.Pause(ctx, time.Second)
 	}
 	return nil
 }
@@ -86,7 +87,7 @@ func (e *Engine) newWorker(fatal chan<- error) worker.Worker {
 // does not, no turns are taken: what falls due meanwhile was missed, as when the
 // whole server is down.
 func (e *Engine) examine(ctx context.Context) {
-	for ; ctx.Err() == nil; pause(ctx, healthEvery) {
+	for ; ctx.Err() == nil; engine.Pause(ctx, healthEvery) {
 		asking, cancel := context.WithTimeout(ctx, 2*healthEvery)
 		_, err := e.cfg.Client.CheckHealth(asking, &client.CheckHealthRequest{})
 		cancel()
@@ -123,7 +124,7 @@ func (e *Engine) fire(ctx context.Context, id rota.ScheduleID) (time.Duration, e
 		case wait > 0:
 			// Temporal wakes at whole seconds. If another's turn has taken what
 			// was due meanwhile, ours finds nothing.
-			pause(ctx, wait)
+			engine.Pause(ctx, wait)
 		}
 		taken, err := e.turn(ctx)
 		if errors.Is(err, errUnkept) {
@@ -133,7 +134,7 @@ func (e *Engine) fire(ctx context.Context, id rota.ScheduleID) (time.Duration, e
 			return 0, err
 		}
 		if taken.Due == 0 {
-			pause(ctx, lookAgain)
+			engine.Pause(ctx, lookAgain)
 		}
 	}
 	return 0, context.Cause(ctx)
@@ -174,7 +175,7 @@ func beat(ctx context.Context) (stop func()) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for pause(ctx, heartbeatEvery); ctx.Err() == nil; pause(ctx, heartbeatEvery) {
+		for engine.Pause(ctx, heartbeatEvery); ctx.Err() == nil; engine.Pause(ctx, heartbeatEvery) {
 			activity.RecordHeartbeat(ctx)
 		}
 	}()
