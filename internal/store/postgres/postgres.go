@@ -40,7 +40,8 @@ const (
 type Store struct {
 	sqlstore.Queries // reads, on the pool
 
-	pool *pgxpool.Pool
+	pool  *pgxpool.Pool
+	steps steps
 }
 
 var _ rota.Store = (*Store)(nil)
@@ -73,7 +74,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 		s.pool.Close()
 		return nil, explain(config, err)
 	}
-	s.Queries = sqlstore.New(statements{s.pool})
+	s.Queries = sqlstore.New(reader{statements{s.pool}})
 	return s, nil
 }
 

@@ -26,7 +26,7 @@ func open(tb testing.TB, databaseURL string, o postgres.Options) *postgres.Store
 	return s
 }
 
-func connect(t *testing.T, databaseURL string) *pgx.Conn {
+func connect(t testing.TB, databaseURL string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), databaseURL)
 	require.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/rota-run/rota/internal/store/sqlstore"
 	"github.com/rota-run/rota/internal/store/transfer"
 )
 
@@ -217,7 +218,7 @@ func (w *Whole) Count(ctx context.Context, t transfer.Table) (n int64, err error
 func (w *Whole) Rows(ctx context.Context, t transfer.Table, after []any, limit int64, row func([]any) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	query, args := t.Select(after, limit, ` COLLATE "C"`)
-	rows, err := w.conn.Query(ctx, numbered(query), args...)
+	rows, err := w.conn.Query(ctx, sqlstore.Numbered(query), args...)
 	if err != nil {
 		cancel()
 		return w.failed(err)

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -66,7 +67,7 @@ func (s *Store) once(ctx context.Context, fn func(context.Context, rota.Tx) erro
 	if err != nil {
 		return conn.Conn().IsClosed(), classify(ctx, err) // it had broken while nobody used it
 	}
-	guard := &guarded{statements: statements{conn}}
+	guard := &guarded{statements: statements{conn}, conn: conn.Conn(), steps: &s.steps}
 	err = call(ctx, fn, tx{Queries: sqlstore.NewLocking(guard), db: guard})
 	if err == nil {
 		err = guard.failure // which fn kept to itself
@@ -216,6 +217,8 @@ func (t tx) AddFirstKey(ctx context.Context, k rota.Key, hash []byte) (bool, err
 // refuse it.
 type guarded struct {
 	statements
+	conn    *pgx.Conn
+	steps   *steps
 	failure error
 }
 
@@ -226,8 +229,8 @@ func (g *guarded) Exec(ctx context.Context, query string, args ...any) (n int64,
 }
 
 // ExecEach implements sqlstore.DB.
-func (g *guarded) ExecEach(ctx context.Context, query string, lists [][]any) (n []int64, err error) {
-	err = g.guard(func() error { n, err = g.statements.ExecEach(ctx, query, lists); return err })
+func (g *guarded) ExecEach(ctx context.Context, steps ...sqlstore.Step) (n []int64, err error) {
+	err = g.guard(func() error { n, err = g.steps.exec(ctx, g.conn, steps); return classify(ctx, err) })
 	return n, err
 }
 

@@ -77,7 +77,7 @@ func checkPlans(t *testing.T, seen map[string]bool) {
 	db := openRaw(t, migrated(t))
 	excused := make(map[string]bool)
 	for _, query := range slices.Sorted(maps.Keys(seen)) {
-		plan := explain(t, db, query)
+		plan := strings.ReplaceAll(explain(t, db, query), "SCAN CONSTANT ROW", "") // the arguments
 		if !strings.Contains(plan, "SCAN ") && !strings.Contains(plan, "USE TEMP B-TREE") {
 			continue
 		}

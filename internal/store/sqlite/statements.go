@@ -59,12 +59,15 @@ func (s *statements) Exec(ctx context.Context, query string, args ...any) (int64
 
 // ExecEach implements sqlstore.DB. The database is in this process: asking it
 // costs nothing.
-func (s *statements) ExecEach(ctx context.Context, query string, lists [][]any) ([]int64, error) {
-	affected := make([]int64, len(lists))
-	for i, args := range lists {
-		var err error
-		if affected[i], err = s.Exec(ctx, query, args...); err != nil {
-			return nil, err
+func (s *statements) ExecEach(ctx context.Context, steps ...sqlstore.Step) ([]int64, error) {
+	affected := make([]int64, len(steps))
+	for i, step := range steps {
+		for _, args := range step.Lists {
+			n, err := s.Exec(ctx, step.Query, args...)
+			if err != nil {
+				return nil, err
+			}
+			affected[i] += n
 		}
 	}
 	return affected, nil

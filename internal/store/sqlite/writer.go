@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -259,12 +260,12 @@ func (g *guarded) Exec(ctx context.Context, query string, args ...any) (int64, e
 }
 
 // ExecEach implements sqlstore.DB.
-func (g *guarded) ExecEach(ctx context.Context, query string, lists [][]any) ([]int64, error) {
+func (g *guarded) ExecEach(ctx context.Context, steps ...sqlstore.Step) ([]int64, error) {
 	if g.failure != nil {
 		return nil, g.failure
 	}
-	g.wrote = g.wrote || len(lists) > 0
-	affected, err := g.DB.ExecEach(context.WithoutCancel(ctx), query, lists)
+	g.wrote = g.wrote || slices.ContainsFunc(steps, func(s sqlstore.Step) bool { return len(s.Lists) > 0 })
+	affected, err := g.DB.ExecEach(context.WithoutCancel(ctx), steps...)
 	return affected, g.note(err)
 }
 

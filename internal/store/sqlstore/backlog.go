@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -54,12 +55,11 @@ func scanBacklog(row Scanner) (backlog, error) {
 
 // Record implements [rota.ScheduleWriter].
 func (q Queries) Record(ctx context.Context, outcomes []rota.Occurrence) error {
-	rows := make([][]any, 0, len(outcomes))
-	for _, o := range outcomes {
-		o.ID = occurrenceID(o.ScheduleID, o.ScheduledFor)
-		rows = append(rows, occurrenceRow(&o))
+	named := slices.Clone(outcomes)
+	for i := range named {
+		named[i].ID = occurrenceID(named[i].ScheduleID, named[i].ScheduledFor)
 	}
-	_, err := q.db.ExecEach(ctx, addOccurrence, rows)
+	_, err := q.addOccurrences(ctx, named)
 	return err
 }
 

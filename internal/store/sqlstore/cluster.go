@@ -140,7 +140,7 @@ func (q Queries) Untold(ctx context.Context, now, lease time.Time, limit int) ([
 	for _, u := range untold {
 		leased = append(leased, []any{lease.UnixMilli(), u.Timer.ScheduleID})
 	}
-	_, err = q.db.ExecEach(ctx, `UPDATE timers SET tell_at = ? WHERE schedule_id = ?`, leased)
+	_, err = q.db.ExecEach(ctx, Step{`UPDATE timers SET tell_at = ?` + fromEach + `WHERE schedule_id = ?`, leased})
 	return untold, err
 }
 

@@ -25,10 +25,12 @@ type decided struct {
 	fires int64
 }
 
-// A record is an occurrence and the index of the decision that it is of.
+// A record is an occurrence, the index of the decision that it is of, and
+// whether it was written.
 type record struct {
 	rota.Occurrence
-	of int
+	of      int
+	written bool
 }
 
 // newBatch returns a batch for so many timers.
@@ -43,7 +45,7 @@ func (b *batch) add(before rota.Timer, d rota.Decision) {
 			id := b.newRunID()
 			o.RunID = &id
 		}
-		b.records = append(b.records, record{o, len(b.decided)})
+		b.records = append(b.records, record{Occurrence: o, of: len(b.decided)})
 	}
 	b.decided = append(b.decided, decided{before: before, Decision: d})
 }
@@ -58,12 +60,7 @@ func (b *batch) newRunID() rota.RunID {
 
 // write puts the decisions on record and starts their runs.
 func (b *batch) write(ctx context.Context) ([]rota.Fire, error) {
-	occurrences := make([][]any, 0, len(b.records))
-	for i := range b.records {
-		occurrences = append(occurrences, occurrenceRow(&b.records[i].Occurrence))
-	}
-	written, err := b.db.ExecEach(ctx, addOccurrence, occurrences)
-	if err != nil {
+	if err := b.putOnRecord(ctx); err != nil {
 		return nil, err
 	}
 	fires, runs, queue := make([]rota.Fire, 0, b.started), make([][]any, 0, b.started), make([][]any, 0, b.started)
@@ -72,7 +69,7 @@ func (b *batch) write(ctx context.Context) ([]rota.Fire, error) {
 		d := &b.decided[r.of]
 		switch {
 		case r.Outcome != rota.Fired:
-		case written[i] == 0: // it has an outcome: whatever the decision was, it must not run again
+		case !r.written: // it has an outcome: whatever the decision was, it must not run again
 			d.Timer.OpenRuns--
 			d.Timer.RunCount--
 		default:
@@ -83,7 +80,25 @@ func (b *batch) write(ctx context.Context) ([]rota.Fire, error) {
 			queue = append(queue, queueRow(*r.RunID, &r.ScheduleID, d.Provider, b.now.UnixMilli()))
 		}
 	}
-	return fires, b.execAll(ctx, step{addScheduledRun, runs}, step{enqueue, queue}, step{saveState, b.timers()})
+	_, err := b.db.ExecEach(ctx, Step{addScheduledRun, runs}, Step{enqueue, queue}, Step{saveState, b.timers()})
+	return fires, err
+}
+
+// putOnRecord writes the occurrences. That one was not is rare, and which is
+// then asked.
+func (b *batch) putOnRecord(ctx context.Context) error {
+	occurrences := make([]rota.Occurrence, 0, len(b.records))
+	for i := range b.records {
+		occurrences = append(occurrences, b.records[i].Occurrence)
+	}
+	n, err := b.addOccurrences(ctx, occurrences)
+	for i := 0; i < len(b.records) && err == nil; i++ {
+		r := &b.records[i]
+		if r.written = int(n) == len(occurrences); !r.written && r.Outcome == rota.Fired {
+			r.written, err = b.onRecord(ctx, &r.Occurrence)
+		}
+	}
+	return err
 }
 
 // timers returns the rows of the timers as they are afterwards.
@@ -99,42 +114,6 @@ func (b *batch) timers() [][]any {
 	return rows
 }
 
-// A step is one statement for many rows.
-type step struct {
-	query string
-	rows  [][]any
-}
-
-func (q Queries) execAll(ctx context.Context, steps ...step) error {
-	for _, s := range steps {
-		if _, err := q.db.ExecEach(ctx, s.query, s.rows); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// addOccurrence puts an outcome on record, an occurrenceRow. A nominal time that
-// has a final outcome keeps it. Only buffered is not final; and what did not
-// fire can be lined up again by a backfill.
-const addOccurrence = `INSERT INTO occurrences (schedule_id, scheduled_for, scheduled_until, id, count, outcome, reason,
-	run_id, trigger, lateness_ms, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-	ON CONFLICT (schedule_id, scheduled_for) DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason,
-	run_id = excluded.run_id, trigger = excluded.trigger, lateness_ms = excluded.lateness_ms, recorded_at = excluded.recorded_at
-	WHERE occurrences.outcome = 'buffered' AND excluded.outcome <> 'buffered'
-	OR occurrences.outcome NOT IN ('buffered', 'fired') AND occurrences.count = 1 AND excluded.trigger = 'backfill'`
-
-func occurrenceRow(o *rota.Occurrence) []any {
-	var why any
-	if o.Reason != nil {
-		why = js(o.Reason)
-	}
-	return []any{
-		o.ScheduleID, o.ScheduledFor.UnixMilli(), instantMS(o.ScheduledUntil), o.ID, o.Count, o.Outcome, why,
-		orNull(o.RunID), o.Trigger, o.LatenessMS, o.RecordedAt.UnixMilli(),
-	}
-}
-
 // addScheduledRun starts the run of an occurrence, a runRow, with the
 // schedule's content. A schedule that continues a response goes on from its
 // last completed run.
@@ -142,7 +121,7 @@ const addScheduledRun = `INSERT INTO runs (id, account, end_user, agent_id, sche
 	conversation, previous_response_id, metadata, created_at, phase, attempts, fire)
 	SELECT ?, s.account, s.end_user, s.agent_id, s.id, ?, ?, s.input, s.conversation,
 	CASE WHEN s.previous_response_id IS NOT NULL THEN COALESCE(?, s.previous_response_id) END,
-	s.metadata, ?, 'queued', 0, ? FROM schedules s WHERE s.id = ?`
+	s.metadata, ?, 'queued', 0, ? FROM schedules s` + andEach + `WHERE s.id = ?`
 
 func (b *batch) runRow(o *rota.Occurrence, d *decided) []any {
 	told := rota.FireContext{

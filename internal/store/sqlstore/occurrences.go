@@ -84,3 +84,52 @@ func nominal(id rota.OccurrenceID) int64 {
 	}
 	return int64(binary.BigEndian.Uint64(u) >> 16)
 }
+
+// addOccurrences puts outcomes on record, and returns how many were written. Two
+// of one nominal time are written one after the other.
+func (q Queries) addOccurrences(ctx context.Context, occurrences []rota.Occurrence) (written int64, err error) {
+	var steps []Step
+	times := make(map[rota.OccurrenceID]int, len(occurrences))
+	for i := range occurrences {
+		o := &occurrences[i]
+		nth := times[o.ID]
+		times[o.ID]++
+		if nth == len(steps) {
+			steps = append(steps, Step{Query: addOccurrence})
+		}
+		steps[nth].Lists = append(steps[nth].Lists, occurrenceRow(o))
+	}
+	affected, err := q.db.ExecEach(ctx, steps...)
+	for _, n := range affected {
+		written += n
+	}
+	return written, err
+}
+
+// onRecord reports whether the run of an occurrence is the one on record.
+func (q Queries) onRecord(ctx context.Context, o *rota.Occurrence) (bool, error) {
+	run, err := one(ctx, q.db, "occurrence", scanText, `SELECT COALESCE(o.run_id, '') FROM occurrences o
+		WHERE o.schedule_id = ? AND o.scheduled_for = ?`, o.ScheduleID, o.ScheduledFor.UnixMilli())
+	return run == string(*o.RunID), err
+}
+
+// addOccurrence puts an outcome on record, an occurrenceRow. A nominal time that
+// has a final outcome keeps it. Only buffered is not final; and what did not
+// fire can be lined up again by a backfill.
+const addOccurrence = `INSERT INTO occurrences (schedule_id, scheduled_for, scheduled_until, id, count, outcome, reason,
+	run_id, trigger, lateness_ms, recorded_at) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?` + fromEach + `WHERE true
+	ON CONFLICT (schedule_id, scheduled_for) DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason,
+	run_id = excluded.run_id, trigger = excluded.trigger, lateness_ms = excluded.lateness_ms, recorded_at = excluded.recorded_at
+	WHERE occurrences.outcome = 'buffered' AND excluded.outcome <> 'buffered'
+	OR occurrences.outcome NOT IN ('buffered', 'fired') AND occurrences.count = 1 AND excluded.trigger = 'backfill'`
+
+func occurrenceRow(o *rota.Occurrence) []any {
+	var why any
+	if o.Reason != nil {
+		why = js(o.Reason)
+	}
+	return []any{
+		o.ScheduleID, o.ScheduledFor.UnixMilli(), instantMS(o.ScheduledUntil), o.ID, o.Count, o.Outcome, why,
+		orNull(o.RunID), o.Trigger, o.LatenessMS, o.RecordedAt.UnixMilli(),
+	}
+}

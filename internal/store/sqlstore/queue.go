@@ -66,8 +66,8 @@ func (q Queries) start(ctx context.Context, work []rota.Work, now time.Time) err
 		}
 		begun = append(begun, []any{now.UnixMilli(), now.UnixMilli(), r.Attempts, r.ID})
 	}
-	_, err := q.db.ExecEach(ctx, `UPDATE open_runs SET phase = 'running', started_at = ?, first_start = COALESCE(first_start, ?),
-		attempts = ? WHERE run_id = ?`, begun)
+	_, err := q.db.ExecEach(ctx, Step{`UPDATE open_runs SET phase = 'running', started_at = ?, first_start = COALESCE(first_start, ?),
+		attempts = ?` + fromEach + `WHERE run_id = ?`, begun})
 	return err
 }
 

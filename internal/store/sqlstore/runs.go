@@ -85,7 +85,7 @@ func (q Queries) AddRun(ctx context.Context, o rota.Owner, r rota.Run, provider 
 
 // enqueue lets a run wait for a worker, as a queueRow.
 const enqueue = `INSERT INTO open_runs (run_id, schedule_id, provider, phase, ready_at, attempts, failures)
-	VALUES (?, ?, ?, 'queued', ?, 0, 0)`
+	SELECT ?, ?, ?, 'queued', ?, 0, 0` + fromEach
 
 func queueRow(id rota.RunID, schedule *rota.ScheduleID, provider string, readyMS int64) []any {
 	return []any{id, orNull(schedule), provider, readyMS}

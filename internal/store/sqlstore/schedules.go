@@ -245,7 +245,7 @@ func timerState(t rota.Timer) []any {
 const saveState = `UPDATE timers SET next_run_at = ?, due_at = ?, open_runs = ?, buffered = ?, run_count = ?,
 	consecutive_failures = ?, last_run_at = ?, last_run_id = ?, last_response_id = ?, pause_reason = ?, skips = ?,
 	backlog = ?, backlog_to = ?, catch_up = ?, status = ?,
-	tell_at = CASE WHEN status = ? THEN tell_at ELSE ` + tellNow + ` END
+	tell_at = CASE WHEN status = ? THEN tell_at ELSE ` + tellNow + ` END` + fromEach + `
 	WHERE schedule_id = ?`
 
 func timerRow(t rota.Timer) []any { return append(timerState(t), t.Status, t.Status, t.ScheduleID) }

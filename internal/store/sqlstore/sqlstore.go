@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -22,14 +24,57 @@ type DB interface {
 	// Exec runs a statement without rows and returns how many it changed.
 	Exec(ctx context.Context, query string, args ...any) (affected int64, err error)
 
-	// ExecEach runs a statement once for each list of arguments, in their
-	// order, and returns how many rows each changed. However many there are,
-	// it asks the database a constant number of times if asking is what costs.
-	ExecEach(ctx context.Context, query string, lists [][]any) (affected []int64, err error)
+	// ExecEach carries out steps, one after the other, and returns how many
+	// rows each changed. However much that is, a database across a network is
+	// asked once.
+	ExecEach(ctx context.Context, steps ...Step) (affected []int64, err error)
 
 	// Query calls row for each row. It stops at row's first error and returns
 	// that.
 	Query(ctx context.Context, row func(Scanner) error, query string, args ...any) error
+}
+
+// A Step is one statement for many lists of arguments, of which no two may write
+// the same row. It can be carried out for one list after the other, or for all
+// at once: see [All].
+type Step struct {
+	Query string
+	Lists [][]any
+}
+
+// In the statement of a [Step], a comment says where a relation of all lists
+// would be read: as the only one there, or as one more.
+const (
+	fromEach = " /* FROM each */ "
+	andEach  = " /* , each */ "
+)
+
+// All returns the statement of a [Step] for all lists at once, from a relation
+// that is named each and has the arguments as columns a1, a2, …
+func All(query, relation string) string {
+	query = strings.Replace(query, fromEach, " FROM "+relation+" ", 1)
+	query = strings.Replace(query, andEach, ", "+relation+" ", 1)
+	return number(query, "each.a")
+}
+
+// Numbered returns a statement with $1, $2, … for each ?.
+func Numbered(query string) string { return number(query, "$") }
+
+// number puts a prefix and its number in the place of each ?. No statement has
+// a ? that is anything else.
+func number(query, prefix string) string {
+	var b strings.Builder
+	b.Grow(len(query) + 2*strings.Count(query, "?"))
+	for n := 1; ; n++ {
+		before, after, found := strings.Cut(query, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteString(prefix)
+		b.WriteString(strconv.Itoa(n))
+		query = after
+	}
 }
 
 // Queries implements [rota.Reader], and [rota.Tx] when its DB is a

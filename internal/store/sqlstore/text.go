@@ -22,13 +22,15 @@ func (c checked) Exec(ctx context.Context, query string, args ...any) (int64, er
 }
 
 // ExecEach implements DB.
-func (c checked) ExecEach(ctx context.Context, query string, lists [][]any) ([]int64, error) {
-	for _, args := range lists {
-		if err := checkText(args); err != nil {
-			return nil, err
+func (c checked) ExecEach(ctx context.Context, steps ...Step) ([]int64, error) {
+	for _, s := range steps {
+		for _, args := range s.Lists {
+			if err := checkText(args); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return c.DB.ExecEach(ctx, query, lists)
+	return c.DB.ExecEach(ctx, steps...)
 }
 
 // Query implements DB.

@@ -14,6 +14,7 @@ var fires = []testCase{
 	{"a fire starts a run and moves the timer", fireWrites},
 	{"a decision gets the timer and the model", decisionInput},
 	{"a nominal time fires once", firesOnce},
+	{"a nominal time fires once in a batch, too", firesOnceInABatch},
 	{"a buffered occurrence fires later", bufferedFires},
 	{"an outcome is final", finalOutcome},
 	{"a span of missed times is one row", missedSpan},
@@ -103,6 +104,34 @@ func firesOnce(w *world) {
 	require.Equal(w, before, w.timer(s), "the timer is as after the first decision")
 	require.Len(w, w.occurrences(s), 1)
 	require.Equal(w, run, w.claimOne().Run.ID)
+}
+
+func firesOnceInABatch(w *world) {
+	a := w.addAgent()
+	s := w.addSchedule(a.ID)
+	fresh := w.addSchedule(a.ID, func(_ *rota.Schedule, t *rota.Timer) { t.DueAt = start.Add(2 * time.Minute) })
+	w.at(time.Minute)
+	w.fire(1, w.once)
+	w.at(2 * time.Minute)
+	fires := w.fire(10, func(t rota.Timer) rota.Decision {
+		if t.ScheduleID == s.ID {
+			t.NextRunAt = start.Add(time.Minute) // as if it had not been advanced
+		}
+		one := w.once(t)
+		two := w.once(one.Timer)
+		two.Records[0].ScheduledFor = one.Records[0].ScheduledFor
+		two.Records = append(one.Records, two.Records...)
+		return two
+	})
+	require.Len(w, fires, 1)
+	require.Equal(w, fresh.ID, fires[0].Occurrence.ScheduleID)
+	for _, of := range []rota.Schedule{s, fresh} {
+		require.Len(w, w.occurrences(of), 1)
+		require.EqualValues(w, 1, w.timer(of).RunCount)
+		require.Equal(w, 1, w.timer(of).OpenRuns)
+	}
+	require.Equal(w, fires[0].Run, *w.occurrences(fresh)[0].RunID)
+	require.Len(w, w.claim(10), 2)
 }
 
 func bufferedFires(w *world) {
