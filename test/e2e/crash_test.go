@@ -39,6 +39,7 @@ func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
+	t.Parallel()
 	model, calls := startModel(t)
 	dir := t.TempDir()
 	flags := []string{"--model-url", model.URL, "--log-level", "warn", "--catchup-rate", "10000"} // there is much to make up for

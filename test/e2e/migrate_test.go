@@ -101,6 +101,7 @@ func sameRows(t *testing.T, dir, other string) {
 // TestMigrate moves an installation from a file to PostgreSQL, is killed on the
 // way, and again; and moves it back. A server goes on with it.
 func TestMigrate(t *testing.T) {
+	t.Parallel()
 	databaseURL := withPassword(postgrestest.Empty(t))
 	dir, back := t.TempDir(), t.TempDir()
 	s := start(t, dir)

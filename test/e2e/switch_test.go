@@ -131,6 +131,7 @@ func TestSwitch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
+	t.Parallel()
 	in := install(t)
 	first := []*server{in.join(t, "embedded"), in.join(t, "embedded")}
 	keepsTime(t, first[0])
