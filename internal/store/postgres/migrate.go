@@ -4,13 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 //go:embed migrations/*.sql
@@ -41,7 +41,7 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) error {
 	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1, 0)", lockMigrate); err != nil {
 		return err
 	}
-	return up(ctx, db)
+	return sqlstore.Migrate(ctx, db, goose.DialectPostgres, migrations)
 }
 
 // checkServer refuses a server or a database that cannot hold what Rota keeps.
@@ -59,23 +59,4 @@ func checkServer(ctx context.Context, conn *sql.Conn) error {
 		return fmt.Errorf("the database keeps text as %s, and must keep it as UTF8 (createdb --encoding UTF8 --template template0)", encoding)
 	}
 	return nil
-}
-
-func up(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectPostgres, db, files)
-	if err != nil {
-		return err
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return err
-	}
-	have, known, err := p.GetVersions(ctx)
-	if err == nil && have > known {
-		err = errors.New("the database has been used by a newer version of Rota")
-	}
-	return err
 }

@@ -13,7 +13,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -152,22 +151,7 @@ func dsn(path string, pragmas []string) string {
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
-	if err != nil {
-		return err
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return err
-	}
-	have, known, err := p.GetVersions(ctx)
-	if err == nil && have > known {
-		err = errors.New("the database has been used by a newer version of Rota")
-	}
-	return err
+	return sqlstore.Migrate(ctx, db, goose.DialectSQLite3, migrations)
 }
 
 // Update implements [rota.Store].
