@@ -12,26 +12,20 @@ import (
 
 // A testCase is something that every engine must do.
 type testCase struct {
-	name      string
-	run       func(*world)
-	simulated string // why there is no such case in real time, if there is none
+	name string
+	run  func(*world)
 }
 
 var allCases = slices.Concat(times, changes, queues, failures, downtimes, catchups)
 
-// Run runs the suite. In real time it leaves out the cases that need a
-// simulated one.
+// Run runs the suite.
 func Run(t *testing.T, rig Rig) {
-	cases := allCases
-	if rig.Unit != 0 {
-		cases = slices.DeleteFunc(slices.Clone(cases), func(c testCase) bool { return c.simulated != "" })
-	}
 	for name := range rig.Deviations {
-		has := slices.ContainsFunc(cases, func(c testCase) bool { return c.name == name })
+		has := slices.ContainsFunc(allCases, func(c testCase) bool { return c.name == name })
 		require.True(t, has, "a deviation from a case that is not there: %s", name)
 	}
-	places := make(chan struct{}, cmp.Or(rig.AtOnce, len(cases)))
-	for _, c := range cases {
+	places := make(chan struct{}, cmp.Or(rig.AtOnce, len(allCases)))
+	for _, c := range allCases {
 		t.Run(c.name, func(t *testing.T) {
 			failed := rig.try(t, c, places)
 			for _, fault := range rig.judge(c, failed) {

@@ -106,22 +106,21 @@ var changes = []testCase{
 		w.phase(ids[4], rota.PhaseCompleted)
 		w.phase(ids[0], rota.PhaseCancelled)
 	}},
-	{name: "a run is cancelled in the moment in which it is claimed", simulated: "only there one knows which update is the next", run: func(w *world) {
+	{name: "a run is cancelled in the moment in which it is claimed", run: func(w *world) {
 		w.model.takes(time.Hour)
 		a := w.agent("large/m")
-		w.pass(time.Second)
+		w.pass(w.units(1))
 		ids := make(chan rota.RunID, 1)
-		w.store.afterNext(func() { // the run is queued: the next update claims it
-			w.store.afterNext(func() { w.cancelRun(<-ids) })
+		w.store.onClaim(func() { w.cancelRun(<-ids) })
+		id := w.runs(a, 1)[0]
+		ids <- id
+		w.pass(w.units(1))
+		w.phase(id, rota.PhaseCancelled)
+		w.soon(func() {
+			for _, c := range w.model.calls() {
+				require.Error(w, c.err, "nobody works on")
+			}
 		})
-		r, err := w.control.StartRun(w.Context(), caller, a, rota.RunCreate{Input: rota.InputText("hi")}, control.Write{})
-		require.NoError(w, err)
-		ids <- r.ID
-		w.pass(time.Second)
-		require.Equal(w, rota.PhaseCancelled, w.readRun(r.ID).Phase)
-		for _, c := range w.model.calls() {
-			require.Error(w, c.err, "nobody works on")
-		}
 	}},
 	{name: "a trigger runs at once, and twice in a moment", run: func(w *world) {
 		s := w.schedule(w.agent("large/m"), w.every(100), rota.PolicyUpdate{Overlap: rota.Some(rota.OverlapAllowAll)})

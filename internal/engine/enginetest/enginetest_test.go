@@ -11,27 +11,6 @@ import (
 	"github.com/rota-run/rota/internal/store/sqlite"
 )
 
-// TestWhatIsSimulatedAlone has the whole list, so that no case is taken out of
-// real time unnoticed.
-func TestWhatIsSimulatedAlone(t *testing.T) {
-	var names []string
-	for _, c := range allCases {
-		if c.simulated != "" {
-			names = append(names, c.name)
-		}
-	}
-	require.Equal(t, []string{
-		"an idle engine leaves the store alone",
-		"a clock that is set forward is noticed",
-		"a machine that slept missed what fell due",
-		"a clock that is set back hastens nothing",
-		"a run is cancelled in the moment in which it is claimed",
-		"a worker that is freed during a step is not forgotten",
-		"a store that fails is asked again after a second",
-		"a long downtime is caught up with at once",
-	}, names)
-}
-
 // An idle engine does nothing.
 type idle struct{}
 

@@ -94,15 +94,14 @@ var failures = []testCase{
 		w.shows(s, "fired") // late, and not lost
 		require.GreaterOrEqual(w, w.store.count(), 3)
 	}},
-	{name: "a store that fails is asked again after a second", simulated: "how often is known there alone", run: func(w *world) {
-		s := w.schedule(w.agent("large/m"), rota.Spec{Type: rota.Interval, IntervalSeconds: 10}, rota.PolicyUpdate{})
-		w.pass(5 * time.Second)
-		w.store.fail(5)
-		w.pass(8 * time.Second)
-		require.Equal(w, 4, w.store.count(), "and no more often")
-		w.pass(3 * time.Second)
-		require.Equal(w, "fired", w.outcomes(s))
-		require.EqualValues(w, 5000, *w.ledger(s)[0].LatenessMS)
+	{name: "a store that fails is asked again after a second", run: func(w *world) {
+		s := w.schedule(w.agent("large/m"), w.every(2), w.until(3.9, rota.PolicyUpdate{}))
+		w.pass(w.units(1))
+		w.store.failToFire(4)
+		w.passTo(s.CreatedAt.Add(w.units(2) + 4*time.Second))
+		w.shows(s, "fired")
+		require.Equal(w, 5, w.store.fired())
+		w.on(s.CreatedAt.Add(w.units(2)+4*time.Second), w.model.calls()[0].at)
 	}},
 	{name: "a store that fails at the start is asked again", run: func(w *world) {
 		s := w.schedule(w.agent("large/m"), w.every(3), w.until(7, rota.PolicyUpdate{}))

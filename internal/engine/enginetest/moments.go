@@ -14,6 +14,7 @@ const (
 	simulatedUnit = 5 * time.Second
 	patience      = 30 * time.Second       // how long what is due may take in real time
 	lookAgain     = 100 * time.Millisecond // between two looks at what may take a while
+	lookAtClock   = 10 * time.Second       // how long it may take until a clock that was set is noticed
 )
 
 // until returns the policy of a schedule that ends so many units from now, so

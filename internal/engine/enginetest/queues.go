@@ -1,9 +1,6 @@
 package enginetest
 
 import (
-	"testing/synctest"
-	"time"
-
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
@@ -42,7 +39,7 @@ var queues = []testCase{
 		w.pass(0)
 		w.askedFor(first, small[2:4], small[4:])
 	}},
-	{name: "a worker that is freed during a step is not forgotten", simulated: "only there one knows when nothing more happens", run: func(w *world) {
+	{name: "a worker that is freed during a step is not forgotten", run: func(w *world) {
 		w.setup.MaxConcurrentRuns = 2
 		w.restart()
 		release := make(chan struct{})
@@ -50,19 +47,20 @@ var queues = []testCase{
 			if n == 1 {
 				return reply{until: release}
 			}
-			return reply{takes: time.Minute}
+			return reply{takes: w.units(12)}
 		})
 		a := w.agent("large/m")
 		w.runs(a, 1)
-		w.schedule(a, rota.Spec{Type: rota.Interval, IntervalSeconds: 300}, rota.PolicyUpdate{})
-		w.schedule(a, rota.Spec{Type: rota.Interval, IntervalSeconds: 300}, rota.PolicyUpdate{})
-		w.pass(time.Minute)
-		w.store.afterNext(func() { // both have fired, and there was a worker for one
+		w.schedule(a, w.every(6), rota.PolicyUpdate{})
+		w.schedule(a, w.every(6), rota.PolicyUpdate{})
+		w.pass(w.units(1))
+		w.asked(1)
+		w.store.onClaim(func() { // both have fired, and there was a worker for one
 			close(release)
-			synctest.Wait()
+			w.pass(w.blink())
 		})
-		w.pass(4*time.Minute + time.Second)
-		require.Len(w, w.model.calls(), 3, "both are at work")
+		w.pass(w.units(5.5))
+		w.asked(3) // both are at work
 	}},
 	{name: "overlap: skip", run: func(w *world) {
 		w.shows(w.slow(rota.OverlapSkip), "fired, skipped_overlap, skipped_overlap, fired")

@@ -3,6 +3,7 @@ package enginetest
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/rota-run/rota"
 )
@@ -15,7 +16,10 @@ type frail struct {
 	fails   int
 	dead    bool
 	fate    *fate
-	after   func() // called once, after the next update and before its caller hears of it
+
+	fires      int    // updates that decided something that was due
+	failFires  int    // how many of those fail yet
+	afterClaim func() // called once, between an update that claims runs and the moment its caller hears of it
 }
 
 var errFrail = rota.Errorf(rota.Unavailable, "the disk is full")
@@ -32,11 +36,59 @@ func (s *frail) Update(ctx context.Context, fn func(context.Context, rota.Tx) er
 		}
 		return errFrail
 	}
-	err := s.Store.Update(ctx, fn)
-	if after := s.take(); after != nil {
+	var did deeds
+	toFire := sync.OnceValue(s.firing) // an update can be made again
+	err := s.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		did = deeds{}
+		err := fn(ctx, watched{tx, &did})
+		if err == nil && did.fired {
+			err = toFire()
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if after := s.claimed(did); after != nil {
 		after()
 	}
-	return err
+	return nil
+}
+
+// deeds are what an update did.
+type deeds struct{ fired, claimed bool }
+
+// A watched transaction notes what is done in it.
+type watched struct {
+	rota.Tx
+	did *deeds
+}
+
+// FireDue implements [rota.Queue].
+func (t watched) FireDue(ctx context.Context, now time.Time, limit int, decide rota.Decide) ([]rota.Fire, error) {
+	return t.Tx.FireDue(ctx, now, limit, func(timer rota.Timer) rota.Decision {
+		t.did.fired = true
+		return decide(timer)
+	})
+}
+
+// ClaimRuns implements [rota.Queue].
+func (t watched) ClaimRuns(ctx context.Context, now time.Time, provider string, limit int) ([]rota.Work, error) {
+	work, err := t.Tx.ClaimRuns(ctx, now, provider, limit)
+	t.did.claimed = t.did.claimed || len(work) > 0
+	return work, err
+}
+
+// firing counts an update that fires, and says whether it fails.
+func (s *frail) firing() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fires++
+	if s.failFires == 0 {
+		return nil
+	}
+	s.failFires--
+	return errFrail
 }
 
 func (s *frail) refuses() bool {
@@ -50,11 +102,13 @@ func (s *frail) refuses() bool {
 	return s.dead
 }
 
-func (s *frail) take() func() {
+// claimed returns what is to be called after an update, if anything is.
+func (s *frail) claimed(did deeds) (after func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	after := s.after
-	s.after = nil
+	if did.claimed {
+		after, s.afterClaim = s.afterClaim, nil
+	}
 	return after
 }
 
@@ -109,10 +163,24 @@ func (s *frail) count() int {
 	return s.updates
 }
 
-// afterNext calls fn between the next update and the moment its caller hears of
-// it.
-func (s *frail) afterNext(fn func()) {
+// failToFire makes the next n updates fail that decide something that is due.
+func (s *frail) failToFire(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.after = fn
+	s.fires, s.failFires = 0, n
+}
+
+// fired returns how many such updates there were since then.
+func (s *frail) fired() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fires
+}
+
+// onClaim calls fn between the next update that claims runs and the moment its
+// caller hears of it.
+func (s *frail) onClaim(fn func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.afterClaim = fn
 }

@@ -17,6 +17,9 @@ import (
 // a time in which nobody did, and what fell due in it as missed.
 const lapse = 15 * time.Second
 
+// afterFailure is how long a store that failed is left alone.
+const afterFailure = time.Second
+
 const (
 	// startTimeout bounds the request that starts a workflow, with its repetitions
 	// while Temporal does not answer. It is long, because a request that is given up
@@ -59,7 +62,8 @@ func (e *Engine) turn(ctx context.Context) (engine.Taken, error) {
 	}
 }
 
-// turns takes the turns that are asked for, one at a time, until ctx ends.
+// turns takes the turns that are asked for, one at a time, until ctx ends. After
+// one that failed, the store is left alone for a second.
 func (e *Engine) turns(ctx context.Context) {
 	for {
 		select {
@@ -72,11 +76,12 @@ func (e *Engine) turns(ctx context.Context) {
 		e.waiting = nil
 		e.mu.Unlock()
 		taken, err := e.take(ctx)
-		if err != nil && !errors.Is(err, errUnkept) && ctx.Err() == nil {
-			e.cfg.Log.Error("a turn of the engine failed; it is repeated", "err", err)
-		}
 		for _, done := range waiting {
 			done <- turned{taken, err}
+		}
+		if err != nil && !errors.Is(err, errUnkept) && ctx.Err() == nil {
+			e.cfg.Log.Error("a turn of the engine failed; it is repeated", "err", err)
+			engine.Pause(ctx, afterFailure)
 		}
 	}
 }
