@@ -300,5 +300,8 @@ type Finish struct {
 // Recovered counts what a dead process left behind.
 type Recovered struct {
 	Resumed int // runs that go on
-	Lost    int // runs that failed with worker_lost
+	Lost    []RunID // runs that failed with worker_lost
 }
+
+// Some reports whether there were any.
+func (r Recovered) Some() bool { return r.Resumed > 0 || len(r.Lost) > 0 }

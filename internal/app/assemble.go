@@ -99,7 +99,7 @@ func (p parts) runner() *runner.Runner {
 	return &runner.Runner{
 		Store: p.store, Gateway: p.gateway, Hub: p.hub, Settle: policy.Settle, Now: time.Now, Log: p.log,
 		OnDone: func(w rota.Work, r rota.Result, output string) {
-			p.metrics.ended(w, r)
+			p.metrics.ended(r.Phase, code(r.Error))
 			p.terminal.ended(w, r, output)
 			p.others.Ended(w.Run.ID)
 		},
@@ -117,7 +117,7 @@ func (p parts) embedded(run *runner.Runner) *embedded.Engine {
 		DrainTimeout:      p.settings.DrainTimeout,
 		OnDecide:          p.metrics.decided,
 		OnStart:           p.metrics.started,
-		OnBlock:           p.blocked,
+		OnEnd:             p.ended,
 		Shared:            p.shared(),
 		Deposed:           postgres.ErrLost,
 		OnReady:           p.tookOver,
@@ -136,14 +136,16 @@ func (p parts) provider(model string) string {
 	return name
 }
 
-func (p parts) blocked(id rota.RunID) {
-	p.hub.End(id)
-	p.others.Ended(id)
+// ended tells of a run that no worker has ended.
+func (p parts) ended(e engine.Ended) {
+	p.metrics.ended(e.Phase, e.Code)
+	p.hub.End(e.Run)
+	p.others.Ended(e.Run)
 }
 
 func (p parts) tookOver(r rota.Recovered) {
-	if r != (rota.Recovered{}) {
-		p.log.Warn("took over unfinished runs", "resumed", r.Resumed, "lost", r.Lost)
+	if r.Some() {
+		p.log.Warn("took over unfinished runs", "resumed", r.Resumed, "lost", len(r.Lost))
 	}
 }
 

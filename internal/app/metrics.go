@@ -43,7 +43,7 @@ func newMetrics() *metrics {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600, 3600},
 		}),
 		runs: make.NewCounterVec(prometheus.CounterOpts{
-			Name: "rota_runs_total", Help: "Runs that ended, by phase and error code.",
+			Name: "rota_runs_total", Help: "Runs that ended, but for those that callers cancelled, by phase and error code.",
 		}, []string{"phase", "code"}),
 		batches: make.NewHistogram(prometheus.HistogramOpts{
 			Name: "rota_write_batch_updates", Help: "Updates that were committed together.",
@@ -93,12 +93,14 @@ func (m *metrics) started(w rota.Work) {
 	}
 }
 
-func (m *metrics) ended(_ rota.Work, r rota.Result) {
-	code := ""
-	if r.Error != nil {
-		code = r.Error.Code
+func (m *metrics) ended(p rota.Phase, code string) { m.runs.WithLabelValues(string(p), code).Inc() }
+
+// code returns the code of an error, if there is one.
+func code(e *rota.RunError) string {
+	if e == nil {
+		return ""
 	}
-	m.runs.WithLabelValues(string(r.Phase), code).Inc()
+	return e.Code
 }
 
 func (m *metrics) request(route, method string, status int, d time.Duration) {

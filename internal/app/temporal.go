@@ -46,7 +46,7 @@ func (p parts) temporal(run *runner.Runner) (*onTemporal, error) {
 		Tell:         p.others.Changed,
 		OnDecide:     p.metrics.decided,
 		OnStart:      p.metrics.started,
-		OnBlock:      p.blocked,
+		OnEnd:        p.ended,
 		OnKeep:       p.metrics.setActive,
 	})}, nil
 }

@@ -51,7 +51,7 @@ type Moment struct {
 type Taken struct {
 	Decided []rota.Occurrence // outcomes that were put on record
 	Work    []rota.Work       // runs that begin
-	Blocked []rota.RunID      // runs that were ended without a beginning
+	Ended   []Ended           // runs that were ended without a beginning
 	Again   bool              // a run was put aside: what it would have taken is free
 	MadeUp  int               // runs that make up for the past
 	Left    bool              // there is more to make up for
@@ -62,6 +62,17 @@ type Taken struct {
 	busy  map[string]int
 	total int
 }
+
+// An Ended is a run that was ended, and not by a worker: it must not begin, or
+// its worker is lost and it must not begin again.
+type Ended struct {
+	Run   rota.RunID
+	Phase rota.Phase
+	Code  string // of its error
+}
+
+// Lost returns how a run has ended whose worker is lost.
+func Lost(id rota.RunID) Ended { return Ended{id, rota.PhaseFailed, rota.RunErrWorkerLost} }
 
 // Take takes a step in a transaction.
 func (s *Step) Take(ctx context.Context, tx rota.Tx, m Moment) (Taken, error) {
@@ -95,15 +106,15 @@ func (s *Step) Take(ctx context.Context, tx rota.Tx, m Moment) (Taken, error) {
 
 // Announce tells of the outcomes that were put on record, and of the runs that
 // were ended without a beginning. Either may be nil.
-func (got Taken) Announce(decided func(rota.Occurrence), blocked func(rota.RunID)) {
+func (got Taken) Announce(decided func(rota.Occurrence), ended func(Ended)) {
 	for _, o := range got.Decided {
 		if decided != nil {
 			decided(o)
 		}
 	}
-	for _, id := range got.Blocked {
-		if blocked != nil {
-			blocked(id)
+	for _, e := range got.Ended {
+		if ended != nil {
+			ended(e)
 		}
 	}
 }
@@ -176,7 +187,7 @@ func (s *Step) sort(ctx context.Context, tx rota.Tx, got *Taken, claimed []rota.
 			if _, err := tx.FinishRun(ctx, id, end, s.Settle); err != nil {
 				return err
 			}
-			got.Blocked = append(got.Blocked, id)
+			got.Ended = append(got.Ended, Ended{id, end.Phase, end.Error.Code})
 			got.Again = true
 		case provider != w.Provider:
 			if err := tx.RequeueRun(ctx, w.At(), provider); err != nil {

@@ -48,7 +48,7 @@ type Config struct {
 
 	OnDecide func(rota.Occurrence)  // an outcome was put on record; may be nil
 	OnStart  func(rota.Work)        // a run was handed to a worker; may be nil
-	OnBlock  func(id rota.RunID)    // a queued run was ended without a start; may be nil
+	OnEnd    func(engine.Ended)     // a run was ended, and not by a worker; may be nil
 	OnReady  func(r rota.Recovered) // the engine has begun to look; may be nil
 }
 
@@ -141,10 +141,18 @@ func (e *Engine) recover(ctx context.Context) error {
 		got, err = tx.Recover(ctx, e.clock.Since, e.step.Names(), e.cfg.Settle)
 		return err
 	})
-	if err == nil && e.cfg.OnReady != nil {
+	if err != nil {
+		return err
+	}
+	for _, id := range got.Lost {
+		if e.cfg.OnEnd != nil {
+			e.cfg.OnEnd(engine.Lost(id))
+		}
+	}
+	if e.cfg.OnReady != nil {
 		e.cfg.OnReady(got)
 	}
-	return err
+	return nil
 }
 
 // sleep blocks until the wall clock reaches wake (zero: never), until there is

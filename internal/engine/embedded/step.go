@@ -24,7 +24,7 @@ func (e *Engine) turn(ctx, work context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	got.Announce(e.cfg.OnDecide, e.cfg.OnBlock)
+	got.Announce(e.cfg.OnDecide, e.cfg.OnEnd)
 	e.brake.MadeUp(now, got.MadeUp)
 	e.setHungry(got.Hungry)
 	for _, w := range got.Work {

@@ -64,6 +64,6 @@ func newEngine(s enginetest.Setup) rota.Engine {
 	return embedded.New(embedded.Config{
 		Store: s.Store, Decide: policy.Decide, Settle: policy.Settle, Provider: s.Provider, Attempt: s.Attempt,
 		CatchUp: policy.CatchUp, CatchupRate: s.CatchupRate, Providers: s.Providers,
-		OnBlock: s.OnBlock, Now: s.Now, Log: s.Log, MaxConcurrentRuns: s.MaxConcurrentRuns, DrainTimeout: s.DrainTimeout,
+		OnEnd: s.OnEnd, Now: s.Now, Log: s.Log, MaxConcurrentRuns: s.MaxConcurrentRuns, DrainTimeout: s.DrainTimeout,
 	})
 }

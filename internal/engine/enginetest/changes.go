@@ -7,6 +7,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/engine"
 )
 
 // changes are about what callers change while the engine runs.
@@ -172,6 +173,7 @@ func (w *world) blocked(s rota.Schedule, code string) {
 	w.Helper()
 	w.pass(0)
 	w.phase(*w.ledger(s)[0].RunID, rota.PhaseCancelled)
+	w.hears(engine.Ended{Run: *w.ledger(s)[0].RunID, Phase: rota.PhaseCancelled, Code: code})
 	require.Len(w, w.model.calls(), w.setup.MaxConcurrentRuns)
 	o := w.ledger(s)[0]
 	require.Equal(w, rota.Blocked, o.Outcome)

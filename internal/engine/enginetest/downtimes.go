@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
 )
 
 // downtimes are about engines that stop, and those that start after them.
@@ -63,6 +64,7 @@ var downtimes = []testCase{
 		w.start()
 		run := *w.ledger(s)[0].RunID
 		w.phase(run, rota.PhaseFailed)
+		w.hears(engine.Lost(run))
 		require.Len(w, w.model.calls(), 1, "it is not asked again")
 		require.Equal(w, rota.RunErrWorkerLost, w.readRun(run).Error.Code)
 		w.passTo(s.CreatedAt.Add(w.units(12)))

@@ -69,7 +69,7 @@ type Setup struct {
 	Opened            rota.Store                // the same without that, as Open returned it
 	Provider          func(model string) string // the provider that serves an agent's model
 	Attempt           func(context.Context, rota.Work)
-	OnBlock           func(rota.RunID)
+	OnEnd             func(engine.Ended)
 	Now               func() time.Time
 	Log               *slog.Logger
 	MaxConcurrentRuns int
@@ -103,7 +103,8 @@ type world struct {
 	ended   chan error
 
 	mu    sync.Mutex
-	ahead time.Duration // how far the wall clock has been set forward
+	ahead time.Duration  // how far the wall clock has been set forward
+	told  []engine.Ended // runs of which the engine has said that they ended
 }
 
 func newWorld(t tester, rig Rig, place string) *world {
@@ -144,7 +145,13 @@ func (w *world) start() {
 		defer context.AfterFunc(killed, cancel)()
 		run.Attempt(ctx, work)
 	}
-	w.setup.Store, w.setup.Opened, w.setup.OnBlock, w.setup.Now = w.store, store, hub.End, w.now
+	w.setup.Store, w.setup.Opened, w.setup.Now = w.store, store, w.now
+	w.setup.OnEnd = func(e engine.Ended) {
+		hub.End(e.Run)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.told = append(w.told, e)
+	}
 	w.setup.Provider = func(model string) string { p, _ := w.model.Resolve(model); return p }
 	w.engine = w.rig.New(w.setup)
 	run.Changed = w.engine.Changed

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
 )
 
 const (
@@ -122,6 +123,16 @@ func (w *world) askedFor(waves ...[]rota.RunID) {
 		require.ElementsMatch(w, wave, got[:len(wave)])
 		got = got[len(wave):]
 	}
+}
+
+// hears checks that the engine has said by now how a run ended.
+func (w *world) hears(e engine.Ended) {
+	w.Helper()
+	w.soon(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		require.Contains(w, w.told, e)
+	})
 }
 
 // phase checks that a run is in a phase by now.

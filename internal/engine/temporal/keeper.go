@@ -115,10 +115,16 @@ func (k *keeper) attend(ctx context.Context) error {
 		return tx.SaveKeeping(ctx, rota.EngineTemporal, st)
 	})
 	k.begun = k.begun || err == nil
-	if got != (rota.Recovered{}) {
-		k.cfg.Log.Warn("took over unfinished runs", "resumed", got.Resumed, "lost", got.Lost)
+	if err != nil {
+		return err
 	}
-	return err
+	if got.Some() {
+		k.cfg.Log.Warn("took over unfinished runs", "resumed", got.Resumed, "lost", len(got.Lost))
+	}
+	for _, id := range got.Lost {
+		k.lost(id)
+	}
+	return nil
 }
 
 // unclaim puts back what was claimed and has not begun.

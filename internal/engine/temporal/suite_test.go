@@ -78,7 +78,7 @@ func newMember(t *testing.T, address string, s enginetest.Setup) *member {
 			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: s.Provider,
 			MaxConcurrentRuns: s.MaxConcurrentRuns, Providers: s.Providers,
 		},
-		CatchupRate: s.CatchupRate, DrainTimeout: s.DrainTimeout, Silence: 10 * time.Second, OnBlock: s.OnBlock, Tell: func() {},
+		CatchupRate: s.CatchupRate, DrainTimeout: s.DrainTimeout, Silence: 10 * time.Second, OnEnd: s.OnEnd, Tell: func() {},
 		Hold: func(ctx context.Context, work func(context.Context) error) error {
 			return s.Opened.(*postgres.Store).Hold(ctx, s.Log, rota.EngineTemporal, work)
 		},

@@ -40,7 +40,7 @@ type Config struct {
 
 	OnDecide func(rota.Occurrence) // an outcome was put on record; may be nil
 	OnStart  func(rota.Work)       // a run was claimed; may be nil
-	OnBlock  func(id rota.RunID)   // a run was ended without a start, or because its worker is lost; may be nil
+	OnEnd    func(engine.Ended)    // a run was ended, and not by a worker; may be nil
 	OnKeep   func(active bool)     // this process keeps time from now on, or no longer; may be nil
 }
 

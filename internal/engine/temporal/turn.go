@@ -112,7 +112,7 @@ func (e *Engine) take(ctx context.Context) (engine.Taken, error) {
 		return engine.Taken{}, err
 	}
 	e.brake.MadeUp(now, got.MadeUp)
-	got.Announce(e.cfg.OnDecide, e.cfg.OnBlock)
+	got.Announce(e.cfg.OnDecide, e.cfg.OnEnd)
 	for _, w := range got.Work {
 		if e.cfg.OnStart != nil {
 			e.cfg.OnStart(w)

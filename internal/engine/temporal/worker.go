@@ -208,6 +208,13 @@ func (e *Engine) attempt(ctx context.Context, w rota.Work) {
 	e.ask() // there is room for another
 }
 
+// lost tells of a run that has ended because its worker is lost.
+func (e *Engine) lost(id rota.RunID) {
+	if e.cfg.OnEnd != nil {
+		e.cfg.OnEnd(engine.Lost(id))
+	}
+}
+
 // giveBack returns an attempt whose worker is lost, or is leaving, to the queue.
 func (e *Engine) giveBack(ctx context.Context, a rota.Attempt) error {
 	var done rota.Finish
@@ -218,8 +225,8 @@ func (e *Engine) giveBack(ctx context.Context, a rota.Attempt) error {
 	if err != nil {
 		return err
 	}
-	if done.Ended && e.cfg.OnBlock != nil {
-		e.cfg.OnBlock(a.Run)
+	if done.Ended {
+		e.lost(a.Run)
 	}
 	e.ask()
 	e.cfg.Tell()

@@ -22,7 +22,7 @@ func (q Queries) Recover(ctx context.Context, now time.Time, providers []string,
 		if _, err := q.FinishRun(ctx, c.id, lost(now), settle); err != nil {
 			return done, err
 		}
-		done.Lost++
+		done.Lost = append(done.Lost, c.id)
 	}
 	n, err := q.db.Exec(ctx, `UPDATE open_runs SET phase = 'waiting' WHERE phase = 'running' AND carried = 0`)
 	done.Resumed = int(n)

@@ -183,7 +183,7 @@ func recoverLoses(w *world) {
 	})
 	waits := w.fire(1, w.once)[0].Run
 	w.at(time.Hour)
-	require.Equal(w, rota.Recovered{Lost: 1}, w.recover(provider))
+	require.Equal(w, rota.Recovered{Lost: []rota.RunID{id}}, w.recover(provider))
 	got := w.run(id)
 	require.Equal(w, rota.PhaseFailed, got.Phase)
 	require.Equal(w, rota.RunErrWorkerLost, got.Error.Code)
