@@ -46,12 +46,16 @@ func Run(ctx context.Context, s settings.Settings, version string, out, logs io.
 		return err
 	}
 	defer gw.Close()
+	installation := ""
 	if s.Works() {
-		if err := begin(ctx, store, rota.EngineKind(s.Engine)); err != nil {
+		if installation, err = begin(ctx, store, rota.EngineKind(s.Engine)); err != nil {
 			return err
 		}
 	}
-	parts, err := assemble(s, store, gw, metrics, log, &terminal{out: out, on: s.Demo})
+	parts, err := assemble(parts{
+		settings: s, installation: installation, store: store, gateway: gw, metrics: metrics, log: log,
+		terminal: &terminal{out: out, on: s.Demo},
+	})
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,10 @@ func (w *world) start() {
 	require.NoError(w, err)
 	gw, err := openGateway(s)
 	require.NoError(w, err)
-	w.server, err = assemble(s, w.store, gw, newMetrics(), slog.New(slog.DiscardHandler), &terminal{out: io.Discard})
+	w.server, err = assemble(parts{
+		settings: s, store: w.store, gateway: gw, metrics: newMetrics(), log: slog.New(slog.DiscardHandler),
+		terminal: &terminal{out: io.Discard},
+	})
 	require.NoError(w, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

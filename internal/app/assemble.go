@@ -27,30 +27,33 @@ type server struct {
 	api     bool // it serves the API
 }
 
-// parts are what an engine is made from.
+// parts are what a server is made from.
 type parts struct {
-	settings settings.Settings
-	store    rota.Store
-	gateway  *gateway.Gateway
-	metrics  *metrics
-	log      *slog.Logger
-	terminal *terminal
-	hub      *events.Hub
-	others   others
+	settings     settings.Settings
+	installation string // of a process that works
+	store        rota.Store
+	gateway      *gateway.Gateway
+	metrics      *metrics
+	log          *slog.Logger
+	terminal     *terminal
+
+	// set by assemble
+	hub    *events.Hub
+	others others
 }
 
-func assemble(s settings.Settings, store rota.Store, gw *gateway.Gateway, m *metrics, log *slog.Logger, t *terminal) (server, error) {
-	p := parts{settings: s, store: store, gateway: gw, metrics: m, log: log, terminal: t, hub: events.NewHub()}
+func assemble(p parts) (server, error) {
+	p.hub = events.NewHub()
 	p.others = p.connect()
 	keeps, err := p.engine()
 	if err != nil {
 		return server{}, err
 	}
 	return server{
-		store: store, engine: keeps, metrics: m, api: s.ServesAPI(),
+		store: p.store, engine: keeps, metrics: p.metrics, api: p.settings.ServesAPI(),
 		control: &control.Control{
-			Store: store, Engine: keeps, Hub: p.hub, Models: gw, Settle: policy.Settle, Now: time.Now, MinInterval: s.MinInterval,
-			PauseOnRevoke: s.OnKeyRevoked == "pause",
+			Store: p.store, Engine: keeps, Hub: p.hub, Models: p.gateway, Settle: policy.Settle, Now: time.Now,
+			MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",
 		},
 	}, nil
 }

@@ -9,16 +9,20 @@ import (
 )
 
 // begin notes which engine keeps time for a database, if none has before, and
-// fails if it is another one: two kinds must not keep time for one database.
-func begin(ctx context.Context, store rota.Store, kind rota.EngineKind) error {
-	return store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
-		k, err := tx.Keeping(ctx)
+// returns the name of the installation. It fails if it is another kind of engine:
+// two must not keep time for one database.
+func begin(ctx context.Context, store rota.Store, kind rota.EngineKind) (installation string, err error) {
+	var k rota.Keeping
+	err = store.Update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
+		k, err = tx.Keeping(ctx)
 		if err != nil || k.Kind == kind {
 			return err
 		}
 		if k.Kind != "" {
 			return fmt.Errorf("--engine: the engine of this database is %s; start with --engine %s, or run rota engine switch %s first", k.Kind, k.Kind, kind)
 		}
-		return tx.SaveKeeping(ctx, "", rota.Keeping{Kind: kind, Installation: rand.Text()})
+		k = rota.Keeping{Kind: kind, Installation: rand.Text()}
+		return tx.SaveKeeping(ctx, "", k)
 	})
+	return k.Installation, err
 }

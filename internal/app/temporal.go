@@ -35,7 +35,8 @@ func (p parts) temporal(run *runner.Runner) (*onTemporal, error) {
 		return nil, err
 	}
 	return &onTemporal{client: c, Engine: temporal.New(temporal.Config{
-		Store: p.store, Client: c, TaskQueue: p.settings.Temporal.TaskQueue, Attempt: run.Attempt, Now: time.Now, Log: p.log,
+		Store: p.store, Client: c, TaskQueue: p.settings.Temporal.TaskQueue, Installation: p.installation,
+		Attempt: run.Attempt, Now: time.Now, Log: p.log,
 		Step: engine.Step{
 			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: p.provider,
 			MaxConcurrentRuns: p.settings.MaxConcurrentRuns, Providers: bounds(p.gateway),

@@ -14,7 +14,7 @@ import (
 type Temporal struct {
 	Address       string `default:"127.0.0.1:7233" env:"ROTA_TEMPORAL_ADDRESS" help:"Address of the Temporal server (host:port), with --engine temporal."`
 	Namespace     string `default:"default" env:"ROTA_TEMPORAL_NAMESPACE" help:"Namespace in Temporal."`
-	TaskQueue     string `default:"rota" env:"ROTA_TEMPORAL_TASK_QUEUE" help:"Task queue in Temporal: one for each database."`
+	TaskQueue     string `default:"rota" env:"ROTA_TEMPORAL_TASK_QUEUE" help:"Beginning of the name of the task queue in Temporal; the name of the installation follows."`
 	APIKey        string `name:"api-key" env:"ROTA_TEMPORAL_API_KEY" placeholder:"KEY" help:"API key for Temporal; implies TLS. Prefer the environment: flags show in process lists."`
 	TLS           bool   `name:"tls" env:"ROTA_TEMPORAL_TLS" help:"Connect to Temporal with TLS. The other TLS settings imply it."`
 	TLSCertPath   string `name:"tls-cert-path" type:"path" env:"ROTA_TEMPORAL_TLS_CERT_PATH" placeholder:"FILE" help:"Client certificate for Temporal (PEM). Goes with the key."`

@@ -70,9 +70,13 @@ func (w *world) open() *postgres.Store {
 func (w *world) newEngine(db *postgres.Store) *temporal.Engine { return w.newEngineOver(db, w.client) }
 
 func (w *world) newEngineOver(db *postgres.Store, c client.Client) *temporal.Engine {
+	return w.engineOf(db, c, "rota")
+}
+
+func (w *world) engineOf(db *postgres.Store, c client.Client, queue string) *temporal.Engine {
 	log := slog.New(slog.DiscardHandler)
 	return temporal.New(temporal.Config{
-		Store: db, Client: c, TaskQueue: "rota",
+		Store: db, Client: c, TaskQueue: queue, Installation: w.Name(),
 		Step: engine.Step{
 			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: func(string) string { return "mock" },
 			MaxConcurrentRuns: 10, Providers: []engine.Provider{{Name: "mock"}},
@@ -183,4 +187,12 @@ func (w *world) shown(id rota.ScheduleID) *client.ScheduleDescription {
 		return nil
 	}
 	return d
+}
+
+// action returns what Temporal starts when a time of a schedule has come.
+func (w *world) action(id rota.ScheduleID) *client.ScheduleWorkflowAction {
+	w.Helper()
+	d := w.shown(id)
+	require.NotNil(w, d)
+	return d.Schedule.Action.(*client.ScheduleWorkflowAction)
 }

@@ -86,11 +86,19 @@ func (l Leaving) clear(ctx context.Context) error {
 	if k.Kind == rota.EngineTemporal {
 		return rota.Errorf(rota.Conflict, "somebody has switched back to Temporal meanwhile")
 	}
-	shown, err := schedules(ctx, l.Client, k.Installation)
+	theirs, err := schedules(ctx, l.Client, k.Installation)
 	if err != nil {
 		return fmt.Errorf("list the schedules in Temporal: %w", err)
 	}
-	for id := range shown {
+	// Temporal lists late what was made just now.
+	err = shown(ctx, l.Store, func(id rota.ScheduleID, paused bool) error {
+		theirs[id] = paused
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for id := range theirs {
 		err := l.Client.ScheduleClient().GetHandle(ctx, string(id)).Delete(ctx)
 		if err != nil && !missing(err) {
 			return fmt.Errorf("delete schedule %s in Temporal: %w", id, err)

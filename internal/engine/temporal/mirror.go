@@ -64,9 +64,9 @@ func (e *Engine) tellSome(ctx context.Context) (int, error) {
 	now := rota.InstantOf(e.cfg.Now()).Time
 	lease := now.Add(tellLease)
 	var untold []rota.Untold
-	var k rota.Keeping
-	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
-		if k, err = tx.Keeping(ctx); err != nil || k.Kind != rota.EngineTemporal {
+	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		k, err := tx.Keeping(ctx)
+		if err != nil || k.Kind != rota.EngineTemporal {
 			return err
 		}
 		untold, err = tx.Untold(ctx, now, lease, tellAtOnce)
@@ -78,14 +78,14 @@ func (e *Engine) tellSome(ctx context.Context) (int, error) {
 	var group errgroup.Group
 	group.SetLimit(tellers)
 	for _, u := range untold {
-		group.Go(func() error { return e.tellOne(ctx, k, u, now, lease) })
+		group.Go(func() error { return e.tellOne(ctx, u, now, lease) })
 	}
 	return len(untold), group.Wait()
 }
 
 // tellOne tells Temporal of a schedule, and notes that.
-func (e *Engine) tellOne(ctx context.Context, k rota.Keeping, u rota.Untold, now, lease time.Time) error {
-	again, shown, failed := e.show(ctx, k, u, now)
+func (e *Engine) tellOne(ctx context.Context, u rota.Untold, now, lease time.Time) error {
+	again, shown, failed := e.show(ctx, u, now)
 	if failed != nil {
 		again, shown = now.Add(tellAgain), u.Shown
 	}
@@ -97,7 +97,7 @@ func (e *Engine) tellOne(ctx context.Context, k rota.Keeping, u rota.Untold, now
 
 // show makes Temporal's schedule as ours is, and returns when to do so again
 // and whether there is one.
-func (e *Engine) show(ctx context.Context, k rota.Keeping, u rota.Untold, now time.Time) (again time.Time, shown bool, err error) {
+func (e *Engine) show(ctx context.Context, u rota.Untold, now time.Time) (again time.Time, shown bool, err error) {
 	if s := u.Timer.Status; s != rota.ScheduleActive && s != rota.SchedulePaused {
 		return time.Time{}, false, e.hide(ctx, u.Timer.ScheduleID)
 	}
@@ -117,23 +117,23 @@ func (e *Engine) show(ctx context.Context, k rota.Keeping, u rota.Untold, now ti
 			return again, err == nil, err
 		}
 	}
-	err = e.make(ctx, k, u, times.Spec)
+	err = e.make(ctx, u, times.Spec)
 	if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
 		err = e.change(ctx, u, times.Spec)
 	}
 	return again, err == nil, err
 }
 
-func (e *Engine) make(ctx context.Context, k rota.Keeping, u rota.Untold, spec client.ScheduleSpec) error {
+func (e *Engine) make(ctx context.Context, u rota.Untold, spec client.ScheduleSpec) error {
 	_, err := e.cfg.Client.ScheduleClient().Create(ctx, client.ScheduleOptions{
 		ID:            string(u.Timer.ScheduleID),
 		Spec:          spec,
-		Action:        e.action(u.Timer.ScheduleID),
+		Action:        e.action(u),
 		Overlap:       enums.SCHEDULE_OVERLAP_POLICY_BUFFER_ONE,
 		CatchupWindow: catchupWindow,
 		Paused:        u.Timer.Status == rota.SchedulePaused,
 		Note:          note(u.Timer.PauseReason),
-		Memo:          map[string]any{memoInstallation: k.Installation, "agent_id": u.Timer.AgentID, "name": u.Name},
+		Memo:          map[string]any{memoInstallation: e.cfg.Installation, "agent_id": u.Timer.AgentID},
 	})
 	return err
 }
@@ -142,7 +142,7 @@ func (e *Engine) change(ctx context.Context, u rota.Untold, spec client.Schedule
 	return e.handle(u.Timer.ScheduleID).Update(ctx, client.ScheduleUpdateOptions{
 		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
 			s := in.Description.Schedule
-			s.Spec, s.Action = &spec, e.action(u.Timer.ScheduleID)
+			s.Spec, s.Action = &spec, e.action(u)
 			s.Policy = &client.SchedulePolicies{Overlap: enums.SCHEDULE_OVERLAP_POLICY_BUFFER_ONE, CatchupWindow: catchupWindow}
 			s.State = &client.ScheduleState{Paused: u.Timer.Status == rota.SchedulePaused, Note: note(u.Timer.PauseReason)}
 			return &client.ScheduleUpdate{Schedule: &s}, nil
@@ -163,9 +163,10 @@ func (e *Engine) handle(id rota.ScheduleID) client.ScheduleHandle {
 	return e.cfg.Client.ScheduleClient().GetHandle(context.Background(), string(id))
 }
 
-func (e *Engine) action(id rota.ScheduleID) *client.ScheduleWorkflowAction {
+func (e *Engine) action(u rota.Untold) *client.ScheduleWorkflowAction {
 	return &client.ScheduleWorkflowAction{
-		ID: "fire-" + string(id), Workflow: fireWorkflow, Args: []any{id}, TaskQueue: e.cfg.TaskQueue, WorkflowTaskTimeout: taskTimeout,
+		ID: "fire-" + string(u.Timer.ScheduleID), Workflow: fireWorkflow, Args: []any{u.Timer.ScheduleID},
+		TaskQueue: e.queue, WorkflowTaskTimeout: taskTimeout, StaticSummary: u.Name,
 	}
 }
 
@@ -195,49 +196,71 @@ func later(a, b time.Time) time.Time {
 // audit finds where Temporal's schedules and the store's differ, whoever has
 // changed them, and has the differences told.
 func (e *Engine) audit(ctx context.Context) error {
-	paused, err := e.theirs(ctx)
+	theirs, err := schedules(ctx, e.cfg.Client, e.cfg.Installation)
 	if err != nil {
 		return err
 	}
-	var after rota.ScheduleID
-	for {
-		var shown map[rota.ScheduleID]bool
-		err := e.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
-			shown, err = tx.Shown(ctx, after, tellAtOnce)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		for id, ours := range shown {
-			after = max(after, id)
-			theirs, there := paused[id]
-			delete(paused, id)
-			if there && theirs == ours {
-				continue
-			}
-			if _, err := e.retell(ctx, id); err != nil {
-				return err
-			}
-		}
-		if len(shown) < tellAtOnce {
-			return e.orphans(ctx, paused)
-		}
+	moved, err := e.moved(ctx, theirs)
+	if err != nil {
+		return err
 	}
-}
-
-// theirs returns the schedules of this installation that Temporal has, and
-// whether they are paused.
-func (e *Engine) theirs(ctx context.Context) (map[rota.ScheduleID]bool, error) {
-	var k rota.Keeping
-	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
-		k, err = tx.Keeping(ctx)
+	err = shown(ctx, e.cfg.Store, func(id rota.ScheduleID, paused bool) error {
+		theirs, there := take(theirs, id)
+		if there && theirs == paused && !moved {
+			return nil
+		}
+		_, err := e.retell(ctx, id)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return schedules(ctx, e.cfg.Client, k.Installation)
+	return e.orphans(ctx, theirs)
+}
+
+// take takes a schedule out of those that Temporal has.
+func take(theirs map[rota.ScheduleID]bool, id rota.ScheduleID) (paused, there bool) {
+	paused, there = theirs[id]
+	delete(theirs, id)
+	return paused, there
+}
+
+// moved reports whether the schedules start their workflows on another task queue,
+// since the settings were changed. One is as good as all: they were told together.
+func (e *Engine) moved(ctx context.Context, theirs map[rota.ScheduleID]bool) (bool, error) {
+	for id := range theirs {
+		d, err := e.handle(id).Describe(ctx)
+		if missing(err) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		action, ok := d.Schedule.Action.(*client.ScheduleWorkflowAction)
+		return !ok || action.TaskQueue != e.queue, nil
+	}
+	return false, nil
+}
+
+// shown calls each for every schedule that Temporal has as far as the store knows.
+func shown(ctx context.Context, store rota.Store, each func(id rota.ScheduleID, paused bool) error) error {
+	var after rota.ScheduleID
+	for {
+		var some map[rota.ScheduleID]bool
+		err := update(ctx, store, func(ctx context.Context, tx rota.Tx) (err error) {
+			some, err = tx.Shown(ctx, after, tellAtOnce)
+			return err
+		})
+		for id, paused := range some {
+			after = max(after, id)
+			if err == nil {
+				err = each(id, paused)
+			}
+		}
+		if err != nil || len(some) < tellAtOnce {
+			return err
+		}
+	}
 }
 
 // schedules returns the schedules of an installation that Temporal has, and

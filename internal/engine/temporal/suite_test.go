@@ -50,9 +50,18 @@ func openFor(ctx context.Context, databaseURL string) (rota.Store, error) {
 		if err != nil || k.Kind != "" {
 			return err
 		}
-		return tx.SaveKeeping(ctx, "", rota.Keeping{Kind: rota.EngineTemporal, Installation: databaseURL})
+		return tx.SaveKeeping(ctx, "", rota.Keeping{Kind: rota.EngineTemporal, Installation: installation(databaseURL)})
 	})
 	return db, err
+}
+
+// installation names a database: there are many on one server of Temporal.
+func installation(databaseURL string) string {
+	place, err := url.Parse(databaseURL)
+	if err != nil {
+		panic(err)
+	}
+	return strings.Trim(place.Path, "/")
 }
 
 // A member is a process with a connection of its own.
@@ -70,10 +79,8 @@ func (m *member) Run(ctx context.Context) error {
 func newMember(t *testing.T, address string, s enginetest.Setup) *member {
 	c, err := client.DialContext(context.Background(), client.Options{HostPort: address, Logger: log.NewStructuredLogger(s.Log)})
 	require.NoError(t, err)
-	place, err := url.Parse(s.Place)
-	require.NoError(t, err)
 	return &member{client: c, Engine: temporal.New(temporal.Config{
-		Store: s.Store, Client: c, TaskQueue: strings.Trim(place.Path, "/"), Attempt: s.Attempt, Now: s.Now, Log: s.Log,
+		Store: s.Store, Client: c, TaskQueue: "rota", Installation: installation(s.Place), Attempt: s.Attempt, Now: s.Now, Log: s.Log,
 		Step: engine.Step{
 			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: s.Provider,
 			MaxConcurrentRuns: s.MaxConcurrentRuns, Providers: s.Providers,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,13 +19,14 @@ import (
 
 // Config is what an Engine needs. All fields but the callbacks are required.
 type Config struct {
-	Store     rota.Store
-	Client    client.Client // may be lazy; the engine does not close it
-	TaskQueue string        // the same for all processes, and for no other installation in the namespace
-	Step      engine.Step
-	Attempt   func(context.Context, rota.Work)
-	Now       func() time.Time
-	Log       *slog.Logger
+	Store        rota.Store
+	Client       client.Client // may be lazy; the engine does not close it
+	TaskQueue    string        // how the name of the task queue begins; it ends with the installation
+	Installation string        // the name of it that the store has
+	Step         engine.Step
+	Attempt      func(context.Context, rota.Work)
+	Now          func() time.Time
+	Log          *slog.Logger
 
 	CatchupRate  int // starts per second out of backlogs, evenly spread
 	DrainTimeout time.Duration
@@ -48,6 +50,7 @@ type Config struct {
 // one database and one task queue of Temporal.
 type Engine struct {
 	cfg     Config
+	queue   string        // Temporal's task queue: that of another installation would hold work that is not ours
 	asked   chan struct{} // holds one token when a turn is asked for
 	starts  chan struct{} // a place for each workflow that is being started
 	keeping atomic.Bool
@@ -77,6 +80,7 @@ const (
 func New(cfg Config) *Engine {
 	return &Engine{
 		cfg:     cfg,
+		queue:   cfg.TaskQueue + "-" + strings.ToLower(cfg.Installation),
 		asked:   make(chan struct{}, 1),
 		starts:  make(chan struct{}, startsAtOnce),
 		brake:   engine.NewBrake(cfg.CatchupRate),
@@ -131,9 +135,13 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // update is an Update of the store, which has to answer in time.
 func (e *Engine) update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
+	return update(ctx, e.cfg.Store, fn)
+}
+
+func update(ctx context.Context, store rota.Store, fn func(context.Context, rota.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return e.cfg.Store.Update(ctx, fn)
+	return store.Update(ctx, fn)
 }
 
 // silence returns how long a worker may be silent.

@@ -16,6 +16,8 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/engine/temporal"
+	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
 )
 
@@ -47,9 +49,11 @@ func TestScheduleShows(t *testing.T) {
 	w.await("it goes on", func() bool { return !w.shown(s.ID).Schedule.State.Paused })
 	require.Empty(t, w.shown(s.ID).Schedule.State.Note)
 
-	_, err = w.control.UpdateSchedule(t.Context(), caller, w.agent, s.ID, rota.ScheduleUpdate{Spec: rota.Some(every(7200))}, control.Write{})
+	renamed := rota.ScheduleUpdate{Spec: rota.Some(every(7200)), Name: rota.Some("digest")}
+	_, err = w.control.UpdateSchedule(t.Context(), caller, w.agent, s.ID, renamed, control.Write{})
 	require.NoError(t, err)
 	w.await("it has other times", func() bool { return len(w.shown(s.ID).Schedule.Spec.Intervals) == 1 })
+	require.Equal(t, "digest", w.action(s.ID).StaticSummary)
 	_, err = w.control.DeleteSchedule(t.Context(), caller, w.agent, s.ID, control.Write{})
 	require.NoError(t, err)
 	w.await("it is gone", func() bool { return w.shown(s.ID) == nil })
@@ -105,6 +109,52 @@ func TestDifferencesAreRepaired(t *testing.T) {
 	w.await("what was paused goes on", func() bool { return !w.shown(paused.ID).Schedule.State.Paused })
 	w.await("what belongs to no schedule is gone", func() bool { return w.shown("asch_orphan") == nil })
 	require.NotNil(t, w.shown("asch_foreign"), "it is another installation's")
+}
+
+// TestAnotherTaskQueue: no two installations share one, and if the settings name
+// another one, schedules go there.
+func TestAnotherTaskQueue(t *testing.T) {
+	w := newWorld(t)
+	stop := w.start(w.engine)
+	s := w.schedule(every(3600), rota.PolicyUpdate{})
+	w.await("Temporal has it", func() bool { return w.shown(s.ID) != nil })
+	require.Equal(t, "rota-testanothertaskqueue", w.action(s.ID).TaskQueue)
+	w.await("Temporal lists it", func() bool {
+		list, err := w.client.ScheduleClient().List(t.Context(), client.ScheduleListOptions{})
+		require.NoError(t, err)
+		return list.HasNext()
+	})
+	stop()
+	w.start(w.engineOf(w.db, w.client, "moved"))
+	w.await("it has moved", func() bool { return w.action(s.ID).TaskQueue == "moved-testanothertaskqueue" })
+}
+
+// TestLeaving: Temporal keeps no schedule, not even one that it does not list as
+// the installation's.
+func TestLeaving(t *testing.T) {
+	w := newWorld(t)
+	stop := w.start(w.engine)
+	s := w.schedule(every(3600), rota.PolicyUpdate{})
+	w.await("the schedule says that it is shown", func() bool {
+		got, err := w.control.Schedule(t.Context(), caller, w.agent, s.ID, false)
+		require.NoError(t, err)
+		return got.TemporalScheduleID != nil
+	})
+	stop()
+	schedules := w.client.ScheduleClient()
+	require.NoError(t, schedules.GetHandle(t.Context(), string(s.ID)).Delete(t.Context()))
+	_, err := schedules.Create(t.Context(), client.ScheduleOptions{ // without the memo
+		ID: string(s.ID), Action: &client.ScheduleWorkflowAction{Workflow: "rota.Fire", TaskQueue: "rota"},
+	})
+	require.NoError(t, err)
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		return tx.SaveKeeping(ctx, rota.EngineTemporal, rota.Keeping{Kind: rota.EngineEmbedded, Installation: t.Name()})
+	})
+	require.NoError(t, temporal.Leaving{Store: w.db, Client: w.client, Settle: policy.Settle, Now: time.Now}.Leave(t.Context()))
+	require.Nil(t, w.shown(s.ID))
+	got, err := w.control.Schedule(t.Context(), caller, w.agent, s.ID, false)
+	require.NoError(t, err)
+	require.Nil(t, got.TemporalScheduleID)
 }
 
 // TestTemporalRestarts: while Temporal is down callers are served, and when it

@@ -187,7 +187,7 @@ func (e *Engine) startAttempt(ctx context.Context, w rota.Work) error {
 	a := w.At()
 	_, err := e.cfg.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       workflowID(a),
-		TaskQueue:                e.cfg.TaskQueue,
+		TaskQueue:                e.queue,
 		WorkflowTaskTimeout:      taskTimeout,
 		EnableEagerStart:         true,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,

@@ -61,7 +61,7 @@ func (e *Engine) drain(ctx context.Context, w worker.Worker) {
 }
 
 func (e *Engine) newWorker(fatal chan<- error) worker.Worker {
-	w := worker.New(e.cfg.Client, e.cfg.TaskQueue, worker.Options{
+	w := worker.New(e.cfg.Client, e.queue, worker.Options{
 		MaxConcurrentActivityExecutionSize:      e.cfg.Step.MaxConcurrentRuns,
 		MaxConcurrentLocalActivityExecutionSize: lookers,
 		MaxConcurrentActivityTaskPollers:        Pollers,
