@@ -5,14 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/sqlite"
 	"github.com/rota-run/rota/internal/store/transfer"
 )
+
+// onFile begins the name of a database that is a file.
+const onFile = "sqlite://"
 
 // tellEvery is the time between two lines about one table.
 const tellEvery = 5 * time.Second
@@ -35,6 +40,11 @@ func migrate(ctx context.Context, source, target string, out io.Writer, watch tr
 		return side("source", err)
 	}
 	defer from.Close()
+	if strings.HasPrefix(target, onFile) {
+		if err := keptHere(ctx, from); err != nil {
+			return side("source", err)
+		}
+	}
 	to, err := openTarget(ctx, target, from.Place())
 	if err != nil {
 		return side("target", err)
@@ -54,10 +64,34 @@ type closingSource interface {
 }
 
 func openSource(ctx context.Context, database string) (closingSource, error) {
-	if dir, ok := strings.CutPrefix(database, "sqlite://"); ok {
+	if dir, ok := strings.CutPrefix(database, onFile); ok {
 		return sqlite.OpenSource(ctx, dir)
 	}
 	return postgres.OpenSource(ctx, database)
+}
+
+// keptHere fails if Temporal keeps time for the installation, which it cannot do
+// for a file.
+func keptHere(ctx context.Context, from transfer.Source) error {
+	tables, err := from.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range tables {
+		if t.Name != "engine" {
+			continue
+		}
+		err := from.Rows(ctx, t, nil, 1, func(row []any) error {
+			if row[slices.Index(t.Names(), "kind")] == string(rota.EngineTemporal) {
+				return errors.New("its engine is temporal, which needs PostgreSQL: run rota engine switch embedded first")
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type closingTarget interface {
@@ -66,7 +100,7 @@ type closingTarget interface {
 }
 
 func openTarget(ctx context.Context, database string, from transfer.Place) (closingTarget, error) {
-	if dir, ok := strings.CutPrefix(database, "sqlite://"); ok {
+	if dir, ok := strings.CutPrefix(database, onFile); ok {
 		return sqlite.OpenTarget(ctx, dir, from)
 	}
 	return postgres.OpenTarget(ctx, database, from)

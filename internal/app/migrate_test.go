@@ -3,11 +3,13 @@ package app
 import (
 	"bytes"
 	"context"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/store/sqlite"
 	"github.com/rota-run/rota/internal/store/transfer"
 )
@@ -52,4 +54,31 @@ func TestAMigrationThatIsInterrupted(t *testing.T) {
 	require.NoError(t, Migrate(t.Context(), "sqlite://"+from, "sqlite://"+to, &out, &progress))
 	require.Contains(t, out.String(), "Every row is the same.")
 	require.ErrorIs(t, Migrate(t.Context(), "sqlite://"+from, "sqlite://"+from+"/", &out, &progress), transfer.ErrSame)
+}
+
+// TestTemporalKeepsNoFile: such a copy would not start, and its schedules would
+// stay in Temporal.
+func TestTemporalKeepsNoFile(t *testing.T) {
+	from, to := t.TempDir(), t.TempDir()
+	s, err := sqlite.Open(t.Context(), from, sqlite.Options{})
+	require.NoError(t, err)
+	keeping := func(before, kind rota.EngineKind) error {
+		return s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+			return tx.SaveKeeping(ctx, before, rota.Keeping{Kind: kind})
+		})
+	}
+	require.NoError(t, keeping("", rota.EngineTemporal))
+	require.NoError(t, s.Close())
+	var out, progress bytes.Buffer
+	err = Migrate(t.Context(), "sqlite://"+from, "sqlite://"+to, &out, &progress)
+	require.EqualError(t, err, "the source: its engine is temporal, which needs PostgreSQL: run rota engine switch embedded first")
+	left, err := os.ReadDir(to)
+	require.NoError(t, err)
+	require.Empty(t, left)
+
+	s, err = sqlite.Open(t.Context(), from, sqlite.Options{})
+	require.NoError(t, err)
+	require.NoError(t, keeping(rota.EngineTemporal, rota.EngineEmbedded))
+	require.NoError(t, s.Close())
+	require.NoError(t, Migrate(t.Context(), "sqlite://"+from, "sqlite://"+to, &out, &progress))
 }
