@@ -28,9 +28,10 @@ type database struct {
 	rows      map[rota.RunID][]events.Event
 	ended     map[rota.RunID]bool
 	listeners map[chan string]bool
-	written   int  // rows, whether they were there or not
-	deaf      bool // words are lost
-	broken    bool // nothing can be written
+	last      time.Time // when something was written
+	written   int       // rows, whether they were there or not
+	deaf      bool      // words are lost
+	broken    bool      // nothing can be written
 }
 
 func newDatabase() *database {
@@ -92,9 +93,10 @@ func (d *database) reconnect() {
 }
 
 // AppendEvents implements relay.Store.
-func (d *database) AppendEvents(_ context.Context, id rota.RunID, said []events.Event, _ time.Time) error {
+func (d *database) AppendEvents(_ context.Context, id rota.RunID, said []events.Event, now time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.last = now
 	if d.broken {
 		return errors.New("broken")
 	}
@@ -104,6 +106,16 @@ func (d *database) AppendEvents(_ context.Context, id rota.RunID, said []events.
 		if !there {
 			d.rows[id] = slices.Insert(d.rows[id], i, e)
 		}
+	}
+	return nil
+}
+
+// ForgetEvents implements relay.Store. All is old here after two minutes.
+func (d *database) ForgetEvents(_ context.Context, now time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if now.Sub(d.last) > 2*time.Minute {
+		clear(d.rows)
 	}
 	return nil
 }

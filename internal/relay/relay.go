@@ -31,6 +31,7 @@ import (
 const (
 	period     = 5 * time.Second  // between two looks at what is watched here
 	remembered = 3 * period       // how long a run counts as watched elsewhere after the last word of it
+	forgetting = time.Minute      // between two times that the store is told to forget
 	fresh      = 30 * time.Minute // after which a mirror writes a log anew, before the store forgets its beginning
 
 	storeTime = 5 * time.Second // how long the store may take for one thing
@@ -49,6 +50,9 @@ type Store interface {
 	// AppendEvents keeps events of a run for the other processes: all or none,
 	// for longer than half an hour from now, also those that are there already.
 	AppendEvents(ctx context.Context, id rota.RunID, said []events.Event, now time.Time) error
+
+	// ForgetEvents forgets those that need not be kept any more at now.
+	ForgetEvents(ctx context.Context, now time.Time) error
 
 	// EventsAfter calls each for the kept events of a run that have a greater
 	// sequence number, in their order.
@@ -130,6 +134,7 @@ func (r *Relay) Run(ctx context.Context, news News) {
 	group.Go(func() { r.send(rest) })
 	group.Go(func() { r.cfg.Store.Listen(ctx, r.cfg.Log, r.hear) })
 	group.Go(func() { r.read(ctx) })
+	group.Go(func() { r.clear(ctx) })
 	r.repeat(ctx)
 	r.close()
 	stop()

@@ -150,6 +150,27 @@ func TestAQuickRun(t *testing.T) {
 	})
 }
 
+// TestTheLastEventsGo: what a run has said does not stay until another one
+// speaks.
+func TestTheLastEventsGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDatabase()
+		a, b := start(t, d), start(t, d)
+		w := a.watch()
+		synctest.Wait()
+		b.begin()
+		b.say(0, 10)
+		b.end()
+		w.sees(0, 10)
+		w.seesEnd()
+		kept, _ := d.count()
+		require.Equal(t, 10, kept)
+		time.Sleep(4 * time.Minute)
+		kept, _ = d.count()
+		require.Zero(t, kept)
+	})
+}
+
 // TestNothingIsWrittenForNobody: nor for who watches where the run is.
 func TestNothingIsWrittenForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

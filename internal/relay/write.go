@@ -78,6 +78,19 @@ func (r *Relay) repeat(ctx context.Context) {
 	}
 }
 
+// clear has the store forget what nobody will read, again and again, until ctx
+// ends.
+func (r *Relay) clear(ctx context.Context) {
+	for pause(ctx, forgetting); ctx.Err() == nil; pause(ctx, forgetting) {
+		asking, cancel := context.WithTimeout(ctx, storeTime)
+		err := r.cfg.Store.ForgetEvents(asking, r.cfg.Now())
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			r.cfg.Log.Error("what runs have said could not be forgotten; it is tried again", "err", err)
+		}
+	}
+}
+
 // forget forgets the runs that nobody has asked for lately.
 func (r *Relay) forget() {
 	r.mu.Lock()

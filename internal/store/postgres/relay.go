@@ -14,26 +14,32 @@ const (
 	// eventsLive is how long what runs say is kept for other processes.
 	eventsLive = time.Hour
 
-	// forgetAtOnce bounds how many old events one write forgets, besides as
-	// many as it adds.
-	forgetAtOnce = 100
+	forgetAtOnce = 1000 // events, in one transaction
 )
 
 // AppendEvents keeps events of a run, in the order of their numbers, for other
 // processes to read: all or none. Those that are there stay, for an hour from
-// now. It forgets some that are older than that.
+// now.
 func (s *Store) AppendEvents(ctx context.Context, id rota.RunID, said []events.Event, now time.Time) error {
 	seqs, data := make([]int64, len(said)), make([][]byte, len(said))
 	for i, e := range said {
 		seqs[i], data[i] = e.Seq, e.Data
 	}
-	batch := new(pgx.Batch)
-	batch.Queue(`INSERT INTO run_events (run_id, seq, data, at) SELECT $1, e.seq, e.data, $4 FROM unnest($2::bigint[], $3::bytea[]) e (seq, data)
+	_, err := s.pool.Exec(ctx, `INSERT INTO run_events (run_id, seq, data, at) SELECT $1, e.seq, e.data, $4 FROM unnest($2::bigint[], $3::bytea[]) e (seq, data)
 		ON CONFLICT (run_id, seq) DO UPDATE SET at = excluded.at`, string(id), seqs, data, now.UnixMilli())
-	batch.Queue(`DELETE FROM run_events WHERE (run_id, seq) IN
-		(SELECT e.run_id, e.seq FROM run_events e WHERE e.at < $1 ORDER BY e.at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
-		now.Add(-eventsLive).UnixMilli(), len(said)+forgetAtOnce)
-	return classify(ctx, s.pool.SendBatch(ctx, batch).Close())
+	return classify(ctx, err)
+}
+
+// ForgetEvents forgets the events that are kept for more than an hour.
+func (s *Store) ForgetEvents(ctx context.Context, now time.Time) error {
+	for {
+		tag, err := s.pool.Exec(ctx, `DELETE FROM run_events WHERE (run_id, seq) IN
+			(SELECT e.run_id, e.seq FROM run_events e WHERE e.at < $1 ORDER BY e.at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+			now.Add(-eventsLive).UnixMilli(), forgetAtOnce)
+		if err != nil || tag.RowsAffected() < forgetAtOnce {
+			return classify(ctx, err)
+		}
+	}
 }
 
 // EventsAfter calls each for the kept events of a run that have a greater

@@ -42,9 +42,21 @@ func testEvents(t *testing.T, o postgres.Options) {
 
 	now = now.Add(40 * time.Minute)
 	say("a", 2, 3)
-	now = now.Add(40 * time.Minute)
-	say("c", 0)
+	many := make([]int64, 2500) // more than are forgotten in one transaction
+	for i := range many {
+		many[i] = int64(i)
+	}
+	now = now.Add(-time.Minute)
+	say("many", many...)
+	now = now.Add(41 * time.Minute)
+	require.NoError(t, s.ForgetEvents(t.Context(), now))
 	require.Equal(t, []int64{2, 3}, after("a", -1), "what was written again lives on")
+	require.Len(t, after("many", -1), 2500)
+	require.Empty(t, after("b", -1))
+	now = now.Add(19*time.Minute + time.Second)
+	require.NoError(t, s.ForgetEvents(t.Context(), now))
+	require.Empty(t, after("many", -1))
+	require.Len(t, after("a", -1), 2)
 	require.Empty(t, after("b", -1))
 
 	postgrestest.Exec(t, databaseURL, `INSERT INTO runs (id, account, end_user, agent_id, trigger, input, metadata, created_at, phase, attempts, completed_at)
