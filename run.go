@@ -115,6 +115,7 @@ type Work struct {
 	Failures   int       // attempts that the provider answered with a failure
 	ResponseID string    // of an attempt that a crash cut off; empty otherwise
 	Blocked    *RunError // why the run must not start; nil if it may
+	TakenAt    time.Time // when a worker has taken it; only Store.Taken says so
 }
 
 // A FireContext is what a run may tell its agent of the occurrence that started

@@ -36,6 +36,7 @@ type Reader interface {
 	ScheduleReader
 	RunReader
 	KeyReader
+	ClusterReader
 }
 
 // Tx is one transaction.
@@ -224,11 +225,26 @@ type Queue interface {
 	NextWake(ctx context.Context, now time.Time) (time.Time, error)
 }
 
-// Cluster is what the processes of one engine share.
-type Cluster interface {
+// ClusterReader reads what the processes of one engine share.
+type ClusterReader interface {
 	// Keeping says who keeps time.
 	Keeping(ctx context.Context) (Keeping, error)
 
+	// Stranded returns runs that were claimed before an instant and that no worker
+	// has taken, with nothing in Work but the attempt, the provider and the policy.
+	Stranded(ctx context.Context, before time.Time) ([]Work, error)
+
+	// Taken returns the runs that workers have taken, as Stranded does, and since
+	// when they have them.
+	Taken(ctx context.Context) ([]Work, error)
+
+	// Shown returns schedules that the engine outside has, in the order of their
+	// ids, and whether they are paused.
+	Shown(ctx context.Context, after ScheduleID, limit int) (map[ScheduleID]bool, error)
+}
+
+// Cluster writes what the processes of one engine share.
+type Cluster interface {
 	// SaveKeeping writes it, unless the kind is not before any more: Conflict. When
 	// another kind of engine takes over, an engine outside has to be told of every
 	// schedule, or of none any more.
@@ -243,23 +259,9 @@ type Cluster interface {
 	// attempt. Others get NotFound, as do all when the attempt is over.
 	TakeRun(ctx context.Context, a Attempt, now time.Time) (Work, error)
 
-	// Stranded returns runs that were claimed before an instant and that no worker
-	// has taken, with nothing in Work but the attempt, the provider and the policy.
-	Stranded(ctx context.Context, before time.Time) ([]Work, error)
-
-	// Taken returns the runs that workers have taken, as Stranded does, and since
-	// when they have them.
-	Taken(ctx context.Context) ([]Taken, error)
-
 	// ReturnRun does for one attempt whose worker is lost what Recover does for
 	// all. It does nothing if the attempt is over.
 	ReturnRun(ctx context.Context, a Attempt, now time.Time, settle Settle) (Finish, error)
-}
-
-// A Taken is a run that a worker has taken.
-type Taken struct {
-	Work
-	At time.Time
 }
 
 // Mirror is what an engine outside has to be told of: schedules that were
@@ -274,10 +276,6 @@ type Mirror interface {
 	// leased, and when it has to be told again; zero for never. If shown is true,
 	// its temporal_schedule_id is its id from now on, else null.
 	Told(ctx context.Context, id ScheduleID, lease, again time.Time, shown bool) error
-
-	// Shown returns schedules that the engine outside has, in the order of their
-	// ids, and whether they are paused.
-	Shown(ctx context.Context, after ScheduleID, limit int) (map[ScheduleID]bool, error)
 
 	// Forget notes that no engine outside has any schedule.
 	Forget(ctx context.Context) error
@@ -299,7 +297,7 @@ type Finish struct {
 
 // Recovered counts what a dead process left behind.
 type Recovered struct {
-	Resumed int // runs that go on
+	Resumed int     // runs that go on
 	Lost    []RunID // runs that failed with worker_lost
 }
 

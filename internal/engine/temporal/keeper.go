@@ -153,11 +153,9 @@ func (e *Engine) sweeps(ctx context.Context) {
 // restart starts the workflows of attempts that were claimed by a process that
 // died before it had them started.
 func (e *Engine) restart(ctx context.Context) error {
-	var stranded []rota.Work
-	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
-		stranded, err = tx.Stranded(ctx, e.cfg.Now().Add(-strandAfter))
-		return err
-	})
+	reading, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	stranded, err := e.cfg.Store.Stranded(reading, e.cfg.Now().Add(-strandAfter))
 	for _, w := range stranded {
 		e.start(w)
 	}
@@ -167,19 +165,17 @@ func (e *Engine) restart(ctx context.Context) error {
 // takeBack returns attempts to the queue that no workflow works on any more,
 // because somebody has ended it.
 func (e *Engine) takeBack(ctx context.Context) error {
-	var taken []rota.Taken
-	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
-		taken, err = tx.Taken(ctx)
-		return err
-	})
-	for _, t := range taken {
-		longest := time.Duration(t.Policy.TimeoutSeconds)*time.Second + 2*overtime
-		if err != nil || e.cfg.Now().Sub(t.At) < longest {
+	reading, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	taken, err := e.cfg.Store.Taken(reading)
+	for _, w := range taken {
+		longest := time.Duration(w.Policy.TimeoutSeconds)*time.Second + 2*overtime
+		if err != nil || e.cfg.Now().Sub(w.TakenAt) < longest {
 			continue
 		}
 		var open bool
-		if open, err = e.isOpen(ctx, t.Work.At()); err == nil && !open {
-			err = e.giveBack(ctx, t.Work.At())
+		if open, err = e.isOpen(ctx, w.At()); err == nil && !open {
+			err = e.giveBack(ctx, w.At())
 		}
 	}
 	return err

@@ -34,27 +34,19 @@ type Leaving struct {
 func (l Leaving) Leave(ctx context.Context) error {
 	engine.Pause(ctx, settled)
 	until := l.Now().Add(l.Wait)
-	carried, err := l.carried(ctx)
+	carried, err := l.Store.Taken(ctx)
 	for err == nil && len(carried) > 0 && l.Now().Before(until) && ctx.Err() == nil {
 		l.Progress(len(carried))
 		engine.Pause(ctx, time.Second)
-		carried, err = l.carried(ctx)
+		carried, err = l.Store.Taken(ctx)
 	}
 	if err = errors.Join(err, context.Cause(ctx)); err != nil {
 		return err
 	}
-	for _, t := range carried {
-		err = errors.Join(err, l.interrupt(ctx, t.Work.At()))
+	for _, w := range carried {
+		err = errors.Join(err, l.interrupt(ctx, w.At()))
 	}
 	return errors.Join(err, l.clear(ctx))
-}
-
-func (l Leaving) carried(ctx context.Context) (taken []rota.Taken, err error) {
-	err = l.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
-		taken, err = tx.Taken(ctx)
-		return err
-	})
-	return taken, err
 }
 
 // interrupt returns an attempt to the queue, and ends its workflow. Whoever still
@@ -75,11 +67,7 @@ func (l Leaving) interrupt(ctx context.Context, a rota.Attempt) error {
 }
 
 func (l Leaving) clear(ctx context.Context) error {
-	var k rota.Keeping
-	err := l.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
-		k, err = tx.Keeping(ctx)
-		return err
-	})
+	k, err := l.Store.Keeping(ctx)
 	if err != nil {
 		return err
 	}

@@ -246,11 +246,9 @@ func (e *Engine) moved(ctx context.Context, theirs map[rota.ScheduleID]bool) (bo
 func shown(ctx context.Context, store rota.Store, each func(id rota.ScheduleID, paused bool) error) error {
 	var after rota.ScheduleID
 	for {
-		var some map[rota.ScheduleID]bool
-		err := update(ctx, store, func(ctx context.Context, tx rota.Tx) (err error) {
-			some, err = tx.Shown(ctx, after, tellAtOnce)
-			return err
-		})
+		reading, cancel := context.WithTimeout(ctx, storeTimeout)
+		some, err := store.Shown(reading, after, tellAtOnce)
+		cancel()
 		for id, paused := range some {
 			after = max(after, id)
 			if err == nil {

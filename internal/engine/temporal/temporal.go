@@ -135,13 +135,9 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // update is an Update of the store, which has to answer in time.
 func (e *Engine) update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
-	return update(ctx, e.cfg.Store, fn)
-}
-
-func update(ctx context.Context, store rota.Store, fn func(context.Context, rota.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return store.Update(ctx, fn)
+	return e.cfg.Store.Update(ctx, fn)
 }
 
 // silence returns how long a worker may be silent.

@@ -7,7 +7,7 @@ import (
 	"github.com/rota-run/rota"
 )
 
-// Keeping implements [rota.Cluster].
+// Keeping implements [rota.ClusterReader].
 func (q Queries) Keeping(ctx context.Context) (rota.Keeping, error) {
 	return one(ctx, q.db, "engine", scanKeeping, selectKeeping)
 }
@@ -105,27 +105,26 @@ func (q Queries) TakeRun(ctx context.Context, a rota.Attempt, now time.Time) (ro
 	return one(ctx, q.db, "attempt", scanWork, selectWork+` WHERE o.run_id = ?`, a.Run)
 }
 
-// Stranded implements [rota.Cluster].
+// Stranded implements [rota.ClusterReader].
 func (q Queries) Stranded(ctx context.Context, before time.Time) ([]rota.Work, error) {
-	return all(ctx, q.db, func(row Scanner) (rota.Work, error) {
-		t, err := scanTaken(row)
-		return t.Work, err
-	}, `SELECT o.run_id, o.attempts, o.provider, o.carried, t.policy FROM open_runs o LEFT JOIN timers t ON t.schedule_id = o.schedule_id
-		WHERE o.phase = 'running' AND o.carried = 0 AND o.started_at < ?`, before.UnixMilli())
+	return all(ctx, q.db, scanAttempt, selectAttempt+`WHERE o.phase = 'running' AND o.carried = 0 AND o.started_at < ?`, before.UnixMilli())
 }
 
-// Taken implements [rota.Cluster].
-func (q Queries) Taken(ctx context.Context) ([]rota.Taken, error) {
-	return all(ctx, q.db, scanTaken, `SELECT o.run_id, o.attempts, o.provider, o.carried, t.policy FROM open_runs o
-		LEFT JOIN timers t ON t.schedule_id = o.schedule_id WHERE o.phase = 'running' AND o.carried > 0`)
+// Taken implements [rota.ClusterReader].
+func (q Queries) Taken(ctx context.Context) ([]rota.Work, error) {
+	return all(ctx, q.db, scanAttempt, selectAttempt+`WHERE o.phase = 'running' AND o.carried > 0`)
 }
 
-func scanTaken(row Scanner) (rota.Taken, error) {
-	t := rota.Taken{Work: rota.Work{Policy: rota.DefaultPolicy()}}
-	var at msTime
-	err := row.Scan(&t.Run.ID, &t.Run.Attempts, &t.Provider, &at, policyText{&t.Policy})
-	t.At = at.Time
-	return t, err
+// selectAttempt reads what scanAttempt scans.
+const selectAttempt = `SELECT o.run_id, o.attempts, o.provider, o.carried, t.policy FROM open_runs o
+	LEFT JOIN timers t ON t.schedule_id = o.schedule_id `
+
+func scanAttempt(row Scanner) (rota.Work, error) {
+	w := rota.Work{Policy: rota.DefaultPolicy()}
+	var taken int64
+	err := row.Scan(&w.Run.ID, &w.Run.Attempts, &w.Provider, &taken, policyText{&w.Policy})
+	w.TakenAt = orZero(taken)
+	return w, err
 }
 
 // Untold implements [rota.Mirror].
@@ -167,7 +166,7 @@ func (q Queries) Told(ctx context.Context, id rota.ScheduleID, lease, again time
 	return err
 }
 
-// Shown implements [rota.Mirror].
+// Shown implements [rota.ClusterReader].
 func (q Queries) Shown(ctx context.Context, after rota.ScheduleID, limit int) (map[rota.ScheduleID]bool, error) {
 	shown := make(map[rota.ScheduleID]bool)
 	err := q.db.Query(ctx, func(row Scanner) error {

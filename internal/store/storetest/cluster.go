@@ -159,14 +159,11 @@ func claimedFound(w *world) {
 	_, id := w.fired()
 	w.at(61 * time.Second)
 	w.claimOne()
-	find := func(before time.Time) (stranded []rota.Work, taken []rota.Taken) {
-		w.update(func(ctx context.Context, tx rota.Tx) (err error) {
-			if stranded, err = tx.Stranded(ctx, before); err != nil {
-				return err
-			}
-			taken, err = tx.Taken(ctx)
-			return err
-		})
+	find := func(before time.Time) (stranded, taken []rota.Work) {
+		stranded, err := w.store.Stranded(w.Context(), before)
+		require.NoError(w, err)
+		taken, err = w.store.Taken(w.Context())
+		require.NoError(w, err)
 		return stranded, taken
 	}
 	stranded, taken := find(w.now)
@@ -185,7 +182,7 @@ func claimedFound(w *world) {
 	require.Empty(w, stranded)
 	require.Len(w, taken, 1)
 	require.Equal(w, id, taken[0].Run.ID)
-	require.Equal(w, at, taken[0].At)
+	require.Equal(w, at, taken[0].TakenAt)
 }
 
 func (w *world) giveBack(a rota.Attempt) (f rota.Finish) {
