@@ -135,27 +135,18 @@ func TestCutOnPostgreSQL(t *testing.T) {
 	w.seesEnd()
 }
 
-// TestAQuickRun: of one that is over at once nothing is lost either.
-func TestAQuickRun(t *testing.T) {
+// between has two processes over a database, in a bubble.
+func between(t *testing.T, tell func(t *testing.T, d *database, a, b *process)) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDatabase()
-		a, b := start(t, d), start(t, d)
-		w := a.watch()
-		synctest.Wait()
-		b.begin()
-		b.say(0, 10)
-		b.end()
-		w.sees(0, 10)
-		w.seesEnd()
+		tell(t, d, start(t, d), start(t, d))
 	})
 }
 
-// TestTheLastEventsGo: what a run has said does not stay until another one
-// speaks.
-func TestTheLastEventsGo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDatabase()
-		a, b := start(t, d), start(t, d)
+// TestAQuickRun: of one that is over at once nothing is lost either. What it has
+// said does not stay until another one speaks.
+func TestAQuickRun(t *testing.T) {
+	between(t, func(t *testing.T, d *database, a, b *process) {
 		w := a.watch()
 		synctest.Wait()
 		b.begin()
@@ -173,9 +164,7 @@ func TestTheLastEventsGo(t *testing.T) {
 
 // TestNothingIsWrittenForNobody: nor for who watches where the run is.
 func TestNothingIsWrittenForNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDatabase()
-		a, b := start(t, d), start(t, d)
+	between(t, func(t *testing.T, d *database, a, b *process) {
 		early := b.watch()
 		b.begin()
 		b.say(0, 100)
@@ -199,9 +188,7 @@ func TestNothingIsWrittenForNobody(t *testing.T) {
 // TestWatchersGo: when nobody watches any more, nothing more is written, until
 // somebody does.
 func TestWatchersGo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDatabase()
-		a, b := start(t, d), start(t, d)
+	between(t, func(t *testing.T, d *database, a, b *process) {
 		w := a.watch()
 		b.begin()
 		b.say(0, 10)
@@ -251,9 +238,7 @@ func TestLongRuns(t *testing.T) {
 // TestADeadWorker: a process that dies as a run ends tells nobody, and those
 // who watch hear of it all the same.
 func TestADeadWorker(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDatabase()
-		a, b := start(t, d), start(t, d)
+	between(t, func(t *testing.T, d *database, a, b *process) {
 		w := a.watch()
 		b.begin()
 		b.say(0, 10)
@@ -272,9 +257,7 @@ func TestADeadWorker(t *testing.T) {
 
 // TestAnEndWaitsForLastWords: also when a look at the store finds it first.
 func TestAnEndWaitsForLastWords(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDatabase()
-		a, b := start(t, d), start(t, d)
+	between(t, func(t *testing.T, d *database, a, b *process) {
 		w := a.watch()
 		b.begin()
 		b.say(0, 1)
@@ -292,9 +275,7 @@ func TestAnEndWaitsForLastWords(t *testing.T) {
 }
 
 func TestChanges(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDatabase()
-		a, b := start(t, d), start(t, d)
+	between(t, func(t *testing.T, d *database, a, b *process) {
 		changes, _ := b.told()
 		require.Equal(t, 1, changes, "it has begun to hear")
 		a.relay.Changed()
@@ -312,9 +293,7 @@ func TestChanges(t *testing.T) {
 // TestAMissedEnd: who works on a run that somebody cancelled while nobody could
 // hear of it hears of it later.
 func TestAMissedEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDatabase()
-		a, b := start(t, d), start(t, d)
+	between(t, func(t *testing.T, d *database, a, b *process) {
 		b.begin()
 		b.told()
 		d.set(func() { d.deaf, d.ended[run] = true, true })
@@ -330,9 +309,7 @@ func TestAMissedEnd(t *testing.T) {
 
 // TestBound: what is mirrored is bounded as every log is.
 func TestBound(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDatabase()
-		a, b := start(t, d), start(t, d)
+	between(t, func(t *testing.T, d *database, a, b *process) {
 		w := a.watch()
 		b.begin()
 		synctest.Wait()
