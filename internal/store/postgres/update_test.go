@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/store/postgres"
@@ -87,6 +88,58 @@ func TestDeadlock(t *testing.T) {
 		a, err := s.Agent(t.Context(), owner, named(name).ID)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, a.Version)
+	}
+}
+
+// TestAScheduleInTheMomentOfASwitch: who adds it has seen the engine of before,
+// and Temporal is told of it all the same.
+func TestAScheduleInTheMomentOfASwitch(t *testing.T) {
+	databaseURL := postgrestest.URL(t)
+	s := open(t, databaseURL, postgres.Options{})
+	defer s.Close()
+	require.NoError(t, addAgents(t.Context(), s, "a"))
+	added, release := make(chan struct{}), make(chan struct{})
+	var group errgroup.Group
+	group.Go(func() error {
+		return s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+			sch := rota.Schedule{ID: "asch_1", AgentID: named("a").ID, Input: rota.InputText("hi")}
+			err := tx.AddSchedule(ctx, owner, sch, rota.Timer{ScheduleID: sch.ID, AgentID: sch.AgentID, Owner: owner, Status: rota.ScheduleActive})
+			close(added)
+			<-release
+			return err
+		})
+	})
+	<-added
+	switched := make(chan struct{})
+	group.Go(func() error {
+		defer close(switched)
+		return s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+			return tx.SaveKeeping(ctx, "", rota.Keeping{Kind: rota.EngineTemporal})
+		})
+	})
+	waitsOr(t, databaseURL, switched)
+	close(release)
+	require.NoError(t, group.Wait())
+	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+		untold, err := tx.Untold(ctx, time.Now(), time.Now(), 10)
+		require.Len(t, untold, 1)
+		return err
+	}))
+}
+
+// waitsOr returns when somebody waits for a lock in the database, or done is
+// closed.
+func waitsOr(t *testing.T, databaseURL string, done <-chan struct{}) {
+	conn := connect(t, databaseURL)
+	for waiting := false; !waiting; {
+		err := conn.QueryRow(t.Context(), `SELECT EXISTS (SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+			WHERE NOT l.granted AND d.datname = current_database())`).Scan(&waiting)
+		require.NoError(t, err)
+		select {
+		case <-done:
+			return
+		default:
+		}
 	}
 }
 

@@ -46,6 +46,11 @@ func zeroMS(t time.Time) int64 {
 
 // SaveKeeping implements [rota.Cluster].
 func (q Queries) SaveKeeping(ctx context.Context, before rota.EngineKind, k rota.Keeping) error {
+	if k.Kind != before {
+		if err := q.holdEveryTimer(ctx); err != nil {
+			return err
+		}
+	}
 	now, err := q.holdKeeping(ctx)
 	if err != nil {
 		return err

@@ -46,3 +46,13 @@ func (q Queries) holdTimers(ctx context.Context, id rota.AgentID) error {
 		WHERE s.agent_id = ? AND s.deleted_at IS NULL ORDER BY s.id`+q.hold("t, s"), id)
 	return err
 }
+
+// holdEveryTimer waits for those who are writing timers, and lets nobody begin to:
+// who adds one looks at the kind of engine first.
+func (q Queries) holdEveryTimer(ctx context.Context) error {
+	if !q.locks {
+		return nil
+	}
+	_, err := q.db.Exec(ctx, `LOCK TABLE timers IN SHARE ROW EXCLUSIVE MODE`)
+	return err
+}
