@@ -35,7 +35,7 @@ func (p parts) temporal(run *runner.Runner) (*onTemporal, error) {
 		return nil, err
 	}
 	return &onTemporal{client: c, Engine: temporal.New(temporal.Config{
-		Store: p.store, Client: c, TaskQueue: p.settings.Temporal.TaskQueue, Installation: p.installation,
+		Store: p.store, Client: c, Namespace: p.settings.Temporal.Namespace, TaskQueue: p.settings.Temporal.TaskQueue, Installation: p.installation,
 		Attempt: run.Attempt, Now: time.Now, Log: p.log,
 		Step: engine.Step{
 			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: p.provider,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +39,8 @@ type world struct {
 	engine  *temporal.Engine // the one that callers talk to
 	agent   rota.AgentID
 
+	claims atomic.Int64
+
 	mu      sync.Mutex
 	attempt func(context.Context, rota.Work) // nil: the run completes at once
 }
@@ -70,18 +73,18 @@ func (w *world) open() *postgres.Store {
 func (w *world) newEngine(db *postgres.Store) *temporal.Engine { return w.newEngineOver(db, w.client) }
 
 func (w *world) newEngineOver(db *postgres.Store, c client.Client) *temporal.Engine {
-	return w.engineOf(db, c, "rota")
+	return w.engineOf(db, c, client.DefaultNamespace, "rota")
 }
 
-func (w *world) engineOf(db *postgres.Store, c client.Client, queue string) *temporal.Engine {
+func (w *world) engineOf(db *postgres.Store, c client.Client, namespace, queue string) *temporal.Engine {
 	log := slog.New(slog.DiscardHandler)
 	return temporal.New(temporal.Config{
-		Store: db, Client: c, TaskQueue: queue, Installation: w.Name(),
+		Store: db, Client: c, Namespace: namespace, TaskQueue: queue, Installation: w.Name(),
 		Step: engine.Step{
 			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: func(string) string { return "mock" },
 			MaxConcurrentRuns: 10, Providers: []engine.Provider{{Name: "mock"}},
 		},
-		Attempt: w.work, Now: time.Now, Log: log, CatchupRate: 10, DrainTimeout: time.Second, Silence: 10 * time.Second, Tell: func() {},
+		Attempt: w.work, OnStart: func(rota.Work) { w.claims.Add(1) }, Now: time.Now, Log: log, CatchupRate: 10, DrainTimeout: time.Second, Silence: 10 * time.Second, Tell: func() {},
 		Hold: func(ctx context.Context, work func(context.Context) error) error {
 			return db.Hold(ctx, log, rota.EngineTemporal, work)
 		},

@@ -80,7 +80,7 @@ func newMember(t *testing.T, address string, s enginetest.Setup) *member {
 	c, err := client.DialContext(context.Background(), client.Options{HostPort: address, Logger: log.NewStructuredLogger(s.Log)})
 	require.NoError(t, err)
 	return &member{client: c, Engine: temporal.New(temporal.Config{
-		Store: s.Store, Client: c, TaskQueue: "rota", Installation: installation(s.Place), Attempt: s.Attempt, Now: s.Now, Log: s.Log,
+		Store: s.Store, Client: c, Namespace: client.DefaultNamespace, TaskQueue: "rota", Installation: installation(s.Place), Attempt: s.Attempt, Now: s.Now, Log: s.Log,
 		Step: engine.Step{
 			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: s.Provider,
 			MaxConcurrentRuns: s.MaxConcurrentRuns, Providers: s.Providers,

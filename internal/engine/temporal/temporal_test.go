@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/control"
@@ -125,8 +127,31 @@ func TestAnotherTaskQueue(t *testing.T) {
 		return list.HasNext()
 	})
 	stop()
-	w.start(w.engineOf(w.db, w.client, "moved"))
+	w.start(w.engineOf(w.db, w.client, client.DefaultNamespace, "moved"))
 	w.await("it has moved", func() bool { return w.action(s.ID).TaskQueue == "moved-testanothertaskqueue" })
+}
+
+// TestANamespaceThatIsNotThere is as good as no Temporal: nothing is claimed until
+// it is there.
+func TestANamespaceThatIsNotThere(t *testing.T) {
+	w := newWorld(t)
+	o := client.Options{HostPort: w.server.Address, Namespace: "late", Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))}
+	c, err := client.NewLazyClient(o)
+	require.NoError(t, err)
+	defer c.Close()
+	e := w.engineOf(w.db, c, "late", "rota")
+	defer w.start(e)()
+	w.await("it is noticed", e.Unwell)
+	r := w.run()
+	e.Changed()
+	namespaces, err := client.NewNamespaceClient(o)
+	require.NoError(t, err)
+	defer namespaces.Close()
+	require.NoError(t, namespaces.Register(t.Context(), &workflowservice.RegisterNamespaceRequest{
+		Namespace: "late", WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
+	}))
+	w.awaitEnd(r.ID)
+	require.EqualValues(t, 1, w.claims.Load())
 }
 
 // TestLeaving: Temporal keeps no schedule, not even one that it does not list as

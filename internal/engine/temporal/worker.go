@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -30,7 +30,10 @@ func (e *Engine) work(ctx context.Context) error {
 	for ctx.Err() == nil {
 		fatal := make(chan error, 1)
 		var w worker.Worker
-		engine.Insist(ctx, e.cfg.Log, "Temporal has no work for this process", func() error {
+		engine.Insist(ctx, e.cfg.Log, "this process could not become a worker of Temporal", func() error {
+			for e.unwell.Load() && ctx.Err() == nil { // examine says so
+				engine.Pause(ctx, healthEvery)
+			}
 			started := e.newWorker(fatal)
 			err := started.Start()
 			if err == nil {
@@ -83,13 +86,13 @@ func (e *Engine) newWorker(fatal chan<- error) worker.Worker {
 	return w
 }
 
-// examine looks now and then whether Temporal answers, until ctx ends. While it
-// does not, no turns are taken: what falls due meanwhile was missed, as when the
-// whole server is down.
+// examine looks now and then whether Temporal answers and has the namespace, until
+// ctx ends. While it has not, no turns are taken: what falls due meanwhile was
+// missed, as when the whole server is down.
 func (e *Engine) examine(ctx context.Context) {
 	for ; ctx.Err() == nil; engine.Pause(ctx, healthEvery) {
 		asking, cancel := context.WithTimeout(ctx, 2*healthEvery)
-		_, err := e.cfg.Client.CheckHealth(asking, &client.CheckHealthRequest{})
+		_, err := e.cfg.Client.WorkflowService().DescribeNamespace(asking, &workflowservice.DescribeNamespaceRequest{Namespace: e.cfg.Namespace})
 		cancel()
 		if ctx.Err() != nil {
 			return
@@ -97,9 +100,9 @@ func (e *Engine) examine(ctx context.Context) {
 		was := e.unwell.Swap(err != nil)
 		switch {
 		case err != nil && !was:
-			e.cfg.Log.Error("Temporal does not answer; no runs start until it does", "err", err)
+			e.cfg.Log.Error("Temporal cannot be used; no runs start until it can", "err", err)
 		case err == nil && was:
-			e.cfg.Log.Info("Temporal answers")
+			e.cfg.Log.Info("Temporal can be used again")
 			e.ask()
 		}
 	}
