@@ -40,6 +40,11 @@ func Run(ctx context.Context, s settings.Settings, version string, out, logs io.
 	}
 	defer closeStore(store, log)
 	metrics.watch(store)
+	if db, ok := store.(*postgres.Store); ok {
+		if err := compareClocks(ctx, db, time.Now, log); err != nil {
+			return err
+		}
+	}
 
 	gw, err := openGateway(s)
 	if err != nil {
@@ -97,6 +102,19 @@ func openStore(ctx context.Context, s settings.Settings, m *metrics) (rota.Store
 		return nil, fmt.Errorf("--database: %w", err)
 	}
 	return db, nil
+}
+
+// agree is how far the clocks of machines may be apart.
+const agree = time.Second
+
+// compareClocks warns of a clock that is not the database's. Each process judges by
+// its own what is due, and what was missed.
+func compareClocks(ctx context.Context, db *postgres.Store, now func() time.Time, log *slog.Logger) error {
+	ahead, err := db.Ahead(ctx, now)
+	if ahead.Abs() > agree && err == nil {
+		log.Warn("the clock of this machine differs from the database's: schedules fire early or late", "ahead", ahead.Round(time.Millisecond))
+	}
+	return err
 }
 
 func closeStore(store rota.Store, log *slog.Logger) {

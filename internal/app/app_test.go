@@ -1,9 +1,11 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -14,6 +16,8 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/settings"
+	"github.com/rota-run/rota/internal/store/postgres"
+	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
 	"github.com/rota-run/rota/internal/store/sqlite"
 )
 
@@ -244,4 +248,17 @@ func TestAChangeKeepsTheTimeThatWaitsForItsJitter(t *testing.T) {
 		require.Len(w, ledger, 1)
 		require.Equal(w, s.CreatedAt.Add(2*time.Hour), ledger[0].ScheduledFor.Time)
 	})
+}
+
+func TestClocksThatDiffer(t *testing.T) {
+	db, err := postgres.Open(t.Context(), postgrestest.URL(t), postgres.Options{})
+	require.NoError(t, err)
+	defer db.Close()
+	for _, ahead := range []time.Duration{0, time.Minute, -time.Minute} {
+		var logs bytes.Buffer
+		now := func() time.Time { return time.Now().Add(ahead) }
+		require.NoError(t, compareClocks(t.Context(), db, now, slog.New(slog.NewTextHandler(&logs, nil))))
+		require.Equal(t, ahead != 0, strings.Contains(logs.String(), "the clock of this machine"), logs.String())
+		require.Equal(t, ahead < 0, strings.Contains(logs.String(), "ahead=-"), logs.String())
+	}
 }

@@ -123,3 +123,13 @@ func (s *Store) Close() error {
 	s.pool.Close()
 	return nil
 }
+
+// Ahead returns how far a clock is ahead of that of the server, give or take half
+// the time of a round trip.
+func (s *Store) Ahead(ctx context.Context, now func() time.Time) (time.Duration, error) {
+	asked := now()
+	var theirs int64
+	err := s.pool.QueryRow(ctx, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint").Scan(&theirs)
+	took := now().Sub(asked)
+	return asked.Add(took / 2).Sub(time.UnixMilli(theirs)), classify(ctx, err)
+}
