@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"sync"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -111,10 +112,17 @@ var changes = []testCase{
 		w.model.takes(time.Hour)
 		a := w.agent("large/m")
 		w.pass(w.units(1))
-		ids := make(chan rota.RunID, 1)
-		w.store.onClaim(func() { w.cancelRun(<-ids) })
+		claimed, goOn := make(chan struct{}), make(chan struct{})
+		w.store.onClaim(func() {
+			close(claimed)
+			<-goOn
+		})
+		release := sync.OnceFunc(func() { close(goOn) })
+		defer release() // also if something fails
 		id := w.runs(a, 1)[0]
-		ids <- id
+		w.awaits(claimed)
+		w.cancelRun(id)
+		release()
 		w.pass(w.units(1))
 		w.phase(id, rota.PhaseCancelled)
 		w.soon(func() {

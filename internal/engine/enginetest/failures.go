@@ -101,6 +101,7 @@ var failures = []testCase{
 		w.passTo(s.CreatedAt.Add(w.units(2) + 4*time.Second))
 		w.shows(s, "fired")
 		require.Equal(w, 5, w.store.fired())
+		w.asked(1)
 		w.on(s.CreatedAt.Add(w.units(2)+4*time.Second), w.model.calls()[0].at)
 	}},
 	{name: "a store that fails at the start is asked again", run: func(w *world) {

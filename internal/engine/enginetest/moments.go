@@ -88,6 +88,16 @@ func (w *world) soon(check func()) {
 	}
 }
 
+// awaits waits until a channel is closed.
+func (w *world) awaits(done <-chan struct{}) {
+	w.Helper()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		require.FailNow(w, "it has not come in time")
+	}
+}
+
 // on checks that something happened when it was due: on the millisecond if time
 // is simulated, and else not before.
 func (w *world) on(due, at time.Time) {

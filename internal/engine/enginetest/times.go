@@ -112,6 +112,7 @@ var times = []testCase{
 		w.store.failToFire(1)
 		w.pass(w.units(5))
 		w.shows(s, "fired, fired, fired") // and what is late is not missed
+		w.asked(3)
 		for i, c := range w.model.calls() {
 			require.False(w, c.at.Before(s.CreatedAt.Add(w.units(float64(2*(i+1))))))
 		}

@@ -166,7 +166,7 @@ func (e *Engine) handle(id rota.ScheduleID) client.ScheduleHandle {
 func (e *Engine) action(u rota.Untold) *client.ScheduleWorkflowAction {
 	return &client.ScheduleWorkflowAction{
 		ID: "fire-" + string(u.Timer.ScheduleID), Workflow: fireWorkflow, Args: []any{u.Timer.ScheduleID},
-		TaskQueue: e.queue, WorkflowTaskTimeout: taskTimeout, StaticSummary: u.Name,
+		TaskQueue: e.queue, WorkflowTaskTimeout: taskTimeout, WorkflowRunTimeout: longestFire(u.Timer.Policy), StaticSummary: u.Name,
 	}
 }
 

@@ -56,6 +56,7 @@ func TestScheduleShows(t *testing.T) {
 	require.NoError(t, err)
 	w.await("it has other times", func() bool { return len(w.shown(s.ID).Schedule.Spec.Intervals) == 1 })
 	require.Equal(t, "digest", w.action(s.ID).StaticSummary)
+	require.Equal(t, 10*time.Minute, w.action(s.ID).WorkflowRunTimeout)
 	_, err = w.control.DeleteSchedule(t.Context(), caller, w.agent, s.ID, control.Write{})
 	require.NoError(t, err)
 	w.await("it is gone", func() bool { return w.shown(s.ID) == nil })
@@ -400,6 +401,10 @@ func TestAnAttemptIsNotTakenFromItsWorkflow(t *testing.T) {
 	<-begun
 	postgrestest.Exec(t, w.url, "UPDATE open_runs SET carried = carried - 86400000")
 	require.NoError(t, w.engine.TakeBack(t.Context()))
+	d, err := w.client.DescribeWorkflowExecution(t.Context(), string(r.ID)+"/1", "")
+	require.NoError(t, err)
+	limit := time.Duration(rota.DefaultPolicy().TimeoutSeconds)*time.Second + 20*time.Minute
+	require.Equal(t, limit, d.ExecutionConfig.WorkflowRunTimeout.AsDuration(), "but not for ever")
 	close(free)
 	w.awaitEnd(r.ID)
 	require.Equal(t, 1, w.read(r.ID).Attempts)

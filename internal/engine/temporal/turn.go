@@ -189,6 +189,7 @@ func (e *Engine) startAttempt(ctx context.Context, w rota.Work) error {
 		ID:                       workflowID(a),
 		TaskQueue:                e.queue,
 		WorkflowTaskTimeout:      taskTimeout,
+		WorkflowRunTimeout:       longestRun(w.Policy),
 		EnableEagerStart:         true,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,

@@ -36,6 +36,18 @@ const (
 	overtime       = 5 * time.Minute  // for writing down how an attempt ended
 )
 
+// longestFire is how long a Fire may be open. One that no worker takes, for
+// instance because the task queue is another one now, would hold up those after
+// it for ever.
+func longestFire(p rota.Policy) time.Duration {
+	return time.Duration(p.JitterSeconds)*time.Second + 2*overtime
+}
+
+// longestRun is the same of a Run, which keeps its attempt from being returned.
+func longestRun(p rota.Policy) time.Duration {
+	return time.Duration(p.TimeoutSeconds)*time.Second + 4*overtime
+}
+
 // Fire is the workflow that a Temporal Schedule starts when a nominal time of
 // the schedule has come. It ends when that has an outcome.
 func Fire(ctx workflow.Context, id rota.ScheduleID) error {
