@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"fmt"
 	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/gateway/gatewaytest"
@@ -57,4 +60,41 @@ func completed(t *testing.T, by *server, r rota.Run, attempts int) {
 	require.NoError(t, err)
 	require.Equal(t, rota.RunCompleted, got.Status, got.Error)
 	require.Equal(t, attempts, got.Attempts)
+}
+
+// TestInstallationsShareANamespace: two databases have one namespace of
+// Temporal, with the same settings. Each is woken for its own schedules.
+func TestInstallationsShareANamespace(t *testing.T) {
+	t.Parallel()
+	one, other := install(t), install(t)
+	other.temporal = one.temporal
+	servers := []*server{one.join(t, "temporal"), other.join(t, "temporal")}
+	c := one.temporal.Client(t)
+	for _, by := range servers {
+		s, ran := everySecond(t, by)
+		ran(by, 8)
+		d, err := c.ScheduleClient().GetHandle(t.Context(), string(s.ID)).Describe(t.Context())
+		require.NoError(t, err)
+		require.NotEmpty(t, d.Info.RecentActions)
+		for _, a := range d.Info.RecentActions {
+			for _, w := range workers(t, c, a.StartWorkflowResult.WorkflowID) {
+				require.Contains(t, w, fmt.Sprint(by.cmd.Process.Pid, "@"))
+			}
+		}
+	}
+	stopAll(t, servers)
+}
+
+// workers returns the identities of those who have worked on a workflow.
+func workers(t *testing.T, c client.Client, workflow string) (all []string) {
+	t.Helper()
+	h := c.GetWorkflowHistory(t.Context(), workflow, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for h.HasNext() {
+		e, err := h.Next()
+		require.NoError(t, err)
+		if begun := e.GetWorkflowTaskStartedEventAttributes(); begun != nil {
+			all = append(all, begun.Identity)
+		}
+	}
+	return all
 }
