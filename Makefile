@@ -27,13 +27,9 @@ services: ## Start PostgreSQL and a Temporal server for Rota to work with.
 temporal: ## Build the Temporal server that tests use: once, in some minutes.
 	@$(GO) run ./test/services -build
 
-# What the race detector looks at: all but SQLite itself, which is C turned into
-# Go, uses no memory of ours, and takes several times as long when watched.
-RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false
-
 .PHONY: test
 test: lint examples ## Everything: linters, examples, and all tests with the race detector.
-	$(GO) test $(RACE) -timeout 15m ./...
+	$(GO) test -race -timeout 15m ./...
 
 .PHONY: test-engines
 test-engines: ## What every store and engine must do, on each of them; none may be skipped.
