@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -19,18 +20,14 @@ const demoMark = "rota_demo"
 // demoCaller is the default account, with every scope.
 var demoCaller = auth.Caller{Key: "demo", Owner: rota.Owner{Account: defaultAccount}, Scopes: rota.AllScopes()}
 
-// addDemo adds an agent on a 10-second schedule. Its model is auto: the default
-// provider's, which is the built-in stand-in unless another one is set.
+// addDemo adds an agent on a 10-second schedule, unless there is one. Its model is
+// auto: the default provider's, which is the built-in stand-in unless another one
+// is set. Of several processes that start together, one adds it.
 func addDemo(ctx context.Context, c *control.Control) error {
 	if a, err := findDemo(ctx, c); err != nil || a != nil {
 		return err
 	}
-	a, err := c.CreateAgent(ctx, demoCaller, rota.AgentCreate{
-		Name:         "Demo",
-		Model:        "auto",
-		Instructions: rota.Some("You are a friendly assistant. Answer in one short sentence."),
-		Metadata:     map[string]string{demoMark: "true"},
-	}, control.Write{})
+	a, err := addDemoAgent(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -38,8 +35,27 @@ func addDemo(ctx context.Context, c *control.Control) error {
 		Name:  rota.Some("Every 10 seconds"),
 		Spec:  rota.Spec{Type: rota.Interval, IntervalSeconds: 10, Timezone: "UTC"},
 		Input: rota.InputText("Say hello."),
-	}, control.Write{})
+	}, control.Write{IdempotencyKey: demoMark + "-" + string(a.ID)})
 	return err
+}
+
+// addDemoAgent adds the agent. Processes that do so at once get the same one: they
+// use the same keys, one for each demo that somebody has deleted since.
+func addDemoAgent(ctx context.Context, c *control.Control) (rota.Agent, error) {
+	for n := 1; ; n++ {
+		a, err := c.CreateAgent(ctx, demoCaller, rota.AgentCreate{
+			Name:         "Demo",
+			Model:        "auto",
+			Instructions: rota.Some("You are a friendly assistant. Answer in one short sentence."),
+			Metadata:     map[string]string{demoMark: "true"},
+		}, control.Write{IdempotencyKey: fmt.Sprintf("%s-%d", demoMark, n)})
+		if err != nil {
+			return a, err
+		}
+		if a, err = c.Agent(ctx, demoCaller, a.ID); !errors.Is(err, rota.NotFound) {
+			return a, err
+		}
+	}
 }
 
 // findDemo returns the demo agent, or nil.
