@@ -77,21 +77,17 @@ func keptHere(ctx context.Context, from transfer.Source) error {
 	if err != nil {
 		return err
 	}
-	for _, t := range tables {
-		if t.Name != "engine" {
-			continue
-		}
-		err := from.Rows(ctx, t, nil, 1, func(row []any) error {
-			if row[slices.Index(t.Names(), "kind")] == string(rota.EngineTemporal) {
-				return errors.New("its engine is temporal, which needs PostgreSQL: run rota engine switch embedded first")
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
+	i := slices.IndexFunc(tables, func(t transfer.Table) bool { return t.Name == "engine" })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	kind := slices.Index(tables[i].Names(), "kind")
+	return from.Rows(ctx, tables[i], nil, 1, func(row []any) error {
+		if row[kind] == string(rota.EngineTemporal) {
+			return errors.New("its engine is temporal, which needs PostgreSQL: run rota engine switch embedded first")
+		}
+		return nil
+	})
 }
 
 type closingTarget interface {

@@ -89,18 +89,18 @@ var failures = []testCase{
 	{name: "a store that fails is asked again", run: func(w *world) {
 		s := w.schedule(w.agent("large/m"), w.every(3), w.until(4, rota.PolicyUpdate{}))
 		w.pass(w.units(1))
-		w.store.fail(2)
+		w.store.updates.fail(2)
 		w.pass(w.units(3))
 		w.shows(s, "fired") // late, and not lost
-		require.GreaterOrEqual(w, w.store.count(), 3)
+		require.GreaterOrEqual(w, w.store.updates.count(), 3)
 	}},
 	{name: "a store that fails is asked again after a second", run: func(w *world) {
 		s := w.schedule(w.agent("large/m"), w.every(2), w.until(3.9, rota.PolicyUpdate{}))
 		w.pass(w.units(1))
-		w.store.failToFire(4)
+		w.store.fires.fail(4)
 		w.passTo(s.CreatedAt.Add(w.units(2) + 4*time.Second))
 		w.shows(s, "fired")
-		require.Equal(w, 5, w.store.fired())
+		require.Equal(w, 5, w.store.fires.count())
 		w.asked(1)
 		w.on(s.CreatedAt.Add(w.units(2)+4*time.Second), w.model.calls()[0].at)
 	}},
@@ -109,7 +109,7 @@ var failures = []testCase{
 		w.kill()
 		build := w.rig.New
 		w.rig.New = func(c Setup) rota.Engine {
-			w.store.fail(3)
+			w.store.updates.fail(3)
 			return build(c)
 		}
 		w.start()
@@ -121,7 +121,7 @@ var failures = []testCase{
 		id := w.runs(w.agent("large/m"), 1)[0]
 		w.asked(1)
 		w.pass(w.units(1))
-		w.store.fail(3)
+		w.store.updates.fail(3)
 		w.pass(w.units(2))
 		w.phase(id, rota.PhaseCompleted)
 		require.Len(w, w.model.calls(), 1, "the model was asked once")
@@ -131,7 +131,7 @@ var failures = []testCase{
 		id := w.runs(w.agent("large/m"), 1)[0]
 		w.asked(1)
 		w.pass(w.units(1))
-		w.store.fail(3)
+		w.store.updates.fail(3)
 		w.pass(w.units(3))
 		w.phase(id, rota.PhaseCompleted)
 	}},

@@ -11,22 +11,52 @@ import (
 // A frail store fails when it is told to, and counts what is asked of it.
 type frail struct {
 	rota.Store
-	mu      sync.Mutex
-	updates int
-	fails   int
-	dead    bool
-	fate    *fate
+	updates failing // all of them
+	fires   failing // those that decide something that is due
 
-	fires      int    // updates that decided something that was due
-	failFires  int    // how many of those fail yet
+	mu         sync.Mutex
+	dead       bool
+	fate       *fate
 	afterClaim func() // called once, between an update that claims runs and the moment its caller hears of it
+}
+
+// A failing counts attempts at something, of which the first few fail.
+type failing struct {
+	mu         sync.Mutex
+	seen, left int
+}
+
+// fail makes the next n attempts fail, and counts from here on.
+func (f *failing) fail(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen, f.left = 0, n
+}
+
+// count returns how many attempts there were since fail.
+func (f *failing) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.seen
+}
+
+// next counts an attempt, and says whether it fails.
+func (f *failing) next() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen++
+	if f.left == 0 {
+		return nil
+	}
+	f.left--
+	return errFrail
 }
 
 var errFrail = rota.Errorf(rota.Unavailable, "the disk is full")
 
 // Update implements [rota.Store].
 func (s *frail) Update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
-	if s.refuses() {
+	if err := s.updates.next(); err != nil || s.isDead() {
 		return errFrail
 	}
 	if f := s.dying(); f != nil {
@@ -37,7 +67,7 @@ func (s *frail) Update(ctx context.Context, fn func(context.Context, rota.Tx) er
 		return errFrail
 	}
 	var did deeds
-	toFire := sync.OnceValue(s.firing) // an update can be made again
+	toFire := sync.OnceValue(s.fires.next) // an update can be made again
 	err := s.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
 		did = deeds{}
 		err := fn(ctx, watched{tx, &did})
@@ -79,26 +109,9 @@ func (t watched) ClaimRuns(ctx context.Context, now time.Time, provider string, 
 	return work, err
 }
 
-// firing counts an update that fires, and says whether it fails.
-func (s *frail) firing() error {
+func (s *frail) isDead() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fires++
-	if s.failFires == 0 {
-		return nil
-	}
-	s.failFires--
-	return errFrail
-}
-
-func (s *frail) refuses() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.updates++
-	if s.fails > 0 {
-		s.fails--
-		return true
-	}
 	return s.dead
 }
 
@@ -147,34 +160,6 @@ func (s *frail) dying() *fate {
 	}
 	s.dead = true
 	return s.fate
-}
-
-// fail makes the next n updates fail, and counts updates from here on.
-func (s *frail) fail(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.updates, s.fails = 0, n
-}
-
-// count returns how many updates there were since fail.
-func (s *frail) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.updates
-}
-
-// failToFire makes the next n updates fail that decide something that is due.
-func (s *frail) failToFire(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fires, s.failFires = 0, n
-}
-
-// fired returns how many such updates there were since then.
-func (s *frail) fired() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.fires
 }
 
 // onClaim calls fn between the next update that claims runs and the moment its

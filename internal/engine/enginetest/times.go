@@ -66,9 +66,9 @@ var times = []testCase{
 	{name: "an idle engine leaves the store alone", run: func(w *world) {
 		w.schedule(w.agent("large/m"), rota.Spec{Type: rota.Interval, IntervalSeconds: 7 * 86400}, rota.PolicyUpdate{})
 		w.pass(w.units(1))
-		w.store.fail(0)
+		w.store.updates.fail(0)
 		w.pass(w.units(float64(w.rounds(20_000, 4)))) // a day and more, if time is simulated
-		require.Zero(w, w.store.count())
+		require.Zero(w, w.store.updates.count())
 	}},
 	{name: "a change wakes it", run: func(w *world) {
 		a := w.agent("large/m")
@@ -109,7 +109,7 @@ var times = []testCase{
 		w.setClock(-time.Hour)
 		s := w.schedule(w.agent("large/m"), w.every(2), w.until(7, rota.PolicyUpdate{Missed: rota.Some(rota.MissedSkip)}))
 		w.pass(w.units(1))
-		w.store.failToFire(1)
+		w.store.fires.fail(1)
 		w.pass(w.units(5))
 		w.shows(s, "fired, fired, fired") // and what is late is not missed
 		w.asked(3)

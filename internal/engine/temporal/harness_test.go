@@ -171,6 +171,15 @@ func (w *world) await(what string, done func() bool) {
 	}
 }
 
+// awaitShown waits until a schedule says that Temporal has it.
+func (w *world) awaitShown(id rota.ScheduleID) {
+	w.await("the schedule says that it is shown", func() bool {
+		s, err := w.control.Schedule(w.Context(), caller, w.agent, id, false)
+		require.NoError(w, err)
+		return s.TemporalScheduleID != nil && *s.TemporalScheduleID == string(id)
+	})
+}
+
 func (w *world) awaitEnd(id rota.RunID) {
 	w.Helper()
 	w.await("the run ends", func() bool { return w.read(id).CompletedAt != nil })

@@ -205,8 +205,9 @@ func (e *Engine) audit(ctx context.Context) error {
 		return err
 	}
 	err = shown(ctx, e.cfg.Store, func(id rota.ScheduleID, paused bool) error {
-		theirs, there := take(theirs, id)
-		if there && theirs == paused && !moved {
+		is, there := theirs[id]
+		delete(theirs, id)
+		if there && is == paused && !moved {
 			return nil
 		}
 		_, err := e.retell(ctx, id)
@@ -218,15 +219,8 @@ func (e *Engine) audit(ctx context.Context) error {
 	return e.orphans(ctx, theirs)
 }
 
-// take takes a schedule out of those that Temporal has.
-func take(theirs map[rota.ScheduleID]bool, id rota.ScheduleID) (paused, there bool) {
-	paused, there = theirs[id]
-	delete(theirs, id)
-	return paused, there
-}
-
 // moved reports whether the schedules start their workflows on another task queue,
-// since the settings were changed. One is as good as all: they were told together.
+// since the settings were changed. It looks at one of them.
 func (e *Engine) moved(ctx context.Context, theirs map[rota.ScheduleID]bool) (bool, error) {
 	for id := range theirs {
 		d, err := e.handle(id).Describe(ctx)

@@ -36,11 +36,7 @@ func TestScheduleShows(t *testing.T) {
 	for i, u := range up.Data {
 		require.Equal(t, u.ScheduledFor.Time, next[i])
 	}
-	w.await("the schedule says so", func() bool {
-		got, err := w.control.Schedule(t.Context(), caller, w.agent, s.ID, false)
-		require.NoError(t, err)
-		return got.TemporalScheduleID != nil && *got.TemporalScheduleID == string(s.ID)
-	})
+	w.awaitShown(s.ID)
 
 	_, err = w.control.PauseSchedule(t.Context(), caller, w.agent, s.ID, rota.SchedulePause{Note: rota.Some("holiday")}, control.Write{})
 	require.NoError(t, err)
@@ -77,11 +73,7 @@ func TestDifferencesAreRepaired(t *testing.T) {
 	stop := w.start(w.engine)
 	lost, paused := w.schedule(every(3600), rota.PolicyUpdate{}), w.schedule(every(3600), rota.PolicyUpdate{})
 	for _, s := range []rota.Schedule{lost, paused} {
-		w.await("the schedule says that it is shown", func() bool {
-			got, err := w.control.Schedule(t.Context(), caller, w.agent, s.ID, false)
-			require.NoError(t, err)
-			return got.TemporalScheduleID != nil
-		})
+		w.awaitShown(s.ID)
 	}
 	stop()
 	schedules := w.client.ScheduleClient()
@@ -161,11 +153,7 @@ func TestLeaving(t *testing.T) {
 	w := newWorld(t)
 	stop := w.start(w.engine)
 	s := w.schedule(every(3600), rota.PolicyUpdate{})
-	w.await("the schedule says that it is shown", func() bool {
-		got, err := w.control.Schedule(t.Context(), caller, w.agent, s.ID, false)
-		require.NoError(t, err)
-		return got.TemporalScheduleID != nil
-	})
+	w.awaitShown(s.ID)
 	stop()
 	schedules := w.client.ScheduleClient()
 	require.NoError(t, schedules.GetHandle(t.Context(), string(s.ID)).Delete(t.Context()))
