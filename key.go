@@ -3,23 +3,25 @@ package rota
 // A Key opens the API for one account. Its secret is shown once, when it is
 // made; the store keeps a hash.
 type Key struct {
-	Object    string   `json:"object" enum:"key"`
-	ID        KeyID    `json:"id"`
-	Account   string   `json:"account"`
-	Name      string   `json:"name"`
-	Hint      string   `json:"hint" doc:"The first characters of the secret, to tell keys apart."`
-	Scopes    []Scope  `json:"scopes"`
-	CreatedAt Instant  `json:"created_at"`
-	ExpiresAt *Instant `json:"expires_at"`
-	RevokedAt *Instant `json:"revoked_at"`
+	Object     string      `json:"object" enum:"key"`
+	ID         KeyID       `json:"id"`
+	Account    string      `json:"account"`
+	Name       string      `json:"name"`
+	Hint       string      `json:"hint" doc:"The first characters of the secret, to tell keys apart."`
+	Scopes     []Scope     `json:"scopes"`
+	RateLimits []RateLimit `json:"rate_limits" doc:"How many requests the key may make. All of them hold; if there is none, the server's do."`
+	CreatedAt  Instant     `json:"created_at"`
+	ExpiresAt  *Instant    `json:"expires_at"`
+	RevokedAt  *Instant    `json:"revoked_at"`
 }
 
 // KeyCreate is the body that makes a key.
 type KeyCreate struct {
-	Name      string       `json:"name" minLength:"1" maxLength:"120"`
-	Account   Opt[string]  `json:"account,omitzero" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" doc:"Default: the caller's account. Another one needs the scope admin."`
-	Scopes    Opt[[]Scope] `json:"scopes,omitzero" minItems:"1" maxItems:"16" doc:"Default: everything but admin. A key cannot give what it does not have."`
-	ExpiresAt Opt[Instant] `json:"expires_at,omitzero" nullable:"true"`
+	Name       string           `json:"name" minLength:"1" maxLength:"120"`
+	Account    Opt[string]      `json:"account,omitzero" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" doc:"Default: the caller's account. Another one needs the scope admin."`
+	Scopes     Opt[[]Scope]     `json:"scopes,omitzero" minItems:"1" maxItems:"16" doc:"Default: everything but admin. A key cannot give what it does not have."`
+	RateLimits Opt[[]RateLimit] `json:"rate_limits,omitzero" maxItems:"4" doc:"How many requests the key may make, in all processes together: each like 600/minute, one for each of second, minute, hour and day. As many may be made at once; they come back evenly over the time. Default: none, and the server's limits hold."`
+	ExpiresAt  Opt[Instant]     `json:"expires_at,omitzero" nullable:"true"`
 }
 
 // A NewKey is a key and its secret, which nobody can ask for again.

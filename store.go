@@ -148,6 +148,13 @@ type KeyWriter interface {
 	// it did. Of several transactions at once, one does.
 	AddFirstKey(ctx context.Context, k Key, hash []byte) (added bool, err error)
 
+	// Spent returns what a key has used of its rate limits. Other transactions
+	// that ask for the same key wait until this one ends.
+	Spent(ctx context.Context, id KeyID) (Spent, error)
+
+	// SaveSpent notes what a key has used of its rate limits.
+	SaveSpent(ctx context.Context, id KeyID, s Spent) error
+
 	// RevokeKey revokes the key; one that is revoked stays as it is.
 	RevokeKey(ctx context.Context, account string, id KeyID, now time.Time) (Key, error)
 }

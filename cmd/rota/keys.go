@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -16,10 +17,11 @@ type keysCmd struct {
 
 // keyFlags are the fields of a key.
 type keyFlags struct {
-	Name      *string      `placeholder:"TEXT" help:"What the key is for."`
-	Account   *string      `placeholder:"NAME" help:"Account that the key opens; by default that of the key in use."`
-	Scope     []rota.Scope `placeholder:"SCOPE" enum:"agents:read,agents:write,runs:read,runs:write,schedules:read,schedules:write,keys:read,keys:write,admin" help:"What the key may do, by default everything but admin; may be repeated: agents:read, agents:write, runs:read, runs:write, schedules:read, schedules:write, keys:read, keys:write, admin."`
-	ExpiresIn *span        `placeholder:"TIME" help:"How long the key opens, such as 12h or 30d; by default until it is revoked."`
+	Name      *string          `placeholder:"TEXT" help:"What the key is for."`
+	Account   *string          `placeholder:"NAME" help:"Account that the key opens; by default that of the key in use."`
+	Scope     []rota.Scope     `placeholder:"SCOPE" enum:"agents:read,agents:write,runs:read,runs:write,schedules:read,schedules:write,keys:read,keys:write,admin" help:"What the key may do, by default everything but admin; may be repeated: agents:read, agents:write, runs:read, runs:write, schedules:read, schedules:write, keys:read, keys:write, admin."`
+	RateLimit []rota.RateLimit `placeholder:"LIMIT" help:"How many requests the key may make, such as 600/minute; may be repeated, one for each of second, minute, hour and day."`
+	ExpiresIn *span            `placeholder:"TIME" help:"How long the key opens, such as 12h or 30d; by default until it is revoked."`
 }
 
 type keysCreate struct {
@@ -42,6 +44,9 @@ func (f keyFlags) create(now time.Time) rota.KeyCreate {
 	body := rota.KeyCreate{Name: text(f.Name), Account: some(f.Account)}
 	if f.Scope != nil {
 		body.Scopes = rota.Some(f.Scope)
+	}
+	if f.RateLimit != nil {
+		body.RateLimits = rota.Some(f.RateLimit)
 	}
 	if f.ExpiresIn != nil {
 		body.ExpiresAt = rota.Some(rota.InstantOf(now.Add(time.Duration(*f.ExpiresIn))))
@@ -85,7 +90,8 @@ func keyCard(k rota.Key) []line {
 		{"name", k.Name},
 		{"account", k.Account},
 		{"secret", k.Hint + "…"},
-		{"scopes", scopesText(k.Scopes)},
+		{"scopes", lines(k.Scopes)},
+		{"rate limits", lines(k.RateLimits)},
 		{"created", stamp(&k.CreatedAt)},
 		{"expires", stamp(k.ExpiresAt)},
 		{"revoked", stamp(k.RevokedAt)},
@@ -103,10 +109,11 @@ func newKeyCard(k rota.NewKey) []line {
 	return card
 }
 
-func scopesText(scopes []rota.Scope) string {
+// lines writes each value on a line of its own.
+func lines[T any](values []T) string {
 	var b strings.Builder
-	for _, s := range scopes {
-		b.WriteString(string(s) + "\n")
+	for _, v := range values {
+		fmt.Fprintln(&b, v)
 	}
 	return b.String()
 }

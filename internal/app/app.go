@@ -165,6 +165,7 @@ func (s server) handler(version string, log *slog.Logger) http.Handler {
 	cfg := httpapi.Config{
 		Control:   s.control,
 		Keys:      s.store,
+		Limits:    s.limits,
 		Ready:     s.store.Ping,
 		Metrics:   s.metrics.handler(),
 		Log:       log,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/embedded"
@@ -24,6 +25,7 @@ type server struct {
 	engine  rota.Engine
 	control *control.Control
 	metrics *metrics
+	limits  *auth.Limiter
 	api     bool // it serves the API
 }
 
@@ -51,6 +53,7 @@ func assemble(p parts) (server, error) {
 	}
 	return server{
 		store: p.store, engine: keeps, metrics: p.metrics, api: p.settings.ServesAPI(),
+		limits: &auth.Limiter{Store: p.store, Default: p.settings.RateLimit},
 		control: &control.Control{
 			Store: p.store, Engine: keeps, Hub: p.hub, Models: p.gateway, Settle: policy.Settle, Now: time.Now,
 			MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",

@@ -56,6 +56,6 @@ func addKey(ctx context.Context, store rota.Store, name, secret string, now time
 func newKey(name, secret string, now time.Time) rota.Key {
 	return rota.Key{
 		ID: rota.NewKeyID(now), Account: defaultAccount, Name: name, Hint: auth.Hint(secret),
-		Scopes: rota.AllScopes(), CreatedAt: rota.InstantOf(now),
+		Scopes: rota.AllScopes(), RateLimits: []rota.RateLimit{}, CreatedAt: rota.InstantOf(now),
 	}
 }

@@ -21,6 +21,8 @@ type Caller struct {
 	Key    rota.KeyID
 	Owner  rota.Owner // the key's account, and the end user it acts for
 	Scopes []rota.Scope
+
+	RateLimits []rota.RateLimit // of the key; none if the server's hold
 }
 
 // Require returns Denied unless the caller's key has the scope.
@@ -92,7 +94,7 @@ func Authenticate(ctx context.Context, keys rota.KeyReader, authorization, endUs
 	if err := checkEndUser(endUser); err != nil {
 		return Caller{}, err
 	}
-	return Caller{Key: k.ID, Owner: rota.Owner{Account: k.Account, EndUser: endUser}, Scopes: k.Scopes}, nil
+	return Caller{Key: k.ID, Owner: rota.Owner{Account: k.Account, EndUser: endUser}, Scopes: k.Scopes, RateLimits: k.RateLimits}, nil
 }
 
 // Usable reports whether the key is neither revoked nor expired at now.

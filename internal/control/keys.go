@@ -27,12 +27,13 @@ func (c *Control) CreateKey(ctx context.Context, who auth.Caller, in rota.KeyCre
 
 func newKey(who auth.Caller, in rota.KeyCreate, now time.Time) (rota.Key, error) {
 	k := rota.Key{
-		Object:    rota.ObjectKey,
-		ID:        rota.NewKeyID(now),
-		Account:   who.Owner.Account,
-		Name:      in.Name,
-		CreatedAt: rota.InstantOf(now),
-		Scopes:    grantable(who),
+		Object:     rota.ObjectKey,
+		ID:         rota.NewKeyID(now),
+		Account:    who.Owner.Account,
+		Name:       in.Name,
+		CreatedAt:  rota.InstantOf(now),
+		Scopes:     grantable(who),
+		RateLimits: []rota.RateLimit{},
 	}
 	if err := who.Require(rota.WriteKeys); err != nil {
 		return k, err
@@ -48,6 +49,10 @@ func newKey(who auth.Caller, in rota.KeyCreate, now time.Time) (rota.Key, error)
 		if err := who.Require(s); err != nil {
 			return k, &rota.Error{Code: rota.Denied, Field: "scopes", Msg: "a key cannot give a scope that it does not have: " + string(s)}
 		}
+	}
+	in.RateLimits.Apply(&k.RateLimits)
+	if per, twice := rota.SamePeriod(k.RateLimits); twice {
+		return k, rota.InvalidField("rate_limits", "must have one limit for a %s, not two", per)
 	}
 	in.ExpiresAt.ApplyNullable(&k.ExpiresAt)
 	if k.ExpiresAt != nil && !k.ExpiresAt.After(now) {

@@ -58,14 +58,14 @@ type oneProvider struct{}
 
 func (oneProvider) Resolve(model string) (provider, name string) { return "test", model }
 
-func newAPI(t *testing.T) *server {
+func newAPI(t *testing.T, limits ...rota.RateLimit) *server {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	s := &server{t: t, store: store, clock: new(clock), hub: events.NewHub()}
 	s.handler = newServer(t, nil, func(c *httpapi.Config) {
-		c.Now, c.Keys = s.clock.Now, store
+		c.Now, c.Keys, c.Limits = s.clock.Now, store, &auth.Limiter{Store: store, Default: limits}
 		c.Control = &control.Control{
 			Store: store, Engine: idle{}, Hub: s.hub, Models: oneProvider{}, Settle: policy.Settle,
 			Now: s.clock.Now, MinInterval: time.Second,

@@ -62,6 +62,7 @@ func newServer(t *testing.T, err error, change ...func(*httpapi.Config)) http.Ha
 	t.Helper()
 	cfg := httpapi.Config{
 		Control: &control.Control{Store: failing{err: err}, Now: func() time.Time { return start }},
+		Limits:  &auth.Limiter{Store: failing{err: err}},
 		Keys:    keyring{secret: {ID: "key_1", Account: "acme", Scopes: rota.AllScopes()}},
 		Ready:   func(context.Context) error { return nil },
 		Metrics: http.NotFoundHandler(),

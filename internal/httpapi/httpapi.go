@@ -3,7 +3,7 @@
 //
 // A request passes through these steps, and the first that refuses it answers:
 //
-//	request id ─► path ─► key ─► scope ─► headers ─► size and type of the body
+//	request id ─► path ─► key ─► rate limit ─► scope ─► headers ─► size and type of the body
 //	   ─► JSON ─► schema ─► control ─► answer
 //
 // One table of operations is the source of everything that the API says about
@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
 	"github.com/rota-run/rota/internal/control"
 )
 
@@ -28,6 +29,7 @@ import (
 type Config struct {
 	Control *control.Control
 	Keys    rota.KeyReader
+	Limits  *auth.Limiter
 
 	// Ready reports why the server cannot serve now, or nil.
 	Ready func(context.Context) error
@@ -70,7 +72,7 @@ func New(cfg Config) http.Handler {
 
 // NewProbes returns the handler of a process that serves no API: /healthz,
 // /readyz and /metrics, as New serves them. To every other path it answers 404
-// with what absent says. Of cfg, Control and Keys are not used.
+// with what absent says. Of cfg, Control, Keys and Limits are not used.
 func NewProbes(cfg Config, absent string) http.Handler {
 	a := &api{Config: cfg, mux: http.NewServeMux(), absent: absent}
 	a.addProbes()

@@ -122,6 +122,9 @@ func (a *api) run(op *operation, w http.ResponseWriter, r *http.Request) (any, e
 	if err != nil {
 		return nil, err
 	}
+	if err := a.Limits.Admit(r.Context(), who, a.Now()); err != nil {
+		return nil, err
+	}
 	if err := who.Require(op.Scope); err != nil {
 		return nil, err
 	}

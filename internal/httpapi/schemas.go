@@ -27,6 +27,7 @@ func newRegistry() huma.Registry {
 	alias[rota.Conversation, conversation](r)
 	alias[rota.Spec, spec](r)
 	alias[rota.Scope, scope](r)
+	alias[rota.RateLimit, rateLimit](r)
 	alias[rota.Code, code](r)
 	alias[map[string]string, metadata](r)
 
@@ -37,6 +38,7 @@ func newRegistry() huma.Registry {
 	optional[map[string]string](r)
 	optional[[]rota.Object](r)
 	optional[[]rota.Scope](r)
+	optional[[]rota.RateLimit](r)
 	optional[rota.Instant](r)
 	optional[rota.Spec](r)
 	optional[rota.Input](r)
@@ -79,6 +81,7 @@ type (
 	conversation struct{}
 	spec         struct{}
 	scope        struct{}
+	rateLimit    struct{}
 	code         struct{}
 	metadata     struct{}
 	retryUpdate  struct{}
@@ -113,6 +116,10 @@ func (spec) Schema(huma.Registry) *huma.Schema { return ref("ScheduleSpec") }
 
 func (scope) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Enum: anys(rota.AllScopes())}
+}
+
+func (rateLimit) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Pattern: rota.RateLimitPattern, Examples: []any{"600/minute"}}
 }
 
 func (code) Schema(huma.Registry) *huma.Schema {

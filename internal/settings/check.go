@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/rota-run/rota"
 )
 
 // maxInterval is the longest interval that a schedule may have.
@@ -33,6 +35,7 @@ func (s *Settings) AfterApply() error {
 		check(s.DrainTimeout >= 0, "--drain-timeout must be 0s or more, not %s", s.DrainTimeout),
 		check(s.MinInterval >= time.Second && s.MinInterval <= maxInterval && s.MinInterval%time.Second == 0,
 			"--min-interval must be whole seconds, from 1s to 8784h, not %s", s.MinInterval),
+		s.checkRateLimit(),
 	)
 }
 
@@ -41,6 +44,11 @@ func check(ok bool, format string, args ...any) error {
 		return nil
 	}
 	return fmt.Errorf(format, args...)
+}
+
+func (s *Settings) checkRateLimit() error {
+	per, twice := rota.SamePeriod(s.RateLimit)
+	return check(!twice, "--rate-limit must have one limit for a %s, not two", per)
 }
 
 func (s *Settings) checkListen() error {

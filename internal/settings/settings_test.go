@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/settings"
 )
 
@@ -75,6 +76,12 @@ func TestPrecedence(t *testing.T) {
 		{"max-concurrent-runs", "MaxConcurrentRuns", "1", "2", "3", 1, 2, 3},
 		{"drain-timeout", "DrainTimeout", "1s", "2s", "0s", time.Second, 2 * time.Second, time.Duration(0)},
 		{"catchup-rate", "CatchupRate", "1", "2", "10000", 1, 2, 10_000},
+		{
+			"rate-limit", "RateLimit", "1/day", "1/day,2/hour", "3/hour",
+			[]rota.RateLimit{{Requests: 1, Per: rota.PerDay}},
+			[]rota.RateLimit{{Requests: 1, Per: rota.PerDay}, {Requests: 2, Per: rota.PerHour}},
+			[]rota.RateLimit{{Requests: 3, Per: rota.PerHour}},
+		},
 		{"on-key-revoked", "OnKeyRevoked", "pause", "keep", "pause", "pause", "keep", "pause"},
 		{"min-interval", "MinInterval", "1m", "1h", "24h", time.Minute, time.Hour, 24 * time.Hour},
 		{"log-level", "LogLevel", "debug", "warn", "error", "debug", "warn", "error"},
@@ -155,7 +162,7 @@ func TestTheVariableNamesTheFile(t *testing.T) {
 func TestWrongFiles(t *testing.T) {
 	for file, want := range map[string]string{
 		"drain_timout: 5s": `rota.yaml: there is no setting "drain_timout"; there are providers, listen, data, database, role, demo, bootstrap_key, model_url, ` +
-			`model_key_env, engine, temporal_address, temporal_namespace, temporal_task_queue, temporal_api_key, temporal_tls, temporal_tls_cert_path, temporal_tls_key_path, temporal_tls_ca_path, temporal_tls_server_name, max_concurrent_runs, drain_timeout, catchup_rate, min_interval, on_key_revoked, log_format, log_level`,
+			`model_key_env, engine, temporal_address, temporal_namespace, temporal_task_queue, temporal_api_key, temporal_tls, temporal_tls_cert_path, temporal_tls_key_path, temporal_tls_ca_path, temporal_tls_server_name, max_concurrent_runs, drain_timeout, catchup_rate, min_interval, rate_limit, on_key_revoked, log_format, log_level`,
 		"config: other.yaml":                       `rota.yaml: there is no setting "config"; there are providers,`,
 		"drain-timeout: 5s":                        `rota.yaml: there is no setting "drain-timeout"; there are providers,`,
 		"drain_timeout: [1s]":                      "rota.yaml: drain_timeout must be a single value",

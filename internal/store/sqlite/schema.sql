@@ -53,7 +53,7 @@ CREATE TABLE keys (
   created_at INTEGER NOT NULL,
   expires_at INTEGER,
   revoked_at INTEGER
-) STRICT;
+, rate_limits TEXT NOT NULL DEFAULT '[]', spent TEXT NOT NULL DEFAULT '{}') STRICT;
 
 CREATE INDEX keys_by_account ON keys (account, id);
 

@@ -7,12 +7,12 @@ import (
 	"github.com/rota-run/rota"
 )
 
-const keyColumns = `k.id, k.account, k.name, k.hint, k.scopes, k.created_at, k.expires_at, k.revoked_at`
+const keyColumns = `k.id, k.account, k.name, k.hint, k.scopes, k.rate_limits, k.created_at, k.expires_at, k.revoked_at`
 
 func keyDest(k *rota.Key) ([]any, func()) {
 	var created, expires, revoked msTime
 	k.Object = rota.ObjectKey
-	return []any{&k.ID, &k.Account, &k.Name, &k.Hint, jsonText{&k.Scopes}, &created, &expires, &revoked}, func() {
+	return []any{&k.ID, &k.Account, &k.Name, &k.Hint, jsonText{&k.Scopes}, jsonText{&k.RateLimits}, &created, &expires, &revoked}, func() {
 		k.CreatedAt, k.ExpiresAt, k.RevokedAt = created.instant(), expires.orNil(), revoked.orNil()
 	}
 }
@@ -57,8 +57,8 @@ func (q Queries) Keys(ctx context.Context, account string, p rota.Page) (rota.Li
 
 // AddKey implements [rota.KeyWriter].
 func (q Queries) AddKey(ctx context.Context, k rota.Key, hash []byte) error {
-	_, err := q.db.Exec(ctx, `INSERT INTO keys (id, account, name, hint, hash, scopes, created_at, expires_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, k.ID, k.Account, k.Name, k.Hint, hash, js(k.Scopes),
+	_, err := q.db.Exec(ctx, `INSERT INTO keys (id, account, name, hint, hash, scopes, rate_limits, created_at, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, k.ID, k.Account, k.Name, k.Hint, hash, js(k.Scopes), js(append([]rota.RateLimit{}, k.RateLimits...)),
 		k.CreatedAt.UnixMilli(), instantMS(k.ExpiresAt))
 	return err
 }
@@ -71,6 +71,23 @@ func (q Queries) AddFirstKey(ctx context.Context, k rota.Key, hash []byte) (bool
 		return false, err
 	}
 	return true, q.AddKey(ctx, k, hash)
+}
+
+// Spent implements [rota.KeyWriter].
+func (q Queries) Spent(ctx context.Context, id rota.KeyID) (rota.Spent, error) {
+	return one(ctx, q.db, "key", scanSpent, `SELECT k.spent FROM keys k WHERE k.id = ?`+q.hold("k"), id)
+}
+
+func scanSpent(row Scanner) (rota.Spent, error) {
+	var s rota.Spent
+	err := row.Scan(jsonText{&s})
+	return s, err
+}
+
+// SaveSpent implements [rota.KeyWriter].
+func (q Queries) SaveSpent(ctx context.Context, id rota.KeyID, s rota.Spent) error {
+	n, err := q.db.Exec(ctx, `UPDATE keys SET spent = ? WHERE id = ?`, js(s), id)
+	return must("key", n, err)
 }
 
 // RevokeKey implements [rota.KeyWriter].

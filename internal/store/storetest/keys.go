@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"crypto/sha256"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,13 +19,14 @@ var keys = []testCase{
 	{"a key is revoked once", revoke},
 	{"two keys cannot have one secret", sameSecret},
 	{"an account gets one first key", firstKeys},
+	{"what keys have used of their limits is counted once", spent},
 }
 
 func (w *world) newKey() rota.Key {
 	at := w.next()
 	return rota.Key{
 		Object: rota.ObjectKey, ID: rota.NewKeyID(at), Account: w.owner.Account, Name: "ключ", Hint: "rk_abcde",
-		Scopes: rota.DefaultScopes(), CreatedAt: rota.InstantOf(at),
+		Scopes: rota.DefaultScopes(), RateLimits: []rota.RateLimit{}, CreatedAt: rota.InstantOf(at),
 	}
 }
 
@@ -42,6 +44,7 @@ func (w *world) addKey() rota.Key {
 
 func keyByHash(w *world) {
 	bare, expires := w.newKey(), w.newKey()
+	expires.RateLimits = []rota.RateLimit{{Requests: 20, Per: rota.PerSecond}, {Requests: 999_999, Per: rota.PerDay}}
 	expires.ExpiresAt, expires.Scopes = p(rota.InstantOf(start.Add(time.Hour))), []rota.Scope{rota.Admin}
 	for _, k := range []rota.Key{bare, expires} {
 		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddKey(ctx, k, hashOf(k)) })
@@ -115,4 +118,40 @@ func firstKeys(w *world) {
 	l, err := w.store.Keys(w.Context(), w.owner.Account, rota.Page{Limit: 10})
 	require.NoError(w, err)
 	require.Len(w, l.Data, 1)
+}
+
+// spent: transactions that count at once do not count over each other.
+func spent(w *world) {
+	k, other := w.addKey(), w.addKey()
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			err := w.store.Update(w.Context(), func(ctx context.Context, tx rota.Tx) error {
+				s, err := tx.Spent(ctx, k.ID)
+				if err != nil {
+					return err
+				}
+				return tx.SaveSpent(ctx, k.ID, rota.Spent{rota.PerHour: s[rota.PerHour] + math.MaxInt64/8})
+			})
+			if err != nil {
+				w.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	w.update(func(ctx context.Context, tx rota.Tx) error {
+		s, err := tx.Spent(ctx, k.ID)
+		require.NoError(w, err)
+		w.same(rota.Spent{rota.PerHour: math.MaxInt64 / 8 * 8}, s)
+		s, err = tx.Spent(ctx, other.ID)
+		require.NoError(w, err)
+		require.Empty(w, s)
+		return nil
+	})
+	for _, do := range []func(context.Context, rota.Tx) error{
+		func(ctx context.Context, tx rota.Tx) error { _, err := tx.Spent(ctx, "key_none"); return err },
+		func(ctx context.Context, tx rota.Tx) error { return tx.SaveSpent(ctx, "key_none", rota.Spent{}) },
+	} {
+		require.ErrorIs(w, w.try(do), rota.NotFound)
+	}
 }
