@@ -26,11 +26,15 @@ const (
 	readTimeout       = time.Minute
 	idleTimeout       = 2 * time.Minute
 	shutdownTimeout   = 5 * time.Second
+
+	stopTimeout  = 10 * time.Second // after the drain timeout
+	closeTimeout = 5 * time.Second
 )
 
 // Run runs a server until ctx ends, then stops it: it takes no more requests,
 // lets runs finish for the drain timeout, and leaves the rest to be resumed by
-// the next start. What a person should see goes to out, the log to logs.
+// the next start. A part that does not stop then, because something that it waits
+// for does not answer, is left as a crash would leave it: Run returns an error. What a person should see goes to out, the log to logs.
 func Run(ctx context.Context, s settings.Settings, version string, out, logs io.Writer) error {
 	log := logger(s, logs)
 	metrics := newMetrics()
@@ -118,8 +122,15 @@ func compareClocks(ctx context.Context, db *postgres.Store, now func() time.Time
 }
 
 func closeStore(store rota.Store, log *slog.Logger) {
-	if err := store.Close(); err != nil {
-		log.Error("the database could not be closed", "err", err)
+	closed := make(chan error, 1)
+	go func() { closed <- store.Close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			log.Error("the database could not be closed", "err", err)
+		}
+	case <-time.After(closeTimeout):
+		log.Error("the database does not answer, and was not closed")
 	}
 }
 
@@ -145,11 +156,26 @@ func (s server) serve(ctx context.Context, l net.Listener, version string, log *
 	})
 	group.Go(func() error {
 		<-ctx.Done()
+		log.Info("stopping", "drain_timeout", s.drain)
 		stopped(rota.Errorf(rota.Unavailable, "the server is stopping")) // ends the event streams
 		return shutdown(web)
 	})
 	group.Go(func() error { return s.engine.Run(ctx) })
-	return group.Wait()
+	done := make(chan error, 1)
+	go func() { done <- group.Wait() }()
+	select {
+	case err := <-done:
+		return err
+	case <-after(ctx, s.drain+stopTimeout):
+		return fmt.Errorf("the server did not stop within %s of its drain timeout, because something that it waits for does not answer; what it was doing goes on at the next start", stopTimeout)
+	}
+}
+
+// after returns a channel that is closed some time after ctx has ended.
+func after(ctx context.Context, d time.Duration) <-chan struct{} {
+	late := make(chan struct{})
+	context.AfterFunc(ctx, func() { time.AfterFunc(d, func() { close(late) }) })
+	return late
 }
 
 func shutdown(web *http.Server) error {

@@ -26,6 +26,7 @@ type server struct {
 	control *control.Control
 	metrics *metrics
 	limits  *auth.Limiter
+	drain   time.Duration
 	api     bool // it serves the API
 }
 
@@ -53,7 +54,7 @@ func assemble(p parts) (server, error) {
 	}
 	return server{
 		store: p.store, engine: keeps, metrics: p.metrics, api: p.settings.ServesAPI(),
-		limits: &auth.Limiter{Store: p.store, Default: p.settings.RateLimit},
+		drain: p.settings.DrainTimeout, limits: &auth.Limiter{Store: p.store, Default: p.settings.RateLimit},
 		control: &control.Control{
 			Store: p.store, Engine: keeps, Hub: p.hub, Models: p.gateway, Settle: policy.Settle, Now: time.Now,
 			MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",

@@ -6,17 +6,30 @@ import (
 	"time"
 )
 
-// afterFail is how long what failed waits before it is repeated.
-const afterFail = time.Second
+const (
+	afterFail = time.Second // before what failed is repeated
+	tellAgain = time.Minute // before the log says once more that it fails
+)
 
 // Insist repeats what fails each second, until it succeeds or ctx ends.
 func Insist(ctx context.Context, log *slog.Logger, failed string, do func() error) {
+	var since, told time.Time
 	for ctx.Err() == nil {
 		err := do()
+		if err == nil && !since.IsZero() {
+			log.Info("what had failed works again", "after", time.Since(since).Round(time.Second), "what", failed)
+		}
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		log.Error(failed+"; it is repeated", "err", err)
+		now := time.Now()
+		if since.IsZero() {
+			since = now
+		}
+		if now.Sub(told) >= tellAgain {
+			log.Error(failed+"; it is repeated each second", "err", err)
+			told = now
+		}
 		Pause(ctx, afterFail)
 	}
 }

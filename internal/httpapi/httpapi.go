@@ -44,6 +44,9 @@ type Config struct {
 	OnRequest func(route, method string, status int, d time.Duration)
 }
 
+// readyTimeout is how long /readyz waits for the store.
+const readyTimeout = 2 * time.Second
+
 type api struct {
 	Config
 	doc    *document
@@ -107,7 +110,9 @@ func (a *api) health(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) ready(w http.ResponseWriter, r *http.Request) {
-	if err := a.Ready(r.Context()); err != nil {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	if err := a.Ready(ctx); err != nil {
 		a.fail(w, r, &rota.Error{Code: rota.Unavailable, Msg: "the server is not ready", Err: err})
 		return
 	}

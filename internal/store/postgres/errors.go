@@ -35,6 +35,10 @@ var conditions = map[string]string{
 	"XX002": "the database is damaged",
 }
 
+// errSilent is the cause of the end of a context when the database has not
+// answered for too long.
+var errSilent = errors.New("the database does not answer")
+
 const (
 	unreachable = "the database cannot be reached"
 	closed      = "the server is stopping"
@@ -68,10 +72,14 @@ func condition(err error) string {
 // classify turns a failure of the database into Unavailable. That a caller's
 // context has ended is none.
 func classify(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() != nil {
+	silent := errors.Is(context.Cause(ctx), errSilent)
+	if err == nil || ctx.Err() != nil && !silent {
 		return err
 	}
 	what := condition(err)
+	if silent {
+		what = errSilent.Error()
+	}
 	if what == "" {
 		return err
 	}

@@ -7,6 +7,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -33,6 +34,10 @@ const (
 	// waits longer belongs to a process or a machine that is gone.
 	idleInTransaction = 15 * time.Second
 
+	// maxWait is how long a query or a transaction may take. Behind a connection
+	// that is silent for longer, there is nobody.
+	maxWait = time.Minute
+
 	minVersion = 130000 // the first with pg_current_xact_id
 )
 
@@ -40,16 +45,18 @@ const (
 type Store struct {
 	sqlstore.Queries // reads, on the pool
 
-	pool  *pgxpool.Pool
-	steps steps
+	pool    *pgxpool.Pool
+	steps   steps
+	maxWait time.Duration
 }
 
 var _ rota.Store = (*Store)(nil)
 
 // Options are what may be changed of a store. The zero value is usable.
 type Options struct {
-	tracer pgx.QueryTracer
-	dial   pgconn.DialFunc
+	tracer  pgx.QueryTracer
+	dial    pgconn.DialFunc
+	maxWait time.Duration
 }
 
 // Open opens the database that the URL names, whose schema it brings up to
@@ -65,7 +72,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if err := migrate(ctx, config.ConnConfig.Copy()); err != nil {
 		return nil, explain(config, err)
 	}
-	s := new(Store)
+	s := &Store{maxWait: cmp.Or(o.maxWait, maxWait)}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, explain(config, err)
 	}
@@ -74,7 +81,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 		s.pool.Close()
 		return nil, explain(config, err)
 	}
-	s.Queries = sqlstore.New(reader{statements{s.pool}})
+	s.Queries = sqlstore.New(reader{statements{s.pool}, s.maxWait})
 	return s, nil
 }
 

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -42,7 +43,17 @@ func (s statements) Query(ctx context.Context, row func(sqlstore.Scanner) error,
 }
 
 // A reader is a sqlstore.DB on the pool, where nothing is written.
-type reader struct{ statements }
+type reader struct {
+	statements
+	maxWait time.Duration
+}
+
+// Query implements sqlstore.DB.
+func (r reader) Query(ctx context.Context, row func(sqlstore.Scanner) error, query string, args ...any) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.maxWait, errSilent)
+	defer cancel()
+	return r.statements.Query(ctx, row, query, args...)
+}
 
 // ExecEach implements sqlstore.DB.
 func (reader) ExecEach(context.Context, ...sqlstore.Step) ([]int64, error) {

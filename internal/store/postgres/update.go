@@ -58,6 +58,8 @@ func wait(ctx context.Context, d time.Duration) error {
 // once makes one transaction, and reports whether it can be made again after an
 // error.
 func (s *Store) once(ctx context.Context, fn func(context.Context, rota.Tx) error) (again bool, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.maxWait, errSilent)
+	defer cancel()
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return false, classify(ctx, err)
@@ -65,7 +67,7 @@ func (s *Store) once(ctx context.Context, fn func(context.Context, rota.Tx) erro
 	defer conn.Release() // closes a connection that has a transaction
 	begun, err := begin(ctx, conn)
 	if err != nil {
-		return conn.Conn().IsClosed(), classify(ctx, err) // it had broken while nobody used it
+		return conn.Conn().IsClosed() && ctx.Err() == nil, classify(ctx, err) // it had broken while nobody used it
 	}
 	guard := &guarded{statements: statements{conn}, conn: conn.Conn(), steps: &s.steps}
 	err = call(ctx, fn, tx{Queries: sqlstore.NewLocking(guard), db: guard})

@@ -167,9 +167,33 @@ func TestAnErrorThatIsKeptBack(t *testing.T) {
 	require.Equal(t, []string{"a"}, agents(t, s))
 }
 
+// TestADatabaseThatIsSilent: a connection that says nothing is not waited for
+// without end, and later ones are as good as ever.
+func TestADatabaseThatIsSilent(t *testing.T) {
+	var w wire
+	s := open(t, postgrestest.URL(t), postgres.Impatient(w.dial, 100*time.Millisecond))
+	defer s.Close()
+	w.silent.Store(true)
+	_, err := s.Agents(t.Context(), owner, rota.Page{Limit: 1})
+	require.ErrorIs(t, err, rota.Unavailable)
+	require.ErrorContains(t, err, "the database does not answer")
+	require.ErrorIs(t, addAgents(t.Context(), s, "lost"), rota.Unavailable)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, addAgents(ended, s, "lost"), context.Canceled)
+	w.silent.Store(false)
+	for conn := range w.lost.Range {
+		require.NoError(t, conn.(net.Conn).Close())
+	}
+	require.Eventually(t, func() bool { return addAgents(t.Context(), s, "a") == nil }, time.Minute, 10*time.Millisecond)
+	require.Equal(t, []string{"a"}, agents(t, s))
+}
+
 // A wire cuts connections at a chosen moment.
 type wire struct {
 	down     atomic.Bool
+	silent   atomic.Bool                                        // what is written gets lost
+	lost     sync.Map                                           // the connections that lost something
 	atCommit atomic.Pointer[func(server net.Conn, sent []byte)] // called with the COMMIT instead of sending it
 }
 
@@ -187,6 +211,10 @@ type wired struct {
 }
 
 func (c *wired) Write(b []byte) (int, error) {
+	if c.wire.silent.Load() {
+		c.wire.lost.Store(c.Conn, nil)
+		return len(b), nil
+	}
 	if cut := c.wire.atCommit.Load(); cut != nil && bytes.Contains(b, []byte("COMMIT\x00")) {
 		c.wire.atCommit.Store(nil)
 		(*cut)(c.Conn, b)
