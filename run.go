@@ -78,7 +78,7 @@ type RunError struct {
 // provider_error with their text in the message. docs/contract.md lists them.
 const (
 	RunErrCancelled     = "cancelled"        // somebody cancelled it
-	RunErrWorkerLost    = "worker_lost"      // the process died and retry.on_crash is never
+	RunErrWorkerLost    = "worker_lost"      // the process died, or was cut off, and retry.on_crash is never
 	RunErrTimeout       = "timeout"          // timeout_seconds passed
 	RunErrIdle          = "idle_timeout"     // the model went silent
 	RunErrStreamEnded   = "stream_ended"     // the stream ended before the response did

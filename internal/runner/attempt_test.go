@@ -34,16 +34,25 @@ type bench struct {
 
 func newBench(t *testing.T, change func(*rota.Agent, *rota.Run)) *bench {
 	t.Helper()
-	b := &bench{T: t, model: gatewaytest.New(t), now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
+	b := newSilentBench(t, change)
+	b.model = gatewaytest.New(t)
+	gw, err := gateway.New([]gateway.Provider{{Name: "model", BaseURL: b.model.URL, IdleTimeout: time.Minute}})
+	require.NoError(t, err)
+	t.Cleanup(gw.Close)
+	b.runner.Gateway = gw
+	return b
+}
+
+// newSilentBench is newBench without a model, and without a network.
+func newSilentBench(t *testing.T, change func(*rota.Agent, *rota.Run)) *bench {
+	t.Helper()
+	b := &bench{T: t, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
 	var err error
 	b.store, err = sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.store.Close()) })
-	gw, err := gateway.New([]gateway.Provider{{Name: "model", BaseURL: b.model.URL, IdleTimeout: time.Minute}})
-	require.NoError(t, err)
-	t.Cleanup(gw.Close)
 	b.runner = &runner.Runner{
-		Store: b.store, Gateway: gw, Hub: events.NewHub(), Settle: policy.Settle, Log: slog.New(slog.DiscardHandler),
+		Store: b.store, Hub: events.NewHub(), Settle: policy.Settle, Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return b.now }, Changed: func() { b.woken++ },
 	}
 	now := rota.InstantOf(b.now)

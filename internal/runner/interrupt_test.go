@@ -3,6 +3,7 @@ package runner_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -49,6 +50,37 @@ func TestAnInterruptedResponseIsResumed(t *testing.T) {
 	require.Equal(t, rota.PhaseCompleted, r.Phase)
 	require.Equal(t, "resp_7", m.asked.ResumeID)
 	require.Equal(t, first.IdempotencyKey, m.asked.IdempotencyKey)
+}
+
+// A full store cannot take anything for some tries.
+type full struct {
+	rota.Store
+	left int
+}
+
+// Update implements [rota.Store].
+func (f *full) Update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
+	if f.left--; f.left >= 0 {
+		return rota.Errorf(rota.Unavailable, "the disk is full")
+	}
+	return f.Store.Update(ctx, fn)
+}
+
+// An answer that has come is kept for a store that cannot take it, also when the
+// attempt is to end; but not for ever.
+func TestAnAnswerIsKeptForTheStore(t *testing.T) {
+	for tries, want := range map[int]rota.Phase{20: rota.PhaseCompleted, 40: rota.PhaseRunning} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newSilentBench(t, nil)
+			ctx, cancel := context.WithCancel(t.Context())
+			b.runner.Store = &full{b.store, tries + 1} // and the note of the response's id
+			b.runner.Gateway = &model{then: func(context.Context) error {
+				cancel()
+				return nil
+			}}
+			require.Equal(t, want, b.attempt(ctx).Phase)
+		})
+	}
 }
 
 // A cancelled run stays cancelled, and leaves no log behind.

@@ -157,7 +157,7 @@ func (r *Runner) delay(ctx context.Context, log *slog.Logger, w rota.Work, why e
 	failure := new(gateway.Error)
 	errors.As(why, &failure)
 	at := rota.InstantOf(r.Now().Add(d)).Time
-	err := r.write(ctx, log, func(ctx context.Context, tx rota.Tx) error {
+	err := r.write(ctx, log, 0, func(ctx context.Context, tx rota.Tx) error {
 		return tx.DelayRun(ctx, w.At(), at, failure.Answered)
 	})
 	if err != nil {
@@ -172,7 +172,11 @@ func (r *Runner) delay(ctx context.Context, log *slog.Logger, w rota.Work, why e
 
 func (r *Runner) finish(ctx context.Context, log *slog.Logger, w rota.Work, end rota.Result, output string) {
 	var done rota.Finish
-	err := r.write(ctx, log, func(ctx context.Context, tx rota.Tx) error {
+	stay := time.Duration(0)
+	if end.Phase == rota.PhaseCompleted {
+		stay = keepAnswer
+	}
+	err := r.write(ctx, log, stay, func(ctx context.Context, tx rota.Tx) error {
 		var err error
 		done, err = tx.FinishRun(ctx, w.Run.ID, end, r.Settle)
 		return err
@@ -194,12 +198,22 @@ func (r *Runner) finish(ctx context.Context, log *slog.Logger, w rota.Work, end 
 	}
 }
 
-// again is how long a write waits for a store that cannot take it.
-const again = time.Second
+const (
+	again = time.Second // before a write is tried again that the store could not take
+
+	// keepAnswer is how long an answer is kept for a store that cannot take it, when
+	// the attempt is to end: because the process is to stop, or because Temporal has
+	// not heard of it for too long, most likely in the same outage.
+	keepAnswer = 30 * time.Second
+)
 
 // write stores what the model has done, and tries again while the store cannot
-// take it, until ctx ends: asking the model anew would cost more.
-func (r *Runner) write(ctx context.Context, log *slog.Logger, fn func(context.Context, rota.Tx) error) error {
+// take it, until some time after ctx has ended: asking the model anew would cost
+// more.
+func (r *Runner) write(ctx context.Context, log *slog.Logger, stay time.Duration, fn func(context.Context, rota.Tx) error) error {
+	trying, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(stay, stop) })()
 	for {
 		err := r.Store.Update(context.WithoutCancel(ctx), fn)
 		if !errors.Is(err, rota.Unavailable) {
@@ -208,7 +222,7 @@ func (r *Runner) write(ctx context.Context, log *slog.Logger, fn func(context.Co
 		log.Error("what came of the run cannot be stored; it is tried again", "err", err)
 		select {
 		case <-time.After(again):
-		case <-ctx.Done():
+		case <-trying.Done():
 			return err
 		}
 	}

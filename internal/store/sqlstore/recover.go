@@ -53,7 +53,7 @@ func (q Queries) ReturnRun(ctx context.Context, a rota.Attempt, now time.Time, s
 // lost is the end of a run that its policy does not let begin again.
 func lost(now time.Time) rota.Result {
 	return rota.Result{Phase: rota.PhaseFailed, CompletedAt: now, Error: &rota.RunError{
-		Code: rota.RunErrWorkerLost, Message: "the server died during the run, and the policy's retry.on_crash is never",
+		Code: rota.RunErrWorkerLost, Message: "the worker was lost during the run (it died, or could not be reached), and the policy's retry.on_crash is never",
 	}}
 }
 
