@@ -36,6 +36,13 @@ type Keeping struct {
 	Installation string     // names the database where several share an engine outside
 	Since        time.Time  // when somebody began to look at what is due; zero if nobody has
 	SeenAt       time.Time  // when somebody last did
+	Place        Place      // where an engine outside is, or has been, told of every schedule
+}
+
+// A Place is where an engine outside has its schedules. It is zero until it is known.
+type Place struct {
+	Namespace string // its id: two servers may have namespaces of one name
+	Queue     string // where workers wait for what the schedules start
 }
 
 // An Attempt is a run at one of its attempts: the thing that a worker works on.

@@ -252,9 +252,9 @@ type ClusterReader interface {
 
 // Cluster writes what the processes of one engine share.
 type Cluster interface {
-	// SaveKeeping writes it, unless the kind is not before any more: Conflict. When
-	// another kind of engine takes over, an engine outside has to be told of every
-	// schedule, or of none any more.
+	// SaveKeeping writes it, unless the kind is not before any more: Conflict. It
+	// does not write the place, but when an engine outside takes over, that is not
+	// known any more.
 	SaveKeeping(ctx context.Context, before EngineKind, k Keeping) error
 
 	// Busy counts the runs that are worked on, by provider. Of the transactions
@@ -284,7 +284,13 @@ type Mirror interface {
 	// its temporal_schedule_id is its id from now on, else null.
 	Told(ctx context.Context, id ScheduleID, lease, again time.Time, shown bool) error
 
-	// Forget notes that no engine outside has any schedule.
+	// TellAnew has up to limit schedules told, in the order of their ids, and
+	// returns the last one. When there are no more, it returns none, and notes
+	// the place in which all of them are told from now on.
+	TellAnew(ctx context.Context, p Place, after ScheduleID, limit int) (last ScheduleID, err error)
+
+	// Forget notes that no engine outside has any schedule, nor is to be told of
+	// one.
 	Forget(ctx context.Context) error
 
 	// Retell has a schedule told at now, and reports whether there is one, if only

@@ -8,6 +8,9 @@ import (
 	"log/slog"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/engine/temporal"
 	"github.com/rota-run/rota/internal/policy"
@@ -15,34 +18,89 @@ import (
 	"github.com/rota-run/rota/internal/store/postgres"
 )
 
-// Switch has another kind of engine keep time for a database, while servers have
-// it or not. Those of the old kind stop to keep time within seconds and still
-// serve; those of the new kind can be started when it has returned. If Temporal
-// is left, Switch waits for the runs that its workers have, for up to wait, and
-// has the rest begin anew. It may be called again.
-func Switch(ctx context.Context, database string, kind rota.EngineKind, t settings.Temporal, wait time.Duration, out io.Writer) error {
-	db, err := postgres.Open(ctx, database, postgres.Options{})
+// reachTimeout is how long Temporal may take to say which namespace it has.
+const reachTimeout = 10 * time.Second
+
+// A Switch has another kind of engine keep time for a database.
+type Switch struct {
+	Database string
+	Kind     rota.EngineKind
+	Temporal settings.Temporal
+	Abandon  bool          // leave Temporal without asking it
+	Wait     time.Duration // for runs that Temporal's workers have, when it is left
+	Out      io.Writer
+}
+
+// Run switches, while servers have the database or not. Those of the old kind stop
+// to keep time within seconds and still serve; those of the new kind can be started
+// when it has returned. If Temporal is left, Run asks it first: nothing changes
+// unless it answers, and has the namespace in which the schedules are. Then it
+// waits for the runs that Temporal's workers have, and has the rest begin anew. It
+// may be called again.
+func (s Switch) Run(ctx context.Context) error {
+	db, err := postgres.Open(ctx, s.Database, postgres.Options{})
 	if err != nil {
 		return fmt.Errorf("--database: %w", err)
 	}
 	defer db.Close()
-	before, err := change(ctx, db, kind)
+	var c client.Client
+	if s.Kind == rota.EngineEmbedded && !s.Abandon {
+		if c, err = s.reach(ctx, db); err != nil {
+			return fmt.Errorf("%w; nothing was changed", err)
+		}
+		defer c.Close()
+	}
+	before, err := change(ctx, db, s.Kind)
 	if err != nil {
 		return err
 	}
-	if before == kind {
-		fmt.Fprintf(out, "The engine is %s already.\n", kind)
+	if before == s.Kind {
+		fmt.Fprintf(s.Out, "The engine is %s already.\n", s.Kind)
 	}
-	if kind == rota.EngineEmbedded {
-		if err := leave(ctx, db, t, wait, out); err != nil {
-			return err
+	if s.Kind == rota.EngineEmbedded {
+		if err := s.leave(ctx, db, c); err != nil {
+			return fmt.Errorf("the embedded engine keeps time from now on, but Temporal has not been left; the same command goes on: %w", err)
 		}
 	}
 	if err := db.Notify(ctx, []string{""}); err != nil { // something has changed
 		return err
 	}
-	fmt.Fprintf(out, "The engine is %s. Start the servers with --engine %s.\n", kind, kind)
+	fmt.Fprintf(s.Out, "The engine is %s. Start the servers with --engine %s.\n", s.Kind, s.Kind)
 	return nil
+}
+
+// reach returns a client of the Temporal that has the schedules.
+func (s Switch) reach(ctx context.Context, db *postgres.Store) (client.Client, error) {
+	c, err := dial(s.Temporal, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.check(ctx, db, c); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// check fails if Temporal does not answer, or is not the one that has the
+// schedules.
+func (s Switch) check(ctx context.Context, db *postgres.Store, c client.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	id, err := temporal.NamespaceID(ctx, c, s.Temporal.Namespace)
+	var missing *serviceerror.NamespaceNotFound
+	switch {
+	case errors.As(err, &missing):
+		return fmt.Errorf("--temporal-namespace: Temporal at %s has no namespace %q", s.Temporal.Address, s.Temporal.Namespace)
+	case err != nil:
+		return fmt.Errorf("--temporal-address: Temporal at %s does not answer (if it never will again, --abandon): %w", s.Temporal.Address, err)
+	}
+	k, err := db.Keeping(ctx)
+	if err == nil && k.Place.Namespace != "" && k.Place.Namespace != id {
+		err = fmt.Errorf("--temporal-namespace: the schedules of this database are not in the namespace %q of Temporal at %s, but in the one with the id %s",
+			s.Temporal.Namespace, s.Temporal.Address, k.Place.Namespace)
+	}
+	return err
 }
 
 // change notes the kind of engine and returns the one before.
@@ -63,18 +121,9 @@ func change(ctx context.Context, db *postgres.Store, kind rota.EngineKind) (befo
 	return before, err
 }
 
-func leave(ctx context.Context, db *postgres.Store, t settings.Temporal, wait time.Duration, out io.Writer) error {
-	c, err := dial(t, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	err = temporal.Leaving{
-		Store: db, Client: c, Settle: policy.Settle, Now: time.Now, Wait: wait,
-		Progress: func(runs int) { fmt.Fprintf(out, "Temporal's workers still work on %d runs.\n", runs) },
+func (s Switch) leave(ctx context.Context, db *postgres.Store, c client.Client) error {
+	return temporal.Leaving{
+		Store: db, Client: c, Settle: policy.Settle, Now: time.Now, Wait: s.Wait,
+		Progress: func(runs int) { fmt.Fprintf(s.Out, "Temporal's workers still work on %d runs.\n", runs) },
 	}.Leave(ctx)
-	if err != nil {
-		return fmt.Errorf("the embedded engine keeps time from now on, but Temporal has not been left; the same command goes on: %w", err)
-	}
-	return nil
 }

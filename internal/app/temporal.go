@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -35,7 +36,7 @@ func (p parts) temporal(run *runner.Runner) (*onTemporal, error) {
 		return nil, err
 	}
 	return &onTemporal{client: c, Engine: temporal.New(temporal.Config{
-		Store: p.store, Client: c, Namespace: p.settings.Temporal.Namespace, TaskQueue: p.settings.Temporal.TaskQueue, Installation: p.installation,
+		Store: p.store, Client: c, Address: p.settings.Temporal.Address, Namespace: p.settings.Temporal.Namespace, TaskQueue: p.settings.Temporal.TaskQueue, Installation: p.installation,
 		Attempt: run.Attempt, Now: time.Now, Log: p.log,
 		Step: engine.Step{
 			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: p.provider,
@@ -63,8 +64,8 @@ func dial(t settings.Temporal, log *slog.Logger) (client.Client, error) {
 		Logger:            sdklog.NewStructuredLogger(log.With("from", "temporal")),
 		ConnectionOptions: client.ConnectionOptions{TLS: tls},
 	}
-	if t.APIKey != "" {
-		o.Credentials = client.NewAPIKeyStaticCredentials(t.APIKey)
+	if key := strings.TrimSpace(t.APIKey); key != "" { // files of secrets end with a newline
+		o.Credentials = client.NewAPIKeyStaticCredentials(key)
 	}
 	c, err := client.NewLazyClient(o)
 	if err != nil {

@@ -37,7 +37,7 @@ func TestDialTemporal(t *testing.T) {
 	address, seen := secureServer(t, pair)
 
 	s := settings.Temporal{
-		Address: address, Namespace: "default", TaskQueue: "rota", APIKey: "key-1",
+		Address: address, Namespace: "default", TaskQueue: "rota", APIKey: "key-1\n",
 		TLSCertPath: certificate, TLSKeyPath: key, TLSCAPath: certificate, TLSServerName: "temporal.test",
 	}
 	require.NoError(t, ask(t, s))

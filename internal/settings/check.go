@@ -52,16 +52,21 @@ func (s *Settings) checkRateLimit() error {
 }
 
 func (s *Settings) checkListen() error {
-	_, port, err := net.SplitHostPort(s.Listen)
+	return check(isAddress(s.Listen), "--listen must be host:port, such as 127.0.0.1:8080, not %q", s.Listen)
+}
+
+func isAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
-	return check(err == nil, "--listen must be host:port, such as 127.0.0.1:8080, not %q", s.Listen)
+	return err == nil
 }
 
 func (s *Settings) checkDatabase() error {
 	if s.Database == "" {
-		return nil
+		_, set := os.LookupEnv("ROTA_DATABASE")
+		return check(!set, "--database must not be empty: leave it out for SQLite in --data")
 	}
 	return CheckDatabase("--database", s.Database)
 }

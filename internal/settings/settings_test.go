@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -188,6 +189,28 @@ func TestAFileThatIsNamedMustBeThere(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
+func TestAnEmptyDatabase(t *testing.T) {
+	t.Setenv("ROTA_DATABASE", "")
+	_, err := parse(t)
+	require.EqualError(t, err, "--database ($ROTA_DATABASE) must not be empty: leave it out for SQLite in --data")
+}
+
+func TestWrongSettingsOfTemporal(t *testing.T) {
+	for _, test := range []struct{ flag, value, want string }{
+		{"temporal-address", "127.0.0.1", "must be host:port"},
+		{"temporal-address", "127.0.0.1:72330", "must be host:port"},
+		{"temporal-namespace", "", "must not be empty"},
+		{"temporal-task-queue", "", "must have 1 to 200 bytes"},
+		{"temporal-task-queue", strings.Repeat("q", 201), "must have 1 to 200 bytes"},
+		{"temporal-task-queue", "__temporal_sys", "not begin with __temporal_, which is Temporal's own"},
+		{"temporal-tls-cert-path", "cert.pem", "goes with --temporal-tls-key-path"},
+	} {
+		_, err := parse(t, "--engine=temporal", "--database=postgres://h/d", "--"+test.flag+"="+test.value)
+		require.ErrorContains(t, err, "--"+test.flag+" ($"+variable(test.flag)+") ")
+		require.ErrorContains(t, err, test.want)
+	}
+}
+
 // TestWrongSettings gives each value on the command line and in the
 // environment. The message must name the flag and the variable.
 func TestWrongSettings(t *testing.T) {
@@ -217,6 +240,9 @@ func TestWrongSettings(t *testing.T) {
 		{"catchup-rate", "0", "must be 1 to 10000, not 0"},
 		{"catchup-rate", "10001", "must be 1 to 10000"},
 		{"on-key-revoked", "stop", "must be one of"},
+		{"rate-limit", "600", `: a rate limit is 1 to 999999 requests per second, minute, hour or day, such as 600/minute, not "600"`},
+		{"rate-limit", "0/minute", ": a rate limit is"},
+		{"rate-limit", "5/minute,6/minute", "must have one limit for a minute, not two"},
 		{"min-interval", "0s", "must be whole seconds, from 1s to 8784h, not 0s"},
 		{"min-interval", "999ms", "must be whole seconds"},
 		{"min-interval", "1500ms", "must be whole seconds"},

@@ -6,8 +6,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"os"
+	"strings"
 )
 
 // Temporal says how to reach a Temporal server.
@@ -23,14 +23,19 @@ type Temporal struct {
 	TLSServerName string `name:"tls-server-name" env:"ROTA_TEMPORAL_TLS_SERVER_NAME" placeholder:"NAME" help:"Name that the server's certificate must have. Default: the host of the address."`
 }
 
+const (
+	ownQueues    = "__temporal_"
+	maxTaskQueue = 200 // of the 1,000 that Temporal accepts by default
+)
+
 // Check returns an error that begins with the flag that is wrong. Files are read
 // later.
 func (t Temporal) Check() error {
-	_, _, err := net.SplitHostPort(t.Address)
 	return cmp.Or(
-		check(err == nil, "--temporal-address must be host:port, such as 127.0.0.1:7233, not %q", t.Address),
+		check(isAddress(t.Address), "--temporal-address must be host:port, such as 127.0.0.1:7233, not %q", t.Address),
 		check(t.Namespace != "", "--temporal-namespace must not be empty"),
-		check(t.TaskQueue != "", "--temporal-task-queue must not be empty"),
+		check(t.TaskQueue != "" && len(t.TaskQueue) <= maxTaskQueue && !strings.HasPrefix(t.TaskQueue, ownQueues),
+			"--temporal-task-queue must have 1 to %d bytes and not begin with %s, which is Temporal's own", maxTaskQueue, ownQueues),
 		check((t.TLSCertPath == "") == (t.TLSKeyPath == ""), "--temporal-tls-cert-path goes with --temporal-tls-key-path"),
 	)
 }

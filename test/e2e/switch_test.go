@@ -67,15 +67,38 @@ func (in *installation) join(t *testing.T, kind string, flags ...string) *server
 }
 
 // switchTo runs rota engine switch and returns what it said.
-func (in *installation) switchTo(t *testing.T, kind string) string {
+func (in *installation) switchTo(t *testing.T, kind string, flags ...string) string {
+	t.Helper()
+	said, err := in.trySwitch(t, kind, flags...)
+	require.NoError(t, err, said)
+	return said
+}
+
+func (in *installation) trySwitch(t *testing.T, kind string, flags ...string) (said string, err error) {
 	t.Helper()
 	path, err := binary()
 	require.NoError(t, err)
-	cmd := exec.Command(path, "engine", "switch", kind, "--temporal-address", in.temporal.Address)
+	cmd := exec.Command(path, append([]string{"engine", "switch", kind, "--temporal-address", in.temporal.Address}, flags...)...)
 	cmd.Env = append(os.Environ(), in.env...)
 	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, string(out))
-	return string(out)
+	return string(out), err
+}
+
+// leavesOnlyIts: Temporal is left if it is there, and the one that has the
+// schedules; else nothing changes.
+func (in *installation) leavesOnlyIts(t *testing.T) {
+	t.Helper()
+	in.temporal.Register(t, "another")
+	for flag, want := range map[string]string{
+		"--temporal-address=127.0.0.1:1": "--temporal-address ($ROTA_TEMPORAL_ADDRESS): Temporal at 127.0.0.1:1 does not answer",
+		"--temporal-namespace=absent":    `--temporal-namespace ($ROTA_TEMPORAL_NAMESPACE): Temporal at ` + in.temporal.Address + ` has no namespace "absent"`,
+		"--temporal-namespace=another":   `the schedules of this database are not in the namespace "another" of Temporal at ` + in.temporal.Address,
+	} {
+		said, err := in.trySwitch(t, "embedded", flag)
+		require.Error(t, err)
+		require.Contains(t, said, want)
+	}
+	require.EqualValues(t, 1, count(t, in.db, "SELECT COUNT(*) FROM engine WHERE kind = 'temporal'"))
 }
 
 // refused starts a server of the kind that does not keep time, which must say
@@ -145,6 +168,7 @@ func TestSwitch(t *testing.T) {
 	serveOnly(t, first, all)
 	stopAll(t, first)
 	in.mirrors(t, len(all))
+	in.leavesOnlyIts(t)
 
 	require.Contains(t, in.switchTo(t, "embedded"), "The engine is embedded. Start the servers with --engine embedded.")
 	in.mirrors(t, 0)
@@ -164,6 +188,10 @@ func TestSwitch(t *testing.T) {
 	require.Zero(t, count(t, in.db, "SELECT COUNT(*) FROM runs WHERE phase NOT IN ('completed', 'cancelled') OR phase = 'cancelled' AND attempts > 0"))
 	in.askedOnce(t)
 	stopAll(t, append(second, third))
+
+	in.switchTo(t, "temporal")
+	in.switchTo(t, "embedded", "--abandon", "--temporal-address=127.0.0.1:1")
+	keepsTime(t, in.join(t, "embedded"))
 }
 
 // stopAll: servers end in good order when they are told to.

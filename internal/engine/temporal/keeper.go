@@ -34,14 +34,17 @@ func (e *Engine) keep(ctx context.Context) error {
 		e.cfg.OnKeep(true)
 		defer e.cfg.OnKeep(false)
 	}
+	k := &keeper{Engine: e, clock: engine.NewClock(e.cfg.Now)}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return (&keeper{Engine: e, clock: engine.NewClock(e.cfg.Now)}).attendance(ctx) })
+	group.Go(func() error { return k.attendance(ctx) })
 	group.Go(func() error { e.mirror(ctx); return nil })
 	group.Go(func() error { e.sweeps(ctx); return nil })
 	group.Go(func() error { e.rounds(ctx); return nil })
 	err := group.Wait()
+	if k.begun {
+		e.cfg.Log.Info("this process no longer keeps time", "cause", context.Cause(ctx))
+	}
 	if errors.Is(err, errAlone) {
-		e.cfg.Log.Error("this process no longer keeps time", "err", err)
 		return nil
 	}
 	return err
@@ -114,9 +117,12 @@ func (k *keeper) attend(ctx context.Context) error {
 		st.SeenAt = now
 		return tx.SaveKeeping(ctx, rota.EngineTemporal, st)
 	})
-	k.begun = k.begun || err == nil
 	if err != nil {
 		return err
+	}
+	if !k.begun {
+		k.begun = true
+		k.cfg.Log.Info("this process keeps time")
 	}
 	if got.Some() {
 		k.cfg.Log.Warn("took over unfinished runs", "resumed", got.Resumed, "lost", len(got.Lost))

@@ -17,10 +17,10 @@ import (
 const settled = 3 * time.Second
 
 // A Leaving takes an installation away from Temporal, when another kind of
-// engine keeps time already. All fields are required.
+// engine keeps time already. All fields but Client are required.
 type Leaving struct {
 	Store    rota.Store
-	Client   client.Client
+	Client   client.Client // nil if there is no Temporal any more: what it has stays
 	Settle   rota.Settle
 	Now      func() time.Time
 	Wait     time.Duration  // for runs that Temporal's workers still work on
@@ -59,6 +59,9 @@ func (l Leaving) interrupt(ctx context.Context, a rota.Attempt) error {
 	if err != nil {
 		return err
 	}
+	if l.Client == nil {
+		return nil
+	}
 	err = l.Client.TerminateWorkflow(ctx, workflowID(a), "", "the embedded engine takes over")
 	if err != nil && !missing(err) {
 		return fmt.Errorf("end workflow %s: %w", workflowID(a), err)
@@ -74,7 +77,17 @@ func (l Leaving) clear(ctx context.Context) error {
 	if k.Kind == rota.EngineTemporal {
 		return rota.Errorf(rota.Conflict, "somebody has switched back to Temporal meanwhile")
 	}
-	theirs, err := schedules(ctx, l.Client, k.Installation)
+	if l.Client != nil {
+		if err := l.hide(ctx, k.Installation); err != nil {
+			return err
+		}
+	}
+	return l.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error { return tx.Forget(ctx) })
+}
+
+// hide deletes the installation's schedules in Temporal.
+func (l Leaving) hide(ctx context.Context, installation string) error {
+	theirs, err := schedules(ctx, l.Client, installation)
 	if err != nil {
 		return fmt.Errorf("list the schedules in Temporal: %w", err)
 	}
@@ -92,5 +105,5 @@ func (l Leaving) clear(ctx context.Context) error {
 			return fmt.Errorf("delete schedule %s in Temporal: %w", id, err)
 		}
 	}
-	return l.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error { return tx.Forget(ctx) })
+	return nil
 }

@@ -17,6 +17,7 @@ import (
 )
 
 const (
+	settleAtOnce  = 1000             // schedules that are marked together, to be told
 	tellAtOnce    = 100              // schedules that are leased together
 	tellers       = 8                // requests to Temporal at one time
 	tellLease     = time.Minute      // for which nobody else tells them
@@ -31,10 +32,19 @@ const memoInstallation = "rota_installation"
 // mirror keeps Temporal's schedules as the store has them, until ctx ends.
 func (e *Engine) mirror(ctx context.Context) {
 	var audited time.Time
+	settled := false
 	for ctx.Err() == nil {
 		if e.unwell.Load() {
 			engine.Pause(ctx, healthEvery)
 			continue
+		}
+		if !settled {
+			if err := e.settle(ctx); err != nil {
+				e.complain(ctx, "having Temporal told of all schedules failed", err)
+				engine.Pause(ctx, turnEvery)
+				continue
+			}
+			settled = true
 		}
 		if now := time.Now(); now.Sub(audited) >= auditEvery {
 			if err := e.audit(ctx); err != nil {
@@ -200,14 +210,10 @@ func (e *Engine) audit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	moved, err := e.moved(ctx, theirs)
-	if err != nil {
-		return err
-	}
 	err = shown(ctx, e.cfg.Store, func(id rota.ScheduleID, paused bool) error {
 		is, there := theirs[id]
 		delete(theirs, id)
-		if there && is == paused && !moved {
+		if there && is == paused {
 			return nil
 		}
 		_, err := e.retell(ctx, id)
@@ -219,21 +225,33 @@ func (e *Engine) audit(ctx context.Context) error {
 	return e.orphans(ctx, theirs)
 }
 
-// moved reports whether the schedules start their workflows on another task queue,
-// since the settings were changed. It looks at one of them.
-func (e *Engine) moved(ctx context.Context, theirs map[rota.ScheduleID]bool) (bool, error) {
-	for id := range theirs {
-		d, err := e.handle(id).Describe(ctx)
-		if missing(err) {
-			continue
-		}
-		if err != nil {
-			return false, err
-		}
-		action, ok := d.Schedule.Action.(*client.ScheduleWorkflowAction)
-		return !ok || action.TaskQueue != e.queue, nil
+// settle has all schedules told, if it is not known that Temporal has them in this
+// place: when it begins to keep time, or since the settings name another namespace
+// or task queue. Who is killed meanwhile leaves the place unknown.
+func (e *Engine) settle(ctx context.Context) error {
+	asking, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	namespace, err := NamespaceID(asking, e.cfg.Client, e.cfg.Namespace)
+	if err != nil {
+		return err
 	}
-	return false, nil
+	here := rota.Place{Namespace: namespace, Queue: e.queue}
+	k, err := e.cfg.Store.Keeping(asking)
+	if err != nil || k.Place == here {
+		return err
+	}
+	e.cfg.Log.Info("Temporal is told of every schedule", "namespace", e.cfg.Namespace, "task_queue", e.queue)
+	for after, more := rota.ScheduleID(""), true; more && err == nil; more = after != "" {
+		err = e.update(ctx, func(ctx context.Context, tx rota.Tx) error {
+			k, err := tx.Keeping(ctx)
+			if err != nil || k.Kind != rota.EngineTemporal {
+				return errors.Join(err, errUnkept)
+			}
+			after, err = tx.TellAnew(ctx, here, after, settleAtOnce)
+			return err
+		})
+	}
+	return err
 }
 
 // shown calls each for every schedule that Temporal has as far as the store knows.

@@ -21,6 +21,7 @@ import (
 type Config struct {
 	Store        rota.Store
 	Client       client.Client // may be lazy; the engine does not close it
+	Address      string        // for the log
 	Namespace    string        // the client's
 	TaskQueue    string        // how the name of the task queue begins; it ends with the installation
 	Installation string        // the name of it that the store has

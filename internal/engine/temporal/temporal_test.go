@@ -10,11 +10,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/control"
@@ -137,12 +135,7 @@ func TestANamespaceThatIsNotThere(t *testing.T) {
 	w.await("it is noticed", e.Unwell)
 	r := w.run()
 	e.Changed()
-	namespaces, err := client.NewNamespaceClient(o)
-	require.NoError(t, err)
-	defer namespaces.Close()
-	require.NoError(t, namespaces.Register(t.Context(), &workflowservice.RegisterNamespaceRequest{
-		Namespace: "late", WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
-	}))
+	w.server.Register(t, "late")
 	w.awaitEnd(r.ID)
 	require.EqualValues(t, 1, w.claims.Load())
 }

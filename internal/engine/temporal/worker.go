@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -92,7 +93,7 @@ func (e *Engine) newWorker(fatal chan<- error) worker.Worker {
 func (e *Engine) examine(ctx context.Context) {
 	for ; ctx.Err() == nil; engine.Pause(ctx, healthEvery) {
 		asking, cancel := context.WithTimeout(ctx, 2*healthEvery)
-		_, err := e.cfg.Client.WorkflowService().DescribeNamespace(asking, &workflowservice.DescribeNamespaceRequest{Namespace: e.cfg.Namespace})
+		_, err := NamespaceID(asking, e.cfg.Client, e.cfg.Namespace)
 		cancel()
 		if ctx.Err() != nil {
 			return
@@ -100,12 +101,19 @@ func (e *Engine) examine(ctx context.Context) {
 		was := e.unwell.Swap(err != nil)
 		switch {
 		case err != nil && !was:
-			e.cfg.Log.Error("Temporal cannot be used; no runs start until it can", "err", err)
+			e.cfg.Log.Error("Temporal cannot be used; no runs start until it can", "address", e.cfg.Address, "namespace", e.cfg.Namespace, "err", err)
 		case err == nil && was:
 			e.cfg.Log.Info("Temporal can be used again")
 			e.ask()
 		}
 	}
+}
+
+// NamespaceID asks Temporal for the id of a namespace, which no other has, on
+// whatever server.
+func NamespaceID(ctx context.Context, c client.Client, name string) (string, error) {
+	d, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: name})
+	return d.GetNamespaceInfo().GetId(), err
 }
 
 // fire is the activity of Fire. It has everything decided that is due, and

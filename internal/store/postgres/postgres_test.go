@@ -85,7 +85,6 @@ var scans = map[string]string{
 	"SELECT DISTINCT o.provider FROM open_runs":        "at the start of the engine, once",
 	"SELECT o.provider, COUNT(*) FROM open_runs":       "by the index of what is worked on, which is bounded",
 	"UPDATE schedules SET temporal_schedule_id = NULL": "when another kind of engine has taken over",
-	"UPDATE timers SET tell_at = 0 WHERE":              "when another kind of engine takes over",
 	"SELECT o.phase, COUNT(*) FROM open_runs":          "a count for the operator, of work that is bounded by what runs and waits",
 }
 

@@ -121,8 +121,8 @@ func TestAScheduleInTheMomentOfASwitch(t *testing.T) {
 	close(release)
 	require.NoError(t, group.Wait())
 	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
-		untold, err := tx.Untold(ctx, time.Now(), time.Now(), 10)
-		require.Len(t, untold, 1)
+		last, err := tx.TellAnew(ctx, rota.Place{}, "", 10)
+		require.EqualValues(t, "asch_1", last)
 		return err
 	}))
 }

@@ -41,7 +41,7 @@ CREATE TABLE engine (
   installation TEXT NOT NULL,     -- names this database's schedules where several share an engine outside
   since        INTEGER NOT NULL,  -- when somebody began to look at what is due
   seen_at      INTEGER NOT NULL   -- when somebody last did
-) STRICT;
+, namespace TEXT NOT NULL DEFAULT '', queue TEXT NOT NULL DEFAULT '') STRICT;
 
 CREATE TABLE keys (
   id         TEXT PRIMARY KEY,

@@ -18,12 +18,12 @@ func (q Queries) holdKeeping(ctx context.Context) (rota.Keeping, error) {
 	return one(ctx, q.db, "engine", scanKeeping, selectKeeping+q.hold("e"))
 }
 
-const selectKeeping = `SELECT e.kind, e.installation, e.since, e.seen_at FROM engine e WHERE e.id = 1`
+const selectKeeping = `SELECT e.kind, e.installation, e.since, e.seen_at, e.namespace, e.queue FROM engine e WHERE e.id = 1`
 
 func scanKeeping(row Scanner) (rota.Keeping, error) {
 	var k rota.Keeping
 	var since, seen int64
-	err := row.Scan(&k.Kind, &k.Installation, &since, &seen)
+	err := row.Scan(&k.Kind, &k.Installation, &since, &seen, &k.Place.Namespace, &k.Place.Queue)
 	k.Since, k.SeenAt = orZero(since), orZero(seen)
 	return k, err
 }
@@ -62,14 +62,14 @@ func (q Queries) SaveKeeping(ctx context.Context, before rota.EngineKind, k rota
 		k.Kind, k.Installation, zeroMS(k.Since), zeroMS(k.SeenAt)); err != nil {
 		return err
 	}
-	switch {
-	case k.Kind == before:
+	if k.Kind == before || k.Kind != rota.EngineTemporal {
 		return nil
-	case k.Kind == rota.EngineTemporal:
-		_, err = q.db.Exec(ctx, `UPDATE timers SET tell_at = 0 WHERE status <> 'deleted'`)
-	default:
-		_, err = q.db.Exec(ctx, `UPDATE timers SET tell_at = NULL WHERE tell_at IS NOT NULL`)
 	}
+	return q.savePlace(ctx, rota.Place{})
+}
+
+func (q Queries) savePlace(ctx context.Context, p rota.Place) error {
+	_, err := q.db.Exec(ctx, `UPDATE engine SET namespace = ?, queue = ? WHERE id = 1`, p.Namespace, p.Queue)
 	return err
 }
 
@@ -191,8 +191,33 @@ func (q Queries) Retell(ctx context.Context, id rota.ScheduleID, now time.Time) 
 	return n > 0, err
 }
 
+// TellAnew implements [rota.Mirror].
+func (q Queries) TellAnew(ctx context.Context, p rota.Place, after rota.ScheduleID, limit int) (rota.ScheduleID, error) {
+	ids, err := all(ctx, q.db, scanText, `SELECT t.schedule_id FROM timers t WHERE t.schedule_id > ? AND t.status <> 'deleted'
+		ORDER BY t.schedule_id LIMIT ?`+q.hold("t"), after, limit)
+	if err != nil {
+		return "", err
+	}
+	if len(ids) == 0 {
+		return "", q.savePlace(ctx, p)
+	}
+	lists := make([][]any, len(ids))
+	for i, id := range ids {
+		lists[i] = []any{id}
+	}
+	_, err = q.db.ExecEach(ctx, Step{`UPDATE timers SET tell_at = 0` + fromEach + `WHERE schedule_id = ?`, lists})
+	return rota.ScheduleID(ids[len(ids)-1]), err
+}
+
 // Forget implements [rota.Mirror].
 func (q Queries) Forget(ctx context.Context) error {
-	_, err := q.db.Exec(ctx, `UPDATE schedules SET temporal_schedule_id = NULL WHERE temporal_schedule_id IS NOT NULL`)
-	return err
+	for _, query := range []string{
+		`UPDATE timers SET tell_at = NULL WHERE tell_at IS NOT NULL`,
+		`UPDATE schedules SET temporal_schedule_id = NULL WHERE temporal_schedule_id IS NOT NULL`,
+	} {
+		if _, err := q.db.Exec(ctx, query); err != nil {
+			return err
+		}
+	}
+	return q.savePlace(ctx, rota.Place{})
 }

@@ -29,7 +29,7 @@ var mirrors = []testCase{
 	{"a timer that ends is told, one that fires is not", toldEnds},
 	{"what is leased is told once", toldOnce},
 	{"a change in the middle of telling is told again", toldAgain},
-	{"another engine has to be told of all", toldAll},
+	{"an engine outside is told of all, page by page", toldAll},
 	{"what is shown is found", shownFound},
 }
 
@@ -329,14 +329,46 @@ func toldAgain(w *world) {
 
 func toldAll(w *world) {
 	s, deleted := w.addSchedule(w.addAgent().ID), w.addSchedule(w.addAgent().ID)
+	more := w.addSchedule(w.addAgent().ID)
 	w.deleteSchedule(deleted)
 	w.outside()
-	require.Equal(w, []rota.ScheduleID{s.ID}, w.untold())
+	require.Empty(w, w.untold())
+	here := rota.Place{Namespace: "n", Queue: "q"}
+	require.Equal(w, s.ID, w.tellAnew(here, ""))
+	require.Equal(w, more.ID, w.tellAnew(here, s.ID))
+	require.Zero(w, w.place(), "one that is added now may come after")
+	require.Empty(w, w.tellAnew(here, more.ID))
+	require.Equal(w, here, w.place())
+	require.Equal(w, []rota.ScheduleID{s.ID, more.ID}, w.untold())
 	w.outside()
-	require.Empty(w, w.untold(), "the engine is the same")
+	require.Equal(w, here, w.place(), "the engine is the same")
 	w.keeping(rota.Keeping{Kind: rota.EngineEmbedded})
+	require.Equal(w, here, w.place(), "they are still there")
+	w.outside()
+	require.Zero(w, w.place())
+
+	require.Empty(w, w.tellAnew(here, more.ID))
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.Forget(ctx) })
 	w.at(time.Hour)
 	require.Empty(w, w.untold())
+	require.Zero(w, w.place())
+}
+
+// tellAnew has one more schedule told.
+func (w *world) tellAnew(p rota.Place, after rota.ScheduleID) (last rota.ScheduleID) {
+	w.Helper()
+	w.update(func(ctx context.Context, tx rota.Tx) (err error) {
+		last, err = tx.TellAnew(ctx, p, after, 1)
+		return err
+	})
+	return last
+}
+
+func (w *world) place() rota.Place {
+	w.Helper()
+	k, err := w.store.Keeping(w.Context())
+	require.NoError(w, err)
+	return k.Place
 }
 
 func shownFound(w *world) {

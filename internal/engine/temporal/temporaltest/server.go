@@ -17,9 +17,12 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
+	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 // A Server is a Temporal server that may be running. Its fields are read by
@@ -156,6 +159,23 @@ func (s *Server) Client(tb testing.TB) client.Client {
 	}
 	tb.Cleanup(c.Close)
 	return c
+}
+
+// Register makes a namespace, which may take seconds to be known everywhere in
+// the server.
+func (s *Server) Register(tb testing.TB, namespace string) {
+	tb.Helper()
+	c, err := client.NewNamespaceClient(client.Options{HostPort: s.Address, Logger: silent{}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer c.Close()
+	err = c.Register(tb.Context(), &workflowservice.RegisterNamespaceRequest{
+		Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // silent logs nothing.
