@@ -9,6 +9,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/rota-run/rota/internal/engine/temporal/temporaltest"
 )
+
+const temporalAddress = "127.0.0.1:7233"
 
 func main() {
 	build := flag.Bool("build", false, "only build the Temporal server")
@@ -42,12 +45,19 @@ func prepare(ctx context.Context, dir string) error {
 
 // run returns when ctx ends, or one of the two does.
 func run(ctx context.Context, dir string) error {
+	for _, address := range []string{"127.0.0.1:" + pgPort, temporalAddress} {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return fmt.Errorf("something else listens there, perhaps this program: %w", err)
+		}
+		l.Close()
+	}
 	pg, err := startPostgres(ctx, filepath.Join(dir, "postgres"))
 	if err != nil {
 		return err
 	}
 	defer pg.stop()
-	t := &temporaltest.Server{Address: "127.0.0.1:7233", File: filepath.Join(dir, "temporal.db")}
+	t := &temporaltest.Server{Address: temporalAddress, File: filepath.Join(dir, "temporal.db")}
 	if err := t.Start(); err != nil {
 		return err
 	}

@@ -56,7 +56,9 @@ func startPostgres(ctx context.Context, dir string) (*postgres, error) {
 		return nil, err
 	}
 	go func() { pg.exited <- pg.cmd.Wait() }()
-	err = pg.await(ctx, func() *exec.Cmd { return command("pg_isready", "-q", "-h", "127.0.0.1", "-p", pgPort) })
+	err = pg.await(ctx, func() *exec.Cmd {
+		return command("pg_isready", "-q", "-h", "127.0.0.1", "-p", pgPort, "-U", pgUser, "-d", "postgres")
+	})
 	if err != nil {
 		pg.stop()
 		return nil, err
