@@ -77,8 +77,9 @@ type ScheduleReader interface {
 	// Timer returns the timer of a schedule that is not deleted.
 	Timer(ctx context.Context, o Owner, a AgentID, id ScheduleID) (Timer, error)
 
-	// OverdueTimers returns the timers of an agent's active schedules whose next
-	// nominal time has come.
+	// OverdueTimers returns the timers of an agent's schedules that may have nominal
+	// times which have come without an outcome: active ones whose next time has
+	// come, and paused ones.
 	OverdueTimers(ctx context.Context, o Owner, a AgentID, now time.Time) ([]Timer, error)
 
 	// Due returns the next nominal time of a schedule, and when it is to be acted

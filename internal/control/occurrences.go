@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -132,18 +131,18 @@ func (c *Control) TriggerSchedule(ctx context.Context, who auth.Caller, agent ro
 	})
 }
 
-// unused returns the first millisecond from now on that is no nominal time, on
-// record or ahead.
+// unused returns the first millisecond from now on that is no nominal time, and
+// not on record.
 func (c *Control) unused(ctx context.Context, tx rota.Tx, who auth.Caller, t rota.Timer, at time.Time) (time.Time, error) {
-	for {
-		_, err := occurrenceAt(ctx, tx, who, t, at)
-		switch {
-		case errors.Is(err, rota.NotFound) && !policy.IsNominal(t, at):
-			return at, nil
-		case err != nil && !errors.Is(err, rota.NotFound):
+	for ; ; at = at.Add(time.Millisecond) {
+		f := rota.OccurrenceFilter{From: at, To: at}
+		l, err := tx.Occurrences(ctx, who.Owner, t.AgentID, t.ScheduleID, f, rota.Page{Limit: 10})
+		used := slices.ContainsFunc(l.Data, func(o rota.Occurrence) bool {
+			return o.ScheduledFor.Equal(at) || o.ScheduledUntil != nil && o.ScheduledUntil.Equal(at)
+		})
+		if err != nil || !used && !policy.IsNominal(t, at) {
 			return at, err
 		}
-		at = at.Add(time.Millisecond)
 	}
 }
 

@@ -3,8 +3,11 @@ package httpapi_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
 )
 
 func TestTriggerIsOnRecord(t *testing.T) {
@@ -243,4 +246,28 @@ func TestBackfill(t *testing.T) {
 	c.send(http.MethodPost, schedule+"/pause", "").is(http.StatusOK)
 	require.Len(t, read[listed](c.send(http.MethodGet, schedule+"/occurrences?outcome=blocked", "")).ids(), 2)
 	c.send(http.MethodPost, schedule+"/backfill", ask+`}`).is(http.StatusConflict)
+}
+
+// TestAPauseIsOnRecord: after a resumption, and after a deletion.
+func TestAPauseIsOnRecord(t *testing.T) {
+	s := newAPI(t)
+	c := s.acme()
+	for name, end := range map[string]func(agent, schedule string) reply{
+		"resumed":       func(_, schedule string) reply { return c.send(http.MethodPost, schedule+"/resume", "") },
+		"deleted":       func(_, schedule string) reply { return c.send(http.MethodDelete, schedule, "") },
+		"agent deleted": func(agent, _ string) reply { return c.send(http.MethodDelete, agent, "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			agent := c.newAgent("a")
+			schedule := c.newSchedule(agent) // each hour
+			c.send(http.MethodPost, schedule+"/pause", `{"note":"holiday"}`).is(http.StatusOK)
+			s.clock.advance(3*time.Hour + time.Second)
+			end(agent, schedule).is(http.StatusOK)
+			rows := read[rota.List[rota.Occurrence]](c.send(http.MethodGet, schedule+"/occurrences", "").is(http.StatusOK)).Data
+			require.Len(t, rows, 1)
+			require.Equal(t, rota.Blocked, rows[0].Outcome)
+			require.EqualValues(t, 3, rows[0].Count)
+			require.Equal(t, &rota.Reason{Code: "schedule_paused", Message: "the schedule was paused (manual: holiday)"}, rows[0].Reason)
+		})
+	}
 }

@@ -125,7 +125,6 @@ func TestDropped(t *testing.T) {
 	require.Equal(t, []string{"blocked not_active 1m0s"}, said(Dropped(late, pause(late), at(time.Minute))))
 	require.Equal(t, []string{"blocked not_active 1m0s..3m0s=3"}, said(Dropped(late, pause(late), at(210*time.Second))))
 	require.Empty(t, Dropped(late, late, at(210*time.Second)), "it still waits")
-	require.Empty(t, Dropped(pause(late), late, at(210*time.Second)), "nothing waited")
 
 	ending := planned(t, everyMinute, func(p *rota.Policy) { p.JitterSeconds, p.EndAt = 600, instant(2*time.Minute) })
 	require.Equal(t, []string{"blocked not_active 1m0s..2m0s=2"}, said(Dropped(ending, pause(ending), at(210*time.Second))))

@@ -62,7 +62,7 @@ func (d *decision) takeDue(since time.Time) {
 	}
 	d.Timer = advance(*t, d.cal, at)
 	if exhausted(d.Timer) {
-		d.drop(at.Add(time.Millisecond), usedUp(d.Timer.Policy))
+		d.drop(at.Add(time.Millisecond), d.now, usedUp(d.Timer.Policy))
 	}
 }
 

@@ -7,12 +7,12 @@ import (
 	"github.com/rota-run/rota/internal/calendar"
 )
 
-// Dropped returns what to put on record when a change takes nominal times from
-// an active timer that have come and have not started yet, for their jitter or
-// because the engine was busy.
+// Dropped returns what to put on record when a change takes nominal times from a
+// timer that have come and have not started: of an active one, because of their
+// jitter or because the engine was busy; of a paused one, because it was paused.
 func Dropped(before, after rota.Timer, now time.Time) []rota.Occurrence {
-	first := before.NextRunAt
-	if before.Status != rota.ScheduleActive || first.IsZero() || first.After(now) || after.NextRunAt.Equal(first) {
+	from, until, why := dropped(before, after, now)
+	if from.IsZero() {
 		return nil
 	}
 	cal, err := calendar.Parse(before.Spec, before.Anchor)
@@ -20,14 +20,38 @@ func Dropped(before, after rota.Timer, now time.Time) []rota.Occurrence {
 		return nil // Decide pauses such a timer
 	}
 	d := decision{Decision: rota.Decision{Timer: before}, cal: cal, now: now}
-	d.drop(first, notActive)
+	d.drop(from, until, why)
 	return d.Records
 }
 
-// drop puts on record that the nominal times from an instant up to now will not
-// start.
-func (d *decision) drop(from time.Time, why rota.Reason) {
-	end := d.now.Add(time.Millisecond)
+// dropped returns the instants between which a change takes nominal times from a
+// timer; zero if it takes none.
+func dropped(before, after rota.Timer, now time.Time) (from, until time.Time, why rota.Reason) {
+	switch before.Status {
+	case rota.ScheduleActive:
+		if first := before.NextRunAt; !first.After(now) && !after.NextRunAt.Equal(first) {
+			return first, now, notActive
+		}
+	case rota.SchedulePaused:
+		if exhausted(before) {
+			break
+		}
+		from, until = later(before.PauseReason.At.Time, before.Anchor).Add(time.Millisecond), now
+		if after.Status == rota.SchedulePaused { // other times, from the anchor on
+			until = earlier(now, after.Anchor)
+			if after.Anchor.Equal(before.Anchor) {
+				break
+			}
+		}
+		return from, until, paused(*before.PauseReason)
+	}
+	return time.Time{}, time.Time{}, rota.Reason{}
+}
+
+// drop puts on record that the nominal times from one instant up to another will
+// not start.
+func (d *decision) drop(from, until time.Time, why rota.Reason) {
+	end := until.Add(time.Millisecond)
 	for s := d.count(from, end); s.count > 0; s = d.count(s.last.Add(time.Millisecond), end) {
 		d.recordSpan(s, rota.Blocked, why)
 	}
@@ -35,6 +59,15 @@ func (d *decision) drop(from time.Time, why rota.Reason) {
 
 // notActive is why an occurrence that waited did not start.
 var notActive = rota.Reason{Code: "not_active", Message: "the schedule was changed while the occurrence waited"}
+
+// paused is why an occurrence of a paused schedule did not start.
+func paused(why rota.PauseReason) rota.Reason {
+	text := "the schedule was paused (" + string(why.Code)
+	if why.Note != nil {
+		text += ": " + *why.Note
+	}
+	return rota.Reason{Code: rota.RunErrPaused, Message: text + ")"}
+}
 
 // Delete says what becomes of the timer of a schedule that is deleted.
 func Delete(t rota.Timer, now time.Time) rota.Decision {

@@ -31,6 +31,35 @@ func TestTheLastRunDropsWhatWaits(t *testing.T) {
 	require.Equal(t, rota.TriggerSchedule, d.Records[1].Trigger)
 }
 
+// What a pause kept from starting is on record, with the reason of the pause, when
+// it ends: by a resumption, a deletion, or other times.
+func TestAPauseIsOnRecord(t *testing.T) {
+	note := "holiday"
+	timer := planned(t, everyMinute, nil)
+	waiting, err := Pause(timer, rota.PauseReason{Code: rota.PausedManually, Note: &note, At: rota.InstantOf(at(150 * time.Second))})
+	require.NoError(t, err)
+	resumed, err := Resume(waiting, at(5*time.Minute))
+	require.NoError(t, err)
+	records := Dropped(waiting, resumed, at(5*time.Minute))
+	require.Equal(t, []string{"blocked schedule_paused 3m0s..5m0s=3"}, said(records))
+	require.Equal(t, "the schedule was paused (manual: holiday)", records[0].Reason.Message)
+	require.Equal(t, said(records), said(Delete(waiting, at(5*time.Minute)).Records))
+
+	require.Empty(t, Dropped(waiting, waiting, at(5*time.Minute)), "it goes on")
+	other := waiting
+	other.Anchor = at(4*time.Minute + time.Second)
+	require.Equal(t, []string{"blocked schedule_paused 3m0s..4m0s=2"}, said(Dropped(waiting, other, other.Anchor)))
+	resumed, err = Resume(other, at(6*time.Minute))
+	require.NoError(t, err)
+	require.Equal(t, []string{"blocked schedule_paused 5m1s"}, said(Dropped(other, resumed, at(6*time.Minute))), "the times before are on record")
+	other.Anchor = at(30 * time.Second)
+	require.Empty(t, Dropped(waiting, other, at(5*time.Minute)), "the other times have the whole pause")
+
+	used := waiting
+	used.Policy.MaxRuns, used.RunCount = new(int64(1)), 1
+	require.Empty(t, Delete(used, at(5*time.Minute)).Records)
+}
+
 // A time that had passed when it was planned was not missed by an engine that
 // looks since then.
 func TestDecidePlannedLateIsNotMissed(t *testing.T) {
@@ -45,6 +74,9 @@ func TestIsNominal(t *testing.T) {
 	require.True(t, IsNominal(timer, at(time.Minute)))
 	require.True(t, IsNominal(timer, at(9*time.Minute)))
 	require.False(t, IsNominal(timer, at(time.Minute+time.Millisecond)))
-	require.False(t, IsNominal(timer, start), "it has passed")
-	require.False(t, IsNominal(rest(timer, rota.SchedulePaused, nil), at(time.Minute)))
+	require.False(t, IsNominal(timer, start))
+	paused, err := Pause(timer, rota.PauseReason{At: rota.InstantOf(at(90 * time.Second))})
+	require.NoError(t, err)
+	require.True(t, IsNominal(paused, at(time.Minute)), "it may be within a span on record")
+	require.True(t, IsNominal(paused, at(2*time.Minute)), "the pause is about it")
 }

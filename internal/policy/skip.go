@@ -52,10 +52,11 @@ func checkAhead(t rota.Timer, at rota.Instant, now time.Time) error {
 	return nil
 }
 
-// IsNominal reports whether an instant is one of the timer's times ahead.
+// IsNominal reports whether an instant is one of the timer's times, whether
+// decided or not.
 func IsNominal(t rota.Timer, at time.Time) bool {
 	cal, err := calendar.Parse(t.Spec, t.Anchor)
-	if err != nil || t.NextRunAt.IsZero() || at.Before(t.NextRunAt) {
+	if err != nil {
 		return false
 	}
 	next, ok := nextNominal(t.Policy, cal, at.Add(-time.Millisecond))

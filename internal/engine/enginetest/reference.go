@@ -30,6 +30,7 @@ type reference struct {
 	line    []queued  // what waits for its turn, the oldest first
 	changed time.Time // the first time whose row a backfill has changed; zero if none
 	stopped time.Time // since when it has been paused or deleted
+	paused  time.Time // when it was last paused, as it is on record
 	spent   bool      // all its runs are taken
 
 	rows     map[int64]rota.Occurrence // what is on record for good, by the first nominal time
@@ -161,6 +162,13 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
 // firstEnd returns the run that ended first of those whose end is news.
 func (r *reference) firstEnd() *run {
 	var first *run
@@ -203,6 +211,7 @@ func (r *reference) settle(x *run, f facts) {
 	}
 	if r.status == rota.ScheduleActive && r.failedTooOften(x, f) {
 		r.stop(rota.SchedulePaused, x.ended, f)
+		r.paused = x.CompletedAt.Time // by a clock that may have been set back
 	}
 }
 
@@ -218,12 +227,27 @@ func (r *reference) failedTooOften(x *run, f facts) bool {
 
 // stop lets the schedule be paused or deleted: what waits in it is blocked.
 func (r *reference) stop(status rota.ScheduleStatus, at time.Time, f facts) {
-	if r.status == rota.ScheduleActive {
+	switch r.status {
+	case rota.ScheduleActive:
 		r.abandon(at, f)
+	case rota.SchedulePaused:
+		r.pass(at, f)
 	}
 	r.blockWaiting(f)
 	r.holds(r.waiting() == 0, "something waits in a schedule that is %s", status)
-	r.status, r.stopped = status, at
+	r.status, r.stopped, r.paused = status, at, at
+}
+
+// pass lets the times of a pause up to an instant go by. If the clock was set back
+// before the pause, the first of them may have a row, which stays the only one.
+func (r *reference) pass(until time.Time, f facts) {
+	first, _ := r.next(later(r.paused, r.anchor))
+	if _, has := r.rowOf[first.UnixMilli()]; has {
+		return
+	}
+	for n, ok := r.next(later(r.paused, r.anchor)); ok && !n.After(until) && !r.exhausted(); n, ok = r.next(n) {
+		r.is(n, rota.Blocked, f)
+	}
 }
 
 // deleted lets the schedule be deleted.
@@ -391,6 +415,9 @@ func (r *reference) refill(times []time.Time) {
 func (r *reference) replan(next plan, set bool, f facts) {
 	if r.status == rota.ScheduleActive && next.anew && !next.keeps {
 		r.abandon(f.since, f)
+	}
+	if r.status == rota.SchedulePaused && !next.anchor.Equal(r.anchor) {
+		r.pass(earlier(f.since, next.anchor), f)
 	}
 	if set {
 		r.skips = map[int64]bool{}

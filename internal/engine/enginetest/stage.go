@@ -89,6 +89,9 @@ func (s *stage) news(r *reference) map[int64]rota.Occurrence {
 	if n, ok := r.next(r.after); ok && r.status == rota.ScheduleActive && n.Before(from) {
 		from = n
 	}
+	if r.status == rota.SchedulePaused && r.paused.Before(from) {
+		from = r.paused
+	}
 	if !r.waits.IsZero() && r.waits.Before(from) {
 		from = r.waits
 	}

@@ -210,6 +210,7 @@ func (p resume) play(s *stage) {
 	r.allowed(err)
 	if r.status == rota.SchedulePaused {
 		r.asked = func(f facts) {
+			r.pass(f.since, f)
 			r.status, r.failures = rota.ScheduleActive, 0
 			r.after, r.made = f.since, f.since
 		}

@@ -183,8 +183,8 @@ func (q Queries) blockBuffered(ctx context.Context, id rota.ScheduleID) error {
 // OverdueTimers implements [rota.ScheduleReader].
 func (q Queries) OverdueTimers(ctx context.Context, o rota.Owner, a rota.AgentID, now time.Time) ([]rota.Timer, error) {
 	return all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, '' FROM schedules s JOIN timers t ON t.schedule_id = s.id
-		WHERE s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL AND t.next_run_at <= ?
-		ORDER BY s.id`+q.hold("t, s"), a, o.Account, o.EndUser, now.UnixMilli())
+		WHERE s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL
+		AND (t.next_run_at <= ? OR t.status = 'paused') ORDER BY s.id`+q.hold("t, s"), a, o.Account, o.EndUser, now.UnixMilli())
 }
 
 const timerColumns = `t.schedule_id, t.agent_id, t.account, t.end_user, t.status, t.spec, t.policy, t.anchor,
