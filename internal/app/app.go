@@ -34,7 +34,8 @@ const (
 // Run runs a server until ctx ends, then stops it: it takes no more requests,
 // lets runs finish for the drain timeout, and leaves the rest to be resumed by
 // the next start. A part that does not stop then, because something that it waits
-// for does not answer, is left as a crash would leave it: Run returns an error. What a person should see goes to out, the log to logs.
+// for does not answer, is left as a crash would leave it: Run returns an error.
+// What a person should see goes to out, the log to logs.
 func Run(ctx context.Context, s settings.Settings, version string, out, logs io.Writer) error {
 	log := logger(s, logs)
 	metrics := newMetrics()

@@ -84,15 +84,16 @@ func (l *Limiter) take(ctx context.Context, key rota.KeyID, limits []rota.RateLi
 //
 // A limit of n is a bucket of n requests. All that has to be known of it is when it
 // will be full again: each request puts that off by the nth part of the period,
-// but never further away than a whole period (this is called GCRA).
+// but never further away than a whole period (this is called GCRA), not even if the
+// clock is set back.
 func spend(spent rota.Spent, limits []rota.RateLimit, now time.Time) (after rota.Spent, wait time.Duration) {
 	after = make(rota.Spent)
 	maps.Copy(after, spent)
 	for _, l := range limits {
 		per := l.Per.Duration()
-		full := max(after[l.Per], now.UnixNano()) + int64(per)/int64(l.Requests)
-		wait = max(wait, time.Duration(full-now.UnixNano())-per)
-		after[l.Per] = full
+		left := min(max(time.Duration(after[l.Per]-now.UnixNano()), 0), per) + per/time.Duration(l.Requests)
+		wait = max(wait, left-per)
+		after[l.Per] = now.Add(left).UnixNano()
 	}
 	return after, wait
 }

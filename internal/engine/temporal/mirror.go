@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	settleAtOnce  = 1000             // schedules that are marked together, to be told
+	markAtOnce    = 1000             // schedules that are marked together, to be told
 	tellAtOnce    = 100              // schedules that are leased together
 	tellers       = 8                // requests to Temporal at one time
 	tellLease     = time.Minute      // for which nobody else tells them
@@ -32,19 +32,19 @@ const memoInstallation = "rota_installation"
 // mirror keeps Temporal's schedules as the store has them, until ctx ends.
 func (e *Engine) mirror(ctx context.Context) {
 	var audited time.Time
-	settled := false
+	toldAll := false
 	for ctx.Err() == nil {
 		if e.unwell.Load() {
 			engine.Pause(ctx, healthEvery)
 			continue
 		}
-		if !settled {
-			if err := e.settle(ctx); err != nil {
+		if !toldAll {
+			if err := e.tellAll(ctx); err != nil {
 				e.complain(ctx, "having Temporal told of all schedules failed", err)
 				engine.Pause(ctx, turnEvery)
 				continue
 			}
-			settled = true
+			toldAll = true
 		}
 		if now := time.Now(); now.Sub(audited) >= auditEvery {
 			if err := e.audit(ctx); err != nil {
@@ -225,10 +225,10 @@ func (e *Engine) audit(ctx context.Context) error {
 	return e.orphans(ctx, theirs)
 }
 
-// settle has all schedules told, if it is not known that Temporal has them in this
+// tellAll has all schedules told, if it is not known that Temporal has them in this
 // place: when it begins to keep time, or since the settings name another namespace
 // or task queue. Who is killed meanwhile leaves the place unknown.
-func (e *Engine) settle(ctx context.Context) error {
+func (e *Engine) tellAll(ctx context.Context) error {
 	asking, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	namespace, err := NamespaceID(asking, e.cfg.Client, e.cfg.Namespace)
@@ -247,7 +247,7 @@ func (e *Engine) settle(ctx context.Context) error {
 			if err != nil || k.Kind != rota.EngineTemporal {
 				return errors.Join(err, errUnkept)
 			}
-			after, err = tx.TellAnew(ctx, here, after, settleAtOnce)
+			after, err = tx.TellAnew(ctx, here, after, markAtOnce)
 			return err
 		})
 	}
