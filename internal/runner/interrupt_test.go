@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -55,12 +56,12 @@ func TestAnInterruptedResponseIsResumed(t *testing.T) {
 // A full store cannot take anything for some tries.
 type full struct {
 	rota.Store
-	left int
+	left atomic.Int64
 }
 
 // Update implements [rota.Store].
 func (f *full) Update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
-	if f.left--; f.left >= 0 {
+	if f.left.Add(-1) >= 0 {
 		return rota.Errorf(rota.Unavailable, "the disk is full")
 	}
 	return f.Store.Update(ctx, fn)
@@ -69,11 +70,13 @@ func (f *full) Update(ctx context.Context, fn func(context.Context, rota.Tx) err
 // An answer that has come is kept for a store that cannot take it, also when the
 // attempt is to end; but not for ever.
 func TestAnAnswerIsKeptForTheStore(t *testing.T) {
-	for tries, want := range map[int]rota.Phase{20: rota.PhaseCompleted, 40: rota.PhaseRunning} {
+	for tries, want := range map[int64]rota.Phase{20: rota.PhaseCompleted, 40: rota.PhaseRunning} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newSilentBench(t, nil)
 			ctx, cancel := context.WithCancel(t.Context())
-			b.runner.Store = &full{b.store, tries + 1} // and the note of the response's id
+			store := &full{Store: b.store}
+			store.left.Store(tries + 1) // and the note of the response's id
+			b.runner.Store = store
 			b.runner.Gateway = &model{then: func(context.Context) error {
 				cancel()
 				return nil

@@ -34,7 +34,7 @@ var ErrSwitched = errors.New("another kind of engine keeps time now")
 // work's error if that returns one.
 func (s *Store) Hold(ctx context.Context, log *slog.Logger, kind rota.EngineKind, work func(context.Context) error) error {
 	for ctx.Err() == nil {
-		conn, err := s.awaitLock(ctx, kind)
+		conn, err := s.awaitLock(ctx, log, kind)
 		if err == nil {
 			err = term(ctx, conn, kind, work)
 			switch {
@@ -94,17 +94,20 @@ func look(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind) error {
 }
 
 // awaitLock returns a connection that holds the lock.
-func (s *Store) awaitLock(ctx context.Context, kind rota.EngineKind) (*pgx.Conn, error) {
+func (s *Store) awaitLock(ctx context.Context, log *slog.Logger, kind rota.EngineKind) (*pgx.Conn, error) {
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for {
+	for first := true; ; first = false {
 		taken, err := tryLock(ctx, conn, kind)
 		if err == nil && taken {
 			return conn, nil
 		}
 		if err == nil {
+			if first {
+				log.Info("this process stands by: another one keeps time, or another kind of engine does")
+			}
 			pause(ctx)
 			err = ctx.Err()
 		}
