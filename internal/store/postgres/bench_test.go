@@ -25,6 +25,8 @@ func BenchmarkCycle(b *testing.B) { storetest.BenchmarkCycle(b, benchStore(b)) }
 
 func BenchmarkUpdate(b *testing.B) { storetest.BenchmarkUpdate(b, benchStore(b)) }
 
+func BenchmarkSpend(b *testing.B) { storetest.BenchmarkSpend(b, benchStore(b)) }
+
 // BenchmarkLimit is what a fire costs at least: 100 of 100,000 rows are taken by
 // their index, moved on, and a row for each is written elsewhere, in one
 // statement. It is what BenchmarkFireDue is measured against.

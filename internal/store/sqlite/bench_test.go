@@ -29,3 +29,5 @@ func BenchmarkUpdate(b *testing.B) {
 	}}))
 	b.ReportMetric(float64(updates.Load())/float64(max(commits.Load(), 1)), "updates/commit")
 }
+
+func BenchmarkSpend(b *testing.B) { storetest.BenchmarkSpend(b, benchStore(b, sqlite.Options{})) }

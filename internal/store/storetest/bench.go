@@ -153,15 +153,33 @@ func BenchmarkCycle(b *testing.B, store rota.Store) {
 // change is durable.
 func BenchmarkUpdate(b *testing.B, store rota.Store) {
 	owner := rota.Owner{Account: "bench"}
+	benchUpdates(b, store, func(ctx context.Context, tx rota.Tx, n int64) error {
+		key := strconv.FormatInt(n, 10)
+		return tx.KeepAnswer(ctx, owner, key, rota.Answer{Fingerprint: []byte("f"), Body: []byte("{}"), At: benchStart}, benchStart)
+	})
+}
+
+// BenchmarkSpend is BenchmarkUpdate for the rate limit of one key, which all
+// callers have: they wait for each other.
+func BenchmarkSpend(b *testing.B, store rota.Store) {
+	k := rota.Key{ID: rota.NewKeyID(benchStart), Account: "bench", Name: "bench", CreatedAt: rota.InstantOf(benchStart)}
+	require.NoError(b, store.Update(b.Context(), func(ctx context.Context, tx rota.Tx) error { return tx.AddKey(ctx, k, []byte("hash")) }))
+	benchUpdates(b, store, func(ctx context.Context, tx rota.Tx, n int64) error {
+		if _, err := tx.Spent(ctx, k.ID); err != nil {
+			return err
+		}
+		return tx.SaveSpent(ctx, k.ID, rota.Spent{rota.PerMinute: n})
+	})
+}
+
+func benchUpdates(b *testing.B, store rota.Store, update func(ctx context.Context, tx rota.Tx, n int64) error) {
 	var n atomic.Int64
 	b.SetParallelism(64)
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			key := strconv.FormatInt(n.Add(1), 10)
-			err := store.Update(b.Context(), func(ctx context.Context, tx rota.Tx) error {
-				return tx.KeepAnswer(ctx, owner, key, rota.Answer{Fingerprint: []byte("f"), Body: []byte("{}"), At: benchStart}, benchStart)
-			})
+			i := n.Add(1)
+			err := store.Update(b.Context(), func(ctx context.Context, tx rota.Tx) error { return update(ctx, tx, i) })
 			if err != nil {
 				b.Error(err)
 				return
