@@ -28,10 +28,16 @@ func (s *Store) Notify(ctx context.Context, words []string) error {
 // it is connected, nobody can have the schema to himself, as [OpenSource] and
 // [OpenTarget] would.
 func (s *Store) Listen(ctx context.Context, log *slog.Logger, heard func(word string)) {
+	var trouble complaint
 	for ctx.Err() == nil {
-		err := s.listen(ctx, heard)
+		err := s.listen(ctx, func(word string) {
+			if word == "" {
+				trouble.settled(log, "the database is heard again")
+			}
+			heard(word)
+		})
 		if ctx.Err() == nil {
-			log.Error("listening to the database failed; it is tried again", "err", explain(s.pool.Config(), err))
+			trouble.log(log, "listening to the database failed", explain(s.pool.Config(), err))
 			pause(ctx)
 		}
 	}
