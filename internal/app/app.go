@@ -205,16 +205,3 @@ func (s server) handler(version string, log *slog.Logger) http.Handler {
 	}
 	return httpapi.New(cfg)
 }
-
-func logger(s settings.Settings, w io.Writer) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(s.LogLevel)) // one of the enum
-	if s.Demo && level == slog.LevelInfo {
-		level = slog.LevelWarn // the terminal shows the runs
-	}
-	o := &slog.HandlerOptions{Level: level}
-	if s.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
-}

@@ -6,14 +6,12 @@ import (
 	"time"
 )
 
-const (
-	afterFail = time.Second // before what failed is repeated
-	tellAgain = time.Minute // before the log says once more that it fails
-)
+// afterFail is how long what failed waits before it is repeated.
+const afterFail = time.Second
 
 // Insist repeats what fails each second, until it succeeds or ctx ends.
 func Insist(ctx context.Context, log *slog.Logger, failed string, do func() error) {
-	var since, told time.Time
+	var since time.Time
 	for ctx.Err() == nil {
 		err := do()
 		if err == nil && !since.IsZero() {
@@ -22,14 +20,10 @@ func Insist(ctx context.Context, log *slog.Logger, failed string, do func() erro
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		now := time.Now()
 		if since.IsZero() {
-			since = now
+			since = time.Now()
 		}
-		if now.Sub(told) >= tellAgain {
-			log.Error(failed+"; it is repeated each second", "err", err)
-			told = now
-		}
+		log.Error(failed+"; it is repeated each second", "err", err)
 		Pause(ctx, afterFail)
 	}
 }

@@ -33,11 +33,14 @@ var ErrSwitched = errors.New("another kind of engine keeps time now")
 // also of its own accord, Hold waits again, after others. It returns nil when ctx has ended and work has returned, and
 // work's error if that returns one.
 func (s *Store) Hold(ctx context.Context, log *slog.Logger, kind rota.EngineKind, work func(context.Context) error) error {
-	var trouble complaint
+	failed := false
 	for ctx.Err() == nil {
 		conn, err := s.awaitLock(ctx, log, kind)
 		if err == nil {
-			trouble.settled(log, "the lock of the database can be held again")
+			if failed {
+				log.Info("the lock of the database is held again")
+			}
+			failed = false
 			err = term(ctx, conn, kind, work)
 			switch {
 			case errors.Is(err, ErrSwitched):
@@ -52,7 +55,8 @@ func (s *Store) Hold(ctx context.Context, log *slog.Logger, kind rota.EngineKind
 			}
 		}
 		if ctx.Err() == nil {
-			trouble.log(log, "the lock of the database is not held", explain(s.pool.Config(), err))
+			failed = true
+			log.Error("the lock of the database is not held; it is tried again each second", "err", explain(s.pool.Config(), err))
 			pause(ctx)
 		}
 	}

@@ -28,16 +28,15 @@ func (s *Store) Notify(ctx context.Context, words []string) error {
 // it is connected, nobody can have the schema to himself, as [OpenSource] and
 // [OpenTarget] would.
 func (s *Store) Listen(ctx context.Context, log *slog.Logger, heard func(word string)) {
-	var trouble complaint
-	for ctx.Err() == nil {
+	for failed := false; ctx.Err() == nil; failed = true {
 		err := s.listen(ctx, func(word string) {
-			if word == "" {
-				trouble.settled(log, "the database is heard again")
+			if word == "" && failed {
+				log.Info("the database is heard again")
 			}
 			heard(word)
 		})
 		if ctx.Err() == nil {
-			trouble.log(log, "listening to the database failed", explain(s.pool.Config(), err))
+			log.Error("listening to the database failed; it is tried again each second", "err", explain(s.pool.Config(), err))
 			pause(ctx)
 		}
 	}
