@@ -171,7 +171,7 @@ func TestAnErrorThatIsKeptBack(t *testing.T) {
 // without end, and later ones are as good as ever.
 func TestADatabaseThatIsSilent(t *testing.T) {
 	var w wire
-	s := open(t, postgrestest.URL(t), postgres.Impatient(w.dial, 100*time.Millisecond))
+	s := open(t, postgrestest.URL(t), postgres.Impatient(w.dial, time.Second))
 	defer s.Close()
 	w.silent.Store(true)
 	_, err := s.Agents(t.Context(), owner, rota.Page{Limit: 1})
@@ -183,7 +183,7 @@ func TestADatabaseThatIsSilent(t *testing.T) {
 	require.ErrorIs(t, addAgents(ended, s, "lost"), context.Canceled)
 	w.silent.Store(false)
 	for conn := range w.lost.Range {
-		require.NoError(t, conn.(net.Conn).Close())
+		_ = conn.(net.Conn).Close() // unless it is
 	}
 	require.Eventually(t, func() bool { return addAgents(t.Context(), s, "a") == nil }, time.Minute, 10*time.Millisecond)
 	require.Equal(t, []string{"a"}, agents(t, s))
