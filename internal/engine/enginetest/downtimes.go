@@ -72,17 +72,17 @@ var downtimes = []testCase{
 	}},
 	{name: "missed: latest, skip and all", run: func(w *world) {
 		a := w.agent("large/m")
-		three := func(p rota.PolicyUpdate) rota.Schedule { return w.schedule(a, w.every(3), w.until(16, p)) }
+		three := func(p rota.PolicyUpdate) rota.Schedule { return w.schedule(a, w.every(4), w.until(21, p)) }
 		latest := three(rota.PolicyUpdate{})
 		skip := three(rota.PolicyUpdate{Missed: rota.Some(rota.MissedSkip)})
 		all := three(rota.PolicyUpdate{Missed: rota.Some(rota.MissedAll), Overlap: rota.Some(rota.OverlapAllowAll)})
 		old := three(rota.PolicyUpdate{MaxLatenessSeconds: rota.Some(w.seconds(1))})
-		w.pass(w.units(4))
+		w.pass(w.units(5))
 		w.asked(4)
 		w.kill()
-		w.passTo(old.CreatedAt.Add(w.units(13.2))) // in which three times fall due
+		w.passTo(old.CreatedAt.Add(w.units(17.2))) // in which three times fall due
 		w.start()
-		w.passTo(old.CreatedAt.Add(w.units(15)))
+		w.passTo(old.CreatedAt.Add(w.units(20)))
 		w.shows(latest, "fired, missed, fired, fired")
 		w.shows(skip, "fired, missed, fired")
 		w.shows(all, "fired, fired, fired, fired, fired")
@@ -92,7 +92,7 @@ var downtimes = []testCase{
 		require.EqualValues(w, 3, w.ledger(old)[1].Count)
 		for _, s := range []rota.Schedule{latest, skip, all, old} {
 			o := w.ledger(s)
-			require.Equal(w, s.CreatedAt.Add(w.units(15)), o[len(o)-1].ScheduledFor.Time, "and it goes on at the time it would have")
+			require.Equal(w, s.CreatedAt.Add(w.units(20)), o[len(o)-1].ScheduledFor.Time, "and it goes on at the time it would have")
 		}
 	}},
 	{name: "a long downtime is caught up with at once", run: func(w *world) {
