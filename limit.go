@@ -44,7 +44,7 @@ func (p Period) Duration() time.Duration {
 // RateLimitPattern is what a RateLimit looks like.
 const RateLimitPattern = `^[1-9][0-9]{0,5}/(second|minute|hour|day)$`
 
-var rateLimit = regexp.MustCompile(RateLimitPattern[:len(RateLimitPattern)-1] + `\z`)
+var rateLimit = regexp.MustCompile(RateLimitPattern)
 
 // String returns the limit as it is written.
 func (l RateLimit) String() string { return strconv.Itoa(l.Requests) + "/" + string(l.Per) }

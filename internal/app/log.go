@@ -19,10 +19,11 @@ func logger(s settings.Settings, w io.Writer) *slog.Logger {
 		level = slog.LevelWarn // the terminal shows the runs
 	}
 	o := &slog.HandlerOptions{Level: level}
+	var h slog.Handler = slog.NewTextHandler(w, o)
 	if s.LogFormat == "json" {
-		return slog.New(seldom{Handler: slog.NewJSONHandler(w, o), lately: new(lately)})
+		h = slog.NewJSONHandler(w, o)
 	}
-	return slog.New(seldom{Handler: slog.NewTextHandler(w, o), lately: new(lately)})
+	return slog.New(seldom{Handler: h, lately: new(lately)})
 }
 
 // sameAgain is how long a warning or an error is not logged again that is the same

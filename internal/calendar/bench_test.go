@@ -38,6 +38,16 @@ func BenchmarkNext(b *testing.B) {
 	}
 }
 
+// BenchmarkSpan counts a year of minutes.
+func BenchmarkSpan(b *testing.B) {
+	c, start := mustParse(b, cronSpec("* * * * *", "America/New_York"), time.Time{}), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	for b.Loop() {
+		if n, _ := c.Span(start, start.AddDate(1, 0, 0), 1<<20); n != 365*24*60 {
+			b.Fatal(n)
+		}
+	}
+}
+
 func BenchmarkParse(b *testing.B) {
 	for _, bm := range benchmarks {
 		b.Run(bm.name, func(b *testing.B) {

@@ -135,9 +135,8 @@ func (c *Control) TriggerSchedule(ctx context.Context, who auth.Caller, agent ro
 // not on record.
 func (c *Control) unused(ctx context.Context, tx rota.Tx, who auth.Caller, t rota.Timer, at time.Time) (time.Time, error) {
 	for ; ; at = at.Add(time.Millisecond) {
-		f := rota.OccurrenceFilter{From: at, To: at}
-		l, err := tx.Occurrences(ctx, who.Owner, t.AgentID, t.ScheduleID, f, rota.Page{Limit: 10})
-		used := slices.ContainsFunc(l.Data, func(o rota.Occurrence) bool {
+		rows, err := covering(ctx, tx, who, t, at)
+		used := slices.ContainsFunc(rows, func(o rota.Occurrence) bool {
 			return o.ScheduledFor.Equal(at) || o.ScheduledUntil != nil && o.ScheduledUntil.Equal(at)
 		})
 		if err != nil || !used && !policy.IsNominal(t, at) {
@@ -148,15 +147,23 @@ func (c *Control) unused(ctx context.Context, tx rota.Tx, who auth.Caller, t rot
 
 // occurrenceAt returns what is on record for a nominal time.
 func occurrenceAt(ctx context.Context, tx rota.Tx, who auth.Caller, t rota.Timer, at time.Time) (rota.Occurrence, error) {
-	f := rota.OccurrenceFilter{From: at, To: at}
-	l, err := tx.Occurrences(ctx, who.Owner, t.AgentID, t.ScheduleID, f, rota.Page{Limit: 1})
+	rows, err := covering(ctx, tx, who, t, at)
 	if err != nil {
 		return rota.Occurrence{}, err
 	}
-	if len(l.Data) == 0 || !l.Data[0].ScheduledFor.Equal(at) {
+	i := slices.IndexFunc(rows, func(o rota.Occurrence) bool { return o.ScheduledFor.Equal(at) })
+	if i < 0 {
 		return rota.Occurrence{}, rota.Errorf(rota.NotFound, "no such occurrence")
 	}
-	return l.Data[0], nil
+	return rows[i], nil
+}
+
+// covering returns the rows at an instant, and those of spans around it, the
+// latest first.
+func covering(ctx context.Context, tx rota.Tx, who auth.Caller, t rota.Timer, at time.Time) ([]rota.Occurrence, error) {
+	f := rota.OccurrenceFilter{From: at, To: at}
+	l, err := tx.Occurrences(ctx, who.Owner, t.AgentID, t.ScheduleID, f, rota.Page{Limit: 10})
+	return l.Data, err
 }
 
 // SkipOccurrence marks one nominal time ahead to be skipped. Scope

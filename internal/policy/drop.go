@@ -33,17 +33,15 @@ func dropped(before, after rota.Timer, now time.Time) (from, until time.Time, wh
 			return first, now, notActive
 		}
 	case rota.SchedulePaused:
-		if exhausted(before) {
+		goesOn := after.Status == rota.SchedulePaused
+		if exhausted(before) || goesOn && after.Anchor.Equal(before.Anchor) {
 			break
 		}
-		from, until = later(before.PauseReason.At.Time, before.Anchor).Add(time.Millisecond), now
-		if after.Status == rota.SchedulePaused { // other times, from the anchor on
+		until = now
+		if goesOn { // with other times, from the anchor on
 			until = earlier(now, after.Anchor)
-			if after.Anchor.Equal(before.Anchor) {
-				break
-			}
 		}
-		return from, until, paused(*before.PauseReason)
+		return later(before.PauseReason.At.Time, before.Anchor).Add(time.Millisecond), until, paused(*before.PauseReason)
 	}
 	return time.Time{}, time.Time{}, rota.Reason{}
 }

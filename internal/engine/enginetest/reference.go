@@ -241,11 +241,11 @@ func (r *reference) stop(status rota.ScheduleStatus, at time.Time, f facts) {
 // pass lets the times of a pause up to an instant go by. If the clock was set back
 // before the pause, the first of them may have a row, which stays the only one.
 func (r *reference) pass(until time.Time, f facts) {
-	first, _ := r.next(later(r.paused, r.anchor))
-	if _, has := r.rowOf[first.UnixMilli()]; has {
+	n, ok := r.next(later(r.paused, r.anchor))
+	if _, has := r.rowOf[n.UnixMilli()]; has {
 		return
 	}
-	for n, ok := r.next(later(r.paused, r.anchor)); ok && !n.After(until) && !r.exhausted(); n, ok = r.next(n) {
+	for ; ok && !n.After(until) && !r.exhausted(); n, ok = r.next(n) {
 		r.is(n, rota.Blocked, f)
 	}
 }

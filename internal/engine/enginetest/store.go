@@ -56,7 +56,7 @@ var errFrail = rota.Errorf(rota.Unavailable, "the disk is full")
 
 // Update implements [rota.Store].
 func (s *frail) Update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
-	if err := s.updates.next(); err != nil || s.isDead() {
+	if s.updates.next() != nil || s.isDead() {
 		return errFrail
 	}
 	if f := s.dying(); f != nil {
