@@ -14,9 +14,11 @@ type Store interface {
 
 	// Update runs fn in one transaction and returns when it is durable. Writes
 	// that wait are committed together. If fn returns an error, nothing that
-	// it did is kept and Update returns that error. fn may run twice, so it
-	// must have no effects outside the transaction. fn must use the context
-	// that it is given, must not call Update, and must return.
+	// it did is kept and Update returns that error. A failure of what a method
+	// of Tx writes may be the error of a later one, or that of Update alone.
+	// fn may run twice, so it must have no effects outside the transaction. fn
+	// must use the context that it is given, must not call Update, and must
+	// return.
 	Update(ctx context.Context, fn func(context.Context, Tx) error) error
 
 	// OpenRuns counts the runs that have not ended, of all owners: a figure
@@ -153,7 +155,8 @@ type KeyWriter interface {
 	// that ask for the same key wait until this one ends.
 	Spent(ctx context.Context, id KeyID) (Spent, error)
 
-	// SaveSpent notes what a key has used of its rate limits.
+	// SaveSpent notes what a key has used of its rate limits, when Spent has
+	// been asked.
 	SaveSpent(ctx context.Context, id KeyID, s Spent) error
 
 	// RevokeKey revokes the key; one that is revoked stays as it is.

@@ -7,60 +7,46 @@ import (
 	"sync"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
-// steps carries out the steps of sqlstore: each is one statement, which gets
-// its arguments as arrays. It knows the statements for which it has been asked.
+// steps turns each step of sqlstore into one statement: that for a single list of
+// arguments, or one that gets the arguments of many as arrays. It knows those
+// for which it has been asked.
 type steps struct{ known sync.Map }
 
-// A statement is one for many lists of arguments.
-type statement struct {
+// An array statement is one for many lists of arguments.
+type arrayStatement struct {
 	sql    string
 	arrays []*pgtype.Type // of its arguments
 }
 
-// exec carries out what there is to do in one round trip.
-func (s *steps) exec(ctx context.Context, conn *pgx.Conn, todo []sqlstore.Step) ([]int64, error) {
-	batch := new(pgx.Batch)
-	affected := make([]int64, len(todo))
-	for i, step := range todo {
-		if len(step.Lists) == 0 {
-			continue
-		}
-		st, err := s.statement(ctx, conn, step.Query)
-		if err != nil {
-			return nil, err
-		}
-		args, err := st.args(conn.TypeMap(), step.Lists)
-		if err != nil {
-			return nil, err
-		}
-		batch.Queue(st.sql, args...).Exec(func(tag pgconn.CommandTag) error {
-			affected[i] = tag.RowsAffected()
-			return nil
-		})
+// statement returns what carries out a step.
+func (s *steps) statement(ctx context.Context, conn *pgx.Conn, step sqlstore.Step) (query string, args []any, err error) {
+	if len(step.Lists) == 1 {
+		return sqlstore.Numbered(step.Query), step.Lists[0], nil
 	}
-	if batch.Len() == 0 {
-		return affected, nil
+	st, err := s.forMany(ctx, conn, step.Query)
+	if err != nil {
+		return "", nil, classify(ctx, err)
 	}
-	return affected, conn.SendBatch(ctx, batch).Close()
+	args, err = st.args(conn.TypeMap(), step.Lists)
+	return st.sql, args, err
 }
 
-// statement returns the one for many lists. PostgreSQL is asked, once, what types
-// the arguments of the one for a single list have.
-func (s *steps) statement(ctx context.Context, conn *pgx.Conn, query string) (*statement, error) {
+// forMany returns the statement for many lists. PostgreSQL is asked, once, what
+// types the arguments of the one for a single list have.
+func (s *steps) forMany(ctx context.Context, conn *pgx.Conn, query string) (*arrayStatement, error) {
 	if known, ok := s.known.Load(query); ok {
-		return known.(*statement), nil
+		return known.(*arrayStatement), nil
 	}
 	one, err := conn.PgConn().Prepare(ctx, "", sqlstore.Numbered(query), nil)
 	if err != nil {
 		return nil, err
 	}
-	all := new(statement)
+	all := new(arrayStatement)
 	var arrays, names []string
 	for i, oid := range one.ParamOIDs {
 		array, err := arrayOf(conn.TypeMap(), oid)
@@ -87,7 +73,7 @@ func arrayOf(types *pgtype.Map, oid uint32) (*pgtype.Type, error) {
 
 // args turns lists of arguments into arrays, as text: that is understood in
 // whatever way the session sends its statements.
-func (st *statement) args(types *pgtype.Map, lists [][]any) ([]any, error) {
+func (st *arrayStatement) args(types *pgtype.Map, lists [][]any) ([]any, error) {
 	args := make([]any, len(st.arrays))
 	values := make([]any, len(lists))
 	for a, array := range st.arrays {

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -24,13 +25,16 @@ func TestManyRows(t *testing.T) {
 			{ScheduleID: "a", ScheduledFor: rota.InstantOf(time.UnixMilli(1)), Outcome: rota.Buffered, LatenessMS: &first},
 			{ScheduleID: `{"b", NULL}`, ScheduledFor: rota.InstantOf(time.UnixMilli(2)), Outcome: rota.MissedOutcome, ScheduledUntil: &second},
 		}
-		require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error { return tx.Record(ctx, written) }), mode)
+		third := rota.Occurrence{ScheduleID: "c", ScheduledFor: rota.InstantOf(time.UnixMilli(3)), Outcome: rota.SkippedOverlap}
+		require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+			return errors.Join(tx.Record(ctx, written), tx.Record(ctx, []rota.Occurrence{third}))
+		}), mode)
 		rows, err := connect(t, databaseURL).Query(t.Context(), `SELECT concat_ws(' ', schedule_id, scheduled_for, outcome,
 			COALESCE(lateness_ms::text, 'none'), COALESCE(scheduled_until::text, 'none')) FROM occurrences ORDER BY 1 DESC`)
 		require.NoError(t, err)
 		read, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		require.NoError(t, err)
-		require.Equal(t, []string{`{"b", NULL} 2 missed none 9`, "a 1 buffered 7 none"}, read, mode)
+		require.Equal(t, []string{`{"b", NULL} 2 missed none 9`, "c 3 skipped_overlap none none", "a 1 buffered 7 none"}, read, mode)
 		require.NoError(t, s.Close())
 	}
 }

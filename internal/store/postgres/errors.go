@@ -73,7 +73,7 @@ func condition(err error) string {
 // context has ended is none.
 func classify(ctx context.Context, err error) error {
 	silent := errors.Is(context.Cause(ctx), errSilent)
-	if err == nil || ctx.Err() != nil && !silent {
+	if err == nil || ctx.Err() != nil && !silent || errors.Is(err, rota.Unavailable) {
 		return err
 	}
 	what := condition(err)

@@ -81,7 +81,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 		s.pool.Close()
 		return nil, explain(config, err)
 	}
-	s.Queries = sqlstore.New(reader{statements{s.pool}, s.maxWait})
+	s.Queries = sqlstore.New(reader{s.pool, s.maxWait})
 	return s, nil
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/store/sqlstore"
@@ -65,68 +64,59 @@ func (s *Store) once(ctx context.Context, fn func(context.Context, rota.Tx) erro
 		return false, classify(ctx, err)
 	}
 	defer conn.Release() // closes a connection that has a transaction
-	begun, err := begin(ctx, conn)
-	if err != nil {
-		return conn.Conn().IsClosed() && ctx.Err() == nil, classify(ctx, err) // it had broken while nobody used it
-	}
-	guard := &guarded{statements: statements{conn}, conn: conn.Conn(), steps: &s.steps}
-	err = call(ctx, fn, tx{Queries: sqlstore.NewLocking(guard), db: guard})
+	d := newDialog(conn.Conn(), &s.steps)
+	err = call(ctx, fn, tx{Queries: sqlstore.NewLocking(d), db: d})
 	if err == nil {
-		err = guard.failure // which fn kept to itself
+		err = d.failure // which fn kept to itself
 	}
 	if err == nil {
-		err = s.commit(ctx, conn, begun)
-		return repeatable(err), err
+		err = s.commit(ctx, d)
 	}
-	rollback(ctx, conn)
-	return repeatable(guard.failure), err
-}
-
-// A transaction is what identifies one, when its connection is gone: its number,
-// and, since a server that has crashed gives the numbers of those that it lost to
-// others, when the server started and when the transaction began, by the
-// server's clock, in seconds since 1970.
-type transaction struct{ number, server, began string }
-
-// begin begins a transaction, in one round trip.
-func begin(ctx context.Context, conn *pgxpool.Conn) (transaction, error) {
-	results, err := conn.Conn().PgConn().Exec(ctx, `BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_current_xact_id(),
-		extract(epoch FROM pg_postmaster_start_time()), floor(extract(epoch FROM now()))`).ReadAll()
-	if err != nil {
-		return transaction{}, err
+	if err == nil {
+		return false, nil
 	}
-	row := results[1].Rows[0]
-	return transaction{string(row[0]), string(row[1]), string(row[2])}, nil
+	if d.begun == none { // the connection may have broken while nobody used it
+		return d.conn.IsClosed() && ctx.Err() == nil, err
+	}
+	rollback(ctx, d.conn)
+	return repeatable(d.failure), err
 }
 
 // rollback does not wait for what ctx waited for. If it fails, the connection
 // is closed, and the transaction with it.
-func rollback(ctx context.Context, conn *pgxpool.Conn) {
+func rollback(ctx context.Context, conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
 	if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
-		conn.Conn().Close(ctx)
+		conn.Close(ctx)
 	}
 }
 
 // commit returns when the transaction is durable, or is known not to be,
 // whatever becomes of ctx. If the connection breaks meanwhile, it asks on
 // another one what became of it.
-func (s *Store) commit(ctx context.Context, conn *pgxpool.Conn, t transaction) error {
+func (s *Store) commit(ctx context.Context, d *dialog) error {
+	if d.begun == none { // nobody could ask what became of it
+		if err := d.tell(ctx); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
-	tag, err := conn.Exec(ctx, "COMMIT")
+	var tag pgconn.CommandTag
+	d.untold.Queue("COMMIT").Exec(func(t pgconn.CommandTag) error { tag = t; return nil })
+	err := d.tell(ctx)
 	switch {
 	case err == nil && tag.String() == "COMMIT":
 		return nil
 	case err == nil:
 		return errors.New("the database took the transaction back")
-	case !conn.Conn().IsClosed():
-		return classify(ctx, err)
+	case !d.conn.IsClosed():
+		return err
 	}
 	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
-	switch s.outcome(ask, t) {
+	switch s.outcome(ask, d.begun) {
 	case "committed":
 		return nil
 	case "aborted":
@@ -199,7 +189,7 @@ type tx struct {
 func (t tx) Answer(ctx context.Context, o rota.Owner, key string, since time.Time) (rota.Answer, error) {
 	h := fnv.New32a()
 	h.Write([]byte(o.Account + "\x00" + o.EndUser + "\x00" + key))
-	if _, err := t.db.Exec(ctx, "SELECT pg_advisory_xact_lock(?, ?)", lockAnswer, int32(h.Sum32())); err != nil {
+	if err := t.db.Write(ctx, sqlstore.Single("SELECT pg_advisory_xact_lock(?, ?)", lockAnswer, int32(h.Sum32()))); err != nil {
 		return rota.Answer{}, err
 	}
 	return t.Queries.Answer(ctx, o, key, since)
@@ -209,41 +199,8 @@ func (t tx) Answer(ctx context.Context, o rota.Owner, key string, since time.Tim
 func (t tx) AddFirstKey(ctx context.Context, k rota.Key, hash []byte) (bool, error) {
 	h := fnv.New32a()
 	h.Write([]byte(k.Account))
-	if _, err := t.db.Exec(ctx, "SELECT pg_advisory_xact_lock(?, ?)", lockFirstKey, int32(h.Sum32())); err != nil {
+	if err := t.db.Write(ctx, sqlstore.Single("SELECT pg_advisory_xact_lock(?, ?)", lockFirstKey, int32(h.Sum32()))); err != nil {
 		return false, err
 	}
 	return t.Queries.AddFirstKey(ctx, k, hash)
-}
-
-// A guarded DB does nothing more once a statement has failed: PostgreSQL would
-// refuse it.
-type guarded struct {
-	statements
-	conn    *pgx.Conn
-	steps   *steps
-	failure error
-}
-
-// Exec implements sqlstore.DB.
-func (g *guarded) Exec(ctx context.Context, query string, args ...any) (n int64, err error) {
-	err = g.guard(func() error { n, err = g.statements.Exec(ctx, query, args...); return err })
-	return n, err
-}
-
-// ExecEach implements sqlstore.DB.
-func (g *guarded) ExecEach(ctx context.Context, steps ...sqlstore.Step) (n []int64, err error) {
-	err = g.guard(func() error { n, err = g.steps.exec(ctx, g.conn, steps); return classify(ctx, err) })
-	return n, err
-}
-
-// Query implements sqlstore.DB.
-func (g *guarded) Query(ctx context.Context, row func(sqlstore.Scanner) error, query string, args ...any) error {
-	return g.guard(func() error { return g.statements.Query(ctx, row, query, args...) })
-}
-
-func (g *guarded) guard(do func() error) error {
-	if g.failure == nil {
-		g.failure = do()
-	}
-	return g.failure
 }

@@ -3,6 +3,8 @@ package postgres_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net"
 	"sync"
@@ -104,6 +106,8 @@ func TestAScheduleInTheMomentOfASwitch(t *testing.T) {
 		return s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
 			sch := rota.Schedule{ID: "asch_1", AgentID: named("a").ID, Input: rota.InputText("hi")}
 			err := tx.AddSchedule(ctx, owner, sch, rota.Timer{ScheduleID: sch.ID, AgentID: sch.AgentID, Owner: owner, Status: rota.ScheduleActive})
+			require.NoError(t, err)
+			_, err = tx.Schedule(ctx, owner, sch.AgentID, sch.ID, false)
 			close(added)
 			<-release
 			return err
@@ -158,13 +162,19 @@ func TestAnErrorThatIsKeptBack(t *testing.T) {
 	s := open(t, postgrestest.URL(t), postgres.Options{})
 	defer s.Close()
 	require.NoError(t, addAgents(t.Context(), s, "a"))
-	err := s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
-		require.NoError(t, tx.AddAgent(ctx, owner, named("b")))
-		_ = tx.AddAgent(ctx, owner, named("a"))
-		return nil
-	})
-	require.ErrorContains(t, err, "agents_pkey")
-	require.Equal(t, []string{"a"}, agents(t, s))
+	for name, read := range map[string]rota.AgentID{"told before the commit": "", "told with the commit": named("a").ID} {
+		err := s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+			if read != "" {
+				_, err := tx.Agent(ctx, owner, read)
+				require.NoError(t, err)
+			}
+			require.NoError(t, tx.AddAgent(ctx, owner, named("b")))
+			_ = tx.AddAgent(ctx, owner, named("a"))
+			return nil
+		})
+		require.ErrorContains(t, err, "agents_pkey", name)
+		require.Equal(t, []string{"a"}, agents(t, s), name)
+	}
 }
 
 // TestADatabaseThatIsSilent: a connection that says nothing is not waited for
@@ -195,6 +205,7 @@ type wire struct {
 	silent   atomic.Bool                                        // what is written gets lost
 	lost     sync.Map                                           // the connections that lost something
 	atCommit atomic.Pointer[func(server net.Conn, sent []byte)] // called with the COMMIT instead of sending it
+	trips    atomic.Int64                                       // times that something was read after something was written
 }
 
 func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -207,20 +218,37 @@ func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, err
 
 type wired struct {
 	net.Conn
-	wire *wire
+	wire  *wire
+	wrote atomic.Bool
+}
+
+func (c *wired) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 && c.wrote.Swap(false) {
+		c.wire.trips.Add(1)
+	}
+	return n, err
 }
 
 func (c *wired) Write(b []byte) (int, error) {
+	c.wrote.Store(true)
 	if c.wire.silent.Load() {
 		c.wire.lost.Store(c.Conn, nil)
 		return len(b), nil
 	}
-	if cut := c.wire.atCommit.Load(); cut != nil && bytes.Contains(b, []byte("COMMIT\x00")) {
+	if cut := c.wire.atCommit.Load(); cut != nil && commits(b) {
 		c.wire.atCommit.Store(nil)
 		(*cut)(c.Conn, b)
 		return len(b), c.Conn.Close()
 	}
 	return c.Conn.Write(b)
+}
+
+// commits reports whether the prepared statement COMMIT is told to be carried
+// out. pgx names it by the text.
+func commits(sent []byte) bool {
+	text := sha256.Sum256([]byte("COMMIT"))
+	return bytes.Contains(sent, []byte("\x00stmtcache_"+hex.EncodeToString(text[:24])+"\x00"))
 }
 
 // TestACommitThatIsNotAnswered: the answer of Update is true all the same.
@@ -295,13 +323,19 @@ func TestAConnectionThatBreaks(t *testing.T) {
 	databaseURL := postgrestest.URL(t)
 	s := open(t, databaseURL, postgres.Options{})
 	defer s.Close()
+	calls := 0
 	err := s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+		calls++
 		if err := tx.AddAgent(ctx, owner, named("a")); err != nil {
+			return err
+		}
+		if _, err := tx.Agent(ctx, owner, named("a").ID); err != nil {
 			return err
 		}
 		postgrestest.Exec(t, databaseURL, killOthers)
 		return tx.AddAgent(ctx, owner, named("b"))
 	})
+	require.Equal(t, 1, calls)
 	require.ErrorIs(t, err, rota.Unavailable)
 	require.Empty(t, agents(t, s))
 

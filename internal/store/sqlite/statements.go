@@ -45,7 +45,28 @@ func (s *statements) prepare(ctx context.Context, query string) (*sql.Stmt, erro
 }
 
 // Exec implements sqlstore.DB.
-func (s *statements) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+func (s *statements) Exec(ctx context.Context, steps ...sqlstore.Step) ([]int64, error) {
+	affected := make([]int64, len(steps))
+	for i, step := range steps {
+		for _, args := range step.Lists {
+			n, err := s.exec(ctx, step.Query, args...)
+			if err != nil {
+				return nil, err
+			}
+			affected[i] += n
+		}
+	}
+	return affected, nil
+}
+
+// Write implements sqlstore.DB. The database is in this process: to wait would
+// save nothing.
+func (s *statements) Write(ctx context.Context, steps ...sqlstore.Step) error {
+	_, err := s.Exec(ctx, steps...)
+	return err
+}
+
+func (s *statements) exec(ctx context.Context, query string, args ...any) (int64, error) {
 	st, err := s.prepare(ctx, query)
 	if err != nil {
 		return 0, classify(err)
@@ -55,22 +76,6 @@ func (s *statements) Exec(ctx context.Context, query string, args ...any) (int64
 		return 0, classify(err)
 	}
 	return r.RowsAffected()
-}
-
-// ExecEach implements sqlstore.DB. The database is in this process: asking it
-// costs nothing.
-func (s *statements) ExecEach(ctx context.Context, steps ...sqlstore.Step) ([]int64, error) {
-	affected := make([]int64, len(steps))
-	for i, step := range steps {
-		for _, args := range step.Lists {
-			n, err := s.Exec(ctx, step.Query, args...)
-			if err != nil {
-				return nil, err
-			}
-			affected[i] += n
-		}
-	}
-	return affected, nil
 }
 
 // Query implements sqlstore.DB.

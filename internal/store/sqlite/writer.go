@@ -179,7 +179,7 @@ func (w *writer) transact(batch []*update) error {
 
 // together commits what run makes of the updates.
 func (w *writer) together(ctx context.Context, batch []*update, run func(context.Context, *update) error) error {
-	if _, err := w.db.Exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if _, err := w.db.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	for _, u := range batch {
@@ -187,7 +187,7 @@ func (w *writer) together(ctx context.Context, batch []*update, run func(context
 			return errors.Join(err, w.rollback(ctx))
 		}
 	}
-	if _, err := w.db.Exec(ctx, "COMMIT"); err != nil {
+	if _, err := w.db.exec(ctx, "COMMIT"); err != nil {
 		return errors.Join(err, w.rollback(ctx))
 	}
 	return nil
@@ -195,7 +195,7 @@ func (w *writer) together(ctx context.Context, batch []*update, run func(context
 
 // rollback gives the transaction up, if SQLite has not done so itself.
 func (w *writer) rollback(ctx context.Context) error {
-	_, err := w.db.Exec(ctx, "ROLLBACK")
+	_, err := w.db.exec(ctx, "ROLLBACK")
 	if condition(err) == "" {
 		return nil // there was no transaction left
 	}
@@ -224,18 +224,18 @@ func (w *writer) run(_ context.Context, u *update) error {
 // runApart makes one update in a savepoint, so that it can be taken back by
 // itself. Its error is about the whole batch.
 func (w *writer) runApart(ctx context.Context, u *update) error {
-	if _, err := w.db.Exec(ctx, "SAVEPOINT one"); err != nil {
+	if _, err := w.db.exec(ctx, "SAVEPOINT one"); err != nil {
 		return err
 	}
 	if err := w.run(ctx, u); err != nil && !errors.Is(err, errSpoiled) {
 		return err
 	}
 	if u.err != nil {
-		if _, err := w.db.Exec(ctx, "ROLLBACK TO one"); err != nil {
+		if _, err := w.db.exec(ctx, "ROLLBACK TO one"); err != nil {
 			return err
 		}
 	}
-	_, err := w.db.Exec(ctx, "RELEASE one")
+	_, err := w.db.exec(ctx, "RELEASE one")
 	return err
 }
 
@@ -250,23 +250,19 @@ type guarded struct {
 }
 
 // Exec implements sqlstore.DB.
-func (g *guarded) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	if g.failure != nil {
-		return 0, g.failure
-	}
-	g.wrote = true
-	n, err := g.DB.Exec(context.WithoutCancel(ctx), query, args...)
-	return n, g.note(err)
-}
-
-// ExecEach implements sqlstore.DB.
-func (g *guarded) ExecEach(ctx context.Context, steps ...sqlstore.Step) ([]int64, error) {
+func (g *guarded) Exec(ctx context.Context, steps ...sqlstore.Step) ([]int64, error) {
 	if g.failure != nil {
 		return nil, g.failure
 	}
 	g.wrote = g.wrote || slices.ContainsFunc(steps, func(s sqlstore.Step) bool { return len(s.Lists) > 0 })
-	affected, err := g.DB.ExecEach(context.WithoutCancel(ctx), steps...)
+	affected, err := g.DB.Exec(context.WithoutCancel(ctx), steps...)
 	return affected, g.note(err)
+}
+
+// Write implements sqlstore.DB.
+func (g *guarded) Write(ctx context.Context, steps ...sqlstore.Step) error {
+	_, err := g.Exec(ctx, steps...)
+	return err
 }
 
 // Query implements sqlstore.DB.

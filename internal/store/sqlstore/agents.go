@@ -57,18 +57,17 @@ func (q Queries) Agents(ctx context.Context, o rota.Owner, p rota.Page) (rota.Li
 
 // AddAgent implements [rota.AgentWriter].
 func (q Queries) AddAgent(ctx context.Context, o rota.Owner, a rota.Agent) error {
-	_, err := q.db.Exec(ctx, `INSERT INTO agents (id, account, end_user, name, description, model, instructions, tools,
+	return q.write(ctx, `INSERT INTO agents (id, account, end_user, name, description, model, instructions, tools,
 		tool_choice, parallel_tool_calls, max_tool_calls, text, reasoning, metadata, version, created_at, updated_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		a.ID, o.Account, o.EndUser, a.Name, a.Description, a.Model, a.Instructions, js(a.Tools),
 		rawOrNil(a.ToolChoice.RawMessage), a.ParallelToolCalls, a.MaxToolCalls, rawOrNil(a.Text.RawMessage),
 		rawOrNil(a.Reasoning.RawMessage), js(a.Metadata), a.Version, a.CreatedAt.UnixMilli(), a.UpdatedAt.UnixMilli())
-	return err
 }
 
 // SaveAgent implements [rota.AgentWriter].
 func (q Queries) SaveAgent(ctx context.Context, o rota.Owner, a rota.Agent) error {
-	n, err := q.db.Exec(ctx, `UPDATE agents SET name = ?, description = ?, model = ?, instructions = ?, tools = ?,
+	n, err := q.exec(ctx, `UPDATE agents SET name = ?, description = ?, model = ?, instructions = ?, tools = ?,
 		tool_choice = ?, parallel_tool_calls = ?, max_tool_calls = ?, text = ?, reasoning = ?, metadata = ?,
 		version = ?, updated_at = ?
 		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
@@ -80,7 +79,7 @@ func (q Queries) SaveAgent(ctx context.Context, o rota.Owner, a rota.Agent) erro
 
 // DeleteAgent implements [rota.AgentWriter].
 func (q Queries) DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID, now time.Time) error {
-	n, err := q.db.Exec(ctx, `UPDATE agents SET deleted_at = ?, updated_at = ?, version = version + 1
+	n, err := q.exec(ctx, `UPDATE agents SET deleted_at = ?, updated_at = ?, version = version + 1
 		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
 		now.UnixMilli(), now.UnixMilli(), id, o.Account, o.EndUser)
 	if err := must("agent", n, err); err != nil {
@@ -89,17 +88,16 @@ func (q Queries) DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID,
 	if err := q.holdTimers(ctx, id); err != nil {
 		return err
 	}
-	if _, err := q.db.Exec(ctx, `UPDATE occurrences SET outcome = 'blocked', reason = ? WHERE outcome <> 'fired' AND outcome = 'buffered'
+	if err := q.write(ctx, `UPDATE occurrences SET outcome = 'blocked', reason = ? WHERE outcome <> 'fired' AND outcome = 'buffered'
 		AND schedule_id IN (SELECT t.schedule_id FROM schedules s JOIN timers t ON t.schedule_id = s.id
 		WHERE s.agent_id = ? AND s.deleted_at IS NULL AND (t.buffered IS NOT NULL OR t.backlog > 0))`,
 		notActive, id); err != nil {
 		return err
 	}
-	if _, err := q.db.Exec(ctx, `UPDATE timers SET `+restDeleted+`
+	if err := q.write(ctx, `UPDATE timers SET `+restDeleted+`
 		WHERE schedule_id IN (SELECT s.id FROM schedules s WHERE s.agent_id = ? AND s.deleted_at IS NULL)`, id); err != nil {
 		return err
 	}
-	_, err = q.db.Exec(ctx, `UPDATE schedules SET deleted_at = ?, updated_at = ?, version = version + 1
+	return q.write(ctx, `UPDATE schedules SET deleted_at = ?, updated_at = ?, version = version + 1
 		WHERE agent_id = ? AND deleted_at IS NULL`, now.UnixMilli(), now.UnixMilli(), id)
-	return err
 }

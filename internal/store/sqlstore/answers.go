@@ -26,12 +26,11 @@ func (q Queries) Answer(ctx context.Context, o rota.Owner, key string, since tim
 
 // KeepAnswer implements [rota.AnswerKeeper].
 func (q Queries) KeepAnswer(ctx context.Context, o rota.Owner, key string, a rota.Answer, since time.Time) error {
-	if _, err := q.db.Exec(ctx, `DELETE FROM answers WHERE (account, end_user, key) IN
+	if err := q.write(ctx, `DELETE FROM answers WHERE (account, end_user, key) IN
 		(SELECT account, end_user, key FROM answers WHERE at < ? ORDER BY at LIMIT ?`+q.take("answers")+`)`, since.UnixMilli(), forgetAtOnce); err != nil {
 		return err
 	}
-	_, err := q.db.Exec(ctx, `INSERT INTO answers (account, end_user, key, fingerprint, body, at) VALUES (?, ?, ?, ?, ?, ?)
+	return q.write(ctx, `INSERT INTO answers (account, end_user, key, fingerprint, body, at) VALUES (?, ?, ?, ?, ?, ?)
 		ON CONFLICT (account, end_user, key) DO UPDATE SET fingerprint = excluded.fingerprint, body = excluded.body, at = excluded.at`,
 		o.Account, o.EndUser, key, a.Fingerprint, a.Body, a.At.UnixMilli())
-	return err
 }

@@ -59,13 +59,12 @@ func (q Queries) Record(ctx context.Context, outcomes []rota.Occurrence) error {
 	for i := range named {
 		named[i].ID = occurrenceID(named[i].ScheduleID, named[i].ScheduledFor)
 	}
-	_, err := q.addOccurrences(ctx, named)
-	return err
+	return q.db.Write(ctx, addOccurrences(named)...)
 }
 
 // SplitSpan implements [rota.ScheduleWriter].
 func (q Queries) SplitSpan(ctx context.Context, id rota.ScheduleID, at rota.Instant, parts []rota.Occurrence) error {
-	n, err := q.db.Exec(ctx, `DELETE FROM occurrences WHERE schedule_id = ? AND scheduled_for = ? AND scheduled_until IS NOT NULL`,
+	n, err := q.exec(ctx, `DELETE FROM occurrences WHERE schedule_id = ? AND scheduled_for = ? AND scheduled_until IS NOT NULL`,
 		id, at.UnixMilli())
 	if err := must("span", n, err); err != nil {
 		return err

@@ -58,7 +58,7 @@ func (q Queries) SaveKeeping(ctx context.Context, before rota.EngineKind, k rota
 	if now.Kind != before {
 		return rota.Errorf(rota.Conflict, "the engine of this database is %s now", now.Kind)
 	}
-	if _, err := q.db.Exec(ctx, `UPDATE engine SET kind = ?, installation = ?, since = ?, seen_at = ? WHERE id = 1`,
+	if err := q.write(ctx, `UPDATE engine SET kind = ?, installation = ?, since = ?, seen_at = ? WHERE id = 1`,
 		k.Kind, k.Installation, zeroMS(k.Since), zeroMS(k.SeenAt)); err != nil {
 		return err
 	}
@@ -69,8 +69,7 @@ func (q Queries) SaveKeeping(ctx context.Context, before rota.EngineKind, k rota
 }
 
 func (q Queries) savePlace(ctx context.Context, p rota.Place) error {
-	_, err := q.db.Exec(ctx, `UPDATE engine SET namespace = ?, queue = ? WHERE id = 1`, p.Namespace, p.Queue)
-	return err
+	return q.write(ctx, `UPDATE engine SET namespace = ?, queue = ? WHERE id = 1`, p.Namespace, p.Queue)
 }
 
 // Busy implements [rota.Cluster].
@@ -102,7 +101,7 @@ func (q Queries) Due(ctx context.Context, id rota.ScheduleID) (nominal, due time
 
 // TakeRun implements [rota.Cluster].
 func (q Queries) TakeRun(ctx context.Context, a rota.Attempt, now time.Time) (rota.Work, error) {
-	n, err := q.db.Exec(ctx, `UPDATE open_runs SET carried = ?
+	n, err := q.exec(ctx, `UPDATE open_runs SET carried = ?
 		WHERE run_id = ? AND attempts = ? AND phase = 'running' AND carried = 0`, now.UnixMilli(), a.Run, a.Attempt)
 	if err := must("attempt", n, err); err != nil {
 		return rota.Work{}, err
@@ -144,8 +143,7 @@ func (q Queries) Untold(ctx context.Context, now, lease time.Time, limit int) ([
 	for _, u := range untold {
 		leased = append(leased, []any{lease.UnixMilli(), u.Timer.ScheduleID})
 	}
-	_, err = q.db.ExecEach(ctx, Step{`UPDATE timers SET tell_at = ?` + fromEach + `WHERE schedule_id = ?`, leased})
-	return untold, err
+	return untold, q.db.Write(ctx, Step{`UPDATE timers SET tell_at = ?` + fromEach + `WHERE schedule_id = ?`, leased})
 }
 
 func scanUntold(row Scanner) (rota.Untold, error) {
@@ -158,7 +156,7 @@ func scanUntold(row Scanner) (rota.Untold, error) {
 
 // Told implements [rota.Mirror].
 func (q Queries) Told(ctx context.Context, id rota.ScheduleID, lease, again time.Time, shown bool) error {
-	if _, err := q.db.Exec(ctx, `UPDATE timers SET tell_at = ? WHERE schedule_id = ? AND tell_at = ?`,
+	if err := q.write(ctx, `UPDATE timers SET tell_at = ? WHERE schedule_id = ? AND tell_at = ?`,
 		ms(again), id, lease.UnixMilli()); err != nil {
 		return err
 	}
@@ -166,9 +164,8 @@ func (q Queries) Told(ctx context.Context, id rota.ScheduleID, lease, again time
 	if shown {
 		shownAs = string(id)
 	}
-	_, err := q.db.Exec(ctx, `UPDATE schedules SET temporal_schedule_id = ?
+	return q.write(ctx, `UPDATE schedules SET temporal_schedule_id = ?
 		WHERE id = ? AND COALESCE(temporal_schedule_id, '') <> COALESCE(?, '')`, shownAs, id, shownAs)
-	return err
 }
 
 // Shown implements [rota.ClusterReader].
@@ -187,7 +184,7 @@ func (q Queries) Shown(ctx context.Context, after rota.ScheduleID, limit int) (m
 
 // Retell implements [rota.Mirror].
 func (q Queries) Retell(ctx context.Context, id rota.ScheduleID, now time.Time) (bool, error) {
-	n, err := q.db.Exec(ctx, `UPDATE timers SET tell_at = ? WHERE schedule_id = ?`, now.UnixMilli(), id)
+	n, err := q.exec(ctx, `UPDATE timers SET tell_at = ? WHERE schedule_id = ?`, now.UnixMilli(), id)
 	return n > 0, err
 }
 
@@ -205,8 +202,8 @@ func (q Queries) TellAnew(ctx context.Context, p rota.Place, after rota.Schedule
 	for i, id := range ids {
 		lists[i] = []any{id}
 	}
-	_, err = q.db.ExecEach(ctx, Step{`UPDATE timers SET tell_at = 0` + fromEach + `WHERE schedule_id = ?`, lists})
-	return rota.ScheduleID(ids[len(ids)-1]), err
+	last := rota.ScheduleID(ids[len(ids)-1])
+	return last, q.db.Write(ctx, Step{`UPDATE timers SET tell_at = 0` + fromEach + `WHERE schedule_id = ?`, lists})
 }
 
 // Forget implements [rota.Mirror].
@@ -215,7 +212,7 @@ func (q Queries) Forget(ctx context.Context) error {
 		`UPDATE timers SET tell_at = NULL WHERE tell_at IS NOT NULL`,
 		`UPDATE schedules SET temporal_schedule_id = NULL WHERE temporal_schedule_id IS NOT NULL`,
 	} {
-		if _, err := q.db.Exec(ctx, query); err != nil {
+		if err := q.write(ctx, query); err != nil {
 			return err
 		}
 	}

@@ -2,20 +2,22 @@ package sqlstore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/rota-run/rota"
 )
 
 // A batch is what was decided of timers that fall due together. It is written
-// step by step, each step for all of them, so that a database across a network
-// is asked as often for many as for one.
+// all at once, so that a database across a network is asked as often for many
+// as for one.
 type batch struct {
 	Queries
 	now     time.Time
 	decided []decided
-	records []record
-	started int // records that start a run
+	records []rota.Occurrence
+	of      []int // the index of the decision that each record is of
+	started int   // records that start a run
 }
 
 // decided is a timer, what was decided of it, and how many runs came of that.
@@ -25,17 +27,12 @@ type decided struct {
 	fires int64
 }
 
-// A record is an occurrence, the index of the decision that it is of, and
-// whether it was written.
-type record struct {
-	rota.Occurrence
-	of      int
-	written bool
-}
-
 // newBatch returns a batch for so many timers.
 func (q Queries) newBatch(now time.Time, timers int) *batch {
-	return &batch{Queries: q, now: now, decided: make([]decided, 0, timers), records: make([]record, 0, timers)}
+	return &batch{
+		Queries: q, now: now,
+		decided: make([]decided, 0, timers), records: make([]rota.Occurrence, 0, timers), of: make([]int, 0, timers),
+	}
 }
 
 func (b *batch) add(before rota.Timer, d rota.Decision) {
@@ -45,7 +42,7 @@ func (b *batch) add(before rota.Timer, d rota.Decision) {
 			id := b.newRunID()
 			o.RunID = &id
 		}
-		b.records = append(b.records, record{Occurrence: o, of: len(b.decided)})
+		b.records, b.of = append(b.records, o), append(b.of, len(b.decided))
 	}
 	b.decided = append(b.decided, decided{before: before, Decision: d})
 }
@@ -60,52 +57,71 @@ func (b *batch) newRunID() rota.RunID {
 
 // write puts the decisions on record and starts their runs.
 func (b *batch) write(ctx context.Context) ([]rota.Fire, error) {
-	if err := b.putOnRecord(ctx); err != nil {
+	record := addOccurrences(b.records)
+	fires, start := b.start(nil)
+	affected, err := b.db.Exec(ctx, append(record, start...)...)
+	if err != nil {
 		return nil, err
 	}
+	var written int64
+	for i := range record {
+		written += affected[i]
+	}
+	if int(written) < len(b.records) {
+		return b.startAgain(ctx, fires)
+	}
+	return fires, nil
+}
+
+// startAgain is for the rare batch of which a nominal time had its outcome
+// already: it takes back what was started, and starts what is on record.
+func (b *batch) startAgain(ctx context.Context, fires []rota.Fire) ([]rota.Fire, error) {
+	void := make(map[rota.RunID]bool)
+	runs := make([][]any, 0, len(fires))
+	for _, f := range fires {
+		recorded, err := b.onRecord(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		void[f.Run] = !recorded
+		runs = append(runs, []any{f.Run})
+	}
+	fires, start := b.start(void)
+	return fires, b.db.Write(ctx, append([]Step{
+		{`DELETE FROM open_runs WHERE run_id IN (SELECT ?` + fromEach + `)`, runs},
+		{`DELETE FROM runs WHERE id IN (SELECT ?` + fromEach + `)`, runs},
+	}, start...)...)
+}
+
+// start returns the runs of the batch, except those that are void, and the steps
+// that start them and write the timers. Whatever the decision was, a nominal
+// time that has an outcome must not run again.
+func (b *batch) start(void map[rota.RunID]bool) ([]rota.Fire, []Step) {
 	fires, runs, queue := make([]rota.Fire, 0, b.started), make([][]any, 0, b.started), make([][]any, 0, b.started)
+	all := slices.Clone(b.decided)
 	for i := range b.records {
-		r := &b.records[i]
-		d := &b.decided[r.of]
+		o, d := &b.records[i], &all[b.of[i]]
 		switch {
-		case r.Outcome != rota.Fired:
-		case !r.written: // it has an outcome: whatever the decision was, it must not run again
+		case o.Outcome != rota.Fired:
+		case void[*o.RunID]:
 			d.Timer.OpenRuns--
 			d.Timer.RunCount--
 		default:
 			d.fires++
-			d.Timer.LastRunID = *r.RunID
-			fires = append(fires, rota.Fire{Occurrence: r.Occurrence, Run: *r.RunID, At: b.now})
-			runs = append(runs, b.runRow(&r.Occurrence, d))
-			queue = append(queue, queueRow(*r.RunID, &r.ScheduleID, d.Provider, b.now.UnixMilli()))
+			d.Timer.LastRunID = *o.RunID
+			fires = append(fires, rota.Fire{Occurrence: *o, Run: *o.RunID, At: b.now})
+			runs = append(runs, b.runRow(o, d))
+			queue = append(queue, queueRow(*o.RunID, &o.ScheduleID, d.Provider, b.now.UnixMilli()))
 		}
 	}
-	_, err := b.db.ExecEach(ctx, Step{addScheduledRun, runs}, Step{enqueue, queue}, Step{saveState, b.timers()})
-	return fires, err
+	return fires, []Step{{addScheduledRun, runs}, {enqueue, queue}, {saveState, timerRows(all)}}
 }
 
-// putOnRecord writes the occurrences. That one was not is rare, and which is
-// then asked.
-func (b *batch) putOnRecord(ctx context.Context) error {
-	occurrences := make([]rota.Occurrence, 0, len(b.records))
-	for i := range b.records {
-		occurrences = append(occurrences, b.records[i].Occurrence)
-	}
-	n, err := b.addOccurrences(ctx, occurrences)
-	for i := 0; i < len(b.records) && err == nil; i++ {
-		r := &b.records[i]
-		if r.written = int(n) == len(occurrences); !r.written && r.Outcome == rota.Fired {
-			r.written, err = b.onRecord(ctx, &r.Occurrence)
-		}
-	}
-	return err
-}
-
-// timers returns the rows of the timers as they are afterwards.
-func (b *batch) timers() [][]any {
-	rows := make([][]any, 0, len(b.decided))
-	for i := range b.decided {
-		d := &b.decided[i]
+// timerRows returns the timers as they are after what was decided of them.
+func timerRows(all []decided) [][]any {
+	rows := make([][]any, 0, len(all))
+	for i := range all {
+		d := &all[i]
 		if d.fires == 0 {
 			d.Timer.LastRunAt = d.before.LastRunAt
 		}

@@ -57,10 +57,9 @@ func (q Queries) Keys(ctx context.Context, account string, p rota.Page) (rota.Li
 
 // AddKey implements [rota.KeyWriter].
 func (q Queries) AddKey(ctx context.Context, k rota.Key, hash []byte) error {
-	_, err := q.db.Exec(ctx, `INSERT INTO keys (id, account, name, hint, hash, scopes, rate_limits, created_at, expires_at)
+	return q.write(ctx, `INSERT INTO keys (id, account, name, hint, hash, scopes, rate_limits, created_at, expires_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, k.ID, k.Account, k.Name, k.Hint, hash, js(k.Scopes), js(append([]rota.RateLimit{}, k.RateLimits...)),
 		k.CreatedAt.UnixMilli(), instantMS(k.ExpiresAt))
-	return err
 }
 
 // AddFirstKey implements [rota.KeyWriter], where transactions that do it do not
@@ -86,13 +85,12 @@ func scanSpent(row Scanner) (rota.Spent, error) {
 
 // SaveSpent implements [rota.KeyWriter].
 func (q Queries) SaveSpent(ctx context.Context, id rota.KeyID, s rota.Spent) error {
-	n, err := q.db.Exec(ctx, `UPDATE keys SET spent = ? WHERE id = ?`, js(s), id)
-	return must("key", n, err)
+	return q.write(ctx, `UPDATE keys SET spent = ? WHERE id = ?`, js(s), id)
 }
 
 // RevokeKey implements [rota.KeyWriter].
 func (q Queries) RevokeKey(ctx context.Context, account string, id rota.KeyID, now time.Time) (rota.Key, error) {
-	if _, err := q.db.Exec(ctx, `UPDATE keys SET revoked_at = ? WHERE id = ? AND account = ? AND revoked_at IS NULL`,
+	if err := q.write(ctx, `UPDATE keys SET revoked_at = ? WHERE id = ? AND account = ? AND revoked_at IS NULL`,
 		now.UnixMilli(), id, account); err != nil {
 		return rota.Key{}, err
 	}

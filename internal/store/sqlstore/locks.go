@@ -53,6 +53,5 @@ func (q Queries) holdEveryTimer(ctx context.Context) error {
 	if !q.locks {
 		return nil
 	}
-	_, err := q.db.Exec(ctx, `LOCK TABLE timers IN SHARE ROW EXCLUSIVE MODE`)
-	return err
+	return q.write(ctx, `LOCK TABLE timers IN SHARE ROW EXCLUSIVE MODE`)
 }

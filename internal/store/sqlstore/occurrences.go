@@ -85,10 +85,9 @@ func nominal(id rota.OccurrenceID) int64 {
 	return int64(binary.BigEndian.Uint64(u) >> 16)
 }
 
-// addOccurrences puts outcomes on record, and returns how many were written. Two
-// of one nominal time are written one after the other.
-func (q Queries) addOccurrences(ctx context.Context, occurrences []rota.Occurrence) (written int64, err error) {
-	var steps []Step
+// addOccurrences returns the steps that put outcomes on record: two of one
+// nominal time one after the other.
+func addOccurrences(occurrences []rota.Occurrence) (steps []Step) {
 	times := make(map[rota.OccurrenceID]int, len(occurrences))
 	for i := range occurrences {
 		o := &occurrences[i]
@@ -99,18 +98,14 @@ func (q Queries) addOccurrences(ctx context.Context, occurrences []rota.Occurren
 		}
 		steps[nth].Lists = append(steps[nth].Lists, occurrenceRow(o))
 	}
-	affected, err := q.db.ExecEach(ctx, steps...)
-	for _, n := range affected {
-		written += n
-	}
-	return written, err
+	return steps
 }
 
-// onRecord reports whether the run of an occurrence is the one on record.
-func (q Queries) onRecord(ctx context.Context, o *rota.Occurrence) (bool, error) {
+// onRecord reports whether the run of a fire is the one on record.
+func (q Queries) onRecord(ctx context.Context, f rota.Fire) (bool, error) {
 	run, err := one(ctx, q.db, "occurrence", scanText, `SELECT COALESCE(o.run_id, '') FROM occurrences o
-		WHERE o.schedule_id = ? AND o.scheduled_for = ?`, o.ScheduleID, o.ScheduledFor.UnixMilli())
-	return run == string(*o.RunID), err
+		WHERE o.schedule_id = ? AND o.scheduled_for = ?`, f.Occurrence.ScheduleID, f.Occurrence.ScheduledFor.UnixMilli())
+	return run == string(f.Run), err
 }
 
 // addOccurrence puts an outcome on record, an occurrenceRow. A nominal time that

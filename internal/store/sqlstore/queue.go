@@ -66,9 +66,8 @@ func (q Queries) start(ctx context.Context, work []rota.Work, now time.Time) err
 		}
 		begun = append(begun, []any{now.UnixMilli(), now.UnixMilli(), r.Attempts, r.ID})
 	}
-	_, err := q.db.ExecEach(ctx, Step{`UPDATE open_runs SET phase = 'running', started_at = ?, first_start = COALESCE(first_start, ?),
+	return q.db.Write(ctx, Step{`UPDATE open_runs SET phase = 'running', started_at = ?, first_start = COALESCE(first_start, ?),
 		attempts = ?` + fromEach + `WHERE run_id = ?`, begun})
-	return err
 }
 
 func scanWork(row Scanner) (rota.Work, error) {
@@ -112,18 +111,16 @@ const ofAttempt = `attempts = COALESCE(NULLIF(?, 0), attempts)`
 
 // RequeueRun implements [rota.Queue].
 func (q Queries) RequeueRun(ctx context.Context, a rota.Attempt, provider string) error {
-	_, err := q.db.Exec(ctx, `UPDATE open_runs SET phase = CASE WHEN attempts = 1 THEN 'queued' ELSE 'waiting' END,
+	return q.write(ctx, `UPDATE open_runs SET phase = CASE WHEN attempts = 1 THEN 'queued' ELSE 'waiting' END,
 		attempts = attempts - 1, provider = ?, response_id = NULL,
 		started_at = CASE WHEN attempts = 1 THEN NULL ELSE first_start END,
 		first_start = CASE WHEN attempts = 1 THEN NULL ELSE first_start END
 		WHERE run_id = ? AND phase = 'running' AND carried = 0 AND `+ofAttempt, provider, a.Run, a.Attempt)
-	return err
 }
 
 // SetResponse implements [rota.Queue].
 func (q Queries) SetResponse(ctx context.Context, a rota.Attempt, responseID string) error {
-	_, err := q.db.Exec(ctx, `UPDATE open_runs SET response_id = ? WHERE run_id = ? AND `+ofAttempt, responseID, a.Run, a.Attempt)
-	return err
+	return q.write(ctx, `UPDATE open_runs SET response_id = ? WHERE run_id = ? AND `+ofAttempt, responseID, a.Run, a.Attempt)
 }
 
 // DelayRun implements [rota.Queue].
@@ -132,9 +129,8 @@ func (q Queries) DelayRun(ctx context.Context, a rota.Attempt, at time.Time, ans
 	if answered {
 		failures = 1
 	}
-	_, err := q.db.Exec(ctx, `UPDATE open_runs SET phase = 'waiting', ready_at = ?, failures = failures + ?, response_id = NULL,
+	return q.write(ctx, `UPDATE open_runs SET phase = 'waiting', ready_at = ?, failures = failures + ?, response_id = NULL,
 		carried = 0 WHERE run_id = ? AND phase = 'running' AND `+ofAttempt, at.UnixMilli(), failures, a.Run, a.Attempt)
-	return err
 }
 
 // FinishRun implements [rota.Queue].
@@ -167,10 +163,9 @@ func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, se
 
 // blockOccurrence puts on record that the run of an occurrence never started.
 func (q Queries) blockOccurrence(ctx context.Context, id rota.RunID, e rota.RunError) error {
-	_, err := q.db.Exec(ctx, `UPDATE occurrences SET outcome = 'blocked', reason = ?
+	return q.write(ctx, `UPDATE occurrences SET outcome = 'blocked', reason = ?
 		WHERE (schedule_id, scheduled_for) = (SELECT r.schedule_id, r.scheduled_for FROM runs r WHERE r.id = ?) AND run_id = ?`,
 		js(rota.Reason(e)), id, id)
-	return err
 }
 
 // settle lets a run's end change its schedule's timer, and reports whether the
@@ -187,8 +182,7 @@ func (q Queries) settle(ctx context.Context, before rota.Timer, r rota.Result, s
 		return false, err
 	}
 	due := !after.DueAt.IsZero() && !after.DueAt.After(r.CompletedAt) || !after.CatchUp().IsZero()
-	_, err := q.db.Exec(ctx, saveState, timerRow(after)...)
-	return due, err
+	return due, q.write(ctx, saveState, timerRow(after)...)
 }
 
 // An openRun is what open_runs knows of a run.

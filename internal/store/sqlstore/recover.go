@@ -24,7 +24,7 @@ func (q Queries) Recover(ctx context.Context, now time.Time, providers []string,
 		}
 		done.Lost = append(done.Lost, c.id)
 	}
-	n, err := q.db.Exec(ctx, `UPDATE open_runs SET phase = 'waiting' WHERE phase = 'running' AND carried = 0`)
+	n, err := q.exec(ctx, `UPDATE open_runs SET phase = 'waiting' WHERE phase = 'running' AND carried = 0`)
 	done.Resumed = int(n)
 	if err != nil {
 		return done, err
@@ -45,9 +45,8 @@ func (q Queries) ReturnRun(ctx context.Context, a rota.Attempt, now time.Time, s
 		end.Attempt = a.Attempt
 		return q.FinishRun(ctx, a.Run, end, settle)
 	}
-	_, err = q.db.Exec(ctx, `UPDATE open_runs SET phase = 'waiting', carried = 0
+	return rota.Finish{}, q.write(ctx, `UPDATE open_runs SET phase = 'waiting', carried = 0
 		WHERE run_id = ? AND attempts = ? AND phase = 'running'`, a.Run, a.Attempt)
-	return rota.Finish{}, err
 }
 
 // lost is the end of a run that its policy does not let begin again.
@@ -83,7 +82,7 @@ func (q Queries) Rehome(ctx context.Context, providers []string) error {
 		if known[p] {
 			continue
 		}
-		if _, err := q.db.Exec(ctx, `UPDATE open_runs SET provider = ?, response_id = NULL
+		if err := q.write(ctx, `UPDATE open_runs SET provider = ?, response_id = NULL
 			WHERE provider = ? AND phase <> 'running'`, providers[0], p); err != nil {
 			return err
 		}

@@ -73,14 +73,13 @@ func (q Queries) Runs(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.
 
 // AddRun implements [rota.RunWriter].
 func (q Queries) AddRun(ctx context.Context, o rota.Owner, r rota.Run, provider string) error {
-	if _, err := q.db.Exec(ctx, `INSERT INTO runs (id, account, end_user, agent_id, trigger, input, conversation,
+	if err := q.write(ctx, `INSERT INTO runs (id, account, end_user, agent_id, trigger, input, conversation,
 		previous_response_id, metadata, created_at, phase, attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0)`,
 		r.ID, o.Account, o.EndUser, r.AgentID, r.Trigger, rawOrNil(r.Input.RawMessage), rawOrNil(r.Conversation.RawMessage),
 		r.PreviousResponseID, js(r.Metadata), r.CreatedAt.UnixMilli()); err != nil {
 		return err
 	}
-	_, err := q.db.Exec(ctx, enqueue, queueRow(r.ID, nil, provider, r.CreatedAt.UnixMilli())...)
-	return err
+	return q.write(ctx, enqueue, queueRow(r.ID, nil, provider, r.CreatedAt.UnixMilli())...)
 }
 
 // enqueue lets a run wait for a worker, as a queueRow.
@@ -100,11 +99,10 @@ func (q Queries) endRun(ctx context.Context, id rota.RunID, o openRun, r rota.Re
 	if r.ResponseID == "" {
 		r.ResponseID = o.responseID.String
 	}
-	_, err := q.db.Exec(ctx, `UPDATE runs SET phase = ?, started_at = ?, attempts = ?, lateness_ms = ? - scheduled_for,
+	return q.write(ctx, `UPDATE runs SET phase = ?, started_at = ?, attempts = ?, lateness_ms = ? - scheduled_for,
 		response_id = ?, response = ?, usage = ?, error = ?, completed_at = ? WHERE id = ?`,
 		r.Phase, ms(o.startedAt.Time), o.attempts, ms(o.firstStart.Time), orNull(&r.ResponseID),
 		textOrNil(r.Response.RawMessage), textOrNil(r.Usage.RawMessage), failure, r.CompletedAt.UnixMilli(), id)
-	return err
 }
 
 // textOrNil is rawOrNil for JSON in which null means absent too.

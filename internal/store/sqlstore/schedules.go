@@ -89,7 +89,7 @@ func (q Queries) TimersMadeBy(ctx context.Context, account string, key rota.KeyI
 
 // AddSchedule implements [rota.ScheduleWriter].
 func (q Queries) AddSchedule(ctx context.Context, o rota.Owner, s rota.Schedule, t rota.Timer) error {
-	if _, err := q.db.Exec(ctx, `INSERT INTO schedules (id, account, end_user, agent_id, name, input, conversation,
+	if err := q.write(ctx, `INSERT INTO schedules (id, account, end_user, agent_id, name, input, conversation,
 		previous_response_id, metadata, temporal_schedule_id, version, created_at, updated_at, key_id)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		s.ID, o.Account, o.EndUser, s.AgentID, s.Name, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage),
@@ -97,18 +97,17 @@ func (q Queries) AddSchedule(ctx context.Context, o rota.Owner, s rota.Schedule,
 		orNull(&s.MadeBy)); err != nil {
 		return err
 	}
-	_, err := q.db.Exec(ctx, `INSERT INTO timers (status, spec, policy, anchor, next_run_at, due_at, open_runs, buffered,
+	return q.write(ctx, `INSERT INTO timers (status, spec, policy, anchor, next_run_at, due_at, open_runs, buffered,
 		run_count, consecutive_failures, last_run_at, last_run_id, last_response_id, pause_reason, skips,
 		backlog, backlog_to, catch_up, schedule_id, agent_id, account, end_user, tell_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, `+tellNow+`)`,
 		append(append(timerContent(t), timerState(t)...), t.ScheduleID, t.AgentID, o.Account, o.EndUser)...)
-	return err
 }
 
 // SaveSchedule implements [rota.ScheduleWriter]. Runs that have not started
 // take over the content.
 func (q Queries) SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule, t rota.Timer) error {
-	n, err := q.db.Exec(ctx, `UPDATE schedules SET name = ?, input = ?, conversation = ?, previous_response_id = ?,
+	n, err := q.exec(ctx, `UPDATE schedules SET name = ?, input = ?, conversation = ?, previous_response_id = ?,
 		metadata = ?, version = ?, updated_at = ?
 		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
 		s.Name, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), s.PreviousResponseID,
@@ -121,7 +120,7 @@ func (q Queries) SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule
 			return err
 		}
 	}
-	if _, err := q.db.Exec(ctx, `UPDATE timers SET status = ?, spec = ?, policy = ?, anchor = ?, next_run_at = ?, due_at = ?,
+	if err := q.write(ctx, `UPDATE timers SET status = ?, spec = ?, policy = ?, anchor = ?, next_run_at = ?, due_at = ?,
 		open_runs = ?, buffered = ?, run_count = ?, consecutive_failures = ?, last_run_at = ?, last_run_id = ?,
 		last_response_id = ?, pause_reason = ?, skips = ?, backlog = ?, backlog_to = ?, catch_up = ?, tell_at = `+tellNow+` WHERE schedule_id = ?`,
 		append(append(timerContent(t), timerState(t)...), t.ScheduleID)...); err != nil {
@@ -130,10 +129,9 @@ func (q Queries) SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule
 	if t.OpenRuns == 0 {
 		return nil
 	}
-	_, err = q.db.Exec(ctx, `UPDATE runs SET input = ?, conversation = ?, previous_response_id = ?, metadata = ?
+	return q.write(ctx, `UPDATE runs SET input = ?, conversation = ?, previous_response_id = ?, metadata = ?
 		WHERE id IN (SELECT o.run_id FROM open_runs o WHERE o.schedule_id = ? AND o.phase = 'queued'`+q.hold("o")+`)`,
 		rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), continues(s.PreviousResponseID, t), js(s.Metadata), s.ID)
-	return err
 }
 
 // continues returns the response that a schedule's next run goes on from: of a
@@ -154,7 +152,7 @@ func (q Queries) Timer(ctx context.Context, o rota.Owner, a rota.AgentID, id rot
 
 // DeleteSchedule implements [rota.ScheduleWriter].
 func (q Queries) DeleteSchedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, now time.Time) error {
-	n, err := q.db.Exec(ctx, `UPDATE schedules SET deleted_at = ?, updated_at = ?, version = version + 1
+	n, err := q.exec(ctx, `UPDATE schedules SET deleted_at = ?, updated_at = ?, version = version + 1
 		WHERE id = ? AND agent_id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
 		now.UnixMilli(), now.UnixMilli(), id, a, o.Account, o.EndUser)
 	if err := must("schedule", n, err); err != nil {
@@ -163,8 +161,7 @@ func (q Queries) DeleteSchedule(ctx context.Context, o rota.Owner, a rota.AgentI
 	if err := q.blockBuffered(ctx, id); err != nil {
 		return err
 	}
-	_, err = q.db.Exec(ctx, `UPDATE timers SET `+restDeleted+` WHERE schedule_id = ?`, id)
-	return err
+	return q.write(ctx, `UPDATE timers SET `+restDeleted+` WHERE schedule_id = ?`, id)
 }
 
 // notActive is why a buffered occurrence never started.
@@ -175,9 +172,8 @@ func waits(t rota.Timer) bool { return !t.Buffered.IsZero() || t.Backlog > 0 }
 
 // blockBuffered puts on record that what waits in the timer will not start.
 func (q Queries) blockBuffered(ctx context.Context, id rota.ScheduleID) error {
-	_, err := q.db.Exec(ctx, `UPDATE occurrences SET outcome = 'blocked', reason = ?
+	return q.write(ctx, `UPDATE occurrences SET outcome = 'blocked', reason = ?
 		WHERE schedule_id = ? AND outcome <> 'fired' AND outcome = 'buffered'`, notActive, id)
-	return err
 }
 
 // OverdueTimers implements [rota.ScheduleReader].

@@ -21,13 +21,15 @@ import (
 // terms of package rota, as far as only the database can know: Unavailable for
 // a failure of the database itself.
 type DB interface {
-	// Exec runs a statement without rows and returns how many it changed.
-	Exec(ctx context.Context, query string, args ...any) (affected int64, err error)
+	// Exec carries out steps, one after the other, and returns how many rows
+	// each changed. However much that is, a database across a network is asked
+	// once.
+	Exec(ctx context.Context, steps ...Step) (affected []int64, err error)
 
-	// ExecEach carries out steps, one after the other, and returns how many
-	// rows each changed. However much that is, a database across a network is
-	// asked once.
-	ExecEach(ctx context.Context, steps ...Step) (affected []int64, err error)
+	// Write is Exec for what is only to be done. A database across a network
+	// may be told of it together with the next question or with the commit,
+	// and the error is then one of those.
+	Write(ctx context.Context, steps ...Step) error
 
 	// Query calls row for each row. It stops at row's first error and returns
 	// that.
@@ -41,6 +43,9 @@ type Step struct {
 	Query string
 	Lists [][]any
 }
+
+// Single returns a step for one list of arguments.
+func Single(query string, args ...any) Step { return Step{query, [][]any{args}} }
 
 // In the statement of a [Step], a comment says where a relation of all lists
 // would be read: as the only one there, or as one more.
@@ -85,6 +90,20 @@ type Queries struct {
 }
 
 var _ rota.Tx = Queries{}
+
+// exec runs one statement and returns how many rows it changed.
+func (q Queries) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	affected, err := q.db.Exec(ctx, Single(query, args...))
+	if err != nil {
+		return 0, err
+	}
+	return affected[0], nil
+}
+
+// write runs one statement, now or later: see [DB].
+func (q Queries) write(ctx context.Context, query string, args ...any) error {
+	return q.db.Write(ctx, Single(query, args...))
+}
 
 // New returns the queries over db: a pool of readers, or the transactions of a
 // database that has one writer.

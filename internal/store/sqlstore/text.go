@@ -14,23 +14,19 @@ import (
 type checked struct{ DB }
 
 // Exec implements DB.
-func (c checked) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	if err := checkText(args); err != nil {
-		return 0, err
+func (c checked) Exec(ctx context.Context, steps ...Step) ([]int64, error) {
+	if err := checkSteps(steps); err != nil {
+		return nil, err
 	}
-	return c.DB.Exec(ctx, query, args...)
+	return c.DB.Exec(ctx, steps...)
 }
 
-// ExecEach implements DB.
-func (c checked) ExecEach(ctx context.Context, steps ...Step) ([]int64, error) {
-	for _, s := range steps {
-		for _, args := range s.Lists {
-			if err := checkText(args); err != nil {
-				return nil, err
-			}
-		}
+// Write implements DB.
+func (c checked) Write(ctx context.Context, steps ...Step) error {
+	if err := checkSteps(steps); err != nil {
+		return err
 	}
-	return c.DB.ExecEach(ctx, steps...)
+	return c.DB.Write(ctx, steps...)
 }
 
 // Query implements DB.
@@ -39,6 +35,17 @@ func (c checked) Query(ctx context.Context, row func(Scanner) error, query strin
 		return err
 	}
 	return c.DB.Query(ctx, row, query, args...)
+}
+
+func checkSteps(steps []Step) error {
+	for _, s := range steps {
+		for _, args := range s.Lists {
+			if err := checkText(args); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func checkText(args []any) error {

@@ -20,15 +20,16 @@ const (
 
 var benchStart = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
-// A field is a store with schedules of which 100 fall due each second.
-type field struct {
+// A Field is a store with schedules of which 100 fall due each second.
+type Field struct {
 	store rota.Store
 	now   time.Time
 }
 
-func newField(b *testing.B, store rota.Store) *field {
+// NewField puts schedules into an empty store, a multiple of 1,000.
+func NewField(b testing.TB, store rota.Store, schedules int) *Field {
 	b.Helper()
-	f := &field{store: store, now: benchStart}
+	f := &Field{store: store, now: benchStart}
 	owner := rota.Owner{Account: "bench"}
 	agent := rota.Agent{
 		ID: rota.NewAgentID(benchStart), Name: "bench", Model: "mock/m", ToolChoice: rota.AnyOf("auto"),
@@ -36,7 +37,7 @@ func newField(b *testing.B, store rota.Store) *field {
 		CreatedAt: rota.InstantOf(benchStart), UpdatedAt: rota.InstantOf(benchStart),
 	}
 	f.update(b, func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, owner, agent) })
-	for i := 0; i < benchSchedules; i += 1000 {
+	for i := 0; i < schedules; i += 1000 {
 		f.update(b, func(ctx context.Context, tx rota.Tx) error {
 			for j := i; j < i+1000; j++ {
 				s, t := benchSchedule(owner, agent.ID, j)
@@ -65,7 +66,7 @@ func benchSchedule(o rota.Owner, agent rota.AgentID, i int) (rota.Schedule, rota
 	return s, t
 }
 
-func (f *field) update(b *testing.B, fn func(context.Context, rota.Tx) error) {
+func (f *Field) update(b testing.TB, fn func(context.Context, rota.Tx) error) {
 	b.Helper()
 	require.NoError(b, f.store.Update(b.Context(), fn))
 }
@@ -91,8 +92,8 @@ func benchSettle(t rota.Timer, r rota.Result) rota.Decision {
 	return rota.Decision{Timer: t}
 }
 
-// fire fires the 100 schedules of the next second.
-func (f *field) fire(b *testing.B) {
+// Fire fires the 100 schedules of the next second.
+func (f *Field) Fire(b testing.TB) {
 	f.now = f.now.Add(time.Second)
 	f.update(b, func(ctx context.Context, tx rota.Tx) error {
 		fires, err := tx.FireDue(ctx, f.now, 500, func(t rota.Timer) rota.Decision { return benchDecide(t, f.now) })
@@ -103,7 +104,8 @@ func (f *field) fire(b *testing.B) {
 	})
 }
 
-func (f *field) claim(b *testing.B) []rota.Work {
+// Claim takes the runs of 100 fires.
+func (f *Field) Claim(b testing.TB) []rota.Work {
 	var work []rota.Work
 	f.update(b, func(ctx context.Context, tx rota.Tx) error {
 		var err error
@@ -114,7 +116,8 @@ func (f *field) claim(b *testing.B) []rota.Work {
 	return work
 }
 
-func (f *field) finish(b *testing.B, work []rota.Work) {
+// Finish ends runs in one transaction.
+func (f *Field) Finish(b testing.TB, work []rota.Work) {
 	response := rota.Any{RawMessage: []byte(`{"id":"resp_1","object":"response","status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":"done"}]}]}`)}
 	usage := rota.Any{RawMessage: []byte(`{"input_tokens":10,"output_tokens":3}`)}
 	f.update(b, func(ctx context.Context, tx rota.Tx) error {
@@ -131,9 +134,9 @@ func (f *field) finish(b *testing.B, work []rota.Work) {
 // BenchmarkFireDue fires 100 of 100,000 schedules of an empty store in each
 // transaction.
 func BenchmarkFireDue(b *testing.B, store rota.Store) {
-	f := newField(b, store)
+	f := NewField(b, store, benchSchedules)
 	for b.Loop() {
-		f.fire(b)
+		f.Fire(b)
 	}
 	b.ReportMetric(float64(100*b.N)/b.Elapsed().Seconds(), "fires/s")
 }
@@ -141,10 +144,10 @@ func BenchmarkFireDue(b *testing.B, store rota.Store) {
 // BenchmarkCycle is the whole path of a fire, in three transactions for each
 // 100: fired, claimed, finished.
 func BenchmarkCycle(b *testing.B, store rota.Store) {
-	f := newField(b, store)
+	f := NewField(b, store, benchSchedules)
 	for b.Loop() {
-		f.fire(b)
-		f.finish(b, f.claim(b))
+		f.Fire(b)
+		f.Finish(b, f.Claim(b))
 	}
 	b.ReportMetric(float64(100*b.N)/b.Elapsed().Seconds(), "cycles/s")
 }

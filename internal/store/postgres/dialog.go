@@ -1,0 +1,101 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rota-run/rota/internal/store/sqlstore"
+)
+
+// A dialog is the sqlstore.DB of one transaction. The beginning, and what is
+// only to be done, is told together with the next question, in one round trip.
+// Once a statement has failed nothing more is told: PostgreSQL would refuse it.
+type dialog struct {
+	conn    *pgx.Conn
+	steps   *steps
+	untold  *pgx.Batch
+	begun   transaction // none until the server has answered
+	failure error
+}
+
+// A transaction is what identifies one, when its connection is gone: its number,
+// and, since a server that has crashed gives the numbers of those that it lost to
+// others, when the server started and when the transaction began, by the
+// server's clock, in seconds since 1970.
+type transaction struct{ number, server, began string }
+
+var none transaction
+
+func newDialog(conn *pgx.Conn, s *steps) *dialog {
+	d := &dialog{conn: conn, steps: s, untold: new(pgx.Batch)}
+	d.untold.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
+	d.untold.Queue(`SELECT pg_current_xact_id()::text, extract(epoch FROM pg_postmaster_start_time())::text,
+		floor(extract(epoch FROM now()))::text`).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&d.begun.number, &d.begun.server, &d.begun.began)
+	})
+	return d
+}
+
+// Exec implements sqlstore.DB.
+func (d *dialog) Exec(ctx context.Context, steps ...sqlstore.Step) ([]int64, error) {
+	affected := make([]int64, len(steps))
+	asked := false
+	for i, step := range steps {
+		if len(step.Lists) == 0 {
+			continue
+		}
+		asked = true
+		if err := d.queue(ctx, step, func(tag pgconn.CommandTag) { affected[i] = tag.RowsAffected() }); err != nil {
+			return nil, err
+		}
+	}
+	if !asked {
+		return affected, d.failure
+	}
+	return affected, d.tell(ctx)
+}
+
+// Write implements sqlstore.DB.
+func (d *dialog) Write(ctx context.Context, steps ...sqlstore.Step) error {
+	for _, step := range steps {
+		if len(step.Lists) == 0 {
+			continue
+		}
+		if err := d.queue(ctx, step, func(pgconn.CommandTag) {}); err != nil {
+			return err
+		}
+	}
+	return d.failure
+}
+
+// Query implements sqlstore.DB.
+func (d *dialog) Query(ctx context.Context, row func(sqlstore.Scanner) error, query string, args ...any) error {
+	d.untold.Queue(sqlstore.Numbered(query), args...).Query(func(rows pgx.Rows) error { return read(ctx, rows, row) })
+	return d.tell(ctx)
+}
+
+// queue lets a step be told with the next question.
+func (d *dialog) queue(ctx context.Context, step sqlstore.Step, done func(pgconn.CommandTag)) error {
+	if d.failure != nil {
+		return d.failure
+	}
+	var query string
+	var args []any
+	query, args, d.failure = d.steps.statement(ctx, d.conn, step)
+	if d.failure == nil {
+		d.untold.Queue(query, args...).Exec(func(tag pgconn.CommandTag) error { done(tag); return nil })
+	}
+	return d.failure
+}
+
+// tell sends what is untold, and hears what it comes to.
+func (d *dialog) tell(ctx context.Context) error {
+	if d.failure == nil {
+		untold := d.untold
+		d.untold = new(pgx.Batch)
+		d.failure = classify(ctx, d.conn.SendBatch(ctx, untold).Close())
+	}
+	return d.failure
+}
