@@ -84,6 +84,10 @@ type ScheduleReader interface {
 	// come, and paused ones.
 	OverdueTimers(ctx context.Context, o Owner, a AgentID, now time.Time) ([]Timer, error)
 
+	// LastOnRecord returns the last nominal time of a schedule that has an outcome,
+	// apart from the times of triggers; zero if none has.
+	LastOnRecord(ctx context.Context, id ScheduleID) (time.Time, error)
+
 	// Due returns the next nominal time of a schedule, and when it is to be acted
 	// on; zero if there is nothing to do.
 	Due(ctx context.Context, id ScheduleID) (nominal, due time.Time, err error)

@@ -138,7 +138,7 @@ func (c *Control) DeleteAgent(ctx context.Context, who auth.Caller, id rota.Agen
 			return gone, err
 		}
 		for _, t := range overdue {
-			if err := tx.Record(ctx, policy.Delete(t, now).Records); err != nil {
+			if err := drop(ctx, tx, t, policy.Delete(t), now); err != nil {
 				return gone, err
 			}
 		}

@@ -62,8 +62,17 @@ func (c *Control) newSchedule(who auth.Caller, agent rota.AgentID, in rota.Sched
 	return s.WithTimer(t), t, err
 }
 
-// setSpec gives the timer a spec that somebody sent.
+// setSpec gives the timer a spec that somebody sent, and that has times to come.
 func (c *Control) setSpec(t rota.Timer, spec rota.Spec, now time.Time) (rota.Timer, error) {
+	t, err := c.anchor(t, spec, now)
+	if err != nil {
+		return t, err
+	}
+	return t, checkOnce(t, now)
+}
+
+// anchor gives the timer a spec, and the instant that its times count from.
+func (c *Control) anchor(t rota.Timer, spec rota.Spec, now time.Time) (rota.Timer, error) {
 	spec, err := calendar.Normalize(spec)
 	if err != nil {
 		return t, err
@@ -75,15 +84,15 @@ func (c *Control) setSpec(t rota.Timer, spec rota.Spec, now time.Time) (rota.Tim
 	if t.Policy.StartAt != nil {
 		t.Anchor = t.Policy.StartAt.Time
 	}
-	if spec.Type == rota.Once {
-		return t, checkOnce(t, now)
-	}
 	return t, nil
 }
 
-// checkOnce refuses a time that lies too far in the past. One that has only
-// just passed is still run.
+// checkOnce refuses the time of a once schedule that lies too far in the past.
+// One that has only just passed is still run.
 func checkOnce(t rota.Timer, now time.Time) error {
+	if t.Spec.Type != rota.Once {
+		return nil
+	}
 	if next, ok := firstTime(t, now.Add(-pastTolerance)); !ok || next.Before(now.Add(-pastTolerance)) {
 		return rota.InvalidField("schedule.run_at", "must not be more than %d seconds in the past; the server's time is %s",
 			int(pastTolerance.Seconds()), rota.InstantOf(now))
@@ -191,9 +200,10 @@ func (c *Control) updateTimes(t rota.Timer, in rota.ScheduleUpdate, now time.Tim
 	if set {
 		t.Skips = nil // they were times of the spec before
 	}
-	if set || !sameInstant(before.StartAt, t.Policy.StartAt) {
+	moved := set || !sameInstant(before.StartAt, t.Policy.StartAt)
+	if moved {
 		var err error
-		if t, err = c.setSpec(t, spec, now); err != nil {
+		if t, err = c.anchor(t, spec, now); err != nil {
 			return t, err
 		}
 	}
@@ -202,6 +212,11 @@ func (c *Control) updateTimes(t rota.Timer, in rota.ScheduleUpdate, now time.Tim
 		waits, err := plan(t, t.NextRunAt.Add(-time.Millisecond))
 		if err == nil && waits.NextRunAt.Equal(t.NextRunAt) {
 			return waits, nil
+		}
+	}
+	if moved {
+		if err := checkOnce(t, now); err != nil {
+			return t, err
 		}
 	}
 	planned, err := plan(t, now)
@@ -299,10 +314,22 @@ func save(ctx context.Context, tx rota.Tx, s rota.Schedule, before, after rota.T
 	s = s.WithTimer(after)
 	s.UpdatedAt = rota.InstantOf(now)
 	s.Version++
-	if err := tx.Record(ctx, policy.Dropped(before, after, now)); err != nil {
+	if err := drop(ctx, tx, before, after, now); err != nil {
 		return s, err
 	}
 	return s, tx.SaveSchedule(ctx, before.Owner, s, after)
+}
+
+// drop puts on record the times that a change takes from a timer.
+func drop(ctx context.Context, tx rota.Tx, before, after rota.Timer, now time.Time) error {
+	var last time.Time
+	if before.Status == rota.SchedulePaused {
+		var err error
+		if last, err = tx.LastOnRecord(ctx, before.ScheduleID); err != nil {
+			return err
+		}
+	}
+	return tx.Record(ctx, policy.Dropped(before, after, last, now))
 }
 
 // DeleteSchedule deletes a schedule, at once: runs that wait in the queue do
@@ -324,7 +351,7 @@ func (c *Control) DeleteSchedule(ctx context.Context, who auth.Caller, agent rot
 		if err != nil {
 			return gone, err
 		}
-		if err := tx.Record(ctx, policy.Delete(t, now).Records); err != nil {
+		if err := drop(ctx, tx, t, policy.Delete(t), now); err != nil {
 			return gone, err
 		}
 		return gone, tx.DeleteSchedule(ctx, who.Owner, agent, id, now)

@@ -158,6 +158,27 @@ func TestUpdateKeepsWhatWaitsForItsJitter(t *testing.T) {
 	got := w.update(s, `{"policy":{"jitter_seconds":0}}`)
 	require.Equal(t, instant(time.Hour), *got.NextRunAt)
 	require.Len(t, w.fire(), 1, "it starts at once, and is not lost")
+
+	once := w.schedule(`{"type":"once","run_at":"2026-11-23T11:00:00Z"}`, `,"policy":{"jitter_seconds":3600}`)
+	w.at(125 * time.Minute) // it was at 120
+	got = w.update(once, `{"policy":{"start_at":"2026-11-23T09:30:00Z"}}`)
+	require.Equal(t, instant(2*time.Hour), *got.NextRunAt, "the only time of a schedule, too")
+}
+
+// Whatever times a paused schedule is given, none is on record twice.
+func TestUpdatesOfAPausedScheduleDoNotOverlap(t *testing.T) {
+	w := newWorld(t)
+	s := w.schedule(minutely, "")
+	_, err := w.PauseSchedule(t.Context(), caller, s.AgentID, s.ID, rota.SchedulePause{}, control.Write{})
+	require.NoError(t, err)
+	w.at(5 * time.Minute)
+	w.update(s, `{"schedule":`+hourly+`}`)
+	require.Equal(t, []string{"blocked 1..5=5"}, w.ledger(s))
+	w.update(s, `{"schedule":`+minutely+`,"policy":{"start_at":"2026-11-23T09:02:00Z"}}`)
+	w.at(8 * time.Minute)
+	_, err = w.ResumeSchedule(t.Context(), caller, s.AgentID, s.ID, rota.SchedulePause{}, control.Write{})
+	require.NoError(t, err)
+	require.Equal(t, []string{"blocked 1..5=5", "blocked 6..8=3"}, w.ledger(s))
 }
 
 func TestUpdatePausedScheduleStaysPaused(t *testing.T) {

@@ -34,7 +34,7 @@ func CatchUp(t rota.Timer, o rota.Occurrence, now time.Time) rota.Decision {
 	d.Records[0].Trigger = o.Trigger
 	if d.Timer.Status == rota.ScheduleActive && (d.Timer.NextRunAt.IsZero() || exhausted(d.Timer)) {
 		d.Timer = aim(d.Timer, time.Time{})
-		d.Records = append(d.Records, Dropped(t, d.Timer, now)...)
+		d.Records = append(d.Records, Dropped(t, d.Timer, time.Time{}, now)...)
 	}
 	return d.Decision
 }

@@ -121,14 +121,14 @@ func TestPauseForgetsTheBacklog(t *testing.T) {
 func TestDropped(t *testing.T) {
 	pause := func(t rota.Timer) rota.Timer { return rest(t, rota.SchedulePaused, nil) }
 	late := planned(t, everyMinute, func(p *rota.Policy) { p.JitterSeconds = 600 })
-	require.Empty(t, Dropped(late, pause(late), at(59*time.Second)), "it has not come")
-	require.Equal(t, []string{"blocked not_active 1m0s"}, said(Dropped(late, pause(late), at(time.Minute))))
-	require.Equal(t, []string{"blocked not_active 1m0s..3m0s=3"}, said(Dropped(late, pause(late), at(210*time.Second))))
-	require.Empty(t, Dropped(late, late, at(210*time.Second)), "it still waits")
+	require.Empty(t, Dropped(late, pause(late), time.Time{}, at(59*time.Second)), "it has not come")
+	require.Equal(t, []string{"blocked not_active 1m0s"}, said(Dropped(late, pause(late), time.Time{}, at(time.Minute))))
+	require.Equal(t, []string{"blocked not_active 1m0s..3m0s=3"}, said(Dropped(late, pause(late), time.Time{}, at(210*time.Second))))
+	require.Empty(t, Dropped(late, late, time.Time{}, at(210*time.Second)), "it still waits")
 
 	ending := planned(t, everyMinute, func(p *rota.Policy) { p.JitterSeconds, p.EndAt = 600, instant(2*time.Minute) })
-	require.Equal(t, []string{"blocked not_active 1m0s..2m0s=2"}, said(Dropped(ending, pause(ending), at(210*time.Second))))
-	require.Equal(t, []string{"blocked not_active 1m0s..2m0s=2"}, said(Delete(ending, at(time.Hour)).Records))
+	require.Equal(t, []string{"blocked not_active 1m0s..2m0s=2"}, said(Dropped(ending, pause(ending), time.Time{}, at(210*time.Second))))
+	require.Equal(t, []string{"blocked not_active 1m0s..2m0s=2"}, said(Dropped(ending, Delete(ending), time.Time{}, at(time.Hour))))
 }
 
 func TestSettlePutsWhatItDropsOnRecord(t *testing.T) {

@@ -10,8 +10,9 @@ import (
 // Dropped returns what to put on record when a change takes nominal times from a
 // timer that have come and have not started: of an active one, because of their
 // jitter or because the engine was busy; of a paused one, because it was paused.
-func Dropped(before, after rota.Timer, now time.Time) []rota.Occurrence {
-	from, until, why := dropped(before, after, now)
+// last is the last nominal time that is on record, and matters of a paused one alone.
+func Dropped(before, after rota.Timer, last, now time.Time) []rota.Occurrence {
+	from, until, why := dropped(before, after, last, now)
 	if from.IsZero() {
 		return nil
 	}
@@ -26,7 +27,7 @@ func Dropped(before, after rota.Timer, now time.Time) []rota.Occurrence {
 
 // dropped returns the instants between which a change takes nominal times from a
 // timer; zero if it takes none.
-func dropped(before, after rota.Timer, now time.Time) (from, until time.Time, why rota.Reason) {
+func dropped(before, after rota.Timer, last, now time.Time) (from, until time.Time, why rota.Reason) {
 	switch before.Status {
 	case rota.ScheduleActive:
 		if first := before.NextRunAt; !first.After(now) && !after.NextRunAt.Equal(first) {
@@ -41,7 +42,8 @@ func dropped(before, after rota.Timer, now time.Time) (from, until time.Time, wh
 		if goesOn { // with other times, from the anchor on
 			until = earlier(now, after.Anchor)
 		}
-		return later(before.PauseReason.At.Time, before.Anchor).Add(time.Millisecond), until, paused(*before.PauseReason)
+		from = later(later(before.PauseReason.At.Time, before.Anchor), last).Add(time.Millisecond)
+		return from, until, paused(*before.PauseReason)
 	}
 	return time.Time{}, time.Time{}, rota.Reason{}
 }
@@ -67,8 +69,5 @@ func paused(why rota.PauseReason) rota.Reason {
 	return rota.Reason{Code: rota.RunErrPaused, Message: text + ")"}
 }
 
-// Delete says what becomes of the timer of a schedule that is deleted.
-func Delete(t rota.Timer, now time.Time) rota.Decision {
-	after := rest(t, rota.ScheduleDeleted, nil)
-	return rota.Decision{Timer: after, Records: Dropped(t, after, now)}
-}
+// Delete returns the timer of a schedule that is deleted.
+func Delete(t rota.Timer) rota.Timer { return rest(t, rota.ScheduleDeleted, nil) }

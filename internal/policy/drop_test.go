@@ -40,24 +40,28 @@ func TestAPauseIsOnRecord(t *testing.T) {
 	require.NoError(t, err)
 	resumed, err := Resume(waiting, at(5*time.Minute))
 	require.NoError(t, err)
-	records := Dropped(waiting, resumed, at(5*time.Minute))
+	records := Dropped(waiting, resumed, time.Time{}, at(5*time.Minute))
 	require.Equal(t, []string{"blocked schedule_paused 3m0s..5m0s=3"}, said(records))
 	require.Equal(t, "the schedule was paused (manual: holiday)", records[0].Reason.Message)
-	require.Equal(t, said(records), said(Delete(waiting, at(5*time.Minute)).Records))
+	require.Equal(t, said(records), said(Dropped(waiting, Delete(waiting), time.Time{}, at(5*time.Minute))))
 
-	require.Empty(t, Dropped(waiting, waiting, at(5*time.Minute)), "it goes on")
+	require.Empty(t, Dropped(waiting, waiting, time.Time{}, at(5*time.Minute)), "it goes on")
 	other := waiting
 	other.Anchor = at(4*time.Minute + time.Second)
-	require.Equal(t, []string{"blocked schedule_paused 3m0s..4m0s=2"}, said(Dropped(waiting, other, other.Anchor)))
+	require.Equal(t, []string{"blocked schedule_paused 3m0s..4m0s=2"}, said(Dropped(waiting, other, time.Time{}, other.Anchor)))
 	resumed, err = Resume(other, at(6*time.Minute))
 	require.NoError(t, err)
-	require.Equal(t, []string{"blocked schedule_paused 5m1s"}, said(Dropped(other, resumed, at(6*time.Minute))), "the times before are on record")
+	require.Equal(t, []string{"blocked schedule_paused 5m1s"}, said(Dropped(other, resumed, time.Time{}, at(6*time.Minute))), "the times before are on record")
 	other.Anchor = at(30 * time.Second)
-	require.Empty(t, Dropped(waiting, other, at(5*time.Minute)), "the other times have the whole pause")
+	require.Empty(t, Dropped(waiting, other, time.Time{}, at(5*time.Minute)), "the other times have the whole pause")
+
+	recorded := at(3*time.Minute + time.Second) // by a change before, or by a clock that was set back
+	require.Equal(t, []string{"blocked schedule_paused 4m0s..5m0s=2"}, said(Dropped(waiting, Delete(waiting), recorded, at(5*time.Minute))))
+	require.Empty(t, Dropped(waiting, Delete(waiting), at(6*time.Minute), at(5*time.Minute)))
 
 	used := waiting
 	used.Policy.MaxRuns, used.RunCount = new(int64(1)), 1
-	require.Empty(t, Delete(used, at(5*time.Minute)).Records)
+	require.Empty(t, Dropped(used, Delete(used), time.Time{}, at(5*time.Minute)))
 }
 
 // A time that had passed when it was planned was not missed by an engine that

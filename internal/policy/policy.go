@@ -57,7 +57,7 @@ func Resume(t rota.Timer, now time.Time) (rota.Timer, error) {
 // ended: too many failures in a row pause it.
 func Settle(t rota.Timer, r rota.Result) rota.Decision {
 	after := settle(t, r)
-	return rota.Decision{Timer: after, Records: Dropped(t, after, r.CompletedAt)}
+	return rota.Decision{Timer: after, Records: Dropped(t, after, time.Time{}, r.CompletedAt)}
 }
 
 func settle(t rota.Timer, r rota.Result) rota.Timer {

@@ -17,7 +17,7 @@ func Trigger(t rota.Timer, now time.Time) rota.Decision {
 	}
 	if t.Status == rota.ScheduleActive && exhausted(d.Timer) {
 		d.Timer = aim(d.Timer, time.Time{})
-		d.Records = append(d.Records, Dropped(t, d.Timer, now)...)
+		d.Records = append(d.Records, Dropped(t, d.Timer, time.Time{}, now)...)
 	}
 	return d.Decision
 }

@@ -238,11 +238,18 @@ func (r *reference) stop(status rota.ScheduleStatus, at time.Time, f facts) {
 	r.status, r.stopped, r.paused = status, at, at
 }
 
-// pass lets the times of a pause up to an instant go by. If the clock was set back
-// before the pause, the first of them may have a row, which stays the only one.
+// pass lets the times of a pause up to an instant go by, as far as they are not on
+// record. If somebody had triggered the schedule at the very millisecond of the
+// first, that is its only row.
 func (r *reference) pass(until time.Time, f facts) {
-	n, ok := r.next(later(r.paused, r.anchor))
-	if _, has := r.rowOf[n.UnixMilli()]; has {
+	after := later(r.paused, r.anchor)
+	for n, row := range r.rowOf {
+		if r.rows[row].Trigger != rota.TriggerManual {
+			after = later(after, time.UnixMilli(n))
+		}
+	}
+	n, ok := r.next(after)
+	if _, triggered := r.rowOf[n.UnixMilli()]; triggered {
 		return
 	}
 	for ; ok && !n.After(until) && !r.exhausted(); n, ok = r.next(n) {

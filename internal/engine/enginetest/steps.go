@@ -489,5 +489,9 @@ func (b setBack) play(s *stage) {
 		x.exempt = x.exempt || x.Phase == rota.PhaseQueued
 	}
 	s.setClock(-b.d)
+	s.engine.Changed()
+	for i := range s.gaps { // what comes a second time is looked at
+		s.gaps[i].to = earlier(s.gaps[i].to, s.wall())
+	}
 	s.pass(b.d + time.Second)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"hash/fnv"
 	"strings"
+	"time"
 
 	"github.com/rota-run/rota"
 )
@@ -58,6 +59,16 @@ func (q Queries) Occurrences(ctx context.Context, o rota.Owner, a rota.AgentID, 
 		l.where(` AND o.scheduled_for <= ?`, f.To.UnixMilli())
 	}
 	return l.page(ctx, q.db, p)
+}
+
+// LastOnRecord implements [rota.ScheduleReader].
+func (q Queries) LastOnRecord(ctx context.Context, id rota.ScheduleID) (last time.Time, err error) {
+	err = q.db.Query(ctx, func(row Scanner) error {
+		last, err = scanTime(row)
+		return err
+	}, `SELECT COALESCE(o.scheduled_until, o.scheduled_for) FROM occurrences o
+		WHERE o.schedule_id = ? AND o.trigger <> 'manual' ORDER BY o.scheduled_for DESC LIMIT 1`, id)
+	return last, err
 }
 
 const occurrencePrefix = "occ_"

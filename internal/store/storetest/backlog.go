@@ -19,6 +19,7 @@ var backlogs = []testCase{
 	{"a span that is not there cannot be split", spanMissing},
 	{"a backfill lines up what did not fire", backfillLinesUp},
 	{"overdue timers", overdueTimers},
+	{"the last time on record is no trigger's", lastOnRecord},
 	{"timers by the key that made them", timersMadeBy},
 }
 
@@ -227,6 +228,34 @@ func backfillLinesUp(w *world) {
 		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.Record(ctx, []rota.Occurrence{o, again}) })
 		require.Equal(w, []rota.Outcome{tt.want}, outcomes(w.occurrences(s)), "%s, %v", tt.was, tt.span)
 	}
+}
+
+func lastOnRecord(w *world) {
+	s, other := w.addSchedule(w.addAgent().ID), w.addSchedule(w.addAgent().ID)
+	last := func() (last time.Time) {
+		w.update(func(ctx context.Context, tx rota.Tx) (err error) {
+			last, err = tx.LastOnRecord(ctx, s.ID)
+			return err
+		})
+		return last
+	}
+	record := func(of rota.Schedule, after time.Duration, change func(*rota.Occurrence)) {
+		o := w.occurrence(w.timer(of), rota.MissedOutcome)
+		o.ScheduledFor = rota.InstantOf(start.Add(after))
+		change(&o)
+		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.Record(ctx, []rota.Occurrence{o}) })
+	}
+	require.Zero(w, last())
+	record(s, time.Minute, func(*rota.Occurrence) {})
+	record(other, time.Hour, func(*rota.Occurrence) {})
+	require.Equal(w, start.Add(time.Minute), last())
+	record(s, 2*time.Minute, func(o *rota.Occurrence) {
+		o.Count, o.ScheduledUntil = 3, rota.InstantOrNil(start.Add(4*time.Minute))
+	})
+	record(s, 5*time.Minute, func(o *rota.Occurrence) { o.Trigger = rota.TriggerManual })
+	require.Equal(w, start.Add(4*time.Minute), last())
+	record(s, 6*time.Minute, func(o *rota.Occurrence) { o.Trigger = rota.TriggerBackfill })
+	require.Equal(w, start.Add(6*time.Minute), last())
 }
 
 func overdueTimers(w *world) {
