@@ -71,7 +71,7 @@ func measure(ctx context.Context, n int, every, d time.Duration, anchor func(fir
 // port and a quiet log.
 func defaults() settings.Settings {
 	return settings.Settings{
-		Listen: "127.0.0.1:0", Role: "all", Engine: string(rota.EngineEmbedded), OnKeyRevoked: "keep",
+		Listen: "127.0.0.1:0", Database: "sqlite", Role: "all", Engine: string(rota.EngineEmbedded), OnKeyRevoked: "keep",
 		MaxConcurrentRuns: 256, DrainTimeout: 30 * time.Second, CatchupRate: 10, MinInterval: time.Second,
 		LogFormat: "text", LogLevel: "warn", BootstrapKey: "rk_bench_bench_bench_bench",
 	}

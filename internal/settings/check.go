@@ -64,9 +64,8 @@ func isAddress(s string) bool {
 }
 
 func (s *Settings) checkDatabase() error {
-	if s.Database == "" {
-		_, set := os.LookupEnv("ROTA_DATABASE")
-		return check(!set, "--database must not be empty: leave it out for SQLite in --data")
+	if s.Database == "" || s.Database == "sqlite" {
+		return check(s.Database != "", "--database must not be empty: leave it out for SQLite in --data")
 	}
 	return CheckDatabase("--database", s.Database)
 }

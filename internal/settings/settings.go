@@ -22,7 +22,7 @@ type Settings struct {
 
 	Listen   string `default:"127.0.0.1:8080" env:"ROTA_LISTEN" help:"Address to serve the API on. Port 0 takes a free one."`
 	Data     string `default:"./data" env:"ROTA_DATA" type:"path" help:"Directory for everything that the server writes."`
-	Database string `env:"ROTA_DATABASE" placeholder:"URL" help:"Database: postgres://user:password@host:5432/name, or sqlite://DIR. Default: SQLite in --data. Prefer the environment: flags show in process lists."`
+	Database string `default:"sqlite" env:"ROTA_DATABASE" placeholder:"URL" help:"Database: sqlite (in --data), sqlite://DIR, or postgres://user:password@host:5432/name. Prefer the environment: flags show in process lists."`
 	Role     string `default:"all" enum:"api,worker,all" env:"ROTA_ROLE" help:"What this process does: api serves the API, worker keeps time and works on runs, all does both. api and worker need PostgreSQL."`
 	Demo     bool   `env:"ROTA_DEMO" help:"Add a demo agent that runs every 10 seconds, and show each run in the terminal."`
 
@@ -52,7 +52,7 @@ type Settings struct {
 // SQLite returns the directory of the SQLite database, and false if the
 // database is a PostgreSQL, which Database then names.
 func (s Settings) SQLite() (dir string, ok bool) {
-	if s.Database == "" {
+	if s.Database == "sqlite" {
 		return s.Data, true
 	}
 	return strings.CutPrefix(s.Database, "sqlite://")

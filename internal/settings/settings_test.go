@@ -56,7 +56,7 @@ func TestDefaults(t *testing.T) {
 	got, err := parse(t)
 	require.NoError(t, err)
 	require.Equal(t, settings.Settings{
-		Role: "all", Listen: "127.0.0.1:8080", Data: data, Engine: "embedded", Temporal: settings.Temporal{Address: "127.0.0.1:7233", Namespace: "default", TaskQueue: "rota"}, MaxConcurrentRuns: 256, DrainTimeout: 30 * time.Second,
+		Role: "all", Listen: "127.0.0.1:8080", Data: data, Database: "sqlite", Engine: "embedded", Temporal: settings.Temporal{Address: "127.0.0.1:7233", Namespace: "default", TaskQueue: "rota"}, MaxConcurrentRuns: 256, DrainTimeout: 30 * time.Second,
 		CatchupRate: 10, MinInterval: time.Second, OnKeyRevoked: "keep", LogFormat: "text", LogLevel: "info",
 	}, got)
 }
@@ -137,7 +137,7 @@ func TestTheFileOfTheDocumentation(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, settings.Settings{
 		Config: filepath.Join("testdata", "rota.yaml"),
-		Role:   "all", Listen: "0.0.0.0:8080", Data: "/var/lib/rota", Engine: "embedded", Temporal: settings.Temporal{Address: "127.0.0.1:7233", Namespace: "default", TaskQueue: "rota"}, MaxConcurrentRuns: 64, DrainTimeout: 5 * time.Second,
+		Role:   "all", Listen: "0.0.0.0:8080", Data: "/var/lib/rota", Database: "sqlite", Engine: "embedded", Temporal: settings.Temporal{Address: "127.0.0.1:7233", Namespace: "default", TaskQueue: "rota"}, MaxConcurrentRuns: 64, DrainTimeout: 5 * time.Second,
 		CatchupRate: 10, MinInterval: time.Second, OnKeyRevoked: "keep", LogFormat: "json", LogLevel: "info",
 		Providers: []settings.Provider{
 			{Name: "local", BaseURL: "http://127.0.0.1:8000/v1", DefaultModel: "small", IdleTimeout: settings.Duration(10 * time.Minute), MaxConcurrent: 4},
@@ -190,9 +190,14 @@ func TestAFileThatIsNamedMustBeThere(t *testing.T) {
 }
 
 func TestAnEmptyDatabase(t *testing.T) {
+	const want = "--database ($ROTA_DATABASE) must not be empty: leave it out for SQLite in --data"
+	_, err := parse(t, "--database=")
+	require.EqualError(t, err, want)
+	_, err = parse(t, "--database", "")
+	require.EqualError(t, err, want)
 	t.Setenv("ROTA_DATABASE", "")
-	_, err := parse(t)
-	require.EqualError(t, err, "--database ($ROTA_DATABASE) must not be empty: leave it out for SQLite in --data")
+	_, err = parse(t)
+	require.EqualError(t, err, want)
 }
 
 func TestWrongSettingsOfTemporal(t *testing.T) {
@@ -291,7 +296,7 @@ func TestRoles(t *testing.T) {
 func TestTheDatabase(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for database, want := range map[string]string{
-		"": "/var/lib/rota", "sqlite:///srv/rota": "/srv/rota", "sqlite://below": "below", "postgres://h/d": "", "postgresql://h/d": "",
+		"sqlite": "/var/lib/rota", "sqlite:///srv/rota": "/srv/rota", "sqlite://below": "below", "postgres://h/d": "", "postgresql://h/d": "",
 	} {
 		s, err := parse(t, "--data=/var/lib/rota", "--database="+database)
 		require.NoError(t, err)
