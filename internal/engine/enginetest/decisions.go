@@ -93,7 +93,7 @@ func (r *reference) takeTurn(at time.Time, f facts) {
 	q := r.line[0]
 	r.line = r.line[1:]
 	o := r.take(q.at, f)
-	late := q.trigger == rota.TriggerSchedule && at.Sub(q.at) > r.lateness()
+	late := q.trigger == rota.TriggerSchedule && o.RecordedAt.Sub(q.at) > r.lateness() // by a clock that may have been set back
 	may, must := r.superseded(q, at)
 	switch {
 	case o.RunID != nil:

@@ -319,9 +319,12 @@ func (r *reference) replans(spec rota.Opt[rota.Spec], p rota.Policy, now time.Ti
 	if next.after = now; next.spec.Type == rota.Once {
 		next.after = now.Add(-time.Minute) // what has just passed still runs
 	}
-	if n, waits := r.next(r.after); !set && r.status == rota.ScheduleActive && waits && !n.After(now) {
-		if m, ok := next.next(r.after); ok && m.Equal(n) {
+	if n, waits := r.next(r.after); r.status == rota.ScheduleActive && waits && !n.After(now) {
+		if m, ok := next.next(r.after); !set && ok && m.Equal(n) {
 			next.after, next.made, next.keeps = r.after, r.made, true
+		}
+		if m, ok := next.next(next.after); ok && m.Equal(n) { // a once schedule was given the time that it had
+			next.keeps = true
 		}
 	}
 	first, more := next.next(next.after)
