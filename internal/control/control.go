@@ -64,6 +64,7 @@ func write[T any](ctx context.Context, c *Control, who auth.Caller, w Write, fn 
 	now := c.Now().UTC()
 	err := c.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
 		if w.IdempotencyKey != "" {
+			answer = *new(T) // of a try before
 			done, err := replay(ctx, tx, who, w, now, &answer)
 			if done || err != nil {
 				return err

@@ -93,9 +93,13 @@ func (d *dialog) queue(ctx context.Context, step sqlstore.Step, done func(pgconn
 // tell sends what is untold, and hears what it comes to.
 func (d *dialog) tell(ctx context.Context) error {
 	if d.failure == nil {
-		untold := d.untold
-		d.untold = new(pgx.Batch)
-		d.failure = classify(ctx, d.conn.SendBatch(ctx, untold).Close())
+		d.failure = classify(ctx, d.send(ctx))
 	}
 	return d.failure
+}
+
+func (d *dialog) send(ctx context.Context) error {
+	untold := d.untold
+	d.untold = new(pgx.Batch)
+	return d.conn.SendBatch(ctx, untold).Close()
 }

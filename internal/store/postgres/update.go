@@ -70,7 +70,7 @@ func (s *Store) once(ctx context.Context, fn func(context.Context, rota.Tx) erro
 		err = d.failure // which fn kept to itself
 	}
 	if err == nil {
-		err = s.commit(ctx, d)
+		err = s.commit(ctx, d, conn.Release)
 	}
 	if err == nil {
 		return false, nil
@@ -78,7 +78,9 @@ func (s *Store) once(ctx context.Context, fn func(context.Context, rota.Tx) erro
 	if d.begun == none { // the connection may have broken while nobody used it
 		return d.conn.IsClosed() && ctx.Err() == nil, err
 	}
-	rollback(ctx, d.conn)
+	if !d.conn.IsClosed() {
+		rollback(ctx, d.conn)
+	}
 	return repeatable(d.failure), err
 }
 
@@ -93,34 +95,44 @@ func rollback(ctx context.Context, conn *pgx.Conn) {
 }
 
 // commit returns when the transaction is durable, or is known not to be,
-// whatever becomes of ctx. If the connection breaks meanwhile, it asks on
-// another one what became of it.
-func (s *Store) commit(ctx context.Context, d *dialog) error {
+// whatever becomes of ctx; only what is to be written before that is cut off when
+// ctx ends. If the connection breaks meanwhile, it is released, and another one
+// is asked what became of the transaction.
+func (s *Store) commit(ctx context.Context, d *dialog, release func()) error {
 	if d.begun == none { // nobody could ask what became of it
 		if err := d.tell(ctx); err != nil {
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	if ctx.Err() != nil {
+		return classify(ctx, context.Cause(ctx))
+	}
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
+	telling := ctx
+	if d.untold.Len() == 0 {
+		telling = patient
+	}
 	var tag pgconn.CommandTag
 	d.untold.Queue("COMMIT").Exec(func(t pgconn.CommandTag) error { tag = t; return nil })
-	err := d.tell(ctx)
+	err := d.send(telling)
+	d.failure = err
 	switch {
 	case err == nil && tag.String() == "COMMIT":
 		return nil
 	case err == nil:
 		return errors.New("the database took the transaction back")
 	case !d.conn.IsClosed():
-		return err
+		return classify(telling, err)
 	}
+	release()
 	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
 	switch s.outcome(ask, d.begun) {
 	case "committed":
 		return nil
 	case "aborted":
-		return classify(ask, err)
+		return classify(ctx, err)
 	}
 	return &rota.Error{
 		Code: rota.Unavailable, Err: err,

@@ -255,7 +255,7 @@ func commits(sent []byte) bool {
 func TestACommitThatIsNotAnswered(t *testing.T) {
 	var w wire
 	databaseURL := postgrestest.URL(t)
-	s := open(t, databaseURL, postgres.Dialing(w.dial))
+	s := open(t, databaseURL+"&pool_max_conns=1", postgres.Dialing(w.dial))
 	defer s.Close()
 	made := func(server net.Conn, sent []byte) {
 		server.Write(sent)
@@ -304,6 +304,40 @@ func TestACommitThatACrashTookBack(t *testing.T) {
 			require.Len(t, agents(t, s), others)
 		})
 	}
+}
+
+// TestWhatIsToldWithTheCommit: it can wait for others no longer than its caller
+// does, and then nothing is written.
+func TestWhatIsToldWithTheCommit(t *testing.T) {
+	databaseURL := postgrestest.URL(t)
+	s := open(t, databaseURL, postgres.Options{})
+	defer s.Close()
+	key := rota.Key{ID: "key_1", Account: "acme"}
+	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error { return tx.AddKey(ctx, key, []byte("hash")) }))
+	other, err := connect(t, databaseURL).Begin(t.Context())
+	require.NoError(t, err)
+	_, err = other.Exec(t.Context(), "LOCK TABLE keys IN SHARE MODE")
+	require.NoError(t, err)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- s.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+			if _, err := tx.Keeping(ctx); err != nil && !errors.Is(err, rota.NotFound) {
+				return err
+			}
+			return tx.SaveSpent(ctx, key.ID, rota.Spent{rota.PerHour: 1})
+		})
+	}()
+	waitsOr(t, databaseURL, nil)
+	cancel()
+	require.ErrorIs(t, <-done, context.Canceled)
+	require.NoError(t, other.Rollback(t.Context()))
+	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+		spent, err := tx.Spent(ctx, key.ID)
+		require.Empty(t, spent)
+		return err
+	}))
 }
 
 // truth returns what a query answers.

@@ -42,10 +42,19 @@ func (w *world) exists(id rota.AgentID) bool {
 	return err == nil
 }
 
+// addAndSee adds an agent and reads it: a store may put off a write until then.
+func (w *world) addAndSee(ctx context.Context, tx rota.Tx, a rota.Agent) error {
+	if err := tx.AddAgent(ctx, w.owner, a); err != nil {
+		return err
+	}
+	_, err := tx.Agent(ctx, w.owner, a.ID)
+	return err
+}
+
 func rollback(w *world) {
 	a := w.newAgent()
 	err := w.try(func(ctx context.Context, tx rota.Tx) error {
-		require.NoError(w, tx.AddAgent(ctx, w.owner, a))
+		require.NoError(w, w.addAndSee(ctx, tx, a))
 		return errWanted
 	})
 	require.ErrorIs(w, err, errWanted)
@@ -56,7 +65,7 @@ func rollback(w *world) {
 func panics(w *world) {
 	a := w.newAgent()
 	err := w.store.Update(w.Context(), func(ctx context.Context, tx rota.Tx) error {
-		if err := tx.AddAgent(ctx, w.owner, a); err != nil {
+		if err := w.addAndSee(ctx, tx, a); err != nil {
 			return err
 		}
 		panic("a bug")
@@ -92,7 +101,7 @@ func ownWrites(w *world) {
 func uncommitted(w *world) {
 	a := w.newAgent()
 	w.update(func(ctx context.Context, tx rota.Tx) error {
-		err := tx.AddAgent(ctx, w.owner, a)
+		err := w.addAndSee(ctx, tx, a)
 		require.False(w, w.exists(a.ID))
 		return err
 	})
@@ -126,7 +135,7 @@ func survivors(w *world) {
 		group.Go(func() {
 			ready.Done()
 			err := w.try(func(ctx context.Context, tx rota.Tx) error {
-				if err := tx.AddAgent(ctx, w.owner, a); err != nil || !fails {
+				if err := w.addAndSee(ctx, tx, a); err != nil || !fails {
 					return err
 				}
 				return errWanted
