@@ -30,6 +30,7 @@ temporal: ## Build the Temporal server that tests use: once, in some minutes.
 .PHONY: test
 test: lint examples ## Everything: linters, examples, and all tests with the race detector.
 	$(GO) test -race -timeout 15m ./...
+	$(GO) test -run '^TestTenYears$$' ./internal/engine/embedded # where the race detector cannot be
 
 .PHONY: test-engines
 test-engines: ## What every store and engine must do, on each of them; none may be skipped.
