@@ -64,10 +64,11 @@ func isAddress(s string) bool {
 }
 
 func (s *Settings) checkDatabase() error {
-	if s.Database == "" || s.Database == "sqlite" {
-		return check(s.Database != "", "--database must not be empty: leave it out for SQLite in --data")
+	if s.Database == "sqlite" {
+		return nil
 	}
-	return CheckDatabase("--database", s.Database)
+	return cmp.Or(check(s.Database != "", "--database must not be empty: leave it out for SQLite in --data"),
+		CheckDatabase("--database", s.Database))
 }
 
 // CheckDatabase returns an error that begins with name if the URL is not that

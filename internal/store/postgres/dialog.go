@@ -41,17 +41,13 @@ func newDialog(conn *pgx.Conn, s *steps) *dialog {
 // Exec implements sqlstore.DB.
 func (d *dialog) Exec(ctx context.Context, steps ...sqlstore.Step) ([]int64, error) {
 	affected := make([]int64, len(steps))
-	asked := false
+	before := d.untold.Len()
 	for i, step := range steps {
-		if len(step.Lists) == 0 {
-			continue
-		}
-		asked = true
-		if err := d.queue(ctx, step, func(tag pgconn.CommandTag) { affected[i] = tag.RowsAffected() }); err != nil {
+		if err := d.queue(ctx, step, &affected[i]); err != nil {
 			return nil, err
 		}
 	}
-	if !asked {
+	if d.untold.Len() == before {
 		return affected, d.failure
 	}
 	return affected, d.tell(ctx)
@@ -60,10 +56,7 @@ func (d *dialog) Exec(ctx context.Context, steps ...sqlstore.Step) ([]int64, err
 // Write implements sqlstore.DB.
 func (d *dialog) Write(ctx context.Context, steps ...sqlstore.Step) error {
 	for _, step := range steps {
-		if len(step.Lists) == 0 {
-			continue
-		}
-		if err := d.queue(ctx, step, func(pgconn.CommandTag) {}); err != nil {
+		if err := d.queue(ctx, step, new(int64)); err != nil {
 			return err
 		}
 	}
@@ -76,16 +69,17 @@ func (d *dialog) Query(ctx context.Context, row func(sqlstore.Scanner) error, qu
 	return d.tell(ctx)
 }
 
-// queue lets a step be told with the next question.
-func (d *dialog) queue(ctx context.Context, step sqlstore.Step, done func(pgconn.CommandTag)) error {
-	if d.failure != nil {
+// queue lets a step, if there is something in it, be told with the next question;
+// then it is also known how many rows it changed.
+func (d *dialog) queue(ctx context.Context, step sqlstore.Step, affected *int64) error {
+	if d.failure != nil || len(step.Lists) == 0 {
 		return d.failure
 	}
 	var query string
 	var args []any
 	query, args, d.failure = d.steps.statement(ctx, d.conn, step)
 	if d.failure == nil {
-		d.untold.Queue(query, args...).Exec(func(tag pgconn.CommandTag) error { done(tag); return nil })
+		d.untold.Queue(query, args...).Exec(func(tag pgconn.CommandTag) error { *affected = tag.RowsAffected(); return nil })
 	}
 	return d.failure
 }

@@ -62,13 +62,13 @@ func (q Queries) Occurrences(ctx context.Context, o rota.Owner, a rota.AgentID, 
 }
 
 // LastOnRecord implements [rota.ScheduleReader].
-func (q Queries) LastOnRecord(ctx context.Context, id rota.ScheduleID) (last time.Time, err error) {
-	err = q.db.Query(ctx, func(row Scanner) error {
-		last, err = scanTime(row)
-		return err
-	}, `SELECT COALESCE(o.scheduled_until, o.scheduled_for) FROM occurrences o
+func (q Queries) LastOnRecord(ctx context.Context, id rota.ScheduleID) (time.Time, error) {
+	last, err := all(ctx, q.db, scanTime, `SELECT COALESCE(o.scheduled_until, o.scheduled_for) FROM occurrences o
 		WHERE o.schedule_id = ? AND o.trigger <> 'manual' ORDER BY o.scheduled_for DESC LIMIT 1`, id)
-	return last, err
+	if err != nil || len(last) == 0 {
+		return time.Time{}, err
+	}
+	return last[0], nil
 }
 
 const occurrencePrefix = "occ_"
