@@ -28,7 +28,7 @@ temporal: ## Build the Temporal server that tests use: once, in some minutes.
 	@$(GO) run ./test/services -build
 
 .PHONY: test
-test: lint examples ## Everything: linters, examples, and all tests, with the race detector but for ten simulated years.
+test: lint examples openapi ## Everything: linters, examples, the OpenAPI document, and all tests, with the race detector but for ten simulated years.
 	$(GO) test -race -timeout 15m ./...
 	@# This one must have run: the race detector cannot be there, so it is not among those above.
 	$(GO) test -v -run '^TestTenYears$$' ./internal/engine/embedded | awk '{ print } /^--- PASS: TestTenYears/ { ran = 1 } END { exit !ran }'
@@ -54,10 +54,19 @@ lint: ## Format and static checks.
 	@out=$$($(TOOL) gofumpt -l .); if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
 	$(TOOL) staticcheck ./...
 
+# A directory of test/ with a module of its own: what only it needs is not compiled for all other tests.
+define test-module
+cd test/$@ && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./...
+cd test/$@ && $(GO) test -count=1 ./...
+endef
+
 .PHONY: examples
 examples: ## Check the files under examples/ as the programs that read them would.
-	cd test/examples && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./...
-	cd test/examples && $(GO) test -count=1 ./...
+	$(test-module)
+
+.PHONY: openapi
+openapi: ## Hold what the tests of the API send and receive against docs/openapi.json.
+	$(test-module)
 
 .PHONY: fmt
 fmt: ## Format the code.
