@@ -49,7 +49,8 @@ check: lint ## For a person in a hurry: linters and short tests.
 	$(GO) test -short ./...
 
 .PHONY: lint
-lint: ## Format and static checks.
+lint: ## Format, static checks, and the laws of internal/archtest.
+	$(GO) test ./internal/archtest
 	$(GO) vet ./...
 	@out=$$($(TOOL) gofumpt -l .); if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
 	$(TOOL) staticcheck ./...

@@ -106,44 +106,46 @@ var zonesFile string
 
 var zoneNames = strings.Fields(zonesFile)
 
-// loaded has the zones in use by name; a *time.Location never changes.
-var loaded sync.Map
+// zones has what loads each zone, once; a *time.Location never changes.
+var zones = loaders(zoneNames)
+
+func loaders(names []string) map[string]func() (*time.Location, error) {
+	all := make(map[string]func() (*time.Location, error), len(names))
+	for _, name := range names {
+		all[name] = sync.OnceValues(func() (*time.Location, error) { return time.LoadLocation(name) })
+	}
+	return all
+}
 
 func loadZone(name string) (*time.Location, error) {
-	if name == "" || name == "UTC" {
+	if name == "" {
 		return time.UTC, nil
 	}
-	if loc, ok := loaded.Load(name); ok {
-		return loc.(*time.Location), nil
+	load, known := zones[name]
+	if !known {
+		return nil, rota.InvalidField(timezoneField, "%q is not a time zone; %s", name, similarZone(name))
 	}
-	if known, similar := findZone(name); !known {
-		return nil, rota.InvalidField(timezoneField, "%q is not a time zone; %s", name, similar)
-	}
-	loc, err := time.LoadLocation(name)
+	loc, err := load()
 	if err != nil {
 		return nil, &rota.Error{
 			Code: rota.Invalid, Field: timezoneField, Err: err,
 			Msg: "this server has no data for the time zone " + name + "; UTC always works",
 		}
 	}
-	loaded.Store(name, loc)
 	return loc, nil
 }
 
-// findZone reports whether there is a zone of this name, and if not says what
-// would be accepted, such as the zone whose city was given.
-func findZone(name string) (known bool, hint string) {
-	hint = "accepted is an IANA name such as Europe/Madrid, or UTC"
+// similarZone says what would be accepted, such as the zone whose city was
+// given.
+func similarZone(name string) string {
 	given := strings.ReplaceAll(name, " ", "_")
+	hint := "accepted is an IANA name such as Europe/Madrid, or UTC"
 	for _, z := range zoneNames {
-		if z == name {
-			return true, ""
-		}
 		if strings.EqualFold(z, given) || strings.EqualFold(city(z), given) {
 			hint = "did you mean " + z + "?"
 		}
 	}
-	return false, hint
+	return hint
 }
 
 // city returns the last part of a zone's name.
