@@ -27,7 +27,7 @@ CREATE TABLE answers (
   account     TEXT NOT NULL,
   end_user    TEXT NOT NULL,
   key         TEXT NOT NULL,
-  fingerprint BLOB NOT NULL,
+  fingerprint BLOB NOT NULL,  -- SHA-256 of the request
   body        BLOB NOT NULL,
   at          INTEGER NOT NULL,
   PRIMARY KEY (account, end_user, key)
@@ -38,29 +38,33 @@ CREATE INDEX answers_by_age ON answers (at);
 CREATE TABLE engine (
   id           INTEGER PRIMARY KEY CHECK (id = 1),
   kind         TEXT NOT NULL,     -- embedded or temporal; empty until the first one has begun
-  installation TEXT NOT NULL,     -- names this database's schedules where several share an engine outside
-  since        INTEGER NOT NULL,  -- when somebody began to look at what is due
-  seen_at      INTEGER NOT NULL   -- when somebody last did
-, namespace TEXT NOT NULL DEFAULT '', queue TEXT NOT NULL DEFAULT '') STRICT;
+  installation TEXT NOT NULL,     -- tells this database's schedules from others in one Temporal
+  namespace    TEXT NOT NULL,     -- where Temporal has every schedule; empty until it has
+  queue        TEXT NOT NULL,     -- likewise
+  since        INTEGER NOT NULL,  -- when an engine began to look at what is due
+  seen_at      INTEGER NOT NULL   -- when one last did
+) STRICT;
 
 CREATE TABLE keys (
-  id         TEXT PRIMARY KEY,
-  account    TEXT NOT NULL,
-  name       TEXT NOT NULL,
-  hint       TEXT NOT NULL,
-  hash       BLOB NOT NULL UNIQUE,  -- SHA-256 of the secret
-  scopes     TEXT NOT NULL,
-  created_at INTEGER NOT NULL,
-  expires_at INTEGER,
-  revoked_at INTEGER
-, rate_limits TEXT NOT NULL DEFAULT '[]', spent TEXT NOT NULL DEFAULT '{}') STRICT;
+  id          TEXT PRIMARY KEY,
+  account     TEXT NOT NULL,
+  name        TEXT NOT NULL,
+  hint        TEXT NOT NULL,               -- the first characters of the secret
+  hash        BLOB NOT NULL UNIQUE,        -- SHA-256 of the secret
+  scopes      TEXT NOT NULL,
+  rate_limits TEXT NOT NULL,
+  spent       TEXT NOT NULL DEFAULT '{}',  -- what the key has used of its rate limits
+  created_at  INTEGER NOT NULL,
+  expires_at  INTEGER,
+  revoked_at  INTEGER
+) STRICT;
 
 CREATE INDEX keys_by_account ON keys (account, id);
 
 CREATE TABLE occurrences (
   schedule_id     TEXT NOT NULL,
   scheduled_for   INTEGER NOT NULL,
-  scheduled_until INTEGER,
+  scheduled_until INTEGER,  -- the last nominal time of a row that stands for several
   id              TEXT NOT NULL,
   count           INTEGER NOT NULL,
   outcome         TEXT NOT NULL,
@@ -75,17 +79,18 @@ CREATE TABLE occurrences (
 CREATE INDEX occurrences_unfired ON occurrences (schedule_id, outcome, scheduled_for) WHERE outcome <> 'fired';
 
 CREATE TABLE open_runs (
-  run_id       TEXT PRIMARY KEY,
-  schedule_id  TEXT,
-  provider     TEXT NOT NULL,
-  phase        TEXT NOT NULL,     -- queued (not started yet), running, waiting (to go on)
-  ready_at     INTEGER NOT NULL,  -- the place in the queue; of a waiting run, when it may go on
-  started_at   INTEGER,
-  first_start  INTEGER,
-  attempts     INTEGER NOT NULL,
-  failures     INTEGER NOT NULL,  -- attempts that the provider answered with a failure
-  response_id  TEXT
-, carried INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+  run_id      TEXT PRIMARY KEY,
+  schedule_id TEXT,
+  provider    TEXT NOT NULL,
+  phase       TEXT NOT NULL,               -- queued (not started yet), running, waiting (to go on)
+  ready_at    INTEGER NOT NULL,            -- the place in the queue; of a waiting run, when it may go on
+  started_at  INTEGER,
+  first_start INTEGER,
+  attempts    INTEGER NOT NULL,
+  failures    INTEGER NOT NULL,            -- attempts that the provider answered with a failure
+  carried     INTEGER NOT NULL DEFAULT 0,  -- when a worker of Temporal took the attempt; 0 if none has
+  response_id TEXT
+) STRICT, WITHOUT ROWID;
 
 CREATE INDEX open_runs_queue ON open_runs (provider, ready_at, run_id) WHERE phase <> 'running';
 
@@ -103,7 +108,7 @@ CREATE TABLE runs (
   schedule_id          TEXT,
   scheduled_for        INTEGER,
   trigger              TEXT NOT NULL,
-  fire                 TEXT,  -- what the run may tell its agent of the occurrence
+  fire                 TEXT,           -- what the run may tell its agent of the occurrence
   input                TEXT NOT NULL,
   conversation         TEXT,
   previous_response_id TEXT,
@@ -127,17 +132,18 @@ CREATE TABLE schedules (
   account              TEXT NOT NULL,
   end_user             TEXT NOT NULL,
   agent_id             TEXT NOT NULL REFERENCES agents (id),
+  key_id               TEXT,  -- the key that made the schedule
   name                 TEXT,
   input                TEXT NOT NULL,
   conversation         TEXT,
   previous_response_id TEXT,
   metadata             TEXT NOT NULL,
-  temporal_schedule_id TEXT,
+  temporal_schedule_id TEXT,  -- NULL unless Temporal has the schedule
   version              INTEGER NOT NULL,
   created_at           INTEGER NOT NULL,
   updated_at           INTEGER NOT NULL,
   deleted_at           INTEGER
-, key_id TEXT) STRICT;
+) STRICT;
 
 CREATE INDEX schedules_by_agent ON schedules (agent_id, id) WHERE deleted_at IS NULL;
 
@@ -154,18 +160,22 @@ CREATE TABLE timers (
   spec                 TEXT NOT NULL,
   policy               TEXT NOT NULL,
   anchor               INTEGER NOT NULL,
-  next_run_at          INTEGER,  -- the earliest nominal time without an outcome
-  due_at               INTEGER,  -- when to act: next_run_at and its jitter
+  next_run_at          INTEGER,           -- the earliest nominal time without an outcome
+  due_at               INTEGER,           -- when to act: next_run_at and its jitter
   open_runs            INTEGER NOT NULL,
-  buffered             INTEGER,
+  buffered             INTEGER,           -- the nominal time that waits for an open run to end
+  backlog              INTEGER NOT NULL,  -- how many missed occurrences wait for their turn
+  backlog_to           INTEGER,           -- the newest of them
+  catch_up             INTEGER,           -- backlog_to, while the next of them may start
   run_count            INTEGER NOT NULL,
   consecutive_failures INTEGER NOT NULL,
   last_run_at          INTEGER,
   last_run_id          TEXT,
   last_response_id     TEXT,
   pause_reason         TEXT,
-  skips                TEXT      -- nominal times ahead that somebody asked to skip
-, backlog INTEGER NOT NULL DEFAULT 0, backlog_to INTEGER, catch_up INTEGER, tell_at INTEGER) STRICT;
+  skips                TEXT,              -- nominal times ahead that somebody asked to skip
+  tell_at              INTEGER            -- when to tell Temporal of the schedule; NULL if it knows all
+) STRICT;
 
 CREATE INDEX timers_catch_up ON timers (catch_up, schedule_id) WHERE catch_up IS NOT NULL;
 

@@ -3,14 +3,12 @@ package transfer_test
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
@@ -241,25 +239,6 @@ func TestADifferenceIsFound(t *testing.T) {
 				require.NoError(t, err)
 			})
 		}
-	}
-}
-
-// TestAnOlderSource is brought up to date first.
-func TestAnOlderSource(t *testing.T) {
-	from := kinds()[0]
-	for _, to := range kinds() {
-		dir := t.TempDir()
-		db := raw(t, dir)
-		p, err := goose.NewProvider(goose.DialectSQLite3, db, os.DirFS("../sqlite/migrations"))
-		require.NoError(t, err)
-		_, err = p.UpTo(t.Context(), 1)
-		require.NoError(t, err)
-		_, err = db.Exec(`INSERT INTO keys (id, account, name, hint, hash, scopes, created_at) VALUES ('k', 'a', '', 'h', x'00', '[]', 1)`)
-		require.NoError(t, err)
-		require.NoError(t, db.Close())
-		counts, _, err := move(t, from, dir, to, to.empty(t), nil)
-		require.NoError(t, err)
-		require.Contains(t, counts, transfer.Count{Table: "keys", Source: 1, Target: 1, Equal: true})
 	}
 }
 

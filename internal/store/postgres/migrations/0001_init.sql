@@ -5,15 +5,17 @@
 -- "C": identifiers sort as bytes, whatever the locale of the database.
 
 CREATE TABLE keys (
-  id         TEXT COLLATE "C" PRIMARY KEY,
-  account    TEXT COLLATE "C" NOT NULL,
-  name       TEXT NOT NULL,
-  hint       TEXT NOT NULL,
-  hash       BYTEA NOT NULL UNIQUE,  -- SHA-256 of the secret
-  scopes     TEXT NOT NULL,
-  created_at BIGINT NOT NULL,
-  expires_at BIGINT,
-  revoked_at BIGINT
+  id          TEXT COLLATE "C" PRIMARY KEY,
+  account     TEXT COLLATE "C" NOT NULL,
+  name        TEXT NOT NULL,
+  hint        TEXT NOT NULL,               -- the first characters of the secret
+  hash        BYTEA NOT NULL UNIQUE,       -- SHA-256 of the secret
+  scopes      TEXT NOT NULL,
+  rate_limits TEXT NOT NULL,
+  spent       TEXT NOT NULL DEFAULT '{}',  -- what the key has used of its rate limits
+  created_at  BIGINT NOT NULL,
+  expires_at  BIGINT,
+  revoked_at  BIGINT
 );
 CREATE INDEX keys_by_account ON keys (account, id);
 
@@ -39,18 +41,19 @@ CREATE TABLE agents (
 );
 CREATE INDEX agents_by_owner ON agents (account, end_user, id) WHERE deleted_at IS NULL;
 
--- What people write of a schedule. What firing touches is in timers.
+-- What people write of a schedule, but for its times and its policy: see timers.
 CREATE TABLE schedules (
   id                   TEXT COLLATE "C" PRIMARY KEY,
   account              TEXT COLLATE "C" NOT NULL,
   end_user             TEXT COLLATE "C" NOT NULL,
   agent_id             TEXT COLLATE "C" NOT NULL REFERENCES agents (id),
+  key_id               TEXT COLLATE "C",  -- the key that made the schedule
   name                 TEXT,
   input                TEXT NOT NULL,
   conversation         TEXT,
   previous_response_id TEXT,
   metadata             TEXT NOT NULL,
-  temporal_schedule_id TEXT,
+  temporal_schedule_id TEXT,              -- NULL unless Temporal has the schedule
   version              BIGINT NOT NULL,
   created_at           BIGINT NOT NULL,
   updated_at           BIGINT NOT NULL,
@@ -58,7 +61,10 @@ CREATE TABLE schedules (
 );
 CREATE INDEX schedules_by_owner ON schedules (account, end_user, id) WHERE deleted_at IS NULL;
 CREATE INDEX schedules_by_agent ON schedules (agent_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL;
 
+-- One row for each schedule: what a fire reads and writes, kept apart so that a
+-- fire rewrites few bytes.
 CREATE TABLE timers (
   schedule_id          TEXT COLLATE "C" PRIMARY KEY REFERENCES schedules (id),
   agent_id             TEXT COLLATE "C" NOT NULL,
@@ -68,26 +74,32 @@ CREATE TABLE timers (
   spec                 TEXT NOT NULL,
   policy               TEXT NOT NULL,
   anchor               BIGINT NOT NULL,
-  next_run_at          BIGINT,  -- the earliest nominal time without an outcome
-  due_at               BIGINT,  -- when to act: next_run_at and its jitter
+  next_run_at          BIGINT,           -- the earliest nominal time without an outcome
+  due_at               BIGINT,           -- when to act: next_run_at and its jitter
   open_runs            BIGINT NOT NULL,
-  buffered             BIGINT,
+  buffered             BIGINT,           -- the nominal time that waits for an open run to end
+  backlog              BIGINT NOT NULL,  -- how many missed occurrences wait for their turn
+  backlog_to           BIGINT,           -- the newest of them
+  catch_up             BIGINT,           -- backlog_to, while the next of them may start
   run_count            BIGINT NOT NULL,
   consecutive_failures BIGINT NOT NULL,
   last_run_at          BIGINT,
   last_run_id          TEXT,
   last_response_id     TEXT,
   pause_reason         TEXT,
-  skips                TEXT     -- nominal times ahead that somebody asked to skip
+  skips                TEXT,             -- nominal times ahead that somebody asked to skip
+  tell_at              BIGINT            -- when to tell Temporal of the schedule; NULL if it knows all
 );
--- The engine walks this and nothing else to find what to do.
+-- The engine reads this and nothing else to find what is due.
 CREATE INDEX timers_due ON timers (due_at, schedule_id) WHERE due_at IS NOT NULL;
+CREATE INDEX timers_catch_up ON timers (catch_up, schedule_id) WHERE catch_up IS NOT NULL;
+CREATE INDEX timers_tell ON timers (tell_at, schedule_id) WHERE tell_at IS NOT NULL;
 
--- The ledger. Its key is what makes a double fire impossible.
+-- The ledger. Its primary key is what makes a double fire impossible.
 CREATE TABLE occurrences (
   schedule_id     TEXT COLLATE "C" NOT NULL,
   scheduled_for   BIGINT NOT NULL,
-  scheduled_until BIGINT,
+  scheduled_until BIGINT,  -- the last nominal time of a row that stands for several
   id              TEXT COLLATE "C" NOT NULL,
   count           BIGINT NOT NULL,
   outcome         TEXT COLLATE "C" NOT NULL,
@@ -98,7 +110,7 @@ CREATE TABLE occurrences (
   recorded_at     BIGINT NOT NULL,
   PRIMARY KEY (schedule_id, scheduled_for)
 );
--- What did not fire is little beside what did, and what people look for.
+-- Few occurrences did not fire, and they are what people look for.
 CREATE INDEX occurrences_unfired ON occurrences (schedule_id, outcome, scheduled_for) WHERE outcome <> 'fired';
 
 CREATE TABLE runs (
@@ -109,7 +121,7 @@ CREATE TABLE runs (
   schedule_id          TEXT COLLATE "C",
   scheduled_for        BIGINT,
   trigger              TEXT NOT NULL,
-  fire                 TEXT,  -- what the run may tell its agent of the occurrence
+  fire                 TEXT,           -- what the run may tell its agent of the occurrence
   input                TEXT NOT NULL,
   conversation         TEXT,
   previous_response_id TEXT,
@@ -127,32 +139,57 @@ CREATE TABLE runs (
 );
 CREATE INDEX runs_by_agent ON runs (agent_id, id);
 
--- The runs that have not ended: the work of the engine, kept apart so that the
--- steps of a run rewrite few bytes. A row goes when its run ends.
+-- The runs that have not ended: the queue, kept apart so that the steps of a
+-- run rewrite few bytes. A row is deleted when its run ends.
 CREATE TABLE open_runs (
-  run_id       TEXT COLLATE "C" PRIMARY KEY,
-  schedule_id  TEXT COLLATE "C",
-  provider     TEXT COLLATE "C" NOT NULL,
-  phase        TEXT COLLATE "C" NOT NULL,  -- queued (not started yet), running, waiting (to go on)
-  ready_at     BIGINT NOT NULL,  -- the place in the queue; of a waiting run, when it may go on
-  started_at   BIGINT,
-  first_start  BIGINT,
-  attempts     BIGINT NOT NULL,
-  failures     BIGINT NOT NULL,  -- attempts that the provider answered with a failure
-  response_id  TEXT
+  run_id      TEXT COLLATE "C" PRIMARY KEY,
+  schedule_id TEXT COLLATE "C",
+  provider    TEXT COLLATE "C" NOT NULL,
+  phase       TEXT COLLATE "C" NOT NULL,  -- queued (not started yet), running, waiting (to go on)
+  ready_at    BIGINT NOT NULL,            -- the place in the queue; of a waiting run, when it may go on
+  started_at  BIGINT,
+  first_start BIGINT,
+  attempts    BIGINT NOT NULL,
+  failures    BIGINT NOT NULL,            -- attempts that the provider answered with a failure
+  carried     BIGINT NOT NULL DEFAULT 0,  -- when a worker of Temporal took the attempt; 0 if none has
+  response_id TEXT
 );
 CREATE INDEX open_runs_queue ON open_runs (provider, ready_at, run_id) WHERE phase <> 'running';
 CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase = 'waiting';
 CREATE INDEX open_runs_unstarted ON open_runs (schedule_id) WHERE phase = 'queued';
+CREATE INDEX open_runs_running ON open_runs (provider, carried) WHERE phase = 'running';
 
--- The remembered answers to requests with an Idempotency-Key.
+-- What runs say, on its way from the process that works on them to those where
+-- somebody watches. A row is of no use after some minutes.
+CREATE TABLE run_events (
+  run_id TEXT COLLATE "C" NOT NULL,
+  seq    BIGINT NOT NULL,
+  data   BYTEA NOT NULL,  -- the event, as the model sent it
+  at     BIGINT NOT NULL,
+  PRIMARY KEY (run_id, seq)
+);
+CREATE INDEX run_events_by_age ON run_events (at);
+
+-- The answers to requests with an Idempotency-Key.
 CREATE TABLE answers (
   account     TEXT COLLATE "C" NOT NULL,
   end_user    TEXT COLLATE "C" NOT NULL,
   key         TEXT COLLATE "C" NOT NULL,
-  fingerprint BYTEA NOT NULL,
+  fingerprint BYTEA NOT NULL,  -- SHA-256 of the request
   body        BYTEA NOT NULL,
   at          BIGINT NOT NULL,
   PRIMARY KEY (account, end_user, key)
 );
 CREATE INDEX answers_by_age ON answers (at);
+
+-- Which engine keeps time. There is one row.
+CREATE TABLE engine (
+  id           BIGINT PRIMARY KEY CHECK (id = 1),
+  kind         TEXT NOT NULL,    -- embedded or temporal; empty until the first one has begun
+  installation TEXT NOT NULL,    -- tells this database's schedules from others in one Temporal
+  namespace    TEXT NOT NULL,    -- where Temporal has every schedule; empty until it has
+  queue        TEXT NOT NULL,    -- likewise
+  since        BIGINT NOT NULL,  -- when an engine began to look at what is due
+  seen_at      BIGINT NOT NULL   -- when one last did
+);
+INSERT INTO engine (id, kind, installation, namespace, queue, since, seen_at) VALUES (1, '', '', '', '', 0, 0);
