@@ -187,6 +187,21 @@ func TestTriggerTwiceInAMoment(t *testing.T) {
 	require.Len(t, w.claim(), 3, "all may start at once")
 }
 
+// Two triggers one millisecond before a nominal time take the last runs. That
+// time has not come yet, so nothing is on record for it.
+func TestTriggerTwiceJustBeforeANominalTime(t *testing.T) {
+	w := newWorld(t)
+	s := w.schedule(hourly, `,"policy":{"overlap":"allow_all","max_runs":2}`)
+	now := w.at(time.Hour - time.Millisecond)
+	for range 2 {
+		o, err := w.TriggerSchedule(t.Context(), caller, s.AgentID, s.ID, control.Write{})
+		require.NoError(t, err)
+		require.Equal(t, rota.InstantOf(now), o.RecordedAt)
+	}
+	require.Equal(t, []string{"fired 59", "fired 60"}, w.ledger(s))
+	require.Equal(t, rota.ScheduleCompleted, w.read(s).Status)
+}
+
 // A trigger does not take the place of a nominal time that is to come.
 func TestTriggerAtANominalTime(t *testing.T) {
 	w := newWorld(t)

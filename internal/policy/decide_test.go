@@ -179,7 +179,7 @@ func TestDecideSkips(t *testing.T) {
 func TestTrigger(t *testing.T) {
 	now := at(30 * time.Second)
 	active := planned(t, everyMinute, nil)
-	d := Trigger(active, now)
+	d := Trigger(active, now, now)
 	require.Equal(t, []string{"fired 30s"}, said(d.Records))
 	require.Equal(t, rota.TriggerManual, d.Records[0].Trigger)
 	require.Equal(t, at(time.Minute), d.Timer.NextRunAt, "its times go on")
@@ -188,16 +188,16 @@ func TestTrigger(t *testing.T) {
 	for _, s := range []rota.ScheduleStatus{rota.SchedulePaused, rota.ScheduleCompleted} {
 		resting := rest(active, s, nil)
 		resting.Policy.Overlap = rota.OverlapBufferOne
-		d := Trigger(resting, now)
+		d := Trigger(resting, now, now)
 		require.Equal(t, []string{"fired 30s"}, said(d.Records))
 		require.Equal(t, s, d.Timer.Status)
-		d = Trigger(d.Timer, now.Add(time.Second))
+		d = Trigger(d.Timer, now.Add(time.Second), now.Add(time.Second))
 		require.Equal(t, []string{"skipped_overlap overlap 31s"}, said(d.Records), "nothing waits in what rests")
 	}
 
 	busy := active
 	busy.OpenRuns, busy.Policy.Overlap = 1, rota.OverlapBufferOne
-	d = Trigger(busy, now)
+	d = Trigger(busy, now, now)
 	require.Equal(t, []string{"buffered overlap 30s"}, said(d.Records))
 	require.Equal(t, now, d.Timer.Buffered)
 }
@@ -205,12 +205,12 @@ func TestTrigger(t *testing.T) {
 func TestTriggerTakesTheLastRun(t *testing.T) {
 	timer := planned(t, everyMinute, func(p *rota.Policy) { p.MaxRuns, p.Overlap = new(int64(2)), rota.OverlapBufferOne })
 	timer.RunCount = 1
-	d := Trigger(timer, at(time.Second))
+	d := Trigger(timer, at(time.Second), at(time.Second))
 	require.Equal(t, rota.ScheduleCompleted, d.Timer.Status, "no nominal time will come that could not run")
 	require.Zero(t, d.Timer.DueAt)
 
 	timer.OpenRuns = 1
-	d = Trigger(timer, at(time.Second))
+	d = Trigger(timer, at(time.Second), at(time.Second))
 	require.Equal(t, []string{"buffered overlap 1s"}, said(d.Records))
 	require.Equal(t, rota.ScheduleActive, d.Timer.Status)
 	require.Zero(t, d.Timer.NextRunAt)

@@ -25,10 +25,23 @@ func TestTheLastRunDropsWhatWaits(t *testing.T) {
 	require.Equal(t, "max_runs", d.Records[1].Reason.Code)
 	require.EqualValues(t, due.Sub(start)/time.Minute-1, d.Records[1].Count)
 
-	d = Trigger(timer, at(150*time.Second))
+	d = Trigger(timer, at(150*time.Second), at(150*time.Second))
 	require.Equal(t, rota.ScheduleCompleted, d.Timer.Status)
 	require.Equal(t, []string{"fired 2m30s", "blocked not_active 1m0s..2m0s=2"}, said(d.Records))
 	require.Equal(t, rota.TriggerSchedule, d.Records[1].Trigger)
+}
+
+// A trigger whose own millisecond is taken gets a nominal time that is still
+// ahead. It takes no time of the schedule that has not come yet.
+func TestATriggerDropsNothingThatIsAhead(t *testing.T) {
+	timer := planned(t, everyMinute, func(p *rota.Policy) { p.MaxRuns = new(int64(1)) })
+	now := at(time.Minute - time.Millisecond)
+	d := Trigger(timer, at(time.Minute+time.Millisecond), now)
+	require.Equal(t, []string{"fired 1m0.001s"}, said(d.Records))
+	require.Equal(t, now, d.Records[0].RecordedAt.Time)
+	require.Zero(t, *d.Records[0].LatenessMS)
+	require.Equal(t, now, d.Timer.LastRunAt)
+	require.Equal(t, rota.ScheduleCompleted, d.Timer.Status)
 }
 
 // What a pause kept from starting is on record, with the reason of the pause, when
