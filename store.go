@@ -235,8 +235,9 @@ type Queue interface {
 	Rehome(ctx context.Context, providers []string) error
 
 	// NextWake returns the earliest time after which FireDue or ClaimRuns may
-	// find something: the first due time, and of the waiting runs' times the
-	// first that is after now. It is zero if there is nothing to wait for.
+	// find something: the first due time, and the first time after now at which
+	// a run is ready that is not running. A queued run is ready later than now
+	// if the clock was set back. It is zero if there is nothing to wait for.
 	NextWake(ctx context.Context, now time.Time) (time.Time, error)
 }
 

@@ -45,7 +45,6 @@ type run struct {
 	cancelled    bool  // somebody asked for it
 	settled      bool  // its schedule knows that it ended
 	checked      bool  // its end was looked at
-	exempt       bool  // it waited when the clock was set back: today nobody wakes it when it is ready again
 }
 
 // blocked reports whether the run ended because it was not to start.
@@ -242,7 +241,7 @@ func (s *stage) checkWorkers() {
 	for _, x := range s.order {
 		if x.ended.IsZero() {
 			require.Equal(s, x.Phase == rota.PhaseRunning, atWork[x.ID], "a run is %s", x.Phase)
-			require.True(s, full || x.Phase != rota.PhaseQueued || x.exempt, "a run waits, and there is a worker for it")
+			require.True(s, full || x.Phase != rota.PhaseQueued, "a run waits, and there is a worker for it")
 		}
 	}
 }

@@ -485,9 +485,6 @@ func (p suspend) play(s *stage) {
 type setBack struct{ d time.Duration }
 
 func (b setBack) play(s *stage) {
-	for _, x := range s.order {
-		x.exempt = x.exempt || x.Phase == rota.PhaseQueued
-	}
 	s.setClock(-b.d)
 	s.engine.Changed()
 	for i := range s.gaps { // what comes a second time is looked at

@@ -117,4 +117,13 @@ var times = []testCase{
 			require.False(w, c.at.Before(s.CreatedAt.Add(w.units(float64(2*(i+1))))))
 		}
 	}},
+	{name: "a queued run starts after the clock was set back", run: func(w *world) {
+		release := w.model.holds()
+		ids := w.runs(w.agent("large/m"), w.setup.MaxConcurrentRuns+1)
+		w.asked(w.setup.MaxConcurrentRuns)
+		w.setClock(-w.units(2))
+		release()
+		w.pass(w.units(3))
+		w.phase(ids[w.setup.MaxConcurrentRuns], rota.PhaseCompleted)
+	}},
 }

@@ -98,7 +98,7 @@ CREATE INDEX open_runs_running ON open_runs (provider, carried) WHERE phase = 'r
 
 CREATE INDEX open_runs_unstarted ON open_runs (schedule_id) WHERE phase = 'queued';
 
-CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase = 'waiting';
+CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase <> 'running';
 
 CREATE TABLE runs (
   id                   TEXT PRIMARY KEY,

@@ -201,7 +201,7 @@ func scanOpen(row Scanner) (openRun, error) {
 // NextWake implements [rota.Queue].
 func (q Queries) NextWake(ctx context.Context, now time.Time) (time.Time, error) {
 	times, err := all(ctx, q.db, scanTime, `SELECT MIN(t.due_at) FROM timers t WHERE t.due_at IS NOT NULL
-		UNION ALL SELECT MIN(o.ready_at) FROM open_runs o WHERE o.phase = 'waiting' AND o.ready_at > ?`, now.UnixMilli())
+		UNION ALL SELECT MIN(o.ready_at) FROM open_runs o WHERE o.phase <> 'running' AND o.ready_at > ?`, now.UnixMilli())
 	var first time.Time
 	for _, t := range times {
 		if first.IsZero() || !t.IsZero() && t.Before(first) {

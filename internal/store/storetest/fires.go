@@ -288,6 +288,9 @@ func nextWake(w *world) {
 	r := w.addRun(a.ID)
 	w.at(10 * time.Second)
 	require.Equal(w, start.Add(time.Minute), w.wake(), "a run that waits for a worker is no reason to wake")
+	w.at(-10 * time.Second)
+	require.Equal(w, r.CreatedAt.Time, w.wake(), "the clock was set back: a queued run is ready later than now")
+	w.at(10 * time.Second)
 	w.claim(1)
 	w.update(func(ctx context.Context, tx rota.Tx) error {
 		return tx.DelayRun(ctx, rota.Attempt{Run: r.ID}, start.Add(20*time.Second), true)

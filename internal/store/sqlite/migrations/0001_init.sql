@@ -153,7 +153,7 @@ CREATE TABLE open_runs (
   response_id TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX open_runs_queue ON open_runs (provider, ready_at, run_id) WHERE phase <> 'running';
-CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase = 'waiting';
+CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase <> 'running';
 CREATE INDEX open_runs_unstarted ON open_runs (schedule_id) WHERE phase = 'queued';
 CREATE INDEX open_runs_running ON open_runs (provider, carried) WHERE phase = 'running';
 
