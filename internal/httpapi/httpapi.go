@@ -49,9 +49,10 @@ const readyTimeout = 2 * time.Second
 
 type api struct {
 	Config
-	doc    *document
-	mux    *http.ServeMux
-	absent string // what is said of every other path
+	doc     *document
+	mux     *http.ServeMux
+	repeats *repeats
+	absent  string // what is said of every other path
 }
 
 // New returns the handler of everything that the API serves: /api/,
@@ -61,7 +62,7 @@ type api struct {
 // Streams of events last until their run ends or the request's context does,
 // so the server should end its base context when it shuts down.
 func New(cfg Config) http.Handler {
-	a := &api{Config: cfg, mux: http.NewServeMux(), absent: "there is nothing at this path; /docs lists what there is"}
+	a := &api{Config: cfg, mux: http.NewServeMux(), repeats: newRepeats(), absent: "there is nothing at this path; /docs lists what there is"}
 	ops := a.operations()
 	a.doc = newDocument(cfg.Version, ops)
 	for _, op := range ops {

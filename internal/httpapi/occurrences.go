@@ -26,7 +26,7 @@ func (a *api) occurrenceOperations() []*operation {
 			with("count"),
 		answers(Route{http.MethodPost, schedulePath + "/trigger", rota.WriteSchedules, http.StatusOK, "trigger_agent_schedule"}, a.trigger).
 			says(tag, "Run a schedule now", "Also one that is paused or completed. The overlap policy applies; the answer is the occurrence, whose nominal time is now.").
-			with("idempotency_key"),
+			with("idempotency_key").once(),
 		accepts(Route{http.MethodPost, schedulePath + "/backfill", rota.WriteSchedules, http.StatusOK, "backfill_agent_schedule"}, a.backfill).
 			says(tag, "Run times of the past", "The nominal times between two instants, at most 1,000, that have started no run. Unless dry_run is false, they are only listed. They wait as buffered and start the oldest first, at the server's catch-up rate; unless overlap is allow_all, one after the other. A schedule that is paused answers 409; pausing it gives up what has not started.").
 			like(`{"from": "2026-11-01T00:00:00Z", "to": "2026-11-07T23:59:59Z", "dry_run": true}`).with("idempotency_key"),

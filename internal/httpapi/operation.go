@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -36,6 +37,7 @@ type operation struct {
 	schema       *huma.Schema // of the body, once the document is made
 	do           func(context.Context, call) (any, error)
 	unrepeatable bool // whether an Idempotency-Key is refused
+	starts       bool // whether it starts something that must not be started twice by a client that gave up waiting
 }
 
 // answers returns an operation that takes no body.
@@ -99,13 +101,24 @@ func (op *operation) maybe() *operation {
 	return op
 }
 
+// once makes the operation recognise a request that its client sends again
+// because it gave up waiting: see [repeats].
+func (op *operation) once() *operation {
+	op.starts = true
+	return op
+}
+
 func (a *api) handle(op *operation) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		answer, err := a.run(op, w, r)
+		answer, written, err := a.run(op, w, r)
+		if errors.Is(err, errHungUp) {
+			panic(http.ErrAbortHandler)
+		}
 		if err != nil {
 			a.fail(w, r, err)
 			return
 		}
+		defer written()
 		if s, ok := answer.(stream); ok {
 			a.send(w, r, s)
 			return
@@ -117,22 +130,38 @@ func (a *api) handle(op *operation) http.HandlerFunc {
 	}
 }
 
-func (a *api) run(op *operation, w http.ResponseWriter, r *http.Request) (any, error) {
+// errHungUp says that the caller has gone, or the server stops, while work that
+// was begun goes on.
+var errHungUp = errors.New("the caller has hung up")
+
+// run carries out an operation. The function that it returns must be called when
+// the answer has been written.
+func (a *api) run(op *operation, w http.ResponseWriter, r *http.Request) (answer any, written func(), err error) {
+	c, err := a.admit(op, w, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	work := func(ctx context.Context) (any, error) { return op.do(ctx, c) }
+	if !op.starts || c.write.IdempotencyKey != "" {
+		answer, err = work(r.Context())
+		return answer, func() {}, err
+	}
+	return a.repeats.do(r.Context(), fingerprintOf(c.who, c.write.Request), len(c.body), work)
+}
+
+// admit returns the call that a request makes, if it may.
+func (a *api) admit(op *operation, w http.ResponseWriter, r *http.Request) (call, error) {
 	who, err := a.authenticate(r)
 	if err != nil {
-		return nil, err
+		return call{}, err
 	}
 	if err := a.Limits.Admit(r.Context(), who, a.Now()); err != nil {
-		return nil, err
+		return call{}, err
 	}
 	if err := who.Require(op.Scope); err != nil {
-		return nil, err
+		return call{}, err
 	}
-	c, err := a.newCall(op, who, w, r)
-	if err != nil {
-		return nil, err
-	}
-	return op.do(r.Context(), c)
+	return a.newCall(op, who, w, r)
 }
 
 func (a *api) authenticate(r *http.Request) (auth.Caller, error) {

@@ -25,7 +25,7 @@ func (a *api) runOperations() []*operation {
 		accepts(Route{http.MethodPost, runsPath, rota.WriteRuns, http.StatusCreated, "create_agent_run"}, a.createRun).
 			says(tag, "Start a run", "Queues a run and answers at once. Poll the run or stream its events to see what comes of it.").
 			like(`{"input": "What happened today?", "metadata": {"source": "manual"}}`).
-			with("idempotency_key"),
+			with("idempotency_key").once(),
 		answers(Route{http.MethodGet, runPath, rota.ReadRuns, http.StatusOK, "get_agent_run"}, a.getRun).
 			says(tag, "Get a run of an agent", ""),
 		events,
