@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 	"github.com/tmaxmax/go-sse"
@@ -135,4 +136,39 @@ func TestEventsOfARunningRun(t *testing.T) {
 	require.Equal(t, strconv.FormatInt(events.FirstSeq(2), 10), one(), "the terminal event is above those of every attempt")
 	_, _, more := next()
 	require.False(t, more)
+}
+
+// TestAStartThatWasGivenUpIsNotRepeated: the caller goes while the database is
+// busy, and asks again.
+func TestAStartThatWasGivenUpIsNotRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newAPI(t)
+		acme := s.acme()
+		runs := acme.newAgent("a") + "/runs"
+		release := make(chan struct{})
+		go func() {
+			_ = s.store.Update(t.Context(), func(context.Context, rota.Tx) error {
+				<-release
+				return nil
+			})
+		}()
+		ctx, hangUp := context.WithCancel(t.Context())
+		gone := make(chan any)
+		go func() {
+			defer func() { gone <- recover() }()
+			s.handler.ServeHTTP(httptest.NewRecorder(), acme.request(http.MethodPost, runs, `{"input":"x"}`).WithContext(ctx))
+		}()
+		synctest.Wait()
+		hangUp()
+		require.Equal(t, http.ErrAbortHandler, <-gone, "nothing is answered")
+
+		answered := make(chan reply)
+		go func() { answered <- acme.send(http.MethodPost, runs, `{"input":"x"}`) }()
+		synctest.Wait()
+		close(release)
+		id := (<-answered).is(http.StatusCreated).id()
+		other := acme.send(http.MethodPost, runs, `{"input":"x"}`).is(http.StatusCreated).id()
+		require.NotEqual(t, id, other, "a caller that has its answer and asks again means it")
+		require.Len(t, acme.send(http.MethodGet, runs, "").is(http.StatusOK).object()["data"], 2)
+	})
 }
