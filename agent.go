@@ -6,6 +6,7 @@ import "encoding/json"
 const (
 	ObjectAgent           = "agent"
 	ObjectAgentDeleted    = "agent.deleted"
+	ObjectAgentVersion    = "agent.version"
 	ObjectSchedule        = "agent.schedule"
 	ObjectScheduleDeleted = "agent.schedule.deleted"
 	ObjectRun             = "agent.run"
@@ -13,10 +14,8 @@ const (
 	ObjectKey             = "key"
 )
 
-// An Agent is a saved configuration of a model. Source: contract.md, Agents.
-type Agent struct {
-	Object            string            `json:"object" enum:"agent"`
-	ID                AgentID           `json:"id"`
+// An AgentConfig is what an agent does: the part of it that its versions keep.
+type AgentConfig struct {
 	Name              string            `json:"name"`
 	Description       *string           `json:"description"`
 	Model             string            `json:"model"` // "provider/model", a bare model of the default provider, or "auto"
@@ -25,13 +24,37 @@ type Agent struct {
 	ToolChoice        Any               `json:"tool_choice"` // any JSON; default "auto"
 	ParallelToolCalls bool              `json:"parallel_tool_calls"`
 	MaxToolCalls      *int              `json:"max_tool_calls"` // 1..300
-	Text              Object            `json:"text"`
-	Reasoning         Object            `json:"reasoning"`
+	FallbackModels    []string          `json:"fallback_models" doc:"Models that are asked, in this order, when a call to the one before fails."`
+	Text              Object            `json:"text" nullable:"true"`
+	Reasoning         Object            `json:"reasoning" nullable:"true"`
 	Metadata          map[string]string `json:"metadata"`
-	CreatedAt         Instant           `json:"created_at"`
-	UpdatedAt         Instant           `json:"updated_at"`
-	DeletedAt         *Instant          `json:"deleted_at"`
-	Version           int64             `json:"version" doc:"Counts the changes; also the ETag."`
+}
+
+// An Agent is a saved configuration of a model. Source: contract.md, Agents.
+type Agent struct {
+	Object string  `json:"object" enum:"agent"`
+	ID     AgentID `json:"id"`
+	AgentConfig
+	Version             int64    `json:"version" doc:"Counts the configurations that the agent has had; also the ETag."`
+	CreatedAt           Instant  `json:"created_at"`
+	UpdatedAt           Instant  `json:"updated_at"`
+	DeletedAt           *Instant `json:"deleted_at"`
+	RetentionExpiresAt  *Instant `json:"retention_expires_at" doc:"Until when a deleted agent can be restored."`
+	WithinRestoreWindow bool     `json:"within_restore_window" doc:"Whether it is deleted and that time has not come."`
+	CanRestore          bool     `json:"can_restore" doc:"Whether the caller may restore it now."`
+}
+
+// An AgentVersion is a configuration that an agent has, or has had. It never
+// changes.
+type AgentVersion struct {
+	Object              string         `json:"object" enum:"agent.version"`
+	ID                  AgentVersionID `json:"id"`
+	AgentID             AgentID        `json:"agent_id"`
+	Version             int64          `json:"version"` // 1 is the first
+	IsCurrent           bool           `json:"is_current"`
+	RestoredFromVersion *int64         `json:"restored_from_version" doc:"The version that it is a copy of, after a rollback."`
+	AgentConfig
+	CreatedAt Instant `json:"created_at"`
 }
 
 // AgentCreate is the body that saves an agent.
@@ -44,8 +67,9 @@ type AgentCreate struct {
 	ToolChoice        Any               `json:"tool_choice,omitzero" doc:"any JSON; default auto"`
 	ParallelToolCalls *bool             `json:"parallel_tool_calls,omitempty" doc:"default true"`
 	MaxToolCalls      Opt[int]          `json:"max_tool_calls,omitzero" minimum:"1" maximum:"300" nullable:"true"`
-	Text              Object            `json:"text,omitzero"`
-	Reasoning         Object            `json:"reasoning,omitzero"`
+	FallbackModels    []string          `json:"fallback_models,omitempty" maxItems:"16"`
+	Text              Opt[Object]       `json:"text,omitzero" nullable:"true"`
+	Reasoning         Opt[Object]       `json:"reasoning,omitzero" nullable:"true"`
 	Metadata          map[string]string `json:"metadata,omitempty"`
 }
 
@@ -59,8 +83,9 @@ type AgentUpdate struct {
 	ToolChoice        Any                    `json:"tool_choice,omitzero"`
 	ParallelToolCalls Opt[bool]              `json:"parallel_tool_calls,omitzero"`
 	MaxToolCalls      Opt[int]               `json:"max_tool_calls,omitzero" minimum:"1" maximum:"300" nullable:"true"`
-	Text              Object                 `json:"text,omitzero"`
-	Reasoning         Object                 `json:"reasoning,omitzero"`
+	FallbackModels    Opt[[]string]          `json:"fallback_models,omitzero" maxItems:"16"`
+	Text              Opt[Object]            `json:"text,omitzero" nullable:"true"`
+	Reasoning         Opt[Object]            `json:"reasoning,omitzero" nullable:"true"`
 	Metadata          Opt[map[string]string] `json:"metadata,omitzero" doc:"replaces the whole"`
 }
 
@@ -95,10 +120,11 @@ type Object struct{ json.RawMessage }
 // IsZero reports whether the value is absent.
 func (o Object) IsZero() bool { return o.RawMessage == nil }
 
-// Or returns o, or b if o is absent.
-func (o Object) Or(b Object) Object {
-	if o.IsZero() {
-		return b
+// UnmarshalJSON keeps an object as it is; null is absent.
+func (o *Object) UnmarshalJSON(b []byte) error {
+	o.RawMessage = nil
+	if string(b) == "null" {
+		return nil
 	}
-	return o
+	return o.RawMessage.UnmarshalJSON(b)
 }

@@ -5,6 +5,7 @@
 // The nouns:
 //
 //   - An [Agent] is a saved configuration of a model: model, instructions, tools.
+//   - An [AgentVersion] is a configuration that an agent has, or has had.
 //   - A [Schedule] says when an agent runs, and on which input. Its [Spec] is
 //     the time part (once, interval, cron) and its [Policy] says what happens
 //     when time and reality disagree.

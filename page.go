@@ -6,6 +6,7 @@ type Page struct {
 	Ascending bool   // oldest first; the default is newest first
 	After     string // only what follows this id in the order of the list; may be empty
 	Before    string // only what precedes it, the nearest first page; may be empty
+	Offset    int    // how many to pass over, 0 or more; not together with After or Before
 }
 
 // A List is one page, as the API answers it.

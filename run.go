@@ -7,6 +7,7 @@ type Run struct {
 	Object             string            `json:"object" enum:"agent.run"`
 	ID                 RunID             `json:"id"`
 	AgentID            AgentID           `json:"agent_id"`
+	AgentVersion       int64             `json:"agent_version" doc:"The version of the agent that the run was made with, and runs with."`
 	Status             RunStatus         `json:"status" enum:"queued,completed,failed"`
 	Input              Input             `json:"input"`
 	Conversation       Conversation      `json:"conversation"`
@@ -108,9 +109,9 @@ type RunCreate struct {
 type Work struct {
 	Run        Run
 	Owner      Owner
-	Agent      Agent  // as it is at the start
-	Provider   string // under which the run was queued
-	Policy     Policy // of the schedule, or the default
+	Agent      AgentConfig // of the version that the run was made with
+	Provider   string      // under which the run was queued
+	Policy     Policy      // of the schedule, or the default
 	Fire       FireContext
 	Failures   int       // attempts that the provider answered with a failure
 	ResponseID string    // of an attempt that a crash cut off; empty otherwise

@@ -58,12 +58,23 @@ type Tx interface {
 type AgentReader interface {
 	Agent(ctx context.Context, o Owner, id AgentID) (Agent, error)
 	Agents(ctx context.Context, o Owner, p Page) (List[Agent], error)
+
+	// AgentVersion returns a version of an agent.
+	AgentVersion(ctx context.Context, o Owner, id AgentID, version int64) (AgentVersion, error)
+
+	// AgentVersions returns the versions of an agent, in their order.
+	AgentVersions(ctx context.Context, o Owner, id AgentID, p Page) (List[AgentVersion], error)
 }
 
 // AgentWriter writes agents.
 type AgentWriter interface {
+	// AddAgent adds an agent and its first version.
 	AddAgent(ctx context.Context, o Owner, a Agent) error
-	SaveAgent(ctx context.Context, o Owner, a Agent) error
+
+	// SaveAgent writes an agent back that has another configuration, and adds its
+	// version, which must be new. restored is the version that the configuration is
+	// a copy of; nil if it is none.
+	SaveAgent(ctx context.Context, o Owner, a Agent, restored *int64) error
 
 	// DeleteAgent deletes the agent and its schedules. Runs that have started
 	// go on; ClaimRuns blocks those that have not.
@@ -135,7 +146,8 @@ type RunReader interface {
 
 // RunWriter writes runs for callers.
 type RunWriter interface {
-	// AddRun stores a run and queues it under the provider.
+	// AddRun stores a run of the current version of its agent, and queues it under
+	// the provider.
 	AddRun(ctx context.Context, o Owner, r Run, provider string) error
 }
 

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"strconv"
 
 	"github.com/rota-run/rota"
 )
@@ -31,9 +32,30 @@ func (a Agents) Update(ctx context.Context, id rota.AgentID, body rota.AgentUpda
 	return call[rota.Agent](ctx, a.s, http.MethodPost, agentPath(id), body, opts)
 }
 
+// Versions returns one page of the versions of an agent, the newest first unless
+// p says otherwise.
+func (a Agents) Versions(ctx context.Context, id rota.AgentID, p rota.Page, opts ...CallOption) (rota.List[rota.AgentVersion], error) {
+	return list[rota.AgentVersion](ctx, a.s, agentPath(id, "versions"), p, opts)
+}
+
+// Version returns a version of an agent.
+func (a Agents) Version(ctx context.Context, id rota.AgentID, version int64, opts ...CallOption) (rota.AgentVersion, error) {
+	return call[rota.AgentVersion](ctx, a.s, http.MethodGet, versionPath(id, version), nil, opts)
+}
+
+// Rollback gives an agent the configuration of one of its versions again, as a
+// new version, and returns the agent.
+func (a Agents) Rollback(ctx context.Context, id rota.AgentID, version int64, opts ...CallOption) (rota.Agent, error) {
+	return call[rota.Agent](ctx, a.s, http.MethodPost, append(versionPath(id, version), "rollback"), nil, opts)
+}
+
 // Delete deletes an agent and its schedules. Runs that have started go on.
 func (a Agents) Delete(ctx context.Context, id rota.AgentID, opts ...CallOption) (rota.Deleted[rota.AgentID], error) {
 	return call[rota.Deleted[rota.AgentID]](ctx, a.s, http.MethodDelete, agentPath(id), nil, opts)
+}
+
+func versionPath(id rota.AgentID, version int64) []string {
+	return agentPath(id, "versions", strconv.FormatInt(version, 10))
 }
 
 func agentPath(id rota.AgentID, more ...string) []string {

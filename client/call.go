@@ -80,6 +80,9 @@ func page(p rota.Page) CallOption {
 		if p.After != "" {
 			o.query.Set("after", p.After)
 		}
+		if p.Offset != 0 {
+			o.query.Set("offset", strconv.Itoa(p.Offset))
+		}
 		if p.Before != "" {
 			o.query.Set("before", p.Before)
 		}

@@ -63,6 +63,15 @@ func agentCalls() []sent {
 		{`GET /api/v1/agents/agt_1 `, func(ctx context.Context, c *client.Client) error {
 			return only(c.Agents.Get(ctx, "agt_1"))
 		}},
+		{`GET /api/v1/agents/agt_1/versions?offset=20 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Agents.Versions(ctx, "agt_1", rota.Page{Offset: 20}))
+		}},
+		{`GET /api/v1/agents/agt_1/versions/2 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Agents.Version(ctx, "agt_1", 2))
+		}},
+		{`POST /api/v1/agents/agt_1/versions/2/rollback `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Agents.Rollback(ctx, "agt_1", 2))
+		}},
 		{`POST /api/v1/agents/agt_1 {"description":null}`, func(ctx context.Context, c *client.Client) error {
 			return only(c.Agents.Update(ctx, "agt_1", rota.AgentUpdate{Description: rota.Null[string]()}))
 		}},

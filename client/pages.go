@@ -29,7 +29,7 @@ func Pages[T any](p rota.Page, fetch func(rota.Page) (rota.List[T], error)) iter
 				yield(rota.List[T]{}, rota.Errorf(rota.Internal, "the list does not say where its next page begins"))
 				return
 			}
-			p.After = *l.LastID
+			p.After, p.Offset = *l.LastID, 0
 		}
 	}
 }

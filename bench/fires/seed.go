@@ -28,9 +28,10 @@ func seedFile(ctx context.Context, dir string, n int, every time.Duration, ancho
 func seed(ctx context.Context, s rota.Store, n int, every time.Duration, anchor func(i int) time.Time) error {
 	now := time.Now()
 	a := rota.Agent{
-		ID: rota.NewAgentID(now), Name: "bench", Model: "any", Tools: []rota.Object{}, ToolChoice: rota.AnyOf("auto"),
-		Text: rota.Object(rota.AnyOf(struct{}{})), Reasoning: rota.Object(rota.AnyOf(struct{}{})),
-		Metadata: map[string]string{}, CreatedAt: rota.InstantOf(now), UpdatedAt: rota.InstantOf(now), Version: 1,
+		ID: rota.NewAgentID(now), CreatedAt: rota.InstantOf(now), UpdatedAt: rota.InstantOf(now), Version: 1,
+		AgentConfig: rota.AgentConfig{
+			Name: "bench", Model: "any", Tools: []rota.Object{}, ToolChoice: rota.AnyOf("auto"), Metadata: map[string]string{},
+		},
 	}
 	if err := s.Update(ctx, func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, owner, a) }); err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/rota-run/rota"
 )
@@ -13,6 +14,10 @@ type agentsCmd struct {
 	Get    agentsGet    `cmd:"" help:"Show an agent." example:"rota agents get --agent-id $AGENT"`
 	Update agentsUpdate `cmd:"" help:"Change an agent; what is not named stays." example:"rota agents update --agent-id $AGENT --description ''"`
 	Delete agentsDelete `cmd:"" help:"Delete an agent and its schedules." example:"rota agents delete --agent-id $AGENT"`
+
+	Versions agentsVersions `cmd:"" help:"List the versions of an agent." example:"rota agents versions --agent-id $AGENT"`
+	Version  agentsVersion  `cmd:"" help:"Show a version of an agent." example:"rota agents version --agent-id $AGENT --version 1"`
+	Rollback agentsRollback `cmd:"" help:"Give an agent the configuration of one of its versions again." example:"rota agents rollback --agent-id $AGENT --version 1"`
 }
 
 // agentID is the flag of verbs that are about one agent.
@@ -109,6 +114,68 @@ func (c *agentsDelete) Run(ctx context.Context, s *session) error {
 	return show(s, deleted[rota.AgentID])(s.Agents.Delete(ctx, c.AgentID, s.call...))
 }
 
+type agentsVersions struct {
+	agentID
+	Part listFlags `embed:""`
+}
+
+func (c *agentsVersions) Run(ctx context.Context, s *session) error {
+	return many(s, c.Part, versionColumns(), func(p rota.Page) (rota.List[rota.AgentVersion], error) {
+		return s.Agents.Versions(ctx, c.AgentID, p, s.call...)
+	})
+}
+
+// agentVersion are the flags of verbs that are about one version.
+type agentVersion struct {
+	agentID
+	Version int64 `required:"" placeholder:"N" help:"Number of the version."`
+}
+
+type agentsVersion struct {
+	agentVersion
+}
+
+func (c *agentsVersion) Run(ctx context.Context, s *session) error {
+	return show(s, versionCard)(s.Agents.Version(ctx, c.AgentID, c.Version, s.call...))
+}
+
+type agentsRollback struct {
+	agentVersion
+}
+
+func (c *agentsRollback) Run(ctx context.Context, s *session) error {
+	return show(s, agentCard)(s.Agents.Rollback(ctx, c.AgentID, c.Version, s.call...))
+}
+
+func versionColumns() []column[rota.AgentVersion] {
+	return []column[rota.AgentVersion]{
+		{"VERSION", func(v rota.AgentVersion) string { return strconv.FormatInt(v.Version, 10) }},
+		{"CURRENT", func(v rota.AgentVersion) string { return yes(v.IsCurrent) }},
+		{"MODEL", func(v rota.AgentVersion) string { return v.Model }},
+		{"RESTORED FROM", func(v rota.AgentVersion) string { return number(v.RestoredFromVersion) }},
+		{"CREATED", func(v rota.AgentVersion) string { return stamp(&v.CreatedAt) }},
+	}
+}
+
+func versionCard(v rota.AgentVersion) []line {
+	first := []line{
+		{"id", string(v.ID)},
+		{"agent", string(v.AgentID)},
+		{"version", strconv.FormatInt(v.Version, 10)},
+		{"current", yes(v.IsCurrent)},
+		{"restored from", number(v.RestoredFromVersion)},
+	}
+	return append(append(first, configLines(v.AgentConfig)...), line{"created", stamp(&v.CreatedAt)})
+}
+
+// yes returns a word for true.
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return ""
+}
+
 func agentColumns() []column[rota.Agent] {
 	return []column[rota.Agent]{
 		{"ID", func(a rota.Agent) string { return string(a.ID) }},
@@ -119,19 +186,25 @@ func agentColumns() []column[rota.Agent] {
 }
 
 func agentCard(a rota.Agent) []line {
-	return []line{
-		{"id", string(a.ID)},
-		{"name", a.Name},
-		{"model", a.Model},
-		{"description", text(a.Description)},
-		{"instructions", text(a.Instructions)},
-		{"tools", toolsText(a.Tools)},
-		{"max tool calls", number(a.MaxToolCalls)},
-		{"metadata", metadataText(a.Metadata)},
+	lines := append([]line{{"id", string(a.ID)}}, configLines(a.AgentConfig)...)
+	return append(lines, []line{
 		{"created", stamp(&a.CreatedAt)},
 		{"updated", stamp(&a.UpdatedAt)},
 		{"deleted", stamp(a.DeletedAt)},
 		{"version", strconv.FormatInt(a.Version, 10)},
+	}...)
+}
+
+func configLines(c rota.AgentConfig) []line {
+	return []line{
+		{"name", c.Name},
+		{"model", c.Model},
+		{"description", text(c.Description)},
+		{"instructions", text(c.Instructions)},
+		{"tools", toolsText(c.Tools)},
+		{"max tool calls", number(c.MaxToolCalls)},
+		{"fallback models", strings.Join(c.FallbackModels, ", ")},
+		{"metadata", metadataText(c.Metadata)},
 	}
 }
 

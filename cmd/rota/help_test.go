@@ -98,7 +98,7 @@ func TestCompletion(t *testing.T) {
 				t.Skip(err)
 			}
 			for _, test := range []struct{ line, want string }{
-				{"agents ", "create delete get list update"},
+				{"agents ", "create delete get list rollback update version versions"},
 				{"agents li", "list"},
 				{"agents list --ord", "--order"},
 				{"agents list --order ", "asc desc"},

@@ -23,6 +23,7 @@ type metrics struct {
 	runs     *prometheus.CounterVec
 	batches  prometheus.Histogram
 	requests *prometheus.HistogramVec
+	ignored  *prometheus.CounterVec
 	active   prometheus.Gauge
 }
 
@@ -53,6 +54,9 @@ func newMetrics() *metrics {
 			Name: "rota_http_request_seconds", Help: "Time to answer a request, by route and status.",
 			Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10},
 		}, []string{"method", "route", "status"}),
+		ignored: make.NewCounterVec(prometheus.CounterOpts{
+			Name: "rota_http_ignored_total", Help: "Unknown fields and parameters that generated clients sent, and that were ignored, by route and place (body or query).",
+		}, []string{"route", "place"}),
 		active: make.NewGauge(prometheus.GaugeOpts{
 			Name: "rota_engine_active", Help: "1 while this process keeps time, else 0.",
 		}),
@@ -106,6 +110,8 @@ func code(e *rota.RunError) string {
 func (m *metrics) request(route, method string, status int, d time.Duration) {
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(d.Seconds())
 }
+
+func (m *metrics) ignore(route, place string) { m.ignored.WithLabelValues(route, place).Inc() }
 
 // queueDepth counts the open runs when it is collected.
 type queueDepth struct {

@@ -26,39 +26,40 @@ func (c *Control) CreateAgent(ctx context.Context, who auth.Caller, in rota.Agen
 
 func newAgent(in rota.AgentCreate, now time.Time) rota.Agent {
 	a := rota.Agent{
-		Object:            rota.ObjectAgent,
-		ID:                rota.NewAgentID(now),
-		Name:              in.Name,
-		Model:             in.Model,
-		Tools:             in.Tools,
-		ToolChoice:        in.ToolChoice.Or(rota.AnyOf("auto")),
-		ParallelToolCalls: in.ParallelToolCalls == nil || *in.ParallelToolCalls,
-		Text:              in.Text.Or(emptyObject),
-		Reasoning:         in.Reasoning.Or(emptyObject),
-		Metadata:          in.Metadata,
-		CreatedAt:         rota.InstantOf(now),
-		UpdatedAt:         rota.InstantOf(now),
-		Version:           1,
+		Object: rota.ObjectAgent,
+		ID:     rota.NewAgentID(now),
+		AgentConfig: rota.AgentConfig{
+			Name:              in.Name,
+			Model:             in.Model,
+			Tools:             orEmpty(in.Tools),
+			ToolChoice:        in.ToolChoice.Or(rota.AnyOf("auto")),
+			ParallelToolCalls: in.ParallelToolCalls == nil || *in.ParallelToolCalls,
+			FallbackModels:    orEmpty(in.FallbackModels),
+			Metadata:          in.Metadata,
+		},
+		CreatedAt: rota.InstantOf(now),
+		UpdatedAt: rota.InstantOf(now),
+		Version:   1,
 	}
 	in.Description.ApplyNullable(&a.Description)
 	in.Instructions.ApplyNullable(&a.Instructions)
 	in.MaxToolCalls.ApplyNullable(&a.MaxToolCalls)
-	if a.Tools == nil {
-		a.Tools = []rota.Object{}
-	}
+	in.Text.Apply(&a.Text)
+	in.Reasoning.Apply(&a.Reasoning)
 	if a.Metadata == nil {
 		a.Metadata = map[string]string{}
 	}
 	return a
 }
 
+// orEmpty returns the list, or an empty one for none.
+func orEmpty[T any](list []T) []T { return append([]T{}, list...) }
+
 // checkInstructions refuses variables that there are not.
 func checkInstructions(in rota.Opt[string]) error {
 	text, _ := in.Get()
 	return prompt.Check("instructions", text)
 }
-
-var emptyObject = rota.Object{RawMessage: []byte("{}")}
 
 // Agent returns an agent. Scope agents:read.
 func (c *Control) Agent(ctx context.Context, who auth.Caller, id rota.AgentID) (rota.Agent, error) {
@@ -76,13 +77,32 @@ func (c *Control) Agents(ctx context.Context, who auth.Caller, p rota.Page) (rot
 	return c.Store.Agents(ctx, who.Owner, p)
 }
 
-// UpdateAgent changes what in names, for the runs that start from then on.
+// UpdateAgent changes what in names, for the runs that are made from then on.
 // Scope agents:write.
 func (c *Control) UpdateAgent(ctx context.Context, who auth.Caller, id rota.AgentID, in rota.AgentUpdate, w Write) (rota.Agent, error) {
-	if err := who.Require(rota.WriteAgents); err != nil {
+	if err := checkInstructions(in.Instructions); err != nil {
 		return rota.Agent{}, err
 	}
-	if err := checkInstructions(in.Instructions); err != nil {
+	return c.changeAgent(ctx, who, id, w, func(_ context.Context, _ rota.Tx, a rota.AgentConfig) (rota.AgentConfig, *int64, error) {
+		return updateAgent(a, in), nil, nil
+	})
+}
+
+// RollbackAgent gives an agent the configuration of one of its versions again, as
+// a new version. Scope agents:write.
+func (c *Control) RollbackAgent(ctx context.Context, who auth.Caller, id rota.AgentID, version int64, w Write) (rota.Agent, error) {
+	return c.changeAgent(ctx, who, id, w, func(ctx context.Context, tx rota.Tx, _ rota.AgentConfig) (rota.AgentConfig, *int64, error) {
+		v, err := tx.AgentVersion(ctx, who.Owner, id, version)
+		return v.AgentConfig, &version, err
+	})
+}
+
+// changeAgent gives an agent the configuration that fn returns, and a new version
+// if that is another one. fn also says which version it is a copy of.
+func (c *Control) changeAgent(ctx context.Context, who auth.Caller, id rota.AgentID, w Write,
+	fn func(context.Context, rota.Tx, rota.AgentConfig) (rota.AgentConfig, *int64, error),
+) (rota.Agent, error) {
+	if err := who.Require(rota.WriteAgents); err != nil {
 		return rota.Agent{}, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Agent, error) {
@@ -93,29 +113,57 @@ func (c *Control) UpdateAgent(ctx context.Context, who auth.Caller, id rota.Agen
 		if err := match(w, a.Version); err != nil {
 			return a, err
 		}
-		after := updateAgent(a, in)
-		if same(a, after) {
-			return a, nil
+		after, restored, err := fn(ctx, tx, a.AgentConfig)
+		if err != nil || same(a.AgentConfig, after) {
+			return a, err
 		}
-		after.UpdatedAt = rota.InstantOf(now)
-		after.Version++
-		return after, tx.SaveAgent(ctx, who.Owner, after)
+		a.AgentConfig, a.UpdatedAt = after, rota.InstantOf(now)
+		a.Version++
+		return a, tx.SaveAgent(ctx, who.Owner, a, restored)
 	})
 }
 
-func updateAgent(a rota.Agent, in rota.AgentUpdate) rota.Agent {
-	in.Name.Apply(&a.Name)
-	in.Model.Apply(&a.Model)
-	in.Description.ApplyNullable(&a.Description)
-	in.Instructions.ApplyNullable(&a.Instructions)
-	in.Tools.Apply(&a.Tools)
-	a.ToolChoice = in.ToolChoice.Or(a.ToolChoice)
-	in.ParallelToolCalls.Apply(&a.ParallelToolCalls)
-	in.MaxToolCalls.ApplyNullable(&a.MaxToolCalls)
-	a.Text = in.Text.Or(a.Text)
-	a.Reasoning = in.Reasoning.Or(a.Reasoning)
-	in.Metadata.Apply(&a.Metadata)
-	return a
+// AgentVersion returns a version of an agent. Scope agents:read.
+func (c *Control) AgentVersion(ctx context.Context, who auth.Caller, id rota.AgentID, version int64) (rota.AgentVersion, error) {
+	if err := who.Require(rota.ReadAgents); err != nil {
+		return rota.AgentVersion{}, err
+	}
+	return c.Store.AgentVersion(ctx, who.Owner, id, version)
+}
+
+// AgentVersions returns a page of an agent's versions. Scope agents:read.
+func (c *Control) AgentVersions(ctx context.Context, who auth.Caller, id rota.AgentID, p rota.Page) (rota.List[rota.AgentVersion], error) {
+	if err := who.Require(rota.ReadAgents); err != nil {
+		return rota.List[rota.AgentVersion]{}, err
+	}
+	if _, err := c.Store.Agent(ctx, who.Owner, id); err != nil {
+		return rota.List[rota.AgentVersion]{}, err
+	}
+	return c.Store.AgentVersions(ctx, who.Owner, id, p)
+}
+
+func updateAgent(c rota.AgentConfig, in rota.AgentUpdate) rota.AgentConfig {
+	in.Name.Apply(&c.Name)
+	in.Model.Apply(&c.Model)
+	in.Description.ApplyNullable(&c.Description)
+	in.Instructions.ApplyNullable(&c.Instructions)
+	in.Tools.Apply(&c.Tools)
+	c.ToolChoice = in.ToolChoice.Or(c.ToolChoice)
+	in.ParallelToolCalls.Apply(&c.ParallelToolCalls)
+	in.MaxToolCalls.ApplyNullable(&c.MaxToolCalls)
+	in.FallbackModels.Apply(&c.FallbackModels)
+	applyOrClear(in.Text, &c.Text)
+	applyOrClear(in.Reasoning, &c.Reasoning)
+	in.Metadata.Apply(&c.Metadata)
+	return c
+}
+
+// applyOrClear is [rota.Opt.Apply] for a field whose zero value is null.
+func applyOrClear[T any](o rota.Opt[T], dst *T) {
+	o.Apply(dst)
+	if o.IsNull() {
+		*dst = *new(T)
+	}
 }
 
 // DeleteAgent deletes an agent and its schedules. Runs that have started go

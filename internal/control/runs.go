@@ -26,17 +26,18 @@ func (c *Control) StartRun(ctx context.Context, who auth.Caller, agent rota.Agen
 		if err != nil {
 			return rota.Run{}, err
 		}
-		r := newRun(agent, in, now)
+		r := newRun(a, in, now)
 		provider, _ := c.Models.Resolve(a.Model)
 		return r, tx.AddRun(ctx, who.Owner, r, provider)
 	})
 }
 
-func newRun(agent rota.AgentID, in rota.RunCreate, now time.Time) rota.Run {
+func newRun(a rota.Agent, in rota.RunCreate, now time.Time) rota.Run {
 	r := rota.Run{
 		Object:       rota.ObjectRun,
 		ID:           rota.NewRunID(now),
-		AgentID:      agent,
+		AgentID:      a.ID,
+		AgentVersion: a.Version,
 		Status:       rota.RunQueued,
 		Phase:        rota.PhaseQueued,
 		Input:        in.Input,

@@ -11,18 +11,22 @@ import (
 const (
 	agentsPath = "/api/v1/agents"
 	agentPath  = agentsPath + "/{agent_id}"
+
+	versionsPath = agentPath + "/versions"
+	versionPath  = versionsPath + "/{version}"
 )
 
 // operations returns everything that callers can ask for.
 func (a *api) operations() []*operation {
-	return slices.Concat(a.agentOperations(), a.scheduleOperations(), a.occurrenceOperations(), a.runOperations(), a.keyOperations())
+	return slices.Concat(a.agentOperations(), a.versionOperations(), a.scheduleOperations(), a.occurrenceOperations(), a.runOperations(), a.keyOperations())
 }
 
 func (a *api) agentOperations() []*operation {
 	const tag = "Agents"
 	return []*operation{
 		lists(Route{http.MethodGet, agentsPath, rota.ReadAgents, http.StatusOK, "list_agents"}, a.listAgents).
-			says(tag, "List agents", "The saved agents, newest first."),
+			says(tag, "List agents", "The saved agents, newest first.").
+			offsets(),
 		accepts(Route{http.MethodPost, agentsPath, rota.WriteAgents, http.StatusCreated, "create_agent"}, a.createAgent).
 			says(tag, "Create an agent", "Saves a model, its instructions and its tools under a name.").
 			like(`{"name": "Morning brief", "model": "auto", "instructions": "Sum up the news since {{last_run_at}}.", "tools": [{"type": "web_search"}]}`).
@@ -30,13 +34,39 @@ func (a *api) agentOperations() []*operation {
 		answers(Route{http.MethodGet, agentPath, rota.ReadAgents, http.StatusOK, "get_agent"}, a.getAgent).
 			says(tag, "Get an agent", ""),
 		accepts(Route{http.MethodPost, agentPath, rota.WriteAgents, http.StatusOK, "update_agent"}, a.updateAgent).
-			says(tag, "Update an agent", "Changes the fields that are sent and leaves the others as they are. Runs that have not started use the agent as it is when they start.").
+			says(tag, "Update an agent", "Changes the fields that are sent and leaves the others as they are. If that is a change, it is a new version; runs that were made before keep the version that they have.").
 			like(`{"instructions": "Sum up the news in five lines.", "description": null}`).
 			with("idempotency_key", "if_match"),
 		answers(Route{http.MethodDelete, agentPath, rota.WriteAgents, http.StatusOK, "delete_agent"}, a.deleteAgent).
 			says(tag, "Delete an agent", "Deletes the agent and its schedules. Runs that have started go on to their end.").
 			with("idempotency_key", "if_match"),
 	}
+}
+
+func (a *api) versionOperations() []*operation {
+	const tag = "Agents"
+	return []*operation{
+		lists(Route{http.MethodGet, versionsPath, rota.ReadAgents, http.StatusOK, "list_agent_versions"}, a.listVersions).
+			says(tag, "List the versions of an agent", "Every configuration that the agent has had, the newest first.").
+			offsets(),
+		answers(Route{http.MethodGet, versionPath, rota.ReadAgents, http.StatusOK, "get_agent_version"}, a.getVersion).
+			says(tag, "Get a version of an agent", ""),
+		answers(Route{http.MethodPost, versionPath + "/rollback", rota.WriteAgents, http.StatusOK, "rollback_agent_version"}, a.rollback).
+			says(tag, "Roll an agent back", "Gives the agent the configuration of the version again, as a new version. If it has that configuration, nothing changes.").
+			with("idempotency_key", "if_match"),
+	}
+}
+
+func (a *api) listVersions(ctx context.Context, c call, p rota.Page) (rota.List[rota.AgentVersion], error) {
+	return a.Control.AgentVersions(ctx, c.who, c.agent(), p)
+}
+
+func (a *api) getVersion(ctx context.Context, c call) (rota.AgentVersion, error) {
+	return a.Control.AgentVersion(ctx, c.who, c.agent(), c.version())
+}
+
+func (a *api) rollback(ctx context.Context, c call) (rota.Agent, error) {
+	return a.Control.RollbackAgent(ctx, c.who, c.agent(), c.version(), c.write)
 }
 
 func (a *api) listAgents(ctx context.Context, c call, p rota.Page) (rota.List[rota.Agent], error) {

@@ -37,19 +37,21 @@ func TestAgentDefaults(t *testing.T) {
 	a := c.send(http.MethodPost, agents, `{"name":"a","model":"auto"}`).is(http.StatusCreated).object()
 	for field, want := range map[string]any{
 		"object": "agent", "description": nil, "instructions": nil, "tools": []any{}, "tool_choice": "auto", "parallel_tool_calls": true,
-		"max_tool_calls": nil, "text": map[string]any{}, "reasoning": map[string]any{}, "metadata": map[string]any{}, "deleted_at": nil, "version": 1.0,
+		"max_tool_calls": nil, "fallback_models": []any{}, "text": nil, "reasoning": nil, "metadata": map[string]any{}, "version": 1.0,
+		"deleted_at": nil, "retention_expires_at": nil, "within_restore_window": false, "can_restore": false,
 	} {
 		require.Contains(t, a, field)
 		require.Equal(t, want, a[field], field)
 	}
 	require.Regexp(t, `^2026-11-23T05:31:56\.\d{3}Z$`, a["created_at"])
+	require.Len(t, a, 21)
 }
 
 // Absent means unchanged, null clears, a value replaces.
 func TestAgentUpdates(t *testing.T) {
 	c := newAPI(t).acme()
 	path := agents + "/" + c.send(http.MethodPost, agents,
-		`{"name":"a","model":"m","description":"d","max_tool_calls":3,"tools":[{"type":"shell"}],"metadata":{"a":"1","b":"2"}}`).is(http.StatusCreated).id()
+		`{"name":"a","model":"m","description":"d","max_tool_calls":3,"tools":[{"type":"shell"}],"fallback_models":["n"],"text":{"verbosity":"low"},"reasoning":{"effort":"high"},"metadata":{"a":"1","b":"2"}}`).is(http.StatusCreated).id()
 
 	before := c.send(http.MethodGet, path, "")
 	same := c.send(http.MethodPost, path, `{}`).is(http.StatusOK)
@@ -63,8 +65,9 @@ func TestAgentUpdates(t *testing.T) {
 	require.NotEqual(t, before.object()["updated_at"], want["updated_at"])
 	require.Equal(t, `"2"`, after.Header.Get("ETag"))
 
-	after = c.send(http.MethodPost, path, `{"name":"b","max_tool_calls":null,"tools":[]}`).is(http.StatusOK)
+	after = c.send(http.MethodPost, path, `{"name":"b","max_tool_calls":null,"tools":[],"fallback_models":[],"text":null,"reasoning":null}`).is(http.StatusOK)
 	want["name"], want["max_tool_calls"], want["tools"], want["version"] = "b", nil, []any{}, 3.0
+	want["fallback_models"], want["text"], want["reasoning"] = []any{}, nil, nil
 	want["updated_at"] = after.object()["updated_at"]
 	require.Equal(t, want, after.object())
 }
@@ -79,6 +82,7 @@ func TestIfMatch(t *testing.T) {
 	c.send(http.MethodDelete, path, "", "If-Match", `"1"`).is(http.StatusPreconditionFailed)
 	require.Equal(t, "b", c.send(http.MethodGet, path, "").object()["name"])
 
+	c.send(http.MethodPost, path, `{"name":"c"}`, "If-Match", `W/"2"`).is(http.StatusOK) // by way of a proxy that compresses
 	c.send(http.MethodPost, path, `{"name":"c"}`, "If-Match", "*").is(http.StatusOK)
 	c.send(http.MethodDelete, path, "", "If-Match", `"3"`).is(http.StatusOK)
 
@@ -133,5 +137,44 @@ func TestIdempotentActions(t *testing.T) {
 		first := c.send(r.method, r.path, "", "Idempotency-Key", r.path+r.method).is(http.StatusOK)
 		again := c.send(r.method, r.path, "", "Idempotency-Key", r.path+r.method).is(http.StatusOK)
 		require.JSONEq(t, string(first.Body), string(again.Body), r.path)
+	}
+}
+
+// Every change of the configuration is a version; what changes nothing is none.
+func TestAgentVersions(t *testing.T) {
+	c := newAPI(t).acme()
+	path := agents + "/" + c.send(http.MethodPost, agents, `{"name":"a","model":"m","tools":[{"type":"shell"}],"text":{"verbosity":"low"}}`).is(http.StatusCreated).id()
+	first := c.send(http.MethodGet, path+"/versions/1", "").is(http.StatusOK).object()
+	require.Regexp(t, `^agtv_[0-9a-f]{32}$`, first["id"])
+	require.Len(t, first, 19)
+	for field, want := range map[string]any{
+		"object": "agent.version", "version": 1.0, "is_current": true, "restored_from_version": nil, "name": "a", "text": map[string]any{"verbosity": "low"},
+	} {
+		require.Equal(t, want, first[field], field)
+	}
+
+	c.send(http.MethodPost, path, `{"name":"a"}`).is(http.StatusOK)
+	c.send(http.MethodPost, path, `{"name":"b","text":null}`).is(http.StatusOK)
+	run := c.newRun(path)
+	back := c.send(http.MethodPost, path+"/versions/1/rollback", "").is(http.StatusOK)
+	require.Equal(t, `"3"`, back.Header.Get("ETag"))
+	require.Equal(t, "a", back.object()["name"])
+	require.Equal(t, map[string]any{"verbosity": "low"}, back.object()["text"])
+	again := c.send(http.MethodPost, path+"/versions/1/rollback", "").is(http.StatusOK)
+	require.JSONEq(t, string(back.Body), string(again.Body), "it has that configuration already")
+	c.send(http.MethodPost, path+"/versions/2/rollback", "", "If-Match", `"2"`).is(http.StatusPreconditionFailed)
+
+	list := c.send(http.MethodGet, path+"/versions", "").is(http.StatusOK).object()["data"].([]any)
+	require.Len(t, list, 3)
+	for i, from := range []any{1.0, nil, nil} {
+		v := list[i].(map[string]any)
+		require.Equal(t, float64(3-i), v["version"])
+		require.Equal(t, i == 0, v["is_current"])
+		require.Equal(t, from, v["restored_from_version"])
+	}
+	require.Equal(t, 2.0, c.send(http.MethodGet, run, "").object()["agent_version"], "a run keeps its version")
+	require.Equal(t, 3.0, c.send(http.MethodGet, c.newRun(path), "").object()["agent_version"])
+	for _, n := range []string{"0", "4", "x", "-1", "99999999999999999999"} {
+		c.send(http.MethodPost, path+"/versions/"+n+"/rollback", "").is(http.StatusNotFound)
 	}
 }

@@ -49,7 +49,7 @@ func badFields() []badBody {
 	return []badBody{
 		{agents, `{}`, "name", "is required"},
 		{agents, `{"name":"a"}`, "model", "is required"},
-		{agents, `{"Name":"a","model":"m"}`, "Name", "is not a field here; these are: description, instructions, max_tool_calls, metadata, model, name, parallel_tool_calls, reasoning, text, tool_choice, tools"},
+		{agents, `{"Name":"a","model":"m"}`, "Name", "is not a field here; these are: description, fallback_models, instructions, max_tool_calls, metadata, model, name, parallel_tool_calls, reasoning, text, tool_choice, tools"},
 		{runs, `{"input":"hi","status":"queued"}`, "status", "is not a field here; these are: conversation, input, metadata, previous_response_id"},
 		{schedules, `{"input":"hi"}`, "schedule", "is required"},
 		{schedules, `{"schedule":{"type":"cron","expression":"* * * * *"}}`, "input", "is required"},
@@ -75,7 +75,8 @@ func badAgents() []badBody {
 		{agents, `{"name":null,"model":"m"}`, "name", "must be a string, not null"},
 		{agents, `{"name":"a","model":"m","tools":null}`, "tools", "must be an array, not null"},
 		{agents, `{"name":"a","model":"m","tools":{}}`, "tools", "must be an array"},
-		{agents, `{"name":"a","model":"m","text":null}`, "text", "must be an object, not null"},
+		{agents, `{"name":"a","model":"m","text":[]}`, "text", "must be an object or null"},
+		{agents, `{"name":"a","model":"m","fallback_models":[""]}`, "fallback_models.0", "must be 1 to 256 characters long"},
 		{agents, `{"name":"a","model":"m","parallel_tool_calls":null}`, "parallel_tool_calls", "must be true or false, not null"},
 		{agents, `{"name":"a","model":"m","parallel_tool_calls":"true"}`, "parallel_tool_calls", "must be true or false"},
 		{agents, `{"name":"a","model":"m","description":7}`, "description", "must be a string or null"},
@@ -163,7 +164,7 @@ func badOthers() []badBody {
 		{keys, `{"name":"k","account":"no spaces"}`, "account", "must match the pattern ^[A-Za-z0-9][A-Za-z0-9._-]*$"},
 		{keys, `{"name":"k","scopes":[]}`, "scopes", "must have 1 to 16 items"},
 		{keys, `{"name":"k","scopes":["agents:read","root"]}`, "scopes.1", `must be one of "agents:read", "agents:write", "runs:read", "runs:write", "schedules:read", "schedules:write", "keys:read", "keys:write" or "admin"`},
-		{agents, `{"` + strings.Repeat("é", 70) + `":1}`, strings.Repeat("é", 32) + "…", "is not a field here; these are: description, instructions, max_tool_calls, metadata, model, name, parallel_tool_calls, reasoning, text, tool_choice, tools"},
+		{agents, `{"` + strings.Repeat("é", 70) + `":1}`, strings.Repeat("é", 32) + "…", "is not a field here; these are: description, fallback_models, instructions, max_tool_calls, metadata, model, name, parallel_tool_calls, reasoning, text, tool_choice, tools"},
 	}
 }
 

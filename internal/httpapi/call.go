@@ -32,10 +32,24 @@ type call struct {
 func (c call) agent() rota.AgentID       { return rota.AgentID(c.PathValue("agent_id")) }
 func (c call) schedule() rota.ScheduleID { return rota.ScheduleID(c.PathValue("schedule_id")) }
 func (c call) run() rota.RunID           { return rota.RunID(c.PathValue("run_id")) }
-func (c call) key() rota.KeyID           { return rota.KeyID(c.PathValue("key_id")) }
+
+// version returns the version that the path names; of what is no number, one that
+// no object has.
+func (c call) version() int64 {
+	n, _ := strconv.ParseInt(c.PathValue("version"), 10, 64)
+	return n
+}
+
+func (c call) key() rota.KeyID { return rota.KeyID(c.PathValue("key_id")) }
 
 func (a *api) newCall(op *operation, who auth.Caller, w http.ResponseWriter, r *http.Request) (call, error) {
 	c := call{Request: r, who: who, op: op, check: a.doc.check}
+	if generated(r) {
+		c.check.unknown = func(at fieldPath) { a.ignored(r, "body", strings.Join(at, ".")) }
+	}
+	if err := a.checkQuery(op, r); err != nil {
+		return c, err
+	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return c, nil
 	}
@@ -74,7 +88,8 @@ func ifMatch(h http.Header) (int64, error) {
 	if len(values) == 0 || len(values) == 1 && values[0] == "*" {
 		return 0, nil
 	}
-	if v, err := strconv.ParseInt(strings.Trim(values[0], `"`), 10, 64); err == nil && v > 0 && len(values) == 1 && values[0] == etag(v) {
+	tag := strings.TrimPrefix(values[0], "W/") // which a proxy that compresses puts before it
+	if v, err := strconv.ParseInt(strings.Trim(tag, `"`), 10, 64); err == nil && v > 0 && len(values) == 1 && tag == etag(v) {
 		return v, nil
 	}
 	return 0, rota.InvalidField(headerIfMatch, `must be the ETag of an answer, such as "3", or *`)
@@ -127,6 +142,9 @@ func mediaType(h http.Header) error {
 // cursor is what an id looks like.
 var cursor = regexp.MustCompile(`^[a-z]+_[0-9a-f]{32}$`)
 
+// maxOffset is how much of a list can be passed over without a cursor.
+const maxOffset = 1_000_000_000
+
 // page reads the parameters of a list.
 func page(q url.Values) (rota.Page, error) {
 	p := rota.Page{Limit: 20, Ascending: q.Get("order") == "asc", After: q.Get("after"), Before: q.Get("before")}
@@ -139,6 +157,16 @@ func page(q url.Values) (rota.Page, error) {
 	}
 	if o := q.Get("order"); q.Has("order") && o != "asc" && o != "desc" {
 		return p, rota.InvalidField("order", `must be "asc" or "desc"`)
+	}
+	if s := q.Get("offset"); q.Has("offset") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 0 || n > maxOffset {
+			return p, rota.InvalidField("offset", "must be a whole number from 0 to %d", maxOffset)
+		}
+		if n > 0 && p.After+p.Before != "" {
+			return p, rota.InvalidField("offset", "cannot be used together with after or before, unless it is 0")
+		}
+		p.Offset = n
 	}
 	if p.After != "" && p.Before != "" {
 		return p, rota.InvalidField("before", "cannot be used together with after")

@@ -19,7 +19,10 @@ import (
 // the part of JSON Schema that schemas.go uses. It differs from a general
 // validator in what it is for: it names the one field that is wrong, and says
 // what would have been accepted.
-type checker struct{ registry huma.Registry }
+type checker struct {
+	registry huma.Registry
+	unknown  func(fieldPath) // is told of fields that no schema has; nil: they are refused
+}
 
 // decode reads a body that fits the schema into in, a pointer.
 func (c checker) decode(body []byte, s *huma.Schema, in any) error {
@@ -195,7 +198,10 @@ func (c checker) member(at fieldPath, s *huma.Schema, m member) error {
 	case *huma.Schema:
 		return c.check(at.to(m.name), others, m.value)
 	case bool:
-		if !others {
+		switch {
+		case !others && c.unknown != nil:
+			c.unknown(at.to(m.name))
+		case !others:
 			return at.to(m.name).invalid("is not a field here; these are: %s", strings.Join(slices.Sorted(maps.Keys(s.Properties)), ", "))
 		}
 	}

@@ -60,13 +60,14 @@ func newDocument(version string, ops []*operation) *document {
 	var requests []*huma.Schema
 	for _, op := range ops {
 		o.AddOperation(describe(r, op))
+		op.queries = queryNames(o.Components.Parameters, op)
 		if op.schema != nil {
 			requests = append(requests, op.schema)
 		}
 	}
 	refine(r)
 	finish(r, requests)
-	return &document{openapi: o, ops: ops, check: checker{r}, json: indented(o)}
+	return &document{openapi: o, ops: ops, check: checker{registry: r}, json: indented(o)}
 }
 
 func indented(o *huma.OpenAPI) []byte {
@@ -116,6 +117,18 @@ func operationParams(op *operation) []*huma.Param {
 		params = append(params, parameter(name))
 	}
 	return append(params, parameter("on_behalf_of"))
+}
+
+// queryNames returns the query parameters of an operation.
+func queryNames(all map[string]*huma.Param, op *operation) []string {
+	var names []string
+	for _, name := range op.params {
+		if p := all[name]; p.In == "query" {
+			names = append(names, p.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func parameter(name string) *huma.Param {
@@ -191,6 +204,8 @@ func parameters() map[string]*huma.Param {
 		"after":  query("after", "The id after which the page begins, in the order of the list: the last_id of the page before.", text(0, 0)),
 		"before": query("before", "The id before which the page ends: the first_id of the page after.", text(0, 0)),
 
+		"offset": query("offset", "How many to pass over. Not together with after or before, unless it is 0.", &huma.Schema{Type: huma.TypeInteger, Minimum: &zero, Default: 0}),
+
 		"include_deleted": query("include_deleted", "Whether a deleted schedule is answered as well.", &huma.Schema{Type: huma.TypeBoolean, Default: false}),
 		"starting_after":  query("starting_after", "The sequence number of the last event that is not wanted again.", &huma.Schema{Type: huma.TypeInteger, Minimum: &zero}),
 
@@ -207,8 +222,9 @@ func parameters() map[string]*huma.Param {
 		"last_event_id":   header(headerLastEventID, "The same as starting_after, as clients of event streams send it.", text(0, 0)),
 		"on_behalf_of":    header(headerEndUser, "The end user whom the request is for. Absent: the account itself.", pattern(1, 150, `^[\x20-\x7E]+$`)),
 		"idempotency_key": header(headerIdempotencyKey, "Makes the change happen once: the same key and request within 24 hours get the first answer again.", pattern(1, 255, `^[\x20-\x7E]+$`)),
-		"if_match":        header(headerIfMatch, "The ETag that the object must have; 412 if it has changed.", pattern(0, 0, `^(\*|"[1-9][0-9]*")$`)),
+		"if_match":        header(headerIfMatch, "The ETag that the object must have; 412 if it has changed.", pattern(0, 0, `^(\*|(W/)?"[1-9][0-9]*")$`)),
 	}
+	all["version"] = &huma.Param{Name: "version", In: "path", Required: true, Description: "Of the agent; 1 is the first.", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &one}}
 	for name, about := range map[string]string{"agent_id": "agt_…", "schedule_id": "asch_…", "run_id": "arun_…", "key_id": "key_…"} {
 		all[name] = &huma.Param{Name: name, In: "path", Required: true, Description: about, Schema: text(1, 0)}
 	}

@@ -185,7 +185,7 @@ func TestBadHeadersAndParameters(t *testing.T) {
 		{http.MethodDelete, agent, "If-Match", "3", "If-Match"},
 		{http.MethodDelete, agent, "If-Match", `"0"`, "If-Match"},
 		{http.MethodDelete, agent, "If-Match", `"03"`, "If-Match"},
-		{http.MethodDelete, agent, "If-Match", `W/"3"`, "If-Match"},
+		{http.MethodDelete, agent, "If-Match", `W/3`, "If-Match"},
 		{http.MethodDelete, agent, "If-Match", `"3", "4"`, "If-Match"},
 		{http.MethodGet, agents + "?limit=0", "", "", "limit"},
 		{http.MethodGet, agents + "?limit=101", "", "", "limit"},
@@ -211,7 +211,30 @@ func TestBadHeadersAndParameters(t *testing.T) {
 	two := request(http.MethodGet, agent, "", "X-On-Behalf-Of", "ana", "X-On-Behalf-Of", "bob")
 	require.Equal(t, "X-On-Behalf-Of", failed(t, answer(h, two)).param())
 	unknown := request(http.MethodGet, agent+"?unknown=1", "", "If-Match", `*`)
-	require.Equal(t, http.StatusConflict, answer(h, unknown).Code, "unknown query parameters are ignored")
+	refused := failed(t, answer(h, unknown))
+	require.Equal(t, "unknown", refused.param())
+	require.Equal(t, "is not a parameter here; there are none", refused.Message)
+	refused = failed(t, answer(h, request(http.MethodGet, agents+"?Limit=1", "")))
+	require.Equal(t, "Limit", refused.param())
+	require.Equal(t, "is not a parameter here; these are: after, before, limit, offset, order", refused.Message)
+}
+
+// A generated client does not mistype: what it sends and we do not know is a
+// default of a newer version.
+func TestGeneratedClientsMaySendMore(t *testing.T) {
+	var ignored []string
+	h := newServer(t, errReached, func(c *httpapi.Config) {
+		c.OnIgnored = func(route, place string) { ignored = append(ignored, route+" "+place) }
+	})
+	send := func(method, path, body, agent string) int {
+		return answer(h, request(method, path, body, "User-Agent", agent)).Code
+	}
+	const generated = "speakeasy-sdk/python 0.12.128 2.950.2 1.1.0 meetkai-mka1"
+	require.Equal(t, http.StatusConflict, send(http.MethodGet, agent+"?new=1", "", generated))
+	require.Equal(t, http.StatusConflict, send(http.MethodPost, runs, `{"input":"hi","new":{"a":1}}`, generated))
+	require.Equal(t, []string{"/api/v1/agents/{agent_id} query", "/api/v1/agents/{agent_id}/runs body"}, ignored)
+	require.Equal(t, http.StatusBadRequest, send(http.MethodPost, runs, `{"input":1,"new":1}`, generated), "what is known is checked")
+	require.Equal(t, http.StatusBadRequest, send(http.MethodPost, runs, `{"input":"hi","new":1}`, "python-httpx/0.28"))
 }
 
 func TestRequestIDs(t *testing.T) {

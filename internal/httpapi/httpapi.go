@@ -24,8 +24,8 @@ import (
 	"github.com/rota-run/rota/internal/control"
 )
 
-// Config is what the API needs. OnRequest may be nil, everything else is
-// required.
+// Config is what the API needs. OnRequest and OnIgnored may be nil,
+// everything else is required.
 type Config struct {
 	Control *control.Control
 	Keys    rota.KeyReader
@@ -42,6 +42,10 @@ type Config struct {
 	// OnRequest is told about every answer: the path of the route with its
 	// parameters in braces ("other" if there is none), and how long it took.
 	OnRequest func(route, method string, status int, d time.Duration)
+
+	// OnIgnored is told of every unknown field or parameter that was ignored: the
+	// path of the route, and whether it was in the "body" or the "query".
+	OnIgnored func(route, place string)
 }
 
 // readyTimeout is how long /readyz waits for the store.

@@ -66,7 +66,7 @@ func TestOthersSeeNothing(t *testing.T) {
 func TestPathsMustFit(t *testing.T) {
 	c := newAPI(t).acme()
 	ids, other := c.things(), c.newAgent("other")
-	mixed := things{"agent_id": strings.TrimPrefix(other, agents+"/"), "schedule_id": ids["schedule_id"], "run_id": ids["run_id"], "next_run_at": ids["next_run_at"]}
+	mixed := things{"agent_id": strings.TrimPrefix(other, agents+"/"), "schedule_id": ids["schedule_id"], "run_id": ids["run_id"], "version": "9", "next_run_at": ids["next_run_at"]}
 	for _, r := range httpapi.Routes() {
 		if strings.Count(r.Path, "{") == 2 {
 			require.Equal(t, http.StatusNotFound, c.send(r.Method, mixed.in(r.Path), mixed.in(goodBody[r.OperationID])).Status, r.OperationID)
@@ -108,7 +108,7 @@ type things map[string]string
 
 var nowhere = things{
 	"agent_id": "agt_00000000000000000000000000000000", "schedule_id": "asch_00000000000000000000000000000000",
-	"run_id": "arun_00000000000000000000000000000000", "next_run_at": "2027-01-01T00:00:00.000Z",
+	"run_id": "arun_00000000000000000000000000000000", "version": "1", "next_run_at": "2027-01-01T00:00:00.000Z",
 }
 
 // things makes one of each.
@@ -118,7 +118,7 @@ func (c caller) things() things {
 	last := func(path string) string { return path[strings.LastIndex(path, "/")+1:] }
 	schedule := c.newSchedule(agent)
 	next := c.send(http.MethodGet, schedule, "").is(http.StatusOK).object()["next_run_at"].(string)
-	return things{"agent_id": last(agent), "schedule_id": last(schedule), "run_id": last(c.newRun(agent)), "next_run_at": next}
+	return things{"agent_id": last(agent), "schedule_id": last(schedule), "run_id": last(c.newRun(agent)), "version": "1", "next_run_at": next}
 }
 
 func (ids things) in(path string) string {

@@ -55,11 +55,15 @@ func (c caller) walk(path, query, cursor string) []string {
 
 func TestPages(t *testing.T) {
 	c := newAPI(t).acme()
-	agent := c.newAgent("the first")
+	agent, n := c.newAgent("the first"), 0
 	lists := map[string]func() string{
 		agents:               func() string { return c.newAgent("a") },
 		agent + "/schedules": func() string { return c.newSchedule(agent) },
 		agent + "/runs":      func() string { return c.newRun(agent) },
+		agent + "/versions": func() string {
+			n++
+			return c.send(http.MethodPost, agent, fmt.Sprintf(`{"name":"%d"}`, n)).is(http.StatusOK).id()
+		},
 		keys: func() string {
 			return c.send(http.MethodPost, keys, `{"name":"k"}`).is(http.StatusCreated).id()
 		},
@@ -141,4 +145,34 @@ func TestDefaultLimit(t *testing.T) {
 	require.Len(t, page.Data, 20)
 	require.True(t, page.HasMore)
 	require.IsType(t, rota.AgentID(""), rota.AgentID(*page.FirstID))
+}
+
+// An offset counts what is passed over. A cursor beside an offset of 0, which the
+// published clients always send, wins.
+func TestOffsets(t *testing.T) {
+	c := newAPI(t).acme()
+	agent := c.newAgent("a")
+	ids := func(path string) []string {
+		return read[listed](c.send(http.MethodGet, path, "").is(http.StatusOK)).ids()
+	}
+	for range 4 {
+		c.newAgent("a")
+		c.newRun(agent)
+	}
+	for i := range 4 {
+		c.send(http.MethodPost, agent, fmt.Sprintf(`{"name":"%d"}`, i)).is(http.StatusOK)
+	}
+	for _, path := range []string{agents, agent + "/runs", agent + "/versions"} {
+		all := ids(path)
+		require.Equal(t, all[1:3], ids(path+"?offset=1&limit=2"), path)
+		require.Equal(t, all[:2], ids(path+"?offset=0&limit=2"), path)
+		require.Empty(t, ids(path+"?offset=5&limit=2"), path)
+		require.Equal(t, all[2:], ids(path+"?offset=0&after="+all[1]), path)
+		for query, param := range map[string]string{
+			"offset=1&after=" + all[1]: "offset", "offset=1&before=" + all[1]: "offset", "offset=-1": "offset", "offset=x": "offset", "offset=": "offset",
+		} {
+			require.Equal(t, param, c.send(http.MethodGet, path+"?"+query, "").is(http.StatusBadRequest).failure().param(), query)
+		}
+	}
+	require.Equal(t, "offset", c.send(http.MethodGet, agent+"/schedules?offset=1", "").is(http.StatusBadRequest).failure().param())
 }

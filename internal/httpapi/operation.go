@@ -35,6 +35,7 @@ type operation struct {
 	output       reflect.Type // of the answer; nil for a stream of events
 	params       []string     // names of shared parameters besides those of the path
 	schema       *huma.Schema // of the body, once the document is made
+	queries      []string     // names of the query parameters, once the document is made
 	do           func(context.Context, call) (any, error)
 	unrepeatable bool // whether an Idempotency-Key is refused
 	starts       bool // whether it starts something that must not be started twice by a client that gave up waiting
@@ -76,6 +77,9 @@ func lists[T any](r Route, fn func(context.Context, call, rota.Page) (rota.List[
 	})
 	return op.with("limit", "order", "after", "before")
 }
+
+// offsets lets a list be read by offset as well.
+func (op *operation) offsets() *operation { return op.with("offset") }
 
 // with adds shared parameters.
 func (op *operation) with(params ...string) *operation {

@@ -21,7 +21,8 @@ func (a *api) runOperations() []*operation {
 	events.output = nil
 	return []*operation{
 		lists(Route{http.MethodGet, runsPath, rota.ReadRuns, http.StatusOK, "list_agent_runs"}, a.listRuns).
-			says(tag, "List the runs of an agent", "Newest first, whatever started them."),
+			says(tag, "List the runs of an agent", "Newest first, whatever started them.").
+			offsets(),
 		accepts(Route{http.MethodPost, runsPath, rota.WriteRuns, http.StatusCreated, "create_agent_run"}, a.createRun).
 			says(tag, "Start a run", "Queues a run and answers at once. Poll the run or stream its events to see what comes of it.").
 			like(`{"input": "What happened today?", "metadata": {"source": "manual"}}`).

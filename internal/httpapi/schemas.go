@@ -36,6 +36,8 @@ func newRegistry() huma.Registry {
 	optional[int64](r)
 	optional[bool](r)
 	optional[map[string]string](r)
+	optional[rota.Object](r)
+	optional[[]string](r)
 	optional[[]rota.Object](r)
 	optional[[]rota.Scope](r)
 	optional[[]rota.RateLimit](r)
@@ -247,8 +249,11 @@ func refine(r huma.Registry) {
 	m["InputItem"] = typed("An item of the Responses API, kept as it was sent.")
 	m["ScheduleSpec"] = union(schemaOf[OnceSpec](r), schemaOf[IntervalSpec](r), schemaOf[CronSpec](r))
 	m["ScheduleSpecInput"] = union(schemaOf[OnceSpecInput](r), schemaOf[IntervalSpecInput](r), schemaOf[CronSpecInput](r))
-	for _, name := range []string{"Agent", "AgentCreate", "AgentUpdate"} {
+	for _, name := range []string{"Agent", "AgentVersion", "AgentCreate", "AgentUpdate"} {
 		m[name].Properties["tools"].Items = ref("Tool")
+	}
+	for _, name := range []string{"AgentCreate", "AgentUpdate"} {
+		m[name].Properties["fallback_models"].Items = text(1, 256)
 	}
 	m["PreviewCreate"].Properties["schedule"] = ref("ScheduleSpecInput")
 	for _, name := range []string{"ScheduleCreate", "ScheduleUpdate"} {

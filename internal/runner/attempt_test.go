@@ -57,9 +57,10 @@ func newSilentBench(t *testing.T, change func(*rota.Agent, *rota.Run)) *bench {
 	}
 	now := rota.InstantOf(b.now)
 	a := rota.Agent{
-		ID: rota.NewAgentID(b.now), Name: "a", Model: "small", Tools: []rota.Object{}, ToolChoice: rota.AnyOf("auto"),
-		Text: rota.Object(rota.AnyOf(struct{}{})), Reasoning: rota.Object(rota.AnyOf(struct{}{})),
-		Metadata: map[string]string{}, CreatedAt: now, UpdatedAt: now, Version: 1,
+		ID: rota.NewAgentID(b.now), CreatedAt: now, UpdatedAt: now, Version: 1,
+		AgentConfig: rota.AgentConfig{
+			Name: "a", Model: "small", Tools: []rota.Object{}, ToolChoice: rota.AnyOf("auto"), Metadata: map[string]string{},
+		},
 	}
 	b.run = rota.Run{
 		ID: rota.NewRunID(b.now), AgentID: a.ID, Input: rota.InputText("hi"), Trigger: rota.TriggerAPI,

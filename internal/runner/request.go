@@ -27,7 +27,7 @@ type body struct {
 // maxMetadata is how many keys of metadata the Responses API takes.
 const maxMetadata = 16
 
-// request builds the request of an attempt: the agent as it is, and the run's
+// request builds the request of an attempt: the version of the agent, and the run's
 // input. What is at its default is left out, for servers that know less.
 func request(w rota.Work, model string) ([]byte, error) {
 	input, err := filledItems(w)

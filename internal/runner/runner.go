@@ -1,5 +1,5 @@
 // Package runner makes one attempt of a run: it builds the request from the
-// agent as it is now, has the gateway ask the model, publishes what the model
+// version of the agent that the run was made with, has the gateway ask the model, publishes what the model
 // says, and writes down how it went. A failure that a repetition may mend
 // sends the run back to the queue, in the database.
 package runner

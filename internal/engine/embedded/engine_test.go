@@ -103,9 +103,10 @@ func (r *rig) update(fn func(context.Context, rota.Tx) error) {
 func (r *rig) addAgent(model string) {
 	now := time.Now()
 	r.agent = rota.Agent{
-		ID: rota.NewAgentID(now), Name: "a", Model: model, Tools: []rota.Object{}, ToolChoice: rota.AnyOf("auto"),
-		Text: rota.Object(rota.AnyOf(struct{}{})), Reasoning: rota.Object(rota.AnyOf(struct{}{})),
-		Metadata: map[string]string{}, CreatedAt: rota.InstantOf(now), UpdatedAt: rota.InstantOf(now), Version: 1,
+		ID: rota.NewAgentID(now), CreatedAt: rota.InstantOf(now), UpdatedAt: rota.InstantOf(now), Version: 1,
+		AgentConfig: rota.AgentConfig{
+			Name: "a", Model: model, Tools: []rota.Object{}, ToolChoice: rota.AnyOf("auto"), Metadata: map[string]string{},
+		},
 	}
 	r.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, owner, r.agent) })
 }

@@ -69,7 +69,7 @@ var changes = []testCase{
 		w.phase(w.model.runs()[0], rota.PhaseCompleted)
 		w.asked(1)
 	}},
-	{name: "a queued run follows its agent to another provider", run: func(w *world) {
+	{name: "a queued run keeps the version of its agent", run: func(w *world) {
 		a := w.agent("small/m")
 		release := w.model.holds()
 		ids := w.runs(a, 3)
@@ -80,8 +80,45 @@ var changes = []testCase{
 		release()
 		w.pass(0)
 		w.askedFor(ids[:2], ids[2:])
-		require.Equal(w, "large", w.model.calls()[2].provider)
-		require.Equal(w, 1, w.readRun(ids[2]).Attempts, "the move is no attempt")
+		require.Equal(w, "small", w.model.calls()[2].provider)
+		require.EqualValues(w, 1, w.readRun(ids[2]).AgentVersion)
+		next := w.runs(a, 1)
+		w.pass(0)
+		w.askedFor(ids[:2], ids[2:], next)
+		require.Equal(w, "large", w.model.calls()[3].provider)
+		require.EqualValues(w, 2, w.readRun(next[0]).AgentVersion)
+	}},
+	{name: "a run that is tried again keeps the version of its agent", run: func(w *world) {
+		a := w.agent("small/m")
+		w.model.will(func(n int) reply {
+			if n == 1 {
+				return reply{err: busy(w.units(2))}
+			}
+			return reply{}
+		})
+		id := w.runs(a, 1)[0]
+		w.pass(0)
+		w.asked(1)
+		_, err := w.control.UpdateAgent(w.Context(), caller, a, rota.AgentUpdate{Model: rota.Some("large/m")}, control.Write{})
+		require.NoError(w, err)
+		w.pass(w.units(2))
+		w.asked(2)
+		require.Equal(w, "small", w.model.calls()[1].provider)
+		w.phase(id, rota.PhaseCompleted)
+	}},
+	{name: "an occurrence takes the version that its agent has", run: func(w *world) {
+		a := w.agent("small/m")
+		s := w.schedule(a, w.every(2), rota.PolicyUpdate{})
+		w.pass(w.units(2))
+		w.shows(s, "fired")
+		_, err := w.control.UpdateAgent(w.Context(), caller, a, rota.AgentUpdate{Model: rota.Some("large/m")}, control.Write{})
+		require.NoError(w, err)
+		w.pass(w.units(2))
+		w.shows(s, "fired, fired")
+		for i, provider := range []string{"small", "large"} {
+			require.Equal(w, provider, w.model.calls()[i].provider)
+			require.EqualValues(w, i+1, w.readRun(*w.ledger(s)[i].RunID).AgentVersion)
+		}
 	}},
 	{name: "a run that waits for a worker is cancelled", run: func(w *world) {
 		release := w.model.holds()

@@ -26,10 +26,9 @@ var owner = rota.Owner{Account: "acme"}
 
 func named(name string) rota.Agent {
 	at := rota.InstantOf(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-	empty := rota.Object(rota.AnyOf(struct{}{}))
 	return rota.Agent{
-		ID: rota.AgentID("agt_" + name), Name: name, Model: "mock/m", ToolChoice: rota.AnyOf("auto"),
-		Text: empty, Reasoning: empty, CreatedAt: at, UpdatedAt: at,
+		ID: rota.AgentID("agt_" + name), CreatedAt: at, UpdatedAt: at,
+		AgentConfig: rota.AgentConfig{Name: name, Model: "mock/m", ToolChoice: rota.AnyOf("auto")},
 	}
 }
 
@@ -153,7 +152,7 @@ func touch(ctx context.Context, tx rota.Tx, name string) error {
 		return err
 	}
 	a.Version++
-	return tx.SaveAgent(ctx, owner, a)
+	return tx.SaveAgent(ctx, owner, a, nil)
 }
 
 // TestAnErrorThatIsKeptBack: an update that a statement of has failed is not

@@ -24,10 +24,9 @@ var fileOwner = rota.Owner{Account: "acme"}
 
 func namedAgent(name, instructions string) rota.Agent {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	empty := rota.Object(rota.AnyOf(struct{}{}))
 	return rota.Agent{
-		ID: rota.AgentID("agt_" + name), Name: name, Model: "mock/m", Instructions: &instructions, ToolChoice: rota.AnyOf("auto"),
-		Text: empty, Reasoning: empty, CreatedAt: rota.InstantOf(at), UpdatedAt: rota.InstantOf(at),
+		ID: rota.AgentID("agt_" + name), CreatedAt: rota.InstantOf(at), UpdatedAt: rota.InstantOf(at),
+		AgentConfig: rota.AgentConfig{Name: name, Model: "mock/m", Instructions: &instructions, ToolChoice: rota.AnyOf("auto")},
 	}
 }
 

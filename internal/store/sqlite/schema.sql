@@ -1,5 +1,15 @@
 -- The schema after all migrations. Written by go test ./internal/store/sqlite -run TestSchema -update.
 
+CREATE TABLE agent_versions (
+  agent_id              TEXT NOT NULL REFERENCES agents (id),
+  version               INTEGER NOT NULL,
+  id                    TEXT NOT NULL,
+  restored_from_version INTEGER,
+  configuration         TEXT NOT NULL,
+  created_at            INTEGER NOT NULL,
+  PRIMARY KEY (agent_id, version)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE agents (
   id                  TEXT PRIMARY KEY,
   account             TEXT NOT NULL,
@@ -12,13 +22,15 @@ CREATE TABLE agents (
   tool_choice         TEXT NOT NULL,
   parallel_tool_calls INTEGER NOT NULL,
   max_tool_calls      INTEGER,
-  text                TEXT NOT NULL,
-  reasoning           TEXT NOT NULL,
+  fallback_models     TEXT NOT NULL,
+  text                TEXT,
+  reasoning           TEXT,
   metadata            TEXT NOT NULL,
   version             INTEGER NOT NULL,
   created_at          INTEGER NOT NULL,
   updated_at          INTEGER NOT NULL,
-  deleted_at          INTEGER
+  deleted_at          INTEGER,
+  retention_expires_at INTEGER
 ) STRICT;
 
 CREATE INDEX agents_by_owner ON agents (account, end_user, id) WHERE deleted_at IS NULL;
@@ -105,6 +117,7 @@ CREATE TABLE runs (
   account              TEXT NOT NULL,
   end_user             TEXT NOT NULL,
   agent_id             TEXT NOT NULL,
+  agent_version        INTEGER NOT NULL,
   schedule_id          TEXT,
   scheduled_for        INTEGER,
   trigger              TEXT NOT NULL,

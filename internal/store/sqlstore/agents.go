@@ -8,25 +8,27 @@ import (
 )
 
 const agentColumns = `a.id, a.name, a.description, a.model, a.instructions, a.tools, a.tool_choice,
-	a.parallel_tool_calls, a.max_tool_calls, a.text, a.reasoning, a.metadata, a.version,
-	a.created_at, a.updated_at, a.deleted_at`
+	a.parallel_tool_calls, a.max_tool_calls, a.fallback_models, a.text, a.reasoning, a.metadata, a.version,
+	a.created_at, a.updated_at, a.deleted_at, a.retention_expires_at`
 
 // agentDest returns where the columns of an agent go, and what completes it
 // when they have been scanned.
 func agentDest(a *rota.Agent) ([]any, func()) {
-	var created, updated, deleted msTime
+	var created, updated, deleted, retained msTime
 	a.Object = rota.ObjectAgent
 	return []any{
 		&a.ID, &a.Name, &a.Description, &a.Model, &a.Instructions,
 		jsonText{&a.Tools},
 		rawText{&a.ToolChoice.RawMessage},
 		&a.ParallelToolCalls, &a.MaxToolCalls,
+		jsonText{&a.FallbackModels},
 		rawText{&a.Text.RawMessage},
 		rawText{&a.Reasoning.RawMessage},
 		jsonText{&a.Metadata},
-		&a.Version, &created, &updated, &deleted,
+		&a.Version, &created, &updated, &deleted, &retained,
 	}, func() {
-		a.CreatedAt, a.UpdatedAt, a.DeletedAt = created.instant(), updated.instant(), deleted.orNil()
+		a.CreatedAt, a.UpdatedAt = created.instant(), updated.instant()
+		a.DeletedAt, a.RetentionExpiresAt = deleted.orNil(), retained.orNil()
 	}
 }
 
@@ -57,24 +59,30 @@ func (q Queries) Agents(ctx context.Context, o rota.Owner, p rota.Page) (rota.Li
 
 // AddAgent implements [rota.AgentWriter].
 func (q Queries) AddAgent(ctx context.Context, o rota.Owner, a rota.Agent) error {
-	return q.write(ctx, `INSERT INTO agents (id, account, end_user, name, description, model, instructions, tools,
-		tool_choice, parallel_tool_calls, max_tool_calls, text, reasoning, metadata, version, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	if err := q.write(ctx, `INSERT INTO agents (id, account, end_user, name, description, model, instructions, tools,
+		tool_choice, parallel_tool_calls, max_tool_calls, fallback_models, text, reasoning, metadata, version, created_at, updated_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		a.ID, o.Account, o.EndUser, a.Name, a.Description, a.Model, a.Instructions, js(a.Tools),
-		rawOrNil(a.ToolChoice.RawMessage), a.ParallelToolCalls, a.MaxToolCalls, rawOrNil(a.Text.RawMessage),
-		rawOrNil(a.Reasoning.RawMessage), js(a.Metadata), a.Version, a.CreatedAt.UnixMilli(), a.UpdatedAt.UnixMilli())
+		rawOrNil(a.ToolChoice.RawMessage), a.ParallelToolCalls, a.MaxToolCalls, js(a.FallbackModels), rawOrNil(a.Text.RawMessage),
+		rawOrNil(a.Reasoning.RawMessage), js(a.Metadata), a.Version, a.CreatedAt.UnixMilli(), a.UpdatedAt.UnixMilli()); err != nil {
+		return err
+	}
+	return q.addVersion(ctx, a, nil)
 }
 
 // SaveAgent implements [rota.AgentWriter].
-func (q Queries) SaveAgent(ctx context.Context, o rota.Owner, a rota.Agent) error {
+func (q Queries) SaveAgent(ctx context.Context, o rota.Owner, a rota.Agent, restored *int64) error {
 	n, err := q.exec(ctx, `UPDATE agents SET name = ?, description = ?, model = ?, instructions = ?, tools = ?,
-		tool_choice = ?, parallel_tool_calls = ?, max_tool_calls = ?, text = ?, reasoning = ?, metadata = ?,
+		tool_choice = ?, parallel_tool_calls = ?, max_tool_calls = ?, fallback_models = ?, text = ?, reasoning = ?, metadata = ?,
 		version = ?, updated_at = ?
 		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
 		a.Name, a.Description, a.Model, a.Instructions, js(a.Tools), rawOrNil(a.ToolChoice.RawMessage),
-		a.ParallelToolCalls, a.MaxToolCalls, rawOrNil(a.Text.RawMessage), rawOrNil(a.Reasoning.RawMessage), js(a.Metadata),
+		a.ParallelToolCalls, a.MaxToolCalls, js(a.FallbackModels), rawOrNil(a.Text.RawMessage), rawOrNil(a.Reasoning.RawMessage), js(a.Metadata),
 		a.Version, a.UpdatedAt.UnixMilli(), a.ID, o.Account, o.EndUser)
-	return must("agent", n, err)
+	if err := must("agent", n, err); err != nil {
+		return err
+	}
+	return q.addVersion(ctx, a, restored)
 }
 
 // DeleteAgent implements [rota.AgentWriter].

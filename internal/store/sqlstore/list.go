@@ -14,7 +14,8 @@ type listing[T any] struct {
 	args  []any
 	scan  func(Scanner) (T, error)
 	id    func(T) string
-	place func(id string) any // of an id in the key; nil if the key holds ids
+	place func(id string) any // of an id in the key; nil if the key holds ids, or find is set
+	find  string              // a query for the place of an id in the key; may be empty
 	lock  string              // ends the statement
 }
 
@@ -37,15 +38,20 @@ func (l listing[T]) at(id string) any {
 func (l listing[T]) page(ctx context.Context, db DB, p rota.Page) (rota.List[T], error) {
 	query, args, backwards := l.query, slices.Clone(l.args), p.Before != ""
 	if p.After != "" {
-		query += " AND " + l.key + compare(p.Ascending)
+		query += " AND " + l.key + l.compare(p.Ascending)
 		args = append(args, l.at(p.After))
 	}
 	if p.Before != "" {
-		query += " AND " + l.key + compare(!p.Ascending)
+		query += " AND " + l.key + l.compare(!p.Ascending)
 		args = append(args, l.at(p.Before))
 	}
-	query += " ORDER BY " + l.key + direction(p.Ascending != backwards) + " LIMIT ?" + l.lock
-	rows, err := all(ctx, db, l.scan, query, append(args, p.Limit+1)...)
+	query += " ORDER BY " + l.key + direction(p.Ascending != backwards) + " LIMIT ?"
+	args = append(args, p.Limit+1)
+	if p.Offset > 0 {
+		query += " OFFSET ?"
+		args = append(args, p.Offset)
+	}
+	rows, err := all(ctx, db, l.scan, query+l.lock, args...)
 	if err != nil {
 		return rota.List[T]{}, err
 	}
@@ -57,11 +63,15 @@ func (l listing[T]) page(ctx context.Context, db DB, p rota.Page) (rota.List[T],
 	return rota.NewList(rows, l.id, more), nil
 }
 
-func compare(ascending bool) string {
-	if ascending {
-		return " > ?"
+func (l listing[T]) compare(ascending bool) string {
+	place := "?"
+	if l.find != "" {
+		place = "(" + l.find + ")"
 	}
-	return " < ?"
+	if ascending {
+		return " > " + place
+	}
+	return " < " + place
 }
 
 func direction(ascending bool) string {

@@ -31,8 +31,9 @@ func (q Queries) Fire(ctx context.Context, now time.Time, before rota.Timer, d r
 
 // selectWork reads what scanWork scans.
 const selectWork = `SELECT ` + runColumns + `, r.account, r.end_user, o.provider, o.failures,
-	COALESCE(t.status, ''), t.policy, r.fire, COALESCE(s.name, ''), ` + agentColumns + `
+	COALESCE(t.status, ''), t.policy, r.fire, COALESCE(s.name, ''), v.configuration, a.deleted_at
 	FROM open_runs o JOIN runs r ON r.id = o.run_id JOIN agents a ON a.id = r.agent_id
+	JOIN agent_versions v ON v.agent_id = r.agent_id AND v.version = r.agent_version
 	LEFT JOIN timers t ON t.schedule_id = o.schedule_id LEFT JOIN schedules s ON s.id = o.schedule_id`
 
 // ClaimRuns implements [rota.Queue].
@@ -74,12 +75,11 @@ func scanWork(row Scanner) (rota.Work, error) {
 	w := rota.Work{Policy: rota.DefaultPolicy(), Fire: rota.FireContext{Timezone: "UTC"}}
 	var status rota.ScheduleStatus
 	run, runDone := runDest(&w.Run)
-	agent, agentDone := agentDest(&w.Agent)
+	var deleted msTime // the agent
 	dest := append(run, &w.Owner.Account, &w.Owner.EndUser, &w.Provider, &w.Failures, &status, policyText{&w.Policy},
-		jsonText{&w.Fire}, &w.Fire.ScheduleName)
-	err := row.Scan(append(dest, agent...)...)
+		jsonText{&w.Fire}, &w.Fire.ScheduleName, jsonText{&w.Agent}, &deleted)
+	err := row.Scan(dest...)
 	runDone()
-	agentDone()
 	w.Fire.ScheduledFor = w.Run.CreatedAt
 	if w.Run.ScheduledFor != nil {
 		w.Fire.ScheduledFor = *w.Run.ScheduledFor
@@ -88,15 +88,15 @@ func scanWork(row Scanner) (rota.Work, error) {
 		w.ResponseID = *w.Run.GatewayResponseID
 	}
 	if w.Run.Attempts == 0 {
-		w.Blocked = blocked(w, status)
+		w.Blocked = blocked(w, !deleted.IsZero(), status)
 	}
 	return w, err
 }
 
 // blocked says why a run that has not started must not start.
-func blocked(w rota.Work, s rota.ScheduleStatus) *rota.RunError {
+func blocked(w rota.Work, agentDeleted bool, s rota.ScheduleStatus) *rota.RunError {
 	switch {
-	case w.Agent.DeletedAt != nil:
+	case agentDeleted:
 		return &rota.RunError{Code: rota.RunErrAgentDeleted, Message: "the agent was deleted before the run began"}
 	case s == rota.ScheduleDeleted:
 		return &rota.RunError{Code: rota.RunErrDeleted, Message: "the schedule was deleted before the run began"}

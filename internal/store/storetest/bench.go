@@ -32,9 +32,8 @@ func NewField(b testing.TB, store rota.Store, schedules int) *Field {
 	f := &Field{store: store, now: benchStart}
 	owner := rota.Owner{Account: "bench"}
 	agent := rota.Agent{
-		ID: rota.NewAgentID(benchStart), Name: "bench", Model: "mock/m", ToolChoice: rota.AnyOf("auto"),
-		Text: rota.Object(rota.AnyOf(struct{}{})), Reasoning: rota.Object(rota.AnyOf(struct{}{})),
-		CreatedAt: rota.InstantOf(benchStart), UpdatedAt: rota.InstantOf(benchStart),
+		ID: rota.NewAgentID(benchStart), CreatedAt: rota.InstantOf(benchStart), UpdatedAt: rota.InstantOf(benchStart),
+		AgentConfig: rota.AgentConfig{Name: "bench", Model: "mock/m", ToolChoice: rota.AnyOf("auto")},
 	}
 	f.update(b, func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, owner, agent) })
 	for i := 0; i < schedules; i += 1000 {

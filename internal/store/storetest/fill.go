@@ -40,7 +40,7 @@ func (w *world) fillAgents(n int) []rota.Agent {
 		if i%3 == 0 {
 			id, at := a.ID, a.CreatedAt
 			a = w.fullAgent()
-			a.ID, a.CreatedAt = id, at
+			a.ID, a.CreatedAt, a.Version = id, at, 1
 			a.Instructions = &odd[i/3%len(odd)]
 		}
 		agents = append(agents, a)

@@ -234,7 +234,7 @@ func runContent(w *world) {
 		s = *in
 	})
 	w.same(rota.Run{
-		Object: rota.ObjectRun, ID: id, AgentID: s.AgentID, Status: rota.RunQueued, Phase: rota.PhaseQueued, Input: s.Input,
+		Object: rota.ObjectRun, ID: id, AgentID: s.AgentID, AgentVersion: 1, Status: rota.RunQueued, Phase: rota.PhaseQueued, Input: s.Input,
 		Conversation: s.Conversation, Metadata: s.Metadata, CreatedAt: rota.InstantOf(w.now), ScheduleID: &s.ID,
 		ScheduledFor: p(rota.InstantOf(start.Add(time.Minute))), Trigger: rota.TriggerSchedule,
 	}, w.run(id))

@@ -80,7 +80,7 @@ func foreignWrites(w *world) {
 	t := w.timer(s)
 	for _, o := range w.strangers() {
 		for name, write := range map[string]func(context.Context, rota.Tx) error{
-			"save agent":      func(ctx context.Context, tx rota.Tx) error { return tx.SaveAgent(ctx, o, a) },
+			"save agent":      func(ctx context.Context, tx rota.Tx) error { return tx.SaveAgent(ctx, o, a, nil) },
 			"delete agent":    func(ctx context.Context, tx rota.Tx) error { return tx.DeleteAgent(ctx, o, a.ID, start) },
 			"save schedule":   func(ctx context.Context, tx rota.Tx) error { return tx.SaveSchedule(ctx, o, s, t) },
 			"delete schedule": func(ctx context.Context, tx rota.Tx) error { return tx.DeleteSchedule(ctx, o, a.ID, s.ID, start) },
@@ -122,7 +122,7 @@ func unknown(w *world) {
 	_, _, err = w.store.KeyByHash(ctx, []byte("hash"))
 	require.ErrorIs(w, err, rota.NotFound)
 	a := w.newAgent()
-	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error { return tx.SaveAgent(ctx, w.owner, a) }), rota.NotFound)
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error { return tx.SaveAgent(ctx, w.owner, a, nil) }), rota.NotFound)
 	require.Equal(w, rota.Finish{}, w.finish("arun_0", w.completed()))
 }
 

@@ -39,7 +39,8 @@ func (w *world) fullAgent() rota.Agent {
 	a.Name, a.Description, a.Instructions = "Zoë 'n\" \\ 漢字 🚲", p("what it\ndoes"), p("Say \t {{scheduled_for}}")
 	a.Tools = []rota.Object{object(`{"type":"function","name":"f","a":[1,2.50,null]}`), object(`{"type":"shell"}`)}
 	a.ToolChoice, a.ParallelToolCalls, a.MaxToolCalls = anyJSON(`{"type":"function","name":"f"}`), false, p(300)
-	a.Text, a.Reasoning = object(`{"format":{"type":"text"}}`), object(`{"effort":"low", "big":12345678901234567890}`)
+	a.FallbackModels = []string{"other/größer", "small"}
+	a.Text, a.Reasoning = object(`{"format":{"type":"text"}}`), object(`{"effort":"low","big":12345678901234567890}`)
 	a.Metadata = map[string]string{"": "empty", "ключ": "<b>&amp;</b>", "q": `"`}
 	a.Version = 1 << 40
 	return a
@@ -122,7 +123,7 @@ func saveFields(w *world) {
 	s = s.WithTimer(t)
 	s.UpdatedAt = rota.InstantOf(start.Add(time.Hour))
 	w.update(func(ctx context.Context, tx rota.Tx) error {
-		if err := tx.SaveAgent(ctx, w.owner, full); err != nil {
+		if err := tx.SaveAgent(ctx, w.owner, full, nil); err != nil {
 			return err
 		}
 		return tx.SaveSchedule(ctx, w.owner, s, t)
@@ -194,7 +195,7 @@ func missing(w *world) {
 	a := w.addAgent()
 	require.Error(w, w.try(func(ctx context.Context, tx rota.Tx) error {
 		bad := w.newAgent()
-		bad.Text = rota.Object{}
+		bad.ToolChoice = rota.Any{}
 		return tx.AddAgent(ctx, w.owner, bad)
 	}))
 	require.Error(w, w.try(func(ctx context.Context, tx rota.Tx) error {

@@ -55,14 +55,18 @@ func claimContent(w *world) {
 		ScheduledFor: *w.run(id).ScheduledFor, ScheduleName: name, Timezone: "Europe/Madrid",
 		LastRunAt: rota.InstantOrNil(last), RunCount: 7,
 	}
-	w.same(rota.Work{Run: w.run(id), Owner: w.owner, Agent: a, Provider: provider, Policy: policy, Fire: fire}, work)
+	w.same(rota.Work{Run: w.run(id), Owner: w.owner, Agent: a.AgentConfig, Provider: provider, Policy: policy, Fire: fire}, work)
 
-	a.Model = "mock/large"
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SaveAgent(ctx, w.owner, a) })
+	was := a.AgentConfig
+	waits := w.addRun(a.ID)
+	a.Model, a.Version = "mock/large", a.Version+1
+	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SaveAgent(ctx, w.owner, a, nil) })
+	w.same(was, w.claimOne().Agent)
+	require.Equal(w, a.Version-1, w.run(waits.ID).AgentVersion, "a run keeps the version that it was made with")
 	r := w.addRun(a.ID)
 	work = w.claimOne()
 	fire = rota.FireContext{ScheduledFor: w.run(r.ID).CreatedAt, Timezone: "UTC"}
-	w.same(rota.Work{Run: w.run(r.ID), Owner: w.owner, Agent: a, Provider: provider, Policy: rota.DefaultPolicy(), Fire: fire}, work)
+	w.same(rota.Work{Run: w.run(r.ID), Owner: w.owner, Agent: a.AgentConfig, Provider: provider, Policy: rota.DefaultPolicy(), Fire: fire}, work)
 }
 
 func claimOnce(w *world) {
@@ -153,7 +157,7 @@ func claimCounts(w *world) {
 	require.Equal(w, w.now, work.Run.StartedAt.Time)
 	require.EqualValues(w, 1500, *work.Run.LatenessMS, "of the first start")
 	w.same(work.Run, w.run(id))
-	require.Nil(w, w.run(w.addRun(work.Agent.ID).ID).LatenessMS)
+	require.Nil(w, w.run(w.addRun(work.Run.AgentID).ID).LatenessMS)
 }
 
 func (w *world) pause(s rota.Schedule) {

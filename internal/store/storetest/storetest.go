@@ -91,9 +91,11 @@ func (w *world) try(fn func(context.Context, rota.Tx) error) error {
 func (w *world) newAgent() rota.Agent {
 	at := w.next()
 	return rota.Agent{
-		Object: rota.ObjectAgent, ID: rota.NewAgentID(at), Name: "agent " + strconv.Itoa(w.made), Model: "mock/small",
-		Tools: []rota.Object{}, ToolChoice: rota.AnyOf("auto"), ParallelToolCalls: true, Text: object(`{}`), Reasoning: object(`{}`),
-		Metadata: map[string]string{}, CreatedAt: rota.InstantOf(at), UpdatedAt: rota.InstantOf(at), Version: 1,
+		Object: rota.ObjectAgent, ID: rota.NewAgentID(at), CreatedAt: rota.InstantOf(at), UpdatedAt: rota.InstantOf(at), Version: 1,
+		AgentConfig: rota.AgentConfig{
+			Name: "agent " + strconv.Itoa(w.made), Model: "mock/small", Tools: []rota.Object{}, ToolChoice: rota.AnyOf("auto"),
+			ParallelToolCalls: true, FallbackModels: []string{}, Metadata: map[string]string{},
+		},
 	}
 }
 
@@ -134,7 +136,7 @@ func (w *world) addSchedule(a rota.AgentID, change ...func(*rota.Schedule, *rota
 func (w *world) newRun(a rota.AgentID) rota.Run {
 	at := w.next()
 	return rota.Run{
-		Object: rota.ObjectRun, ID: rota.NewRunID(at), AgentID: a, Status: rota.RunQueued, Phase: rota.PhaseQueued,
+		Object: rota.ObjectRun, ID: rota.NewRunID(at), AgentID: a, AgentVersion: 1, Status: rota.RunQueued, Phase: rota.PhaseQueued,
 		Input: rota.InputText("go"), Metadata: map[string]string{}, Trigger: rota.TriggerAPI, CreatedAt: rota.InstantOf(at),
 	}
 }

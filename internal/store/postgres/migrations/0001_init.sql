@@ -31,15 +31,28 @@ CREATE TABLE agents (
   tool_choice         TEXT NOT NULL,
   parallel_tool_calls BOOLEAN NOT NULL,
   max_tool_calls      BIGINT,
-  text                TEXT NOT NULL,
-  reasoning           TEXT NOT NULL,
+  fallback_models     TEXT NOT NULL,
+  text                TEXT,
+  reasoning           TEXT,
   metadata            TEXT NOT NULL,
   version             BIGINT NOT NULL,
   created_at          BIGINT NOT NULL,
   updated_at          BIGINT NOT NULL,
-  deleted_at          BIGINT
+  deleted_at          BIGINT,
+  retention_expires_at BIGINT
 );
 CREATE INDEX agents_by_owner ON agents (account, end_user, id) WHERE deleted_at IS NULL;
+
+-- The configurations that an agent has had, as JSON.
+CREATE TABLE agent_versions (
+  agent_id              TEXT COLLATE "C" NOT NULL REFERENCES agents (id),
+  version               BIGINT NOT NULL,
+  id                    TEXT COLLATE "C" NOT NULL,
+  restored_from_version BIGINT,
+  configuration         TEXT NOT NULL,
+  created_at            BIGINT NOT NULL,
+  PRIMARY KEY (agent_id, version)
+);
 
 -- What people write of a schedule, but for its times and its policy: see timers.
 CREATE TABLE schedules (
@@ -118,6 +131,7 @@ CREATE TABLE runs (
   account              TEXT COLLATE "C" NOT NULL,
   end_user             TEXT COLLATE "C" NOT NULL,
   agent_id             TEXT COLLATE "C" NOT NULL,
+  agent_version        BIGINT NOT NULL,
   schedule_id          TEXT COLLATE "C",
   scheduled_for        BIGINT,
   trigger              TEXT NOT NULL,
