@@ -27,8 +27,18 @@ services: ## Start PostgreSQL and a Temporal server for Rota to work with.
 temporal: ## Build the Temporal server that tests use: once, in some minutes.
 	@$(GO) run ./test/services -build
 
+# What make test does, and .ci/run beside it: a target each, in this order.
+PARTS := lint examples openapi tests
+
 .PHONY: test
-test: lint examples openapi ## Everything: linters, examples, the OpenAPI document, and all tests, with the race detector but for ten simulated years.
+test: $(PARTS) ## Everything: linters, examples, the OpenAPI document, and all tests.
+
+.PHONY: parts
+parts: # What .ci/run goes through.
+	@echo $(PARTS)
+
+.PHONY: tests
+tests: ## All tests of the main module, with the race detector but for ten simulated years.
 	$(GO) test -race -timeout 15m ./...
 	@# This one must have run: the race detector cannot be there, so it is not among those above.
 	$(GO) test -v -run '^TestTenYears$$' ./internal/engine/embedded | awk '{ print } /^--- PASS: TestTenYears/ { ran = 1 } END { exit !ran }'

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/prereqtest"
 )
 
 func model(t *testing.T) *kong.Node {
@@ -94,9 +95,7 @@ func TestCompletion(t *testing.T) {
 	ask := map[string]func(t *testing.T, words []string) []string{"bash": askBash, "fish": askFish}
 	for shell, ask := range ask {
 		t.Run(shell, func(t *testing.T) {
-			if _, err := exec.LookPath(shell); err != nil {
-				t.Skip(err)
-			}
+			prereqtest.Program(t, shell)
 			for _, test := range []struct{ line, want string }{
 				{"agents ", "create delete get list rollback update version versions"},
 				{"agents li", "list"},
@@ -152,9 +151,7 @@ func askFish(t *testing.T, words []string) []string {
 }
 
 func TestZshCompletionIsZsh(t *testing.T) {
-	if _, err := exec.LookPath("zsh"); err != nil {
-		t.Skip(err)
-	}
+	prereqtest.Program(t, "zsh")
 	cmd := exec.Command("zsh", "-f", "-n")
 	cmd.Stdin = strings.NewReader(script(t, "zsh"))
 	out, err := cmd.CombinedOutput()

@@ -16,6 +16,8 @@ import (
 	pb "google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/rota-run/rota/internal/prereqtest"
 )
 
 // A Matcher says when a Temporal server would take the action of a schedule. It
@@ -30,8 +32,8 @@ type Matcher struct {
 func NewMatcher(tb testing.TB) *Matcher {
 	tb.Helper()
 	path, err := Binary()
-	if errors.Is(err, ErrNotBuilt) && os.Getenv("CI") == "" {
-		tb.Skip(err)
+	if errors.Is(err, ErrNotBuilt) {
+		prereqtest.Missing(tb, err)
 	}
 	if err != nil {
 		tb.Fatal(err)

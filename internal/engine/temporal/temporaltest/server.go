@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -23,6 +22,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/rota-run/rota/internal/prereqtest"
 )
 
 // A Server is a Temporal server that may be running. Its fields are read by
@@ -125,8 +126,8 @@ func Start(tb testing.TB, flags ...string) *Server {
 	s := &Server{File: filepath.Join(tb.TempDir(), "temporal.db"), Flags: flags}
 	err := s.Start()
 	switch {
-	case errors.Is(err, ErrNotBuilt) && os.Getenv("CI") == "":
-		tb.Skip(err)
+	case errors.Is(err, ErrNotBuilt):
+		prereqtest.Missing(tb, err)
 	case err != nil:
 		tb.Fatal(err)
 	}

@@ -9,7 +9,6 @@ package postgrestest
 import (
 	"context"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rota-run/rota/internal/prereqtest"
 	"github.com/rota-run/rota/internal/store/postgres"
 )
 
@@ -67,8 +67,8 @@ func Durable(tb testing.TB) {
 func running(tb testing.TB) *server {
 	tb.Helper()
 	s, err := theServer()
-	if err == errAbsent && os.Getenv("CI") != "true" {
-		tb.Skip(err)
+	if err == errAbsent {
+		prereqtest.Missing(tb, err)
 	}
 	require.NoError(tb, err)
 	return s
