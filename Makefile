@@ -84,8 +84,8 @@ fmt: ## Format the code.
 	$(TOOL) gofumpt -w .
 
 .PHONY: golden
-golden: ## Write the files that tests keep true (OpenAPI, configuration, help, schema).
-	$(GO) test ./... -run Golden -update
+golden: ## Write the files that tests keep true (OpenAPI, configuration, help, schema, imports).
+	$(GO) test $$(grep -rl --include='*_test.go' 'flag.Bool("update"' cmd internal | xargs -n1 dirname | sort -u | sed 's|^|./|') -run Golden -update
 
 .PHONY: bench
 bench: ## Measure fires per second and lateness; see docs/performance.md.
