@@ -30,9 +30,6 @@ func NewScheduleID(now time.Time) ScheduleID { return ScheduleID(newID("asch_", 
 // NewRunID returns an identifier made at now.
 func NewRunID(now time.Time) RunID { return RunID(newID("arun_", now)) }
 
-// NewOccurrenceID returns an identifier made at now.
-func NewOccurrenceID(now time.Time) OccurrenceID { return OccurrenceID(newID("occ_", now)) }
-
 // NewKeyID returns an identifier made at now.
 func NewKeyID(now time.Time) KeyID { return KeyID(newID("key_", now)) }
 
