@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota/internal/build"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -236,7 +238,7 @@ func TestSharedFlags(t *testing.T) {
 		"headers":       {[]string{"-H", "X-On-Behalf-Of: u 1", "-H", `if-match: "3"`, "-H", "idempotency-key:k"}, http.Header{"X-On-Behalf-Of": {"u 1"}, "If-Match": {`"3"`}, "Idempotency-Key": {"k"}}},
 		"key":           {[]string{"--key", "other"}, http.Header{"Authorization": {"Bearer other"}}},
 		"key file":      {[]string{"--key-file", keyFile}, http.Header{"Authorization": {"Bearer from-file"}}},
-		"who is asking": {nil, http.Header{"User-Agent": {"rota-cli/" + version()}}},
+		"who is asking": {nil, http.Header{"User-Agent": {"rota-cli/" + build.Version()}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, args := range [][]string{

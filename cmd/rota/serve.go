@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/rota-run/rota/internal/app"
+	"github.com/rota-run/rota/internal/build"
 	"github.com/rota-run/rota/internal/settings"
 )
 
@@ -15,7 +16,7 @@ type serveCmd struct {
 // Run keeps agents on their schedules until ctx ends, and then stops the
 // server in good order.
 func (s *serveCmd) Run(ctx context.Context, std stdio) error {
-	err := app.Run(ctx, s.Settings, version(), std.out, std.err)
+	err := app.Run(ctx, s.Settings, build.Version(), std.out, std.err)
 	if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
 		return nil // it was told to stop while it started
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rota-run/rota/client"
+	"github.com/rota-run/rota/internal/build"
 )
 
 // headerTimeout bounds the wait for a server that accepts connections and says
@@ -108,7 +109,7 @@ func (r *remote) options() []client.Option {
 	transport.ResponseHeaderTimeout = headerTimeout
 	opts := []client.Option{
 		client.WithHTTPClient(&http.Client{Transport: transport}),
-		client.WithUserAgent("rota-cli/" + version()),
+		client.WithUserAgent("rota-cli/" + build.Version()),
 	}
 	if r.OnBehalfOf != "" {
 		opts = append(opts, client.OnBehalfOf(r.OnBehalfOf))

@@ -1,25 +1,16 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"runtime"
-	"runtime/debug"
+
+	"github.com/rota-run/rota/internal/build"
 )
 
 type versionCmd struct{}
 
 // Run prints one line.
 func (versionCmd) Run(std stdio) error {
-	_, err := fmt.Fprintf(std.out, "rota %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintf(std.out, "rota %s (%s, %s/%s)\n", build.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
-}
-
-// version returns what the build says of itself.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	return cmp.Or(info.Main.Version, "(devel)")
 }

@@ -24,13 +24,13 @@ const module = "github.com/rota-run/rota"
 var may = map[string][]string{
 	".":                        {},
 	"client":                   {},
-	"cmd":                      {"client", "internal/app", "internal/settings", "internal/calendar"},
+	"cmd":                      {"client", "internal/app", "internal/build", "internal/settings", "internal/calendar"},
 	"internal/app":             {"internal/control", "internal/runner", "internal/relay", "internal/policy", "internal/auth", "internal/events", "internal/settings", "internal/httpapi", "internal/engine", "internal/engine/temporal", "internal/store", "internal/store/postgres", "internal/gateway"},
 	"internal/settings":        {},
 	"internal/httpapi":         {"internal/control", "internal/auth", "internal/events"},
 	"internal/engine":          {},
 	"internal/engine/temporal": {"internal/engine", "internal/calendar"},
-	"internal/store":           {},
+	"internal/store":           {"internal/build"},
 	"internal/store/postgres":  {"internal/store", "internal/events"}, // it carries events between processes
 	"internal/relay":           {"internal/events"},
 	"internal/gateway":         {},
@@ -38,6 +38,7 @@ var may = map[string][]string{
 	"internal/prompt":          {},
 	"internal/runner":          {"internal/events", "internal/gateway", "internal/policy", "internal/prompt"},
 	"internal/policy":          {"internal/calendar"},
+	"internal/build":           {},
 	"internal/calendar":        {},
 	"internal/auth":            {},
 	"internal/events":          {},

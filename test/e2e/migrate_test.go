@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -157,4 +158,27 @@ func goesOn(t *testing.T, databaseURL string, a rota.AgentID, id rota.ScheduleID
 	require.Contains(t, logs, "a server is using the database: stop every server that has it")
 	require.NotContains(t, logs, password)
 	require.NoError(t, s.stop(syscall.SIGTERM))
+}
+
+// TestDevelopmentFile: rota serve and rota migrate refuse a file from before the
+// first release, and say what to do.
+func TestDevelopmentFile(t *testing.T) {
+	t.Parallel()
+	dir, target := t.TempDir(), t.TempDir()
+	statements, err := os.ReadFile("../../internal/store/sqlite/testdata/development.sql")
+	require.NoError(t, err)
+	l := openLedger(t, dir)
+	_, err = l.Exec(string(statements))
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+
+	const says = "it was written by a development version of Rota from before the first release"
+	s := launch(t, dir, nil)
+	<-s.exited
+	require.Equal(t, 1, s.cmd.ProcessState.ExitCode())
+	require.Contains(t, s.logs.String(), filepath.Join(dir, "rota.db")+": "+says)
+	require.Contains(t, s.logs.String(), "give this one an empty database or directory")
+	code, _, logs := startMoving(t, "sqlite://"+dir, "sqlite://"+target).end()
+	require.Equal(t, 1, code)
+	require.Contains(t, logs, "rota: migrate: the source: open "+filepath.Join(dir, "rota.db")+": "+says)
 }

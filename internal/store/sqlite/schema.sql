@@ -164,6 +164,12 @@ CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL
 
 CREATE INDEX schedules_by_owner ON schedules (account, end_user, id) WHERE deleted_at IS NULL;
 
+CREATE TABLE schema_versions (
+  version     INTEGER PRIMARY KEY,  -- the number of the migration
+  fingerprint TEXT NOT NULL,        -- SHA-256 of its statements
+  written_by  TEXT NOT NULL         -- the version of Rota that carried it out
+);
+
 CREATE TABLE timers (
   schedule_id          TEXT PRIMARY KEY REFERENCES schedules (id),
   agent_id             TEXT NOT NULL,

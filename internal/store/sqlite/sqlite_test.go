@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/build"
 	"github.com/rota-run/rota/internal/store/sqlite"
 	"github.com/rota-run/rota/internal/store/storetest"
 )
@@ -166,4 +167,34 @@ func TestReopen(t *testing.T) {
 	s = open(t, dir, sqlite.Options{})
 	defer s.Close()
 	require.Equal(t, []string{"first"}, names(t, s))
+}
+
+// TestDevelopmentFile: a file from before the first release is refused, and
+// stays as it is.
+func TestDevelopmentFile(t *testing.T) {
+	dir := t.TempDir()
+	statements, err := os.ReadFile(filepath.Join("testdata", "development.sql"))
+	require.NoError(t, err)
+	db := openRaw(t, filepath.Join(dir, sqlite.FileName))
+	_, err = db.Exec(string(statements))
+	require.NoError(t, err)
+	const names = `SELECT group_concat(name) FROM (SELECT name FROM sqlite_schema ORDER BY name)`
+	before := one(t, db, names)
+	_, err = sqlite.Open(t.Context(), dir, sqlite.Options{})
+	require.ErrorContains(t, err, "was written by a development version of Rota from before the first release")
+	require.Equal(t, before, one(t, db, names))
+	require.Equal(t, "Digest", one(t, db, `SELECT name FROM agents`))
+}
+
+func one(t *testing.T, db *sql.DB, query string) (value string) {
+	t.Helper()
+	require.NoError(t, db.QueryRow(query).Scan(&value))
+	return value
+}
+
+// TestHistory: the file says which version of Rota wrote its schema.
+func TestHistory(t *testing.T) {
+	db := openRaw(t, migrated(t))
+	require.Equal(t, "1 "+build.Version(), one(t, db, `SELECT version || ' ' || written_by FROM schema_versions`))
+	require.Len(t, one(t, db, `SELECT fingerprint FROM schema_versions`), 64)
 }

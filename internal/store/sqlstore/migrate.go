@@ -4,28 +4,70 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/rota-run/rota/internal/build"
 )
 
 // Migrate brings a schema up to date by the files in the folder migrations. It
-// refuses a database that a newer program has used.
+// writes nothing, and returns an error that says which version of Rota wrote the
+// schema and what to do, if that was a newer one, or a development version whose
+// migrations were others.
 func Migrate(ctx context.Context, db *sql.DB, d goose.Dialect, files fs.FS) error {
 	files, err := fs.Sub(files, "migrations")
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(d, db, files)
+	h, err := newHistory(d, files)
 	if err != nil {
 		return err
 	}
-	if _, err := p.Up(ctx); err != nil {
+	p, err := goose.NewProvider(goose.DialectCustom, db, files, goose.WithStore(h))
+	if err != nil {
 		return err
 	}
 	have, known, err := p.GetVersions(ctx)
-	if err == nil && have > known {
-		err = errors.New("the database has been used by a newer version of Rota")
+	if err != nil {
+		return err
 	}
+	if have > 0 {
+		if err := h.check(ctx, db, have, known); err != nil {
+			return err
+		}
+	}
+	_, err = p.Up(ctx)
 	return err
 }
+
+// check returns an error unless this program knows the migrations that the
+// schema has, each as it was when it was carried out.
+func (h history) check(ctx context.Context, db *sql.DB, have, known int64) error {
+	entries, err := h.entries(ctx, db)
+	if err != nil {
+		return err
+	}
+	if len(entries) == 0 {
+		return fmt.Errorf("it was written by a development version of Rota from before the first release, which this one (%s) cannot read: "+
+			orEmpty, build.Version())
+	}
+	last := entries[len(entries)-1]
+	if have > known {
+		return fmt.Errorf("it was written by Rota %s, a newer version than this one (%s): run that version, or a newer one",
+			last.writtenBy, build.Version())
+	}
+	for _, e := range entries {
+		if e.fingerprint != h.fingerprints[e.version] {
+			return fmt.Errorf("it was written by Rota %s, a development version whose tables are not those of this one (%s): "+
+				orEmpty, e.writtenBy, build.Version())
+		}
+	}
+	if int64(len(entries)) != have {
+		return errors.New("the table " + HistoryTable + " does not say who wrote each version of the schema")
+	}
+	return nil
+}
+
+const orEmpty = "run the build that wrote it, or give this one an empty database or directory"

@@ -62,6 +62,19 @@ func kinds() []kind {
 	}
 }
 
+// exec changes a database that nobody has open.
+func (k kind) exec(t *testing.T, at, statements string) {
+	t.Helper()
+	if k.name != "SQLite" {
+		postgrestest.Exec(t, at, statements)
+		return
+	}
+	db := raw(t, at)
+	_, err := db.Exec(statements)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+}
+
 func (k kind) open(t *testing.T, at string) rota.Store {
 	t.Helper()
 	s, err := k.store(t.Context(), at)

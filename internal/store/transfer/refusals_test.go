@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rota-run/rota/internal/build"
 	"github.com/rota-run/rota/internal/store/postgres"
-	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
 	"github.com/rota-run/rota/internal/store/sqlite"
 	"github.com/rota-run/rota/internal/store/transfer"
 )
@@ -144,21 +144,37 @@ func TestNoInstallation(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// TestANewerDatabase: only a newer program can read it.
-func TestANewerDatabase(t *testing.T) {
-	const insert = "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, "
-	dir, databaseURL := kinds()[0].filled(t, 3), kinds()[1].filled(t, 3)
-	db := raw(t, dir)
-	_, err := db.Exec(insert + "1)")
-	require.NoError(t, err)
-	require.NoError(t, db.Close())
-	postgrestest.Exec(t, databaseURL, insert+"true)")
-	for i, at := range []string{dir, databaseURL} {
-		_, err := kinds()[i].source(t.Context(), at)
-		require.ErrorContains(t, err, "used by a newer version of Rota")
-		_, err = kinds()[i].target(t.Context(), at, transfer.Place{})
-		require.ErrorContains(t, err, "used by a newer version of Rota")
-		_, err = kinds()[i].store(t.Context(), at)
-		require.ErrorContains(t, err, "used by a newer version of Rota")
+// TestAnotherSchema: a database that this program cannot read is refused at
+// every door, in words that name the version that wrote it, and stays as it is.
+func TestAnotherSchema(t *testing.T) {
+	for _, c := range []struct{ statements, says string }{
+		{
+			`DROP TABLE schema_versions; INSERT INTO goose_db_version (version_id, is_applied) VALUES (6, true)`,
+			"it was written by a development version of Rota from before the first release, which this one (" + build.Version() +
+				") cannot read: run the build that wrote it, or give this one an empty database or directory",
+		},
+		{
+			`INSERT INTO schema_versions VALUES (99, 'x', 'v9.8.7'); INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)`,
+			"it was written by Rota v9.8.7, a newer version than this one (" + build.Version() + "): run that version, or a newer one",
+		},
+		{
+			`UPDATE schema_versions SET fingerprint = 'x', written_by = 'v0.0.0-2026'`,
+			"it was written by Rota v0.0.0-2026, a development version whose tables are not those of this one (" + build.Version() +
+				"): run the build that wrote it, or give this one an empty database or directory",
+		},
+	} {
+		for _, k := range kinds() {
+			t.Run(k.name, func(t *testing.T) {
+				at := k.empty(t)
+				require.NoError(t, k.open(t, at).Close())
+				k.exec(t, at, c.statements)
+				_, err := k.source(t.Context(), at)
+				require.ErrorContains(t, err, c.says)
+				_, err = k.target(t.Context(), at, transfer.Place{})
+				require.ErrorContains(t, err, c.says)
+				_, err = k.store(t.Context(), at)
+				require.ErrorContains(t, err, c.says)
+			})
+		}
 	}
 }

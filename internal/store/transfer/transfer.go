@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 // Marker is the name of the table that a target has until it is known to hold
@@ -29,7 +31,7 @@ func passing() []string { return []string{"run_events"} }
 
 // Copied reports whether a table of this name is part of an installation.
 func Copied(table string) bool {
-	return table != Marker && !strings.HasPrefix(table, "goose_") && !strings.HasPrefix(table, "sqlite_") &&
+	return table != Marker && table != sqlstore.HistoryTable && !strings.HasPrefix(table, "goose_") && !strings.HasPrefix(table, "sqlite_") &&
 		!slices.Contains(passing(), table)
 }
 
