@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -12,13 +13,13 @@ import (
 	"github.com/rota-run/rota/internal/gateway"
 )
 
-// A stage is a world in which a story is played, and all that its teller knows:
+// A stage is a world in which a story is played, and all that is known there:
 // what was asked for, what came of it, and when nobody was looking.
 type stage struct {
 	*world
 	test      *testing.T // the bubble
 	seed      uint64
-	schedules []*reference
+	schedules []*observed
 	agents    []*agent
 	runs      map[rota.RunID]*run
 	order     []*run                // the runs, as they were first seen
@@ -37,14 +38,12 @@ type agent struct {
 
 // A run is what is known of a run.
 type run struct {
-	rota.Run                // as it was last read
-	of           *reference // whose it is; nil if an API call started it
-	began, ended time.Time  // ended is zero while it is open
-	recorded     rota.Instant
-	calls        []int // of the model
-	cancelled    bool  // somebody asked for it
-	settled      bool  // its schedule knows that it ended
-	checked      bool  // its end was looked at
+	rota.Run               // as it was last read
+	of           *observed // whose it is; nil if an API call started it
+	began, ended time.Time // ended is zero while it is open
+	calls        []int     // of the model
+	cancelled    bool      // somebody asked for it
+	checked      bool      // its end was looked at
 }
 
 // blocked reports whether the run ended because it was not to start.
@@ -52,68 +51,47 @@ func (x *run) blocked() bool {
 	return x.Error != nil && slices.Contains([]string{rota.RunErrAgentDeleted, rota.RunErrPaused, rota.RunErrDeleted}, x.Error.Code)
 }
 
-// look looks at everything that the API shows, and compares it with what must
-// be. Nothing that it sees anew happened before the last look.
-func (s *stage) look() {
-	s.lookAt(s.wall(), false)
-	s.checkWorkers()
-}
+// A gap is a time in which nobody looked.
+type gap struct{ from, to time.Time }
 
-// lookAt is look, of a server that is dying or not.
-func (s *stage) lookAt(now time.Time, dying bool) {
+// look looks at everything that the API shows, and checks what must be true of
+// it. Nothing that it sees anew happened before the last look.
+func (s *stage) look() {
+	now := s.wall()
 	s.readRuns()
 	for _, r := range s.schedules {
-		f := facts{
-			since: s.seen, now: now, dying: dying, gaps: s.gaps, rows: s.news(r),
-			schedule: s.read(rota.Schedule{AgentID: r.agent, ID: r.id}), run: s.run,
-		}
-		for _, o := range f.rows {
-			if o.RunID != nil {
-				s.run(*o.RunID)
-			}
-		}
-		r.follow(f)
-		r.agree(f.schedule)
+		r.observe(now)
 	}
 	s.readCalls()
 	s.seen = now
+	s.checkWorkers()
 }
 
 // wall returns the time as the API speaks of it.
 func (s *stage) wall() time.Time { return rota.InstantOf(s.now()).Time }
 
-// news returns what is on record for a schedule, as far as it was not known.
-func (s *stage) news(r *reference) map[int64]rota.Occurrence {
-	from := s.seen.Add(-time.Minute) // a new plan may begin so long ago
-	if n, ok := r.next(r.after); ok && r.status == rota.ScheduleActive && n.Before(from) {
-		from = n
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
 	}
-	if r.status == rota.SchedulePaused && r.paused.Before(from) {
-		from = r.paused
-	}
-	if !r.waits.IsZero() && r.waits.Before(from) {
-		from = r.waits
-	}
-	if len(r.line) > 0 && r.line[0].at.Before(from) {
-		from = r.line[0].at
-	}
-	if !r.changed.IsZero() && r.changed.Before(from) {
-		from = r.changed
-	}
-	rows := map[int64]rota.Occurrence{}
-	for _, o := range s.occurrences(r, rota.OccurrenceFilter{From: from}, rota.Page{Limit: 100, Ascending: true}) {
-		if _, known := r.rows[o.ScheduledFor.UnixMilli()]; !known {
-			rows[o.ScheduledFor.UnixMilli()] = o
-		}
-	}
-	return rows
+	return b
 }
 
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// equal reports whether two optional values are the same.
+func equal[T any](a, b *T) bool { return reflect.DeepEqual(a, b) }
+
 // occurrences reads the whole of a list, page by page.
-func (s *stage) occurrences(r *reference, f rota.OccurrenceFilter, p rota.Page) []rota.Occurrence {
+func (s *stage) occurrences(r *observed, f rota.OccurrenceFilter, p rota.Page) []rota.Occurrence {
 	var all []rota.Occurrence
 	for {
-		l, err := s.control.Occurrences(s.Context(), caller, r.agent, r.id, f, p)
+		l, err := s.control.Occurrences(s.Context(), caller, r.AgentID, r.ID, f, p)
 		require.NoError(s, err)
 		all = append(all, l.Data...)
 		if !l.HasMore {
@@ -182,8 +160,8 @@ func (s *stage) checkCall(x *run, c call, all []call) {
 		return
 	}
 	if r := x.of; r != nil {
-		stopped := r.status == rota.ScheduleDeleted || r.status == rota.SchedulePaused && x.Trigger != rota.TriggerManual
-		require.False(s, stopped && at.After(r.stopped), "%s: the model was asked at %s, and it is %s since %s", r.name, at, r.status, r.stopped)
+		stopped := r.Status == rota.ScheduleDeleted || r.Status == rota.SchedulePaused && x.Trigger != rota.TriggerManual
+		require.False(s, stopped && r.stopped, "%s: the model was asked at %s, and it was %s before", r.name, at, r.Status)
 	}
 }
 
@@ -216,7 +194,7 @@ func (s *stage) checkEnd(x *run, all []call) {
 	case x.Phase == rota.PhaseCompleted:
 		require.True(s, !last.ended.IsZero() && last.err == nil, "a run is completed, and its last call is not")
 	case x.Error.Code == rota.RunErrWorkerLost:
-		require.True(s, x.of != nil && x.of.policy.Retry.OnCrash == rota.OnCrashNever, "a run is lost, and its policy would resume it")
+		require.True(s, x.of != nil && x.of.plan.policy.Retry.OnCrash == rota.OnCrashNever, "a run is lost, and its policy would resume it")
 	default:
 		var failure *gateway.Error
 		require.True(s, errors.As(last.err, &failure), "a run failed with %s, and its last call with %v", x.Error.Code, last.err)
@@ -247,7 +225,7 @@ func (s *stage) checkWorkers() {
 }
 
 // show logs what is on record for a schedule.
-func (s *stage) show(r *reference, logf func(string, ...any)) {
+func (s *stage) show(r *observed, logf func(string, ...any)) {
 	for _, o := range s.occurrences(r, rota.OccurrenceFilter{}, rota.Page{Limit: 100, Ascending: true}) {
 		why := ""
 		if o.Reason != nil {
@@ -261,46 +239,22 @@ func (s *stage) show(r *reference, logf func(string, ...any)) {
 	}
 }
 
-// close checks what is left when a story has ended: the lists as a whole.
-func (s *stage) close() {
+// finish lets everything that waits end, and checks the lists as a whole.
+func (s *stage) finish() {
+	s.model.will(func(int) reply { return reply{} })
+	s.pass(2 * time.Hour)
+	s.look()
+	for _, x := range s.order {
+		require.False(s, x.ended.IsZero(), "a run is still %s", x.Phase)
+	}
 	for _, r := range s.schedules {
-		s.checkLedger(r)
+		r.checkLedger()
 	}
 	listed := 0
 	for _, a := range s.agents {
 		listed += s.checkRuns(a)
 	}
 	require.Equal(s, len(s.order), listed, "runs on record, and those that something started")
-}
-
-// checkLedger checks that a schedule's record is what was seen of it, once and
-// whichever way it is read.
-func (s *stage) checkLedger(r *reference) {
-	rows := s.occurrences(r, rota.OccurrenceFilter{}, rota.Page{Limit: 7, Ascending: true})
-	back := s.occurrences(r, rota.OccurrenceFilter{}, rota.Page{Limit: 5})
-	slices.Reverse(back)
-	require.Equal(s, rows, back, "%s: the record, read both ways", r.name)
-	counts := map[int64]int64{}
-	for _, row := range r.rowOf {
-		counts[row]++
-	}
-	seen := 0
-	for _, o := range rows {
-		was, known := r.rows[o.ScheduledFor.UnixMilli()]
-		r.holds(known || o.Outcome == rota.Buffered, "%s appeared late", o.ScheduledFor)
-		if !known {
-			continue
-		}
-		seen++
-		covered := o.Trigger == rota.TriggerManual && o.Count == 1 // by the pause of times that were given later
-		r.holds(covered || counts[o.ScheduledFor.UnixMilli()] == o.Count, "the row of %s stands for %d times", o.ScheduledFor, o.Count)
-		want := was.Outcome
-		if o.RunID != nil && s.run(*o.RunID).blocked() {
-			want = rota.Blocked
-		}
-		r.holds(o.Outcome == want, "%s is %s: it should be %s", o.ScheduledFor, o.Outcome, want)
-	}
-	r.holds(seen == len(r.rows), "%d rows on record, and %d were seen", seen, len(r.rows))
 }
 
 // checkRuns checks that something started every run of an agent, and counts

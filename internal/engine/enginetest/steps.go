@@ -33,9 +33,9 @@ func (u until) play(s *stage) {
 	if r == nil {
 		return
 	}
-	n, ok := r.next(s.wall())
+	n, ok := r.plan.next(s.wall())
 	for range u.nth {
-		if next, more := r.next(n); ok && more {
+		if next, more := r.plan.next(n); ok && more {
 			n = next
 		}
 	}
@@ -49,8 +49,8 @@ func (u until) play(s *stage) {
 func (s *stage) atMost(d time.Duration, times int) time.Duration {
 	d = min(d, 72*time.Hour)
 	for _, r := range s.schedules {
-		if first, ok := r.next(s.wall()); ok && r.status == rota.ScheduleActive {
-			if second, ok := r.next(first); ok {
+		if first, ok := r.plan.next(s.wall()); ok && r.Status == rota.ScheduleActive {
+			if second, ok := r.plan.next(first); ok {
 				d = min(d, time.Duration(times)*second.Sub(first))
 			}
 		}
@@ -59,7 +59,7 @@ func (s *stage) atMost(d time.Duration, times int) time.Duration {
 }
 
 // schedule returns one of the schedules, or nil if there is none.
-func (s *stage) schedule(which int) *reference {
+func (s *stage) schedule(which int) *observed {
 	if len(s.schedules) == 0 {
 		return nil
 	}
@@ -99,19 +99,21 @@ type create struct {
 
 func (c create) play(s *stage) {
 	a := s.hire(c.agent)
-	spec, p := c.from(s.wall())
-	r := &reference{tester: s.tester, name: fmt.Sprintf("schedule %d", len(s.schedules)), rows: map[int64]rota.Occurrence{}, rowOf: map[int64]int64{}, skips: map[int64]bool{}}
-	next, ok := r.replans(rota.Some(spec), p.Apply(rota.DefaultPolicy()), s.wall())
+	now := s.wall()
+	spec, p := c.from(now)
 	s.seed++
 	cryptotest.SetGlobalRandom(s.test, s.seed) // jitter depends on the identifier
 	in := rota.ScheduleCreate{Spec: spec, Input: rota.InputText("hi"), Policy: p}
 	got, err := s.control.CreateSchedule(s.Context(), caller, a.id, in, control.Write{})
-	r.refused(err, !ok, rota.Invalid)
-	if !ok {
+	if s.refused(err, false) {
 		return
 	}
-	r.id, r.agent, r.status = got.ID, a.id, rota.ScheduleActive
-	r.plan = next
+	r := &observed{
+		stage: s, name: fmt.Sprintf("schedule %d", len(s.schedules)), Schedule: got,
+		rows: map[int64]rota.Occurrence{}, skips: map[int64]bool{},
+	}
+	r.plan.policy = rota.DefaultPolicy()
+	r.create(spec, p.Apply(rota.DefaultPolicy()), now)
 	s.schedules = append(s.schedules, r)
 }
 
@@ -130,15 +132,20 @@ func (s *stage) hire(which int) *agent {
 	return there[which%2]
 }
 
-// refused checks that a call is refused if it must be.
-func (r *reference) refused(err error, must bool, with rota.Code) {
-	r.Helper()
-	if must {
-		r.holds(errors.Is(err, with), "%s is not refused as %s, but: %v", r.status, with, err)
-		return
+// refused reports whether a call was refused, and checks that one for what is
+// deleted is, and that others are refused for what was asked.
+func (s *stage) refused(err error, deleted bool) bool {
+	s.Helper()
+	ok := err == nil || errors.Is(err, rota.Invalid) || errors.Is(err, rota.Conflict)
+	if deleted {
+		ok = errors.Is(err, rota.NotFound)
 	}
-	r.holds(err == nil, "%s is refused: %v", r.status, err)
+	require.True(s, ok, "refused (deleted %t): %v", deleted, err)
+	return err != nil
 }
+
+// gone reports whether a schedule is deleted.
+func (r *observed) gone() bool { return r.Status == rota.ScheduleDeleted }
 
 // Somebody changes a schedule.
 type update struct {
@@ -158,15 +165,9 @@ func (u update) play(s *stage) {
 	if u.spec {
 		in.Spec = rota.Some(spec)
 	}
-	next, ok := r.replans(in.Spec, p.Apply(r.policy), now)
-	_, err := s.control.UpdateSchedule(s.Context(), caller, r.agent, r.id, in, control.Write{})
-	if r.status == rota.ScheduleDeleted {
-		r.refused(err, true, rota.NotFound)
-		return
-	}
-	r.refused(err, !ok, rota.Invalid)
-	if ok {
-		r.asked = func(f facts) { r.replan(next, u.spec, f) }
+	got, err := s.control.UpdateSchedule(s.Context(), caller, r.AgentID, r.ID, in, control.Write{})
+	if !s.refused(err, r.gone()) {
+		r.replan(in.Spec, p.Apply(r.plan.policy), got, now)
 	}
 }
 
@@ -178,24 +179,8 @@ func (p pause) play(s *stage) {
 	if r == nil {
 		return
 	}
-	_, err := s.control.PauseSchedule(s.Context(), caller, r.agent, r.id, rota.SchedulePause{}, control.Write{})
-	r.allowed(err)
-	if r.status == rota.ScheduleActive {
-		r.asked = func(f facts) { r.stop(rota.SchedulePaused, f.since, f); r.stopped = time.Time{} }
-	}
-}
-
-// allowed checks that pausing or resuming is refused if it must be.
-func (r *reference) allowed(err error) {
-	r.Helper()
-	switch r.status {
-	case rota.ScheduleDeleted:
-		r.refused(err, true, rota.NotFound)
-	case rota.ScheduleCompleted:
-		r.refused(err, true, rota.Conflict)
-	default:
-		r.refused(err, false, "")
-	}
+	_, err := s.control.PauseSchedule(s.Context(), caller, r.AgentID, r.ID, rota.SchedulePause{}, control.Write{})
+	s.refused(err, r.gone())
 }
 
 // Somebody resumes a schedule.
@@ -206,15 +191,8 @@ func (p resume) play(s *stage) {
 	if r == nil {
 		return
 	}
-	_, err := s.control.ResumeSchedule(s.Context(), caller, r.agent, r.id, rota.SchedulePause{}, control.Write{})
-	r.allowed(err)
-	if r.status == rota.SchedulePaused {
-		r.asked = func(f facts) {
-			r.pass(f.since, f)
-			r.status, r.failures = rota.ScheduleActive, 0
-			r.after, r.made = f.since, f.since
-		}
-	}
+	_, err := s.control.ResumeSchedule(s.Context(), caller, r.AgentID, r.ID, rota.SchedulePause{}, control.Write{})
+	s.refused(err, r.gone())
 }
 
 // Somebody asks to skip one of the next nominal times.
@@ -225,22 +203,16 @@ func (k skip) play(s *stage) {
 	if r == nil {
 		return
 	}
-	n, ok := r.next(s.wall())
+	n, ok := r.plan.next(s.wall())
 	for i := 0; i < k.nth && ok; i++ {
-		n, ok = r.next(n)
+		n, ok = r.plan.next(n)
 	}
-	if !ok || r.status == rota.ScheduleActive && r.exhausted() {
+	if !ok {
 		return
 	}
 	in := rota.OccurrenceSkip{ScheduledFor: rota.InstantOf(n)}
-	_, err := s.control.SkipOccurrence(s.Context(), caller, r.agent, r.id, in, control.Write{})
-	switch r.status {
-	case rota.ScheduleDeleted:
-		r.refused(err, true, rota.NotFound)
-	case rota.ScheduleCompleted:
-		r.refused(err, true, rota.Invalid)
-	default:
-		require.NoError(s, err)
+	_, err := s.control.SkipOccurrence(s.Context(), caller, r.AgentID, r.ID, in, control.Write{})
+	if !s.refused(err, r.gone()) {
 		r.skips[n.UnixMilli()] = true
 	}
 }
@@ -250,13 +222,13 @@ type unskip struct{ which int }
 
 func (k unskip) play(s *stage) {
 	r := s.schedule(k.which)
-	if r == nil || len(r.skips) == 0 || r.status == rota.ScheduleDeleted {
+	if r == nil || len(r.skips) == 0 || r.Status == rota.ScheduleDeleted {
 		return
 	}
 	first := slices.Min(slices.Collect(maps.Keys(r.skips)))
 	in := rota.OccurrenceSkip{ScheduledFor: rota.InstantOf(time.UnixMilli(first))}
-	_, err := s.control.UnskipOccurrence(s.Context(), caller, r.agent, r.id, in, control.Write{})
-	require.NoError(s, err)
+	_, err := s.control.UnskipOccurrence(s.Context(), caller, r.AgentID, r.ID, in, control.Write{})
+	s.refused(err, false)
 	delete(r.skips, first)
 }
 
@@ -268,20 +240,10 @@ func (t trigger) play(s *stage) {
 	if r == nil {
 		return
 	}
-	o, err := s.control.TriggerSchedule(s.Context(), caller, r.agent, r.id, control.Write{})
-	r.refused(err, r.status == rota.ScheduleDeleted, rota.NotFound)
-	if err != nil {
-		return
+	o, err := s.control.TriggerSchedule(s.Context(), caller, r.AgentID, r.ID, control.Write{})
+	if !s.refused(err, r.gone()) {
+		r.holds(o.Trigger == rota.TriggerManual && o.RecordedAt.Equal(s.wall()), "triggered, it is by %s at %s", o.Trigger, o.RecordedAt)
 	}
-	want := rota.Fired
-	if r.policy.Overlap != rota.OverlapAllowAll && r.room(s.wall()) == occupied {
-		want = rota.SkippedOverlap
-		if r.policy.Overlap == rota.OverlapBufferOne && r.waits.IsZero() && r.status == rota.ScheduleActive {
-			want = rota.Buffered
-		}
-	}
-	r.holds(o.Outcome == want && o.Trigger == rota.TriggerManual, "triggered, it is %s and not %s", o.Outcome, want)
-	r.asked = func(f facts) { r.act(r.take(o.ScheduledFor.Time, f), want, f.since, f) }
 }
 
 // Somebody asks to run times of the past.
@@ -298,26 +260,17 @@ func (b backfill) play(s *stage) {
 	now := s.wall()
 	from := rota.InstantOf(now.Add(-b.back))
 	to := rota.InstantOf(from.Add(min(b.span, b.back)))
-	if r.exemptBackfill(from.Time, to.Time) {
+	in := rota.BackfillCreate{From: from, To: to, DryRun: rota.Some(false)}
+	got, err := s.control.BackfillSchedule(s.Context(), caller, r.AgentID, r.ID, in, control.Write{})
+	if s.refused(err, r.gone()) || len(got.Data) == 0 {
 		return
 	}
-	in := rota.BackfillCreate{From: from, To: to, DryRun: rota.Some(false)}
-	got, err := s.control.BackfillSchedule(s.Context(), caller, r.agent, r.id, in, control.Write{})
-	times := r.past(from.Time, to.Time)
-	most := r.policy.MaxRuns
-	switch {
-	case r.status == rota.ScheduleDeleted:
-		r.refused(err, true, rota.NotFound)
-	case r.status == rota.SchedulePaused, most != nil && len(times) > 0 && r.count+int64(r.waiting()+len(times)) > *most:
-		r.refused(err, true, rota.Conflict)
-	default:
-		r.refused(err, false, "")
-		var told []time.Time
-		for _, t := range got.Data {
-			told = append(told, t.ScheduledFor.Time)
-		}
-		r.holds(slices.EqualFunc(told, times, time.Time.Equal), "a backfill is of %s, and should be of %s", told, times)
-		r.refill(times)
+	r.refilled = from.Time
+	for _, o := range got.Data {
+		n := o.ScheduledFor.Time
+		was := r.rows[n.UnixMilli()]
+		r.holds(r.plan.has(n) && !n.Before(from.Time) && !n.After(to.Time) && (was.RunID == nil || was.Outcome == rota.Blocked),
+			"a backfill is of %s, which is %s", n, was.Outcome)
 	}
 }
 
@@ -329,9 +282,8 @@ func (d remove) play(s *stage) {
 	if r == nil {
 		return
 	}
-	_, err := s.control.DeleteSchedule(s.Context(), caller, r.agent, r.id, control.Write{})
-	r.refused(err, r.status == rota.ScheduleDeleted, rota.NotFound)
-	r.asked = r.deleted
+	_, err := s.control.DeleteSchedule(s.Context(), caller, r.AgentID, r.ID, control.Write{})
+	s.refused(err, r.gone())
 }
 
 // Somebody deletes an agent.
@@ -342,11 +294,6 @@ func (d dismiss) play(s *stage) {
 	_, err := s.control.DeleteAgent(s.Context(), caller, a.id, control.Write{})
 	require.NoError(s, err)
 	a.deleted = true
-	for _, r := range s.schedules {
-		if r.agent == a.id {
-			r.asked = r.deleted
-		}
-	}
 }
 
 // Somebody starts a run.
@@ -443,17 +390,20 @@ type crash struct {
 }
 
 func (c crash) play(s *stage) {
-	g := gap{missed: true}
-	s.store.dieLater(fate{left: c.writes, kept: c.kept, fulfil: func() { g.from, g.died = s.wall(), true }})
+	var g gap
+	s.store.dieLater(fate{left: c.writes, kept: c.kept, fulfil: func() { g.from = s.wall() }})
 	s.pass(s.atMost(c.within, 50))
-	if g.died {
-		s.lookAt(g.from, true)
-	} else {
+	if g.from.IsZero() {
 		g.from = s.wall()
 	}
 	s.kill()
 	time.Sleep(s.atMost(c.down, 500))
 	s.start()
+	s.gapUntilNow(g)
+}
+
+// gapUntilNow notes that nobody has looked up to now.
+func (s *stage) gapUntilNow(g gap) {
 	g.to = s.wall()
 	s.gaps = append(s.gaps, g)
 }
@@ -462,23 +412,21 @@ func (c crash) play(s *stage) {
 type restart struct{ down time.Duration }
 
 func (r restart) play(s *stage) {
-	g := gap{from: s.wall(), missed: true}
+	g := gap{from: s.wall()}
 	s.stop()
 	time.Sleep(s.atMost(r.down, 500))
 	s.start()
-	g.to = s.wall()
-	s.gaps = append(s.gaps, g)
+	s.gapUntilNow(g)
 }
 
 // The machine sleeps for a while.
 type suspend struct{ d time.Duration }
 
 func (p suspend) play(s *stage) {
-	g := gap{from: s.wall(), missed: p.d > time.Minute}
+	g := gap{from: s.wall()}
 	s.setClock(s.atMost(p.d, 500))
 	s.engine.Changed()
-	g.to = s.wall()
-	s.gaps = append(s.gaps, g)
+	s.gapUntilNow(g)
 }
 
 // The clock is set back. Nobody asks for anything until it has caught up.
@@ -487,8 +435,5 @@ type setBack struct{ d time.Duration }
 func (b setBack) play(s *stage) {
 	s.setClock(-b.d)
 	s.engine.Changed()
-	for i := range s.gaps { // what comes a second time is looked at
-		s.gaps[i].to = earlier(s.gaps[i].to, s.wall())
-	}
 	s.pass(b.d + time.Second)
 }

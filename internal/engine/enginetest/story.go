@@ -20,9 +20,9 @@ import (
 // fewStories are played where nobody says how many: each is hours of a server.
 const fewStories = 20
 
-// RunStories plays random stories and compares, after each step, what the API
-// shows with what a reference says. The flags of package rapid say how many,
-// and play one again.
+// RunStories plays random stories and checks, after each step, what must be true
+// of everything that the API shows. The flags of package rapid say how many, and
+// play one again: a story that fails prints the flag with its seed.
 func RunStories(t *testing.T, rig Rig) {
 	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
 		require.NoError(t, checks.Value.Set(strconv.Itoa(fewStories)))
@@ -102,7 +102,7 @@ func (t story) play(test *testing.T, rig Rig, logf func(string, ...any)) string 
 			synctest.Wait()
 			s.look()
 		}
-		s.close()
+		s.finish()
 	})
 	return v.fault
 }
