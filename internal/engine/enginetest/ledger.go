@@ -243,7 +243,7 @@ func (r *observed) checkRow(o rota.Occurrence) {
 	if o.Outcome == rota.Blocked {
 		early = at.Before(end(o))
 	}
-	r.holds(!early, "%s is %s at %s, before it is due", o.ScheduledFor, o.Outcome, o.RecordedAt)
+	r.holds(!early && !at.Before(end(o)), "%s is %s at %s, before it is due", o.ScheduledFor, o.Outcome, o.RecordedAt)
 	r.holds(o.RunID == nil || !r.skips[n.UnixMilli()], "%s is marked to be skipped, and has started", o.ScheduledFor)
 	if o.Outcome == rota.MissedOutcome && r.refilled.IsZero() {
 		r.holds(slices.ContainsFunc(plans, func(p plan) bool { return r.away(p.due(r.ID, n), at) }), "%s is missed, and somebody looked", o.ScheduledFor)
