@@ -116,7 +116,6 @@ type Work struct {
 	Failures   int       // attempts that the provider answered with a failure
 	ResponseID string    // of an attempt that a crash cut off; empty otherwise
 	Blocked    *RunError // why the run must not start; nil if it may
-	TakenAt    time.Time // when a worker has taken it; only Store.Taken says so
 }
 
 // A FireContext is what a run may tell its agent of the occurrence that started
@@ -143,3 +142,22 @@ type Result struct {
 	CompletedAt time.Time
 	Attempt     int // the attempt that ends the run; 0: whichever is under way
 }
+
+// Settle says what becomes of the timer of a schedule when one of its runs has
+// ended. Its decision starts no run. It is pure.
+type Settle func(Timer, Result) Decision
+
+// A Finish tells what ending a run did.
+type Finish struct {
+	Ended bool // the run was open and has ended
+	Due   bool // its schedule has something to do at once
+}
+
+// Recovered counts what a dead process left behind.
+type Recovered struct {
+	Resumed int     // runs that go on
+	Lost    []RunID // runs that failed with worker_lost
+}
+
+// Some reports whether there were any.
+func (r Recovered) Some() bool { return r.Resumed > 0 || len(r.Lost) > 0 }

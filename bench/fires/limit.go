@@ -7,7 +7,9 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 const (
@@ -46,10 +48,10 @@ func storeLimit(ctx context.Context) (*limit, error) {
 }
 
 // cycle takes one batch from due to ended, in two transactions.
-func cycle(ctx context.Context, s rota.Store) (int, error) {
+func cycle(ctx context.Context, s store.Store) (int, error) {
 	var work []rota.Work
 	now := time.Now()
-	err := s.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+	err := s.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) error {
 		_, err := tx.FireDue(ctx, now, limitBatch, func(t rota.Timer) rota.Decision {
 			d := policy.Decide(t, t.DueAt, t.DueAt)
 			d.Provider = "any"
@@ -64,7 +66,7 @@ func cycle(ctx context.Context, s rota.Store) (int, error) {
 		return 0, err
 	}
 	end := rota.Result{Phase: rota.PhaseCompleted, ResponseID: "resp_x", Response: rota.AnyOf("done"), CompletedAt: now}
-	return len(work), s.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+	return len(work), s.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) error {
 		for _, w := range work {
 			if _, err := tx.FinishRun(ctx, w.Run.ID, end, policy.Settle); err != nil {
 				return err

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 var owner = rota.Owner{Account: "bench"}
@@ -25,7 +27,7 @@ func seedFile(ctx context.Context, dir string, n int, every time.Duration, ancho
 
 // seed fills a new database with interval schedules of one agent. anchor
 // returns where the i-th is counted from.
-func seed(ctx context.Context, s rota.Store, n int, every time.Duration, anchor func(i int) time.Time) error {
+func seed(ctx context.Context, s store.Store, n int, every time.Duration, anchor func(i int) time.Time) error {
 	now := time.Now()
 	a := rota.Agent{
 		ID: rota.NewAgentID(now), CreatedAt: rota.InstantOf(now), UpdatedAt: rota.InstantOf(now), Version: 1,
@@ -33,11 +35,11 @@ func seed(ctx context.Context, s rota.Store, n int, every time.Duration, anchor 
 			Name: "bench", Model: "any", Tools: []rota.Object{}, ToolChoice: rota.AnyOf("auto"), Metadata: map[string]string{},
 		},
 	}
-	if err := s.Update(ctx, func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, owner, a) }); err != nil {
+	if err := s.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddAgent(ctx, owner, a) }); err != nil {
 		return err
 	}
 	for from := 0; from < n; from += seedBatch {
-		err := s.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		err := s.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) error {
 			for i := from; i < min(from+seedBatch, n); i++ {
 				if err := addSchedule(ctx, tx, a.ID, i, every, anchor(i), now); err != nil {
 					return err
@@ -52,7 +54,7 @@ func seed(ctx context.Context, s rota.Store, n int, every time.Duration, anchor 
 	return nil
 }
 
-func addSchedule(ctx context.Context, tx rota.Tx, agent rota.AgentID, i int, every time.Duration, anchor, now time.Time) error {
+func addSchedule(ctx context.Context, tx sqlstore.Queries, agent rota.AgentID, i int, every time.Duration, anchor, now time.Time) error {
 	anchor = rota.InstantOf(anchor).Time
 	s := rota.Schedule{
 		ID: rota.NewScheduleID(now), AgentID: agent, Input: rota.InputText(fmt.Sprintf("schedule %d", i)),

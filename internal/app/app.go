@@ -17,6 +17,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/httpapi"
 	"github.com/rota-run/rota/internal/settings"
+	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/sqlite"
 )
@@ -98,7 +99,7 @@ func prepare(ctx context.Context, s settings.Settings, parts server) (key string
 	return key, nil
 }
 
-func openStore(ctx context.Context, s settings.Settings, m *metrics) (rota.Store, error) {
+func openStore(ctx context.Context, s settings.Settings, m *metrics) (store.Store, error) {
 	if dir, ok := s.SQLite(); ok {
 		return sqlite.Open(ctx, dir, sqlite.Options{OnCommit: m.committed})
 	}
@@ -122,7 +123,7 @@ func compareClocks(ctx context.Context, db *postgres.Store, now func() time.Time
 	return err
 }
 
-func closeStore(store rota.Store, log *slog.Logger) {
+func closeStore(store store.Store, log *slog.Logger) {
 	closed := make(chan error, 1)
 	go func() { closed <- store.Close() }()
 	select {
@@ -191,9 +192,9 @@ func shutdown(web *http.Server) error {
 func (s server) handler(version string, log *slog.Logger) http.Handler {
 	cfg := httpapi.Config{
 		Control:   s.control,
-		Keys:      s.store,
+		Keys:      s.store.Reader(),
 		Limits:    s.limits,
-		Ready:     s.store.Ping,
+		Ready:     s.store.Reader().Ping,
 		Metrics:   s.metrics.handler(),
 		Log:       log,
 		Now:       time.Now,

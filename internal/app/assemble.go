@@ -13,15 +13,17 @@ import (
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/gateway"
 	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/relay"
 	"github.com/rota-run/rota/internal/runner"
 	"github.com/rota-run/rota/internal/settings"
+	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/postgres"
 )
 
 // server is the parts of a running server that others need.
 type server struct {
-	store   rota.Store
+	store   store.Store
 	engine  rota.Engine
 	control *control.Control
 	metrics *metrics
@@ -34,7 +36,7 @@ type server struct {
 type parts struct {
 	settings     settings.Settings
 	installation string // of a process that works
-	store        rota.Store
+	store        store.Store
 	gateway      *gateway.Gateway
 	metrics      *metrics
 	log          *slog.Logger
@@ -54,9 +56,9 @@ func assemble(p parts) (server, error) {
 	}
 	return server{
 		store: p.store, engine: keeps, metrics: p.metrics, api: p.settings.ServesAPI(),
-		drain: p.settings.DrainTimeout, limits: &auth.Limiter{Store: p.store, Default: p.settings.RateLimit},
+		drain: p.settings.DrainTimeout, limits: &auth.Limiter{Store: ports.Limiter(p.store), Default: p.settings.RateLimit},
 		control: &control.Control{
-			Store: p.store, Engine: keeps, Hub: p.hub, Models: p.gateway, Settle: policy.Settle, Now: time.Now,
+			Store: ports.Control(p.store), Engine: keeps, Hub: p.hub, Models: p.gateway, Settle: policy.Settle, Now: time.Now,
 			MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",
 		},
 	}, nil
@@ -104,7 +106,7 @@ func (p parts) hold(kind rota.EngineKind) hold {
 // runner returns what makes attempts. Changed is still to be set.
 func (p parts) runner() *runner.Runner {
 	return &runner.Runner{
-		Store: p.store, Gateway: p.gateway, Hub: p.hub, Settle: policy.Settle, Now: time.Now, Log: p.log,
+		Store: ports.Runner(p.store), Gateway: p.gateway, Hub: p.hub, Settle: policy.Settle, Now: time.Now, Log: p.log,
 		OnDone: func(w rota.Work, r rota.Result, output string) {
 			p.metrics.ended(r.Phase, code(r.Error))
 			p.terminal.ended(w, r, output)
@@ -115,7 +117,7 @@ func (p parts) runner() *runner.Runner {
 
 func (p parts) embedded(run *runner.Runner) *embedded.Engine {
 	return embedded.New(embedded.Config{
-		Store: p.store, Decide: policy.Decide, Settle: policy.Settle, Attempt: run.Attempt, Now: time.Now, Log: p.log,
+		Store: ports.Embedded(p.store), Decide: policy.Decide, Settle: policy.Settle, Attempt: run.Attempt, Now: time.Now, Log: p.log,
 		Provider:          p.provider,
 		CatchUp:           policy.CatchUp,
 		MaxConcurrentRuns: p.settings.MaxConcurrentRuns,

@@ -6,23 +6,26 @@ import (
 	"fmt"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/cluster"
+	"github.com/rota-run/rota/internal/store"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 // begin notes which engine keeps time for a database, if none has before, and
 // returns the name of the installation. It fails if it is another kind of engine:
 // two must not keep time for one database.
-func begin(ctx context.Context, store rota.Store, kind rota.EngineKind) (installation string, err error) {
-	var k rota.Keeping
-	err = store.Update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
-		k, err = tx.Keeping(ctx)
+func begin(ctx context.Context, store store.Store, kind rota.EngineKind) (installation string, err error) {
+	var k cluster.Leadership
+	err = store.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) (err error) {
+		k, err = tx.Leadership(ctx)
 		if err != nil || k.Kind == kind {
 			return err
 		}
 		if k.Kind != "" {
 			return fmt.Errorf("--engine: the engine of this database is %s; start with --engine %s, or run rota engine switch %s first", k.Kind, k.Kind, kind)
 		}
-		k = rota.Keeping{Kind: kind, Installation: rand.Text()}
-		return tx.SaveKeeping(ctx, "", k)
+		k = cluster.Leadership{Kind: kind, Installation: rand.Text()}
+		return tx.SaveLeadership(ctx, "", k)
 	})
 	return k.Installation, err
 }

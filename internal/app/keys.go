@@ -7,6 +7,8 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/store"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 // defaultAccount is the account of the first key.
@@ -15,13 +17,13 @@ const defaultAccount = "default"
 // firstKey adds the bootstrap key if it is not there yet. Without one, it makes
 // a key if the default account has had none, and returns its secret; of several
 // processes that start together, one does.
-func firstKey(ctx context.Context, store rota.Store, bootstrap string, now time.Time) (string, error) {
+func firstKey(ctx context.Context, store store.Store, bootstrap string, now time.Time) (string, error) {
 	if bootstrap != "" {
 		return "", addBootstrap(ctx, store, bootstrap, now)
 	}
 	secret := auth.NewSecret()
 	k, added := newKey("first", secret, now), false
-	err := store.Update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
+	err := store.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) (err error) {
 		added, err = tx.AddFirstKey(ctx, k, auth.Hash(secret))
 		return err
 	})
@@ -31,11 +33,11 @@ func firstKey(ctx context.Context, store rota.Store, bootstrap string, now time.
 	return secret, nil
 }
 
-func addBootstrap(ctx context.Context, store rota.Store, secret string, now time.Time) error {
+func addBootstrap(ctx context.Context, store store.Store, secret string, now time.Time) error {
 	if err := auth.CheckSecret(secret); err != nil {
 		return errors.New("ROTA_BOOTSTRAP_KEY: " + rota.Public(err).Msg)
 	}
-	has := func() error { _, _, err := store.KeyByHash(ctx, auth.Hash(secret)); return err }
+	has := func() error { _, _, err := store.Reader().KeyByHash(ctx, auth.Hash(secret)); return err }
 	err := has()
 	if !errors.Is(err, rota.NotFound) {
 		return err
@@ -46,9 +48,9 @@ func addBootstrap(ctx context.Context, store rota.Store, secret string, now time
 	return err
 }
 
-func addKey(ctx context.Context, store rota.Store, name, secret string, now time.Time) error {
+func addKey(ctx context.Context, store store.Store, name, secret string, now time.Time) error {
 	k := newKey(name, secret, now)
-	return store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+	return store.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.AddKey(ctx, k, auth.Hash(secret))
 	})
 }

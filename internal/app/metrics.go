@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store"
 )
 
 // metrics are what /metrics shows.
@@ -64,7 +65,7 @@ func newMetrics() *metrics {
 }
 
 // watch adds the figures that are read from the store when somebody asks.
-func (m *metrics) watch(store rota.Store) {
+func (m *metrics) watch(store store.Store) {
 	m.registry.MustRegister(&queueDepth{
 		store: store,
 		desc:  prometheus.NewDesc("rota_open_runs", "Runs that have not ended, by phase.", []string{"phase"}, nil),
@@ -115,7 +116,7 @@ func (m *metrics) ignore(route, place string) { m.ignored.WithLabelValues(route,
 
 // queueDepth counts the open runs when it is collected.
 type queueDepth struct {
-	store rota.Store
+	store store.Store
 	desc  *prometheus.Desc
 }
 
@@ -128,7 +129,7 @@ func (q *queueDepth) Describe(c chan<- *prometheus.Desc) { c <- q.desc }
 func (q *queueDepth) Collect(c chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
 	defer cancel()
-	counts, err := q.store.OpenRuns(ctx)
+	counts, err := q.store.Reader().OpenRuns(ctx)
 	if err != nil {
 		c <- prometheus.NewInvalidMetric(q.desc, err)
 		return

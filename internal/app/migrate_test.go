@@ -10,7 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/cluster"
 	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 	"github.com/rota-run/rota/internal/store/transfer"
 )
 
@@ -63,8 +65,8 @@ func TestTemporalKeepsNoFile(t *testing.T) {
 	s, err := sqlite.Open(t.Context(), from, sqlite.Options{})
 	require.NoError(t, err)
 	keeping := func(before, kind rota.EngineKind) error {
-		return s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
-			return tx.SaveKeeping(ctx, before, rota.Keeping{Kind: kind})
+		return s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
+			return tx.SaveLeadership(ctx, before, cluster.Leadership{Kind: kind})
 		})
 	}
 	require.NoError(t, keeping("", rota.EngineTemporal))

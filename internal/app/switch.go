@@ -12,10 +12,12 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/cluster"
 	"github.com/rota-run/rota/internal/engine/temporal"
 	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/settings"
 	"github.com/rota-run/rota/internal/store/postgres"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 // reachTimeout is how long Temporal may take to say which namespace it has.
@@ -95,18 +97,18 @@ func (s Switch) check(ctx context.Context, db *postgres.Store, c client.Client) 
 	case err != nil:
 		return fmt.Errorf("--temporal-address: Temporal at %s does not answer (if it never will again, --abandon): %w", s.Temporal.Address, err)
 	}
-	k, err := db.Keeping(ctx)
-	if err == nil && k.Place.Namespace != "" && k.Place.Namespace != id {
+	at, err := db.Exports().Destination(ctx)
+	if err == nil && at.Namespace != "" && at.Namespace != id {
 		err = fmt.Errorf("--temporal-namespace: the schedules of this database are not in the namespace %q of Temporal at %s, but in the one with the id %s",
-			s.Temporal.Namespace, s.Temporal.Address, k.Place.Namespace)
+			s.Temporal.Namespace, s.Temporal.Address, at.Namespace)
 	}
 	return err
 }
 
 // change notes the kind of engine and returns the one before.
 func change(ctx context.Context, db *postgres.Store, kind rota.EngineKind) (before rota.EngineKind, err error) {
-	err = db.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
-		k, err := tx.Keeping(ctx)
+	err = db.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) error {
+		k, err := tx.Leadership(ctx)
 		if err != nil {
 			return err
 		}
@@ -116,14 +118,14 @@ func change(ctx context.Context, db *postgres.Store, kind rota.EngineKind) (befo
 		if before == kind {
 			return nil
 		}
-		return tx.SaveKeeping(ctx, before, rota.Keeping{Kind: kind, Installation: k.Installation})
+		return tx.SaveLeadership(ctx, before, cluster.Leadership{Kind: kind, Installation: k.Installation})
 	})
 	return before, err
 }
 
 func (s Switch) leave(ctx context.Context, db *postgres.Store, c client.Client) error {
 	return temporal.Leaving{
-		Store: db, Client: c, Settle: policy.Settle, Now: time.Now, Wait: s.Wait,
+		Store: temporalStore(db), Client: c, Settle: policy.Settle, Now: time.Now, Wait: s.Wait,
 		Progress: func(runs int) { fmt.Fprintf(s.Out, "Temporal's workers still work on %d runs.\n", runs) },
 	}.Leave(ctx)
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/runner"
 	"github.com/rota-run/rota/internal/settings"
+	"github.com/rota-run/rota/internal/store"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 // onTemporal is the engine on Temporal with a connection of its own.
@@ -36,7 +38,7 @@ func (p parts) temporal(run *runner.Runner) (*onTemporal, error) {
 		return nil, err
 	}
 	return &onTemporal{client: c, Engine: temporal.New(temporal.Config{
-		Store: p.store, Client: c, Address: p.settings.Temporal.Address, Namespace: p.settings.Temporal.Namespace, TaskQueue: p.settings.Temporal.TaskQueue, Installation: p.installation,
+		Store: temporalStore(p.store), Client: c, Address: p.settings.Temporal.Address, Namespace: p.settings.Temporal.Namespace, TaskQueue: p.settings.Temporal.TaskQueue, Installation: p.installation,
 		Attempt: run.Attempt, Now: time.Now, Log: p.log,
 		Step: engine.Step{
 			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: p.provider,
@@ -51,6 +53,19 @@ func (p parts) temporal(run *runner.Runner) (*onTemporal, error) {
 		OnEnd:        p.ended,
 		OnKeep:       p.metrics.setActive,
 	})}, nil
+}
+
+// temporalStore returns the store of an engine on Temporal.
+func temporalStore(s store.Store) temporal.Store {
+	q := s.Reader()
+	return temporal.Store{
+		LeadershipReader: q, AttemptReader: q, ExportReader: q.Exports(),
+		Updater: store.On(s, func(q sqlstore.Queries) temporal.Tx {
+			return temporal.Tx{
+				Queue: q, LeadershipReader: q, LeadershipWriter: q, AttemptReader: q, AttemptWriter: q, ExportWriter: q.Exports(),
+			}
+		}),
+	}
 }
 
 // dial returns a client of Temporal, which connects when it is needed.

@@ -18,19 +18,22 @@ import (
 const module = "github.com/rota-run/rota"
 
 // may lists, for each part, the parts that it may import besides itself and
-// the root. A package belongs to the longest prefix that matches. Imports
-// point inward: cmd → app → adapters → control, runner, policy, calendar, auth
-// → the root → the standard library. No adapter imports another.
+// the root. A package belongs to the longest prefix that matches. Imports point
+// inward: cmd → app → ports → adapters → control, runner → policy, auth and the
+// ground floor (calendar, cluster, events, gateway, prompt) → the root → the
+// standard library. No adapter imports another.
 var may = map[string][]string{
 	".":                        {},
 	"client":                   {},
 	"cmd":                      {"client", "internal/app", "internal/build", "internal/settings", "internal/calendar"},
-	"internal/app":             {"internal/control", "internal/runner", "internal/relay", "internal/policy", "internal/auth", "internal/events", "internal/settings", "internal/httpapi", "internal/engine", "internal/engine/temporal", "internal/store", "internal/store/postgres", "internal/gateway"},
+	"internal/app":             {"internal/ports", "internal/cluster", "internal/control", "internal/runner", "internal/relay", "internal/policy", "internal/auth", "internal/events", "internal/settings", "internal/httpapi", "internal/engine", "internal/engine/temporal", "internal/store", "internal/store/postgres", "internal/gateway"},
 	"internal/settings":        {},
 	"internal/httpapi":         {"internal/control", "internal/auth", "internal/events"},
+	"internal/ports":           {"internal/auth", "internal/control", "internal/runner", "internal/engine", "internal/store"},
 	"internal/engine":          {},
-	"internal/engine/temporal": {"internal/engine", "internal/calendar"},
-	"internal/store":           {"internal/build"},
+	"internal/engine/temporal": {"internal/engine", "internal/calendar", "internal/cluster"},
+	"internal/store":           {"internal/build", "internal/cluster"},
+	"internal/cluster":         {},
 	"internal/store/postgres":  {"internal/store", "internal/events"}, // it carries events between processes
 	"internal/relay":           {"internal/events"},
 	"internal/gateway":         {},
@@ -46,7 +49,7 @@ var may = map[string][]string{
 }
 
 // pure packages get the time as an argument.
-var pure = []string{".", "internal/calendar", "internal/policy", "internal/control", "internal/store/sqlstore", "internal/auth", "internal/events"}
+var pure = []string{".", "internal/calendar", "internal/policy", "internal/control", "internal/store/sqlstore", "internal/cluster", "internal/auth", "internal/events"}
 
 func TestImportsPointInward(t *testing.T) {
 	each(t, func(t *testing.T, file string, f *ast.File) {

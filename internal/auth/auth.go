@@ -76,7 +76,7 @@ var errUnknown = rota.Errorf(rota.Unauthenticated, "the key is not valid: it is 
 // The error is Unauthenticated if the header has no valid key at now, and
 // Invalid if endUser, the value of X-On-Behalf-Of, is not 1 to 150 printable
 // ASCII characters or is "*"; empty means that the header is absent.
-func Authenticate(ctx context.Context, keys rota.KeyReader, authorization, endUser string, now time.Time) (Caller, error) {
+func Authenticate(ctx context.Context, keys KeyReader, authorization, endUser string, now time.Time) (Caller, error) {
 	secret := bearer(authorization)
 	if secret == "" {
 		return Caller{}, rota.Errorf(rota.Unauthenticated, "send the header Authorization: Bearer <key>")

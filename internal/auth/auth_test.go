@@ -18,7 +18,7 @@ var now = time.Date(2026, 11, 23, 5, 31, 56, 0, time.UTC)
 
 // keyring is the keys of a store, by secret.
 type keyring struct {
-	rota.KeyReader
+	auth.KeyReader
 	keys map[string]rota.Key
 	err  error
 }

@@ -12,7 +12,7 @@ import (
 // A Limiter holds keys to their rate limits. What they have used is in the store,
 // so that they have it together in all processes.
 type Limiter struct {
-	Store   rota.Store
+	Store   Store
 	Default []rota.RateLimit // of keys that have none of their own
 
 	mu      sync.Mutex
@@ -57,7 +57,7 @@ func (l *Limiter) left(key rota.KeyID, now time.Time) time.Duration {
 
 // take counts a request in the store, or returns how long the key has to wait.
 func (l *Limiter) take(ctx context.Context, key rota.KeyID, limits []rota.RateLimit, now time.Time) (wait time.Duration, err error) {
-	err = l.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+	err = l.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		spent, err := tx.Spent(ctx, key)
 		if err != nil {
 			return err

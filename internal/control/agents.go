@@ -18,7 +18,7 @@ func (c *Control) CreateAgent(ctx context.Context, who auth.Caller, in rota.Agen
 	if err := checkInstructions(in.Instructions); err != nil {
 		return rota.Agent{}, err
 	}
-	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Agent, error) {
+	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
 		a := newAgent(in, now)
 		return a, tx.AddAgent(ctx, who.Owner, a)
 	})
@@ -83,7 +83,7 @@ func (c *Control) UpdateAgent(ctx context.Context, who auth.Caller, id rota.Agen
 	if err := checkInstructions(in.Instructions); err != nil {
 		return rota.Agent{}, err
 	}
-	return c.changeAgent(ctx, who, id, w, func(_ context.Context, _ rota.Tx, a rota.AgentConfig) (rota.AgentConfig, *int64, error) {
+	return c.changeAgent(ctx, who, id, w, func(_ context.Context, _ Tx, a rota.AgentConfig) (rota.AgentConfig, *int64, error) {
 		return updateAgent(a, in), nil, nil
 	})
 }
@@ -91,7 +91,7 @@ func (c *Control) UpdateAgent(ctx context.Context, who auth.Caller, id rota.Agen
 // RollbackAgent gives an agent the configuration of one of its versions again, as
 // a new version. Scope agents:write.
 func (c *Control) RollbackAgent(ctx context.Context, who auth.Caller, id rota.AgentID, version int64, w Write) (rota.Agent, error) {
-	return c.changeAgent(ctx, who, id, w, func(ctx context.Context, tx rota.Tx, _ rota.AgentConfig) (rota.AgentConfig, *int64, error) {
+	return c.changeAgent(ctx, who, id, w, func(ctx context.Context, tx Tx, _ rota.AgentConfig) (rota.AgentConfig, *int64, error) {
 		v, err := tx.AgentVersion(ctx, who.Owner, id, version)
 		return v.AgentConfig, &version, err
 	})
@@ -100,12 +100,12 @@ func (c *Control) RollbackAgent(ctx context.Context, who auth.Caller, id rota.Ag
 // changeAgent gives an agent the configuration that fn returns, and a new version
 // if that is another one. fn also says which version it is a copy of.
 func (c *Control) changeAgent(ctx context.Context, who auth.Caller, id rota.AgentID, w Write,
-	fn func(context.Context, rota.Tx, rota.AgentConfig) (rota.AgentConfig, *int64, error),
+	fn func(context.Context, Tx, rota.AgentConfig) (rota.AgentConfig, *int64, error),
 ) (rota.Agent, error) {
 	if err := who.Require(rota.WriteAgents); err != nil {
 		return rota.Agent{}, err
 	}
-	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Agent, error) {
+	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
 		a, err := tx.Agent(ctx, who.Owner, id)
 		if err != nil {
 			return a, err
@@ -173,7 +173,7 @@ func (c *Control) DeleteAgent(ctx context.Context, who auth.Caller, id rota.Agen
 	if err := who.Require(rota.WriteAgents); err != nil {
 		return gone, err
 	}
-	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Deleted[rota.AgentID], error) {
+	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Deleted[rota.AgentID], error) {
 		a, err := tx.Agent(ctx, who.Owner, id)
 		if err != nil {
 			return gone, err

@@ -20,7 +20,7 @@ func (c *Control) BackfillSchedule(ctx context.Context, who auth.Caller, agent r
 	}
 	dry := true
 	in.DryRun.Apply(&dry)
-	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Backfill, error) {
+	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Backfill, error) {
 		t, err := tx.Timer(ctx, who.Owner, agent, id)
 		if err != nil {
 			return rota.Backfill{}, err
@@ -36,7 +36,7 @@ func (c *Control) BackfillSchedule(ctx context.Context, who auth.Caller, agent r
 	})
 }
 
-func planBackfill(ctx context.Context, tx rota.Tx, t rota.Timer, in rota.BackfillCreate, now time.Time) (policy.Backfill, error) {
+func planBackfill(ctx context.Context, tx Tx, t rota.Timer, in rota.BackfillCreate, now time.Time) (policy.Backfill, error) {
 	switch {
 	case t.Status == rota.SchedulePaused:
 		return policy.Backfill{}, rota.Errorf(rota.Conflict, "the schedule is paused; resume it first")
@@ -57,7 +57,7 @@ func planBackfill(ctx context.Context, tx rota.Tx, t rota.Timer, in rota.Backfil
 const maxLedger = 2 * rota.MaxBackfill
 
 // ledgerBetween returns all that is on record between two instants.
-func ledgerBetween(ctx context.Context, tx rota.Tx, t rota.Timer, from, to time.Time) ([]rota.Occurrence, error) {
+func ledgerBetween(ctx context.Context, tx Tx, t rota.Timer, from, to time.Time) ([]rota.Occurrence, error) {
 	l, err := tx.Occurrences(ctx, t.Owner, t.AgentID, t.ScheduleID, rota.OccurrenceFilter{From: from, To: to}, rota.Page{Limit: maxLedger, Ascending: true})
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func ledgerBetween(ctx context.Context, tx rota.Tx, t rota.Timer, from, to time.
 	return l.Data, nil
 }
 
-func (c *Control) startBackfill(ctx context.Context, tx rota.Tx, t rota.Timer, b policy.Backfill, now time.Time) error {
+func (c *Control) startBackfill(ctx context.Context, tx Tx, t rota.Timer, b policy.Backfill, now time.Time) error {
 	for _, s := range b.Splits {
 		if err := tx.SplitSpan(ctx, t.ScheduleID, s.At, s.Parts); err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 const minutely = `{"type":"cron","expression":"* * * * *"}`
@@ -44,7 +45,7 @@ func (w *world) ledger(s rota.Schedule) []string {
 // miss lets an engine find what fell due while it did not look.
 func (w *world) miss() {
 	w.Helper()
-	w.tx(func(ctx context.Context, tx rota.Tx) error {
+	w.tx(func(ctx context.Context, tx sqlstore.Queries) error {
 		_, err := tx.FireDue(ctx, w.now, 100, func(t rota.Timer) rota.Decision { return policy.Decide(t, w.now, w.now) })
 		return err
 	})

@@ -66,7 +66,7 @@ func (c *Control) changeAll(ctx context.Context, b bulk) (rota.BulkResult, error
 	for {
 		var l rota.List[rota.Schedule]
 		var next rota.BulkResult
-		err := c.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		err := c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 			now := c.Now().UTC()
 			next = result
 			if b.write.IdempotencyKey != "" && !begun {
@@ -98,7 +98,7 @@ func (c *Control) changeAll(ctx context.Context, b bulk) (rota.BulkResult, error
 	}
 }
 
-func (b bulk) page(ctx context.Context, tx rota.Tx, page []rota.Schedule, now time.Time) (int, error) {
+func (b bulk) page(ctx context.Context, tx Tx, page []rota.Schedule, now time.Time) (int, error) {
 	changed := 0
 	for _, s := range page {
 		if !hasAll(s.Metadata, b.metadata) {

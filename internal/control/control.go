@@ -28,7 +28,7 @@ type Models interface {
 
 // Control is the set of operations. All fields are required.
 type Control struct {
-	Store  rota.Store
+	Store  Store
 	Engine rota.Engine
 	Hub    *events.Hub
 	Models Models
@@ -59,10 +59,10 @@ type Write struct {
 
 // write makes a change in one transaction. With an idempotency key, the answer
 // is remembered in the same transaction, so that a crash cannot come between.
-func write[T any](ctx context.Context, c *Control, who auth.Caller, w Write, fn func(context.Context, rota.Tx, time.Time) (T, error)) (T, error) {
+func write[T any](ctx context.Context, c *Control, who auth.Caller, w Write, fn func(context.Context, Tx, time.Time) (T, error)) (T, error) {
 	var answer T
 	now := c.Now().UTC()
-	err := c.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+	err := c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		if w.IdempotencyKey != "" {
 			answer = *new(T) // of a try before
 			done, err := replay(ctx, tx, who, w, now, &answer)
@@ -82,7 +82,7 @@ func write[T any](ctx context.Context, c *Control, who auth.Caller, w Write, fn 
 	return answer, err
 }
 
-func replay[T any](ctx context.Context, tx rota.Tx, who auth.Caller, w Write, now time.Time, answer *T) (bool, error) {
+func replay[T any](ctx context.Context, tx Tx, who auth.Caller, w Write, now time.Time, answer *T) (bool, error) {
 	a, err := tx.Answer(ctx, who.Owner, w.IdempotencyKey, now.Add(-AnswerTTL))
 	switch {
 	case errors.Is(err, rota.NotFound):
@@ -95,7 +95,7 @@ func replay[T any](ctx context.Context, tx rota.Tx, who auth.Caller, w Write, no
 	return true, json.Unmarshal(a.Body, answer)
 }
 
-func remember(ctx context.Context, tx rota.Tx, who auth.Caller, w Write, now time.Time, answer any) error {
+func remember(ctx context.Context, tx Tx, who auth.Caller, w Write, now time.Time, answer any) error {
 	body, err := json.Marshal(answer)
 	if err != nil {
 		return err

@@ -14,7 +14,9 @@ import (
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 var start = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
@@ -23,6 +25,7 @@ var start = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 type world struct {
 	*testing.T
 	*control.Control
+	db     *sqlite.Store
 	now    time.Time
 	engine *engine
 }
@@ -52,9 +55,9 @@ func newWorld(t *testing.T) *world {
 	store, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
-	w := &world{T: t, now: start, engine: &engine{}}
+	w := &world{T: t, db: store, now: start, engine: &engine{}}
 	w.Control = &control.Control{
-		Store: store, Engine: w.engine, Hub: events.NewHub(), Models: models{}, Settle: policy.Settle,
+		Store: ports.Control(store), Engine: w.engine, Hub: events.NewHub(), Models: models{}, Settle: policy.Settle,
 		Now: func() time.Time { return w.now }, MinInterval: 5 * time.Second,
 	}
 	return w
@@ -130,7 +133,7 @@ func (w *world) timer(s rota.Schedule) rota.Timer {
 func (w *world) fire() []rota.Fire {
 	w.Helper()
 	var fires []rota.Fire
-	w.tx(func(ctx context.Context, tx rota.Tx) error {
+	w.tx(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
 		fires, err = tx.FireDue(ctx, w.now, 100, func(t rota.Timer) rota.Decision {
 			d := policy.Decide(t, w.now, start.Add(-time.Hour))
@@ -146,7 +149,7 @@ func (w *world) fire() []rota.Fire {
 func (w *world) claim() []rota.Work {
 	w.Helper()
 	var work []rota.Work
-	w.tx(func(ctx context.Context, tx rota.Tx) error {
+	w.tx(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
 		work, err = tx.ClaimRuns(ctx, w.now, "mock", 100)
 		return err
@@ -158,16 +161,16 @@ func (w *world) claim() []rota.Work {
 func (w *world) finish(id rota.RunID, r rota.Result) {
 	w.Helper()
 	r.CompletedAt = w.now
-	w.tx(func(ctx context.Context, tx rota.Tx) error {
+	w.tx(func(ctx context.Context, tx sqlstore.Queries) error {
 		_, err := tx.FinishRun(ctx, id, r, policy.Settle)
 		return err
 	})
 	w.Hub.End(id)
 }
 
-func (w *world) tx(fn func(context.Context, rota.Tx) error) {
+func (w *world) tx(fn func(context.Context, sqlstore.Queries) error) {
 	w.Helper()
-	require.NoError(w, w.Store.Update(w.Context(), fn))
+	require.NoError(w, w.db.Update(w.Context(), fn))
 }
 
 // plain is a value as a client sees it.

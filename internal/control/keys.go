@@ -19,7 +19,7 @@ func (c *Control) CreateKey(ctx context.Context, who auth.Caller, in rota.KeyCre
 	}
 	secret := auth.NewSecret()
 	k.Hint = auth.Hint(secret)
-	err = c.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+	err = c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		return tx.AddKey(ctx, k, auth.Hash(secret))
 	})
 	return rota.NewKey{Key: k, Secret: secret}, err
@@ -83,7 +83,7 @@ func (c *Control) RevokeKey(ctx context.Context, who auth.Caller, id rota.KeyID)
 		return rota.Key{}, err
 	}
 	var k rota.Key
-	err := c.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+	err := c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		var err error
 		k, err = tx.RevokeKey(ctx, who.Owner.Account, id, c.Now())
 		return err
@@ -99,7 +99,7 @@ func (c *Control) pauseMadeBy(ctx context.Context, who auth.Caller, k rota.Key) 
 	actor, note := string(who.Key), "the key "+string(k.ID)+" was revoked"
 	var page []rota.Timer
 	for after := rota.ScheduleID(""); after == "" || len(page) == bulkPage; after = page[len(page)-1].ScheduleID {
-		err := c.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+		err := c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 			var err error
 			if page, err = tx.TimersMadeBy(ctx, k.Account, k.ID, after, bulkPage); err != nil {
 				return err
@@ -115,7 +115,7 @@ func (c *Control) pauseMadeBy(ctx context.Context, who auth.Caller, k rota.Key) 
 	return nil
 }
 
-func pauseAll(ctx context.Context, tx rota.Tx, timers []rota.Timer, why rota.PauseReason) error {
+func pauseAll(ctx context.Context, tx Tx, timers []rota.Timer, why rota.PauseReason) error {
 	for _, before := range timers {
 		s, err := tx.Schedule(ctx, before.Owner, before.AgentID, before.ScheduleID, false)
 		if err != nil {

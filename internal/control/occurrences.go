@@ -109,7 +109,7 @@ func (c *Control) TriggerSchedule(ctx context.Context, who auth.Caller, agent ro
 	if err := who.Require(rota.WriteSchedules); err != nil {
 		return rota.Occurrence{}, err
 	}
-	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Occurrence, error) {
+	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Occurrence, error) {
 		a, err := tx.Agent(ctx, who.Owner, agent)
 		if err != nil {
 			return rota.Occurrence{}, err
@@ -133,7 +133,7 @@ func (c *Control) TriggerSchedule(ctx context.Context, who auth.Caller, agent ro
 
 // unused returns the first millisecond from now on that is no nominal time, and
 // not on record.
-func (c *Control) unused(ctx context.Context, tx rota.Tx, who auth.Caller, t rota.Timer, at time.Time) (time.Time, error) {
+func (c *Control) unused(ctx context.Context, tx Tx, who auth.Caller, t rota.Timer, at time.Time) (time.Time, error) {
 	for ; ; at = at.Add(time.Millisecond) {
 		rows, err := covering(ctx, tx, who, t, at)
 		used := slices.ContainsFunc(rows, func(o rota.Occurrence) bool {
@@ -146,7 +146,7 @@ func (c *Control) unused(ctx context.Context, tx rota.Tx, who auth.Caller, t rot
 }
 
 // occurrenceAt returns what is on record for a nominal time.
-func occurrenceAt(ctx context.Context, tx rota.Tx, who auth.Caller, t rota.Timer, at time.Time) (rota.Occurrence, error) {
+func occurrenceAt(ctx context.Context, tx Tx, who auth.Caller, t rota.Timer, at time.Time) (rota.Occurrence, error) {
 	rows, err := covering(ctx, tx, who, t, at)
 	if err != nil {
 		return rota.Occurrence{}, err
@@ -160,7 +160,7 @@ func occurrenceAt(ctx context.Context, tx rota.Tx, who auth.Caller, t rota.Timer
 
 // covering returns the rows at an instant, and those of spans around it, the
 // latest first.
-func covering(ctx context.Context, tx rota.Tx, who auth.Caller, t rota.Timer, at time.Time) ([]rota.Occurrence, error) {
+func covering(ctx context.Context, tx Tx, who auth.Caller, t rota.Timer, at time.Time) ([]rota.Occurrence, error) {
 	f := rota.OccurrenceFilter{From: at, To: at}
 	l, err := tx.Occurrences(ctx, who.Owner, t.AgentID, t.ScheduleID, f, rota.Page{Limit: 10})
 	return l.Data, err

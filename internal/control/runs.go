@@ -21,7 +21,7 @@ func (c *Control) StartRun(ctx context.Context, who auth.Caller, agent rota.Agen
 	if err := prompt.CheckInput("input", in.Input); err != nil {
 		return rota.Run{}, err
 	}
-	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Run, error) {
+	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Run, error) {
 		a, err := tx.Agent(ctx, who.Owner, agent)
 		if err != nil {
 			return rota.Run{}, err
@@ -88,7 +88,7 @@ func (c *Control) CancelRun(ctx context.Context, who auth.Caller, agent rota.Age
 	if err := who.Require(rota.WriteRuns); err != nil {
 		return rota.Run{}, err
 	}
-	r, err := write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Run, error) {
+	r, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Run, error) {
 		run, err := tx.Run(ctx, who.Owner, agent, id)
 		if err != nil {
 			return run, err

@@ -23,7 +23,7 @@ func (c *Control) CreateSchedule(ctx context.Context, who auth.Caller, agent rot
 	if err := prompt.CheckInput("input", in.Input); err != nil {
 		return rota.Schedule{}, err
 	}
-	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Schedule, error) {
+	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Schedule, error) {
 		if _, err := tx.Agent(ctx, who.Owner, agent); err != nil {
 			return rota.Schedule{}, err
 		}
@@ -265,7 +265,7 @@ func (c *Control) change(ctx context.Context, who auth.Caller, agent rota.AgentI
 	if err := who.Require(rota.WriteSchedules); err != nil {
 		return rota.Schedule{}, err
 	}
-	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Schedule, error) {
+	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Schedule, error) {
 		before, err := tx.Schedule(ctx, who.Owner, agent, id, false)
 		if err != nil {
 			return before, err
@@ -294,7 +294,7 @@ func (c *Control) change(ctx context.Context, who auth.Caller, agent rota.AgentI
 
 // undecided returns Invalid if the timer's next time has just passed, which a
 // once schedule's may, and is on record already.
-func undecided(ctx context.Context, tx rota.Tx, who auth.Caller, t rota.Timer, now time.Time) error {
+func undecided(ctx context.Context, tx Tx, who auth.Caller, t rota.Timer, now time.Time) error {
 	if t.NextRunAt.IsZero() || t.NextRunAt.After(now) {
 		return nil
 	}
@@ -310,7 +310,7 @@ func undecided(ctx context.Context, tx rota.Tx, who auth.Caller, t rota.Timer, n
 
 // save writes back a schedule whose content or timer has changed, and puts on
 // record the times that the change took from it.
-func save(ctx context.Context, tx rota.Tx, s rota.Schedule, before, after rota.Timer, now time.Time) (rota.Schedule, error) {
+func save(ctx context.Context, tx Tx, s rota.Schedule, before, after rota.Timer, now time.Time) (rota.Schedule, error) {
 	s = s.WithTimer(after)
 	s.UpdatedAt = rota.InstantOf(now)
 	s.Version++
@@ -321,7 +321,7 @@ func save(ctx context.Context, tx rota.Tx, s rota.Schedule, before, after rota.T
 }
 
 // drop puts on record the times that a change takes from a timer.
-func drop(ctx context.Context, tx rota.Tx, before, after rota.Timer, now time.Time) error {
+func drop(ctx context.Context, tx Tx, before, after rota.Timer, now time.Time) error {
 	var last time.Time
 	if before.Status == rota.SchedulePaused {
 		var err error
@@ -339,7 +339,7 @@ func (c *Control) DeleteSchedule(ctx context.Context, who auth.Caller, agent rot
 	if err := who.Require(rota.WriteSchedules); err != nil {
 		return gone, err
 	}
-	return write(ctx, c, who, w, func(ctx context.Context, tx rota.Tx, now time.Time) (rota.Deleted[rota.ScheduleID], error) {
+	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Deleted[rota.ScheduleID], error) {
 		s, err := tx.Schedule(ctx, who.Owner, agent, id, false)
 		if err != nil {
 			return gone, err

@@ -75,9 +75,9 @@ type Ended struct {
 func Lost(id rota.RunID) Ended { return Ended{id, rota.PhaseFailed, rota.RunErrWorkerLost} }
 
 // Take takes a step in a transaction.
-func (s *Step) Take(ctx context.Context, tx rota.Tx, m Moment) (Taken, error) {
+func (s *Step) Take(ctx context.Context, q Queue, m Moment) (Taken, error) {
 	var got Taken
-	_, err := tx.FireDue(ctx, m.Now, Batch, func(t rota.Timer) rota.Decision {
+	_, err := q.FireDue(ctx, m.Now, Batch, func(t rota.Timer) rota.Decision {
 		got.Due++
 		d := s.Decide(t, m.Now, m.Since)
 		got.Decided = append(got.Decided, d.Records...)
@@ -91,17 +91,17 @@ func (s *Step) Take(ctx context.Context, tx rota.Tx, m Moment) (Taken, error) {
 	if err := got.count(ctx, m.Busy); err != nil {
 		return got, err
 	}
-	if err := s.claim(ctx, tx, &got, m.Now); err != nil {
+	if err := s.claim(ctx, q, &got, m.Now); err != nil {
 		return got, err
 	}
-	got.Wake, err = tx.NextWake(ctx, m.Now)
+	got.Wake, err = q.NextWake(ctx, m.Now)
 	if err != nil || !got.Wake.IsZero() && !got.Wake.After(m.Now) || m.MakeUp < 0 {
 		return got, err
 	}
-	if err := s.catchUp(ctx, tx, &got, m); err != nil || got.MadeUp == 0 {
+	if err := s.catchUp(ctx, q, &got, m); err != nil || got.MadeUp == 0 {
 		return got, err
 	}
-	return got, s.claim(ctx, tx, &got, m.Now)
+	return got, s.claim(ctx, q, &got, m.Now)
 }
 
 // Announce tells of the outcomes that were put on record, and of the runs that
@@ -136,15 +136,15 @@ func (got *Taken) add(w rota.Work) {
 }
 
 // claim takes the runs that wait, as far as there is room for them.
-func (s *Step) claim(ctx context.Context, tx rota.Tx, got *Taken, now time.Time) error {
+func (s *Step) claim(ctx context.Context, q Queue, got *Taken, now time.Time) error {
 	for _, p := range s.rotate() {
 		room := s.room(p, got)
-		claimed, err := tx.ClaimRuns(ctx, now, p.Name, room)
+		claimed, err := q.ClaimRuns(ctx, now, p.Name, room)
 		if err != nil {
 			return err
 		}
 		got.Hungry = got.Hungry || len(claimed) == room
-		if err := s.sort(ctx, tx, got, claimed, now); err != nil {
+		if err := s.sort(ctx, q, got, claimed, now); err != nil {
 			return err
 		}
 	}
@@ -152,12 +152,12 @@ func (s *Step) claim(ctx context.Context, tx rota.Tx, got *Taken, now time.Time)
 }
 
 // catchUp starts what was missed, as far as it may and there is room for it.
-func (s *Step) catchUp(ctx context.Context, tx rota.Tx, got *Taken, m Moment) error {
+func (s *Step) catchUp(ctx context.Context, q Queue, got *Taken, m Moment) error {
 	room := map[string]int{"": s.room(Provider{}, got)} // of each provider, and of all
 	for _, p := range s.Providers {
 		room[p.Name] = s.room(p, got)
 	}
-	fires, left, err := tx.FireBacklog(ctx, m.Now, m.MakeUp, func(t rota.Timer, o rota.Occurrence) (rota.Decision, bool) {
+	fires, left, err := q.FireBacklog(ctx, m.Now, m.MakeUp, func(t rota.Timer, o rota.Occurrence) (rota.Decision, bool) {
 		d := s.CatchUp(t, o, m.Now)
 		d.Provider = s.Provider(t.Model)
 		if d.Timer.OpenRuns > t.OpenRuns {
@@ -177,20 +177,20 @@ func (s *Step) catchUp(ctx context.Context, tx rota.Tx, got *Taken, m Moment) er
 
 // sort parts the claimed runs into those that start, those that must not, and
 // those whose agent has moved to another provider since they were queued.
-func (s *Step) sort(ctx context.Context, tx rota.Tx, got *Taken, claimed []rota.Work, now time.Time) error {
+func (s *Step) sort(ctx context.Context, q Queue, got *Taken, claimed []rota.Work, now time.Time) error {
 	for _, w := range claimed {
 		id := w.Run.ID
 		provider := s.Provider(w.Agent.Model)
 		switch {
 		case w.Blocked != nil:
 			end := rota.Result{Phase: rota.PhaseCancelled, Blocked: true, Error: w.Blocked, CompletedAt: now}
-			if _, err := tx.FinishRun(ctx, id, end, s.Settle); err != nil {
+			if _, err := q.FinishRun(ctx, id, end, s.Settle); err != nil {
 				return err
 			}
 			got.Ended = append(got.Ended, Ended{id, end.Phase, end.Error.Code})
 			got.Again = true
 		case provider != w.Provider:
-			if err := tx.RequeueRun(ctx, w.At(), provider); err != nil {
+			if err := q.RequeueRun(ctx, w.At(), provider); err != nil {
 				return err
 			}
 			got.Again = true

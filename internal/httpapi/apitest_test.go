@@ -18,13 +18,16 @@ import (
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/httpapi"
 	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/ports"
+	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 // server is the API over a real store, without an engine.
 type server struct {
 	t       *testing.T
-	store   rota.Store
+	store   store.Store
 	handler http.Handler
 	clock   *clock
 	hub     *events.Hub
@@ -56,9 +59,9 @@ func newAPI(t *testing.T, limits ...rota.RateLimit) *server {
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	s := &server{t: t, store: store, clock: new(clock), hub: events.NewHub()}
 	s.handler = newServer(t, nil, func(c *httpapi.Config) {
-		c.Now, c.Keys, c.Limits = s.clock.Now, store, &auth.Limiter{Store: store, Default: limits}
+		c.Now, c.Keys, c.Limits = s.clock.Now, store, &auth.Limiter{Store: ports.Limiter(store), Default: limits}
 		c.Control = &control.Control{
-			Store: store, Engine: idle{}, Hub: s.hub, Models: oneProvider{}, Settle: policy.Settle,
+			Store: ports.Control(store), Engine: idle{}, Hub: s.hub, Models: oneProvider{}, Settle: policy.Settle,
 			Now: s.clock.Now, MinInterval: time.Second,
 		}
 	})
@@ -82,7 +85,7 @@ func (s *server) key(account, secret string, scopes ...rota.Scope) caller {
 		Object: rota.ObjectKey, ID: rota.NewKeyID(s.clock.Now()), Account: account, Name: account,
 		Hint: auth.Hint(secret), Scopes: scopes, CreatedAt: rota.InstantOf(s.clock.Now()),
 	}
-	require.NoError(s.t, s.store.Update(s.t.Context(), func(ctx context.Context, tx rota.Tx) error {
+	require.NoError(s.t, s.store.Update(s.t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.AddKey(ctx, k, auth.Hash(secret))
 	}))
 	return caller{server: s, secret: secret}

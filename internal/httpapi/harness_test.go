@@ -39,15 +39,18 @@ func (k keyring) Keys(context.Context, string, rota.Page) (rota.List[rota.Key], 
 	return rota.List[rota.Key]{}, nil
 }
 
-// failing is a store that fails every change and every read of an agent.
-type failing struct {
-	rota.Store
+// failing fails every transaction.
+type failing[Tx any] struct{ err error }
+
+func (f failing[Tx]) Update(context.Context, func(context.Context, Tx) error) error { return f.err }
+
+// noAgents fails every read of an agent.
+type noAgents struct {
+	control.AgentReader
 	err error
 }
 
-func (f failing) Update(context.Context, func(context.Context, rota.Tx) error) error { return f.err }
-
-func (f failing) Agent(context.Context, rota.Owner, rota.AgentID) (rota.Agent, error) {
+func (f noAgents) Agent(context.Context, rota.Owner, rota.AgentID) (rota.Agent, error) {
 	if f.err == nil {
 		panic("out of errors")
 	}
@@ -61,8 +64,8 @@ var errReached = rota.Errorf(rota.Conflict, "reached the store")
 func newServer(t *testing.T, err error, change ...func(*httpapi.Config)) http.Handler {
 	t.Helper()
 	cfg := httpapi.Config{
-		Control: &control.Control{Store: failing{err: err}, Now: func() time.Time { return start }},
-		Limits:  &auth.Limiter{Store: failing{err: err}},
+		Control: &control.Control{Store: control.Store{AgentReader: noAgents{err: err}, Updater: failing[control.Tx]{err}}, Now: func() time.Time { return start }},
+		Limits:  &auth.Limiter{Store: failing[auth.Tx]{err}},
 		Keys:    keyring{secret: {ID: "key_1", Account: "acme", Scopes: rota.AllScopes()}},
 		Ready:   func(context.Context) error { return nil },
 		Metrics: http.NotFoundHandler(),

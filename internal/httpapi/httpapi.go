@@ -28,7 +28,7 @@ import (
 // everything else is required.
 type Config struct {
 	Control *control.Control
-	Keys    rota.KeyReader
+	Keys    auth.KeyReader
 	Limits  *auth.Limiter
 
 	// Ready reports why the server cannot serve now, or nil.

@@ -10,6 +10,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
 	"github.com/rota-run/rota/internal/httpapi"
+	"github.com/rota-run/rota/internal/ports"
 )
 
 // limited makes a key with these limits, as JSON.
@@ -72,7 +73,7 @@ func TestRateLimitsAreShared(t *testing.T) {
 	c.send(http.MethodGet, agents, "").is(http.StatusOK)
 	c.send(http.MethodGet, agents, "").is(http.StatusOK)
 	s.handler = newServer(t, errReached, func(o *httpapi.Config) {
-		o.Now, o.Keys, o.Limits = s.clock.Now, s.store, &auth.Limiter{Store: s.store}
+		o.Now, o.Keys, o.Limits = s.clock.Now, s.store.Reader(), &auth.Limiter{Store: ports.Limiter(s.store)}
 	})
 	c.send(http.MethodGet, agents+"/agent_1", "").is(http.StatusConflict)
 	s.clock.advance(-time.Hour) // which costs nobody an hour

@@ -16,6 +16,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 func TestRuns(t *testing.T) {
@@ -57,7 +58,7 @@ func TestCancel(t *testing.T) {
 // finish ends a run as an engine would.
 func (s *server) finish(id rota.RunID) {
 	s.t.Helper()
-	require.NoError(s.t, s.store.Update(s.t.Context(), func(ctx context.Context, tx rota.Tx) error {
+	require.NoError(s.t, s.store.Update(s.t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 		if _, err := tx.ClaimRuns(ctx, s.clock.Now(), "test", 10); err != nil {
 			return err
 		}
@@ -147,7 +148,7 @@ func TestAStartThatWasGivenUpIsNotRepeated(t *testing.T) {
 		runs := acme.newAgent("a") + "/runs"
 		release := make(chan struct{})
 		go func() {
-			_ = s.store.Update(t.Context(), func(context.Context, rota.Tx) error {
+			_ = s.store.Update(t.Context(), func(context.Context, sqlstore.Queries) error {
 				<-release
 				return nil
 			})

@@ -15,8 +15,10 @@ import (
 	"github.com/rota-run/rota/internal/gateway"
 	"github.com/rota-run/rota/internal/gateway/gatewaytest"
 	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/runner"
 	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 var owner = rota.Owner{Account: "acme"}
@@ -52,7 +54,7 @@ func newSilentBench(t *testing.T, change func(*rota.Agent, *rota.Run)) *bench {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.store.Close()) })
 	b.runner = &runner.Runner{
-		Store: b.store, Hub: events.NewHub(), Settle: policy.Settle, Log: slog.New(slog.DiscardHandler),
+		Store: ports.Runner(b.store), Hub: events.NewHub(), Settle: policy.Settle, Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return b.now }, Changed: func() { b.woken++ },
 	}
 	now := rota.InstantOf(b.now)
@@ -69,7 +71,7 @@ func newSilentBench(t *testing.T, change func(*rota.Agent, *rota.Run)) *bench {
 	if change != nil {
 		change(&a, &b.run)
 	}
-	b.update(func(ctx context.Context, tx rota.Tx) error {
+	b.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		if err := tx.AddAgent(ctx, owner, a); err != nil {
 			return err
 		}
@@ -78,7 +80,7 @@ func newSilentBench(t *testing.T, change func(*rota.Agent, *rota.Run)) *bench {
 	return b
 }
 
-func (b *bench) update(fn func(context.Context, rota.Tx) error) {
+func (b *bench) update(fn func(context.Context, sqlstore.Queries) error) {
 	b.Helper()
 	require.NoError(b, b.store.Update(context.Background(), fn))
 }
@@ -88,7 +90,7 @@ func (b *bench) attempt(ctx context.Context) rota.Run {
 	b.Helper()
 	b.now = b.now.Add(time.Hour)
 	var work []rota.Work
-	b.update(func(ctx context.Context, tx rota.Tx) error {
+	b.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
 		work, err = tx.ClaimRuns(ctx, b.now, "model", 10)
 		return err

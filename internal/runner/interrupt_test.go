@@ -11,6 +11,9 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/gateway"
 	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/ports"
+	"github.com/rota-run/rota/internal/runner"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 // A model that begins a response and then does what the test says.
@@ -41,7 +44,7 @@ func TestAnInterruptedResponseIsResumed(t *testing.T) {
 	r := b.attempt(ctx)
 	require.Equal(t, rota.PhaseRunning, r.Phase)
 
-	b.update(func(ctx context.Context, tx rota.Tx) error {
+	b.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		_, err := tx.Recover(ctx, b.now, []string{"model"}, policy.Settle)
 		return err
 	})
@@ -55,12 +58,12 @@ func TestAnInterruptedResponseIsResumed(t *testing.T) {
 
 // A full store cannot take anything for some tries.
 type full struct {
-	rota.Store
+	runner.Store
 	left atomic.Int64
 }
 
-// Update implements [rota.Store].
-func (f *full) Update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
+// Update implements [runner.Store].
+func (f *full) Update(ctx context.Context, fn func(context.Context, runner.Tx) error) error {
 	if f.left.Add(-1) >= 0 {
 		return rota.Errorf(rota.Unavailable, "the disk is full")
 	}
@@ -74,7 +77,7 @@ func TestAnAnswerIsKeptForTheStore(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newSilentBench(t, nil)
 			ctx, cancel := context.WithCancel(t.Context())
-			store := &full{Store: b.store}
+			store := &full{Store: ports.Runner(b.store)}
 			store.left.Store(tries + 1) // and the note of the response's id
 			b.runner.Store = store
 			b.runner.Gateway = &model{then: func(context.Context) error {
@@ -95,7 +98,7 @@ func TestACancelledRunIsLeftAlone(t *testing.T) {
 			b.runner.OnDone = func(rota.Work, rota.Result, string) { t.Error("it has ended before") }
 			b.runner.Gateway = &model{then: func(context.Context) error {
 				end := rota.Result{Phase: rota.PhaseCancelled, Error: &rota.RunError{Code: rota.RunErrCancelled}, CompletedAt: b.now}
-				b.update(func(ctx context.Context, tx rota.Tx) error {
+				b.update(func(ctx context.Context, tx sqlstore.Queries) error {
 					_, err := tx.FinishRun(ctx, b.run.ID, end, policy.Settle)
 					return err
 				})

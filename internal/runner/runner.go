@@ -20,7 +20,7 @@ import (
 
 // A Runner makes attempts. All fields but OnDone are required.
 type Runner struct {
-	Store   rota.Store
+	Store   Store
 	Gateway Gateway
 	Hub     *events.Hub
 	Settle  rota.Settle
@@ -105,7 +105,7 @@ type notes struct {
 
 // note stores the response's id, beside the stream and not in its way.
 func (r *Runner) note(log *slog.Logger, n *notes, a rota.Attempt, response string) {
-	err := r.Store.Update(context.Background(), func(ctx context.Context, tx rota.Tx) error {
+	err := r.Store.Update(context.Background(), func(ctx context.Context, tx Tx) error {
 		if n.ended.Load() {
 			return nil
 		}
@@ -157,7 +157,7 @@ func (r *Runner) delay(ctx context.Context, log *slog.Logger, w rota.Work, why e
 	failure := new(gateway.Error)
 	errors.As(why, &failure)
 	at := rota.InstantOf(r.Now().Add(d)).Time
-	err := r.write(ctx, log, 0, func(ctx context.Context, tx rota.Tx) error {
+	err := r.write(ctx, log, 0, func(ctx context.Context, tx Tx) error {
 		return tx.DelayRun(ctx, w.At(), at, failure.Answered)
 	})
 	if err != nil {
@@ -176,7 +176,7 @@ func (r *Runner) finish(ctx context.Context, log *slog.Logger, w rota.Work, end 
 	if end.Phase == rota.PhaseCompleted {
 		stay = keepAnswer
 	}
-	err := r.write(ctx, log, stay, func(ctx context.Context, tx rota.Tx) error {
+	err := r.write(ctx, log, stay, func(ctx context.Context, tx Tx) error {
 		var err error
 		done, err = tx.FinishRun(ctx, w.Run.ID, end, r.Settle)
 		return err
@@ -210,7 +210,7 @@ const (
 // write stores what the model has done, and tries again while the store cannot
 // take it, until some time after ctx has ended: asking the model anew would cost
 // more.
-func (r *Runner) write(ctx context.Context, log *slog.Logger, stay time.Duration, fn func(context.Context, rota.Tx) error) error {
+func (r *Runner) write(ctx context.Context, log *slog.Logger, stay time.Duration, fn func(context.Context, Tx) error) error {
 	trying, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(stay, stop) })()

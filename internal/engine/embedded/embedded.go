@@ -30,7 +30,7 @@ const (
 
 // Config is what an Engine needs. All fields but the callbacks are required.
 type Config struct {
-	Store    rota.Store
+	Store    Store
 	Decide   func(t rota.Timer, now, since time.Time) rota.Decision
 	Settle   rota.Settle
 	CatchUp  func(t rota.Timer, o rota.Occurrence, now time.Time) rota.Decision
@@ -136,7 +136,7 @@ func (e *Engine) Run(ctx context.Context) error {
 // recover takes over what a dead process left behind.
 func (e *Engine) recover(ctx context.Context) error {
 	var got rota.Recovered
-	err := e.cfg.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+	err := e.cfg.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		var err error
 		got, err = tx.Recover(ctx, e.clock.Since, e.step.Names(), e.cfg.Settle)
 		return err

@@ -16,6 +16,9 @@ import (
 	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/embedded"
 	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/ports"
+	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 var owner = rota.Owner{Account: "acme"}
@@ -27,7 +30,8 @@ type rig struct {
 	dir    string
 	cfg    embedded.Config
 	look   time.Duration // how often the engine looks at the clock; 0 is its own choice
-	store  rota.Store
+	store  *sqlite.Store
+	port   embedded.Store // of the engine, if it is not simply the store
 	engine *embedded.Engine
 	agent  rota.Agent
 	cancel context.CancelCauseFunc
@@ -58,13 +62,16 @@ func inBubble(t *testing.T, fn func(*rig)) {
 }
 
 func (r *rig) open() {
-	s, err := onSQLite.Open(r.Context(), r.dir)
+	s, err := sqlite.Open(r.Context(), r.dir, sqlite.Options{})
 	require.NoError(r, err)
 	r.store = s
 }
 
 func (r *rig) start() {
-	r.cfg.Store = r.store
+	r.cfg.Store = ports.Embedded(r.store)
+	if r.port != nil {
+		r.cfg.Store = r.port
+	}
 	r.engine = embedded.New(r.cfg)
 	if r.look != 0 {
 		r.engine.LookEvery(r.look)
@@ -90,13 +97,13 @@ func (r *rig) attempt(ctx context.Context, w rota.Work) {
 		return
 	}
 	end := rota.Result{Phase: rota.PhaseCompleted, ResponseID: "resp_1", CompletedAt: time.Now()}
-	r.update(func(ctx context.Context, tx rota.Tx) error {
+	r.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		_, err := tx.FinishRun(ctx, w.Run.ID, end, policy.Settle)
 		return err
 	})
 }
 
-func (r *rig) update(fn func(context.Context, rota.Tx) error) {
+func (r *rig) update(fn func(context.Context, sqlstore.Queries) error) {
 	require.NoError(r, r.store.Update(context.Background(), fn))
 }
 
@@ -108,7 +115,7 @@ func (r *rig) addAgent(model string) {
 			Name: "a", Model: model, Tools: []rota.Object{}, ToolChoice: rota.AnyOf("auto"), Metadata: map[string]string{},
 		},
 	}
-	r.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, owner, r.agent) })
+	r.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddAgent(ctx, owner, r.agent) })
 }
 
 func (r *rig) newRun() rota.Run {
@@ -122,7 +129,7 @@ func (r *rig) newRun() rota.Run {
 // addRun queues a run.
 func (r *rig) addRun() rota.RunID {
 	run := r.newRun()
-	r.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddRun(ctx, owner, run, "large") })
+	r.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddRun(ctx, owner, run, "large") })
 	r.engine.Changed()
 	synctest.Wait()
 	return run.ID
@@ -143,7 +150,9 @@ func (r *rig) addSchedule(every time.Duration, change func(*rota.Timer)) rota.Sc
 	}
 	t, err := policy.Plan(t, now.Time)
 	require.NoError(r, err)
-	r.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddSchedule(ctx, owner, s.WithTimer(t), t) })
+	r.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.AddSchedule(ctx, owner, s.WithTimer(t), t)
+	})
 	r.engine.Changed()
 	return s.ID
 }
@@ -197,11 +206,11 @@ func TestAnEngineThatIsDeposedDrainsNothing(t *testing.T) {
 
 // A counted store counts the updates that it is asked for.
 type counted struct {
-	rota.Store
+	embedded.Store
 	asked atomic.Int64
 }
 
-func (c *counted) Update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
+func (c *counted) Update(ctx context.Context, fn func(context.Context, embedded.Tx) error) error {
 	c.asked.Add(1)
 	return c.Store.Update(ctx, fn)
 }
@@ -210,8 +219,8 @@ func TestAnIdleEngineAsksTheStoreTwice(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.stop()
 		r.open()
-		c := &counted{Store: r.store}
-		r.store = c
+		c := &counted{Store: ports.Embedded(r.store)}
+		r.port = c
 		r.start()
 		r.pass(24 * time.Hour)
 		require.EqualValues(t, 2, c.asked.Load(), "it takes over, and looks once; then there is nothing to wait for")
@@ -221,17 +230,20 @@ func TestAnIdleEngineAsksTheStoreTwice(t *testing.T) {
 // A holding store passes over what is due, as one does while another
 // transaction holds it.
 type holding struct {
-	rota.Store
+	embedded.Store
 	asked atomic.Int64
 	holds atomic.Bool
 }
 
-func (h *holding) Update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
-	return h.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error { return fn(ctx, held{tx, h}) })
+func (h *holding) Update(ctx context.Context, fn func(context.Context, embedded.Tx) error) error {
+	return h.Store.Update(ctx, func(ctx context.Context, tx embedded.Tx) error {
+		tx.Queue = held{tx.Queue, h}
+		return fn(ctx, tx)
+	})
 }
 
 type held struct {
-	rota.Tx
+	engine.Queue
 	by *holding
 }
 
@@ -240,15 +252,15 @@ func (t held) FireDue(ctx context.Context, now time.Time, limit int, decide rota
 	if t.by.holds.Load() {
 		return nil, nil
 	}
-	return t.Tx.FireDue(ctx, now, limit, decide)
+	return t.Queue.FireDue(ctx, now, limit, decide)
 }
 
 func TestWhatIsHeldIsLookedAtNowAndThen(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		r.stop()
 		r.open()
-		h := &holding{Store: r.store}
-		r.store = h
+		h := &holding{Store: ports.Embedded(r.store)}
+		r.port = h
 		r.start()
 		id := r.addSchedule(10*time.Second, nil)
 		h.holds.Store(true)
@@ -272,7 +284,7 @@ func TestASharedStoreIsLookedAt(t *testing.T) {
 			r.cfg.Shared = shared
 			r.start()
 			run := r.newRun()
-			r.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddRun(ctx, owner, run, "large") })
+			r.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddRun(ctx, owner, run, "large") })
 			r.pass(12 * time.Second)
 			got, err := r.store.RunByID(r.Context(), owner, run.ID)
 			require.NoError(r, err)

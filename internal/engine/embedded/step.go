@@ -15,7 +15,7 @@ func (e *Engine) turn(ctx, work context.Context) (time.Time, error) {
 	e.begin()
 	defer e.end()
 	var got engine.Taken
-	err := e.cfg.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+	err := e.cfg.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		m := engine.Moment{Now: now, Since: e.clock.Since, Busy: e.atWork, MakeUp: e.brake.MayMakeUp(now)}
 		var err error
 		got, err = e.step.Take(ctx, tx, m)

@@ -9,9 +9,11 @@ import (
 	"github.com/rota-run/rota/internal/engine/embedded"
 	"github.com/rota-run/rota/internal/engine/enginetest"
 	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
 	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 func TestSuite(t *testing.T) {
@@ -45,7 +47,7 @@ func TestSuiteInRealTime(t *testing.T) {
 
 var onSQLite = enginetest.Rig{
 	Place: enginetest.MemoryDir,
-	Open: func(ctx context.Context, dir string) (rota.Store, error) {
+	Open: func(ctx context.Context, dir string) (store.Store, error) {
 		return sqlite.Open(ctx, dir, sqlite.Options{})
 	},
 	New: newEngine,
@@ -54,7 +56,7 @@ var onSQLite = enginetest.Rig{
 // Time in a bubble does not go on while somebody waits for the server.
 var onPostgreSQL = enginetest.Rig{
 	Place: postgrestest.URL,
-	Open: func(ctx context.Context, databaseURL string) (rota.Store, error) {
+	Open: func(ctx context.Context, databaseURL string) (store.Store, error) {
 		return postgres.Open(ctx, databaseURL, postgres.Options{})
 	},
 	New: newEngine,
@@ -62,7 +64,10 @@ var onPostgreSQL = enginetest.Rig{
 
 func newEngine(s enginetest.Setup) rota.Engine {
 	return embedded.New(embedded.Config{
-		Store: s.Store, Decide: policy.Decide, Settle: policy.Settle, Provider: s.Provider, Attempt: s.Attempt,
+		Store: store.On(s.Store, func(q sqlstore.Queries) embedded.Tx {
+			return embedded.Tx{Queue: enginetest.Watched(q), Recoverer: q}
+		}),
+		Decide: policy.Decide, Settle: policy.Settle, Provider: s.Provider, Attempt: s.Attempt,
 		CatchUp: policy.CatchUp, CatchupRate: s.CatchupRate, Providers: s.Providers,
 		OnEnd: s.OnEnd, Now: s.Now, Log: s.Log, MaxConcurrentRuns: s.MaxConcurrentRuns, DrainTimeout: s.DrainTimeout,
 	})

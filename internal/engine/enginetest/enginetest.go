@@ -27,7 +27,9 @@ import (
 	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/runner"
+	"github.com/rota-run/rota/internal/store"
 )
 
 // A Rig is one kind of engine over one kind of store.
@@ -38,7 +40,7 @@ type Rig struct {
 
 	// Open opens the store that is kept at a place, and makes it if there is
 	// none. The suite closes it.
-	Open func(ctx context.Context, place string) (rota.Store, error)
+	Open func(ctx context.Context, place string) (store.Store, error)
 
 	// New returns an engine that does not run yet.
 	New func(Setup) rota.Engine
@@ -65,8 +67,8 @@ type Rig struct {
 // A Setup is what an engine under test gets.
 type Setup struct {
 	Place             string                    // that of the store; a server that is started again has the same
-	Store             rota.Store                // fails when the case says so
-	Opened            rota.Store                // the same without that, as Open returned it
+	Store             store.Store               // fails when the case says so
+	Opened            store.Store               // the same without that, as Open returned it
 	Provider          func(model string) string // the provider that serves an agent's model
 	Attempt           func(context.Context, rota.Work)
 	OnEnd             func(engine.Ended)
@@ -136,7 +138,7 @@ func (w *world) start() {
 	require.NoError(w, err)
 	w.store = &frail{Store: store}
 	hub := events.NewHub()
-	run := &runner.Runner{Store: w.store, Gateway: w.model, Hub: hub, Settle: policy.Settle, Now: w.now, Log: w.setup.Log}
+	run := &runner.Runner{Store: ports.Runner(w.store), Gateway: w.model, Hub: hub, Settle: policy.Settle, Now: w.now, Log: w.setup.Log}
 	killed, abort := context.WithCancel(context.Background())
 	w.abort = abort
 	w.setup.Attempt = func(ctx context.Context, work rota.Work) {
@@ -156,7 +158,7 @@ func (w *world) start() {
 	w.engine = w.rig.New(w.setup)
 	run.Changed = w.engine.Changed
 	w.control = &control.Control{
-		Store: w.store, Engine: w.engine, Hub: hub, Models: w.model, Settle: policy.Settle, Now: w.now, MinInterval: time.Second,
+		Store: ports.Control(w.store), Engine: w.engine, Hub: hub, Models: w.model, Settle: policy.Settle, Now: w.now, MinInterval: time.Second,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel, w.ended = cancel, make(chan error, 1)

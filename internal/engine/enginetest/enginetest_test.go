@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/sqlite"
 )
 
@@ -27,7 +28,7 @@ func TestAnEngineThatDoesNothingFails(t *testing.T) {
 	}
 	rig := Rig{
 		Place: MemoryDir,
-		Open: func(ctx context.Context, dir string) (rota.Store, error) {
+		Open: func(ctx context.Context, dir string) (store.Store, error) {
 			return sqlite.Open(ctx, dir, sqlite.Options{})
 		},
 		New:        func(Setup) rota.Engine { return idle{} },

@@ -6,11 +6,14 @@ import (
 	"time"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
+	"github.com/rota-run/rota/internal/store"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 // A frail store fails when it is told to, and counts what is asked of it.
 type frail struct {
-	rota.Store
+	store.Store
 	updates failing // all of them
 	fires   failing // those that decide something that is due
 
@@ -54,8 +57,8 @@ func (f *failing) next() error {
 
 var errFrail = rota.Errorf(rota.Unavailable, "the disk is full")
 
-// Update implements [rota.Store].
-func (s *frail) Update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
+// Update implements [store.Store].
+func (s *frail) Update(ctx context.Context, fn func(context.Context, sqlstore.Queries) error) error {
 	if s.updates.next() != nil || s.isDead() {
 		return errFrail
 	}
@@ -66,11 +69,11 @@ func (s *frail) Update(ctx context.Context, fn func(context.Context, rota.Tx) er
 		}
 		return errFrail
 	}
-	var did deeds
+	var did *deeds
 	toFire := sync.OnceValue(s.fires.next) // an update can be made again
-	err := s.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
-		did = deeds{}
-		err := fn(ctx, watched{tx, &did})
+	err := s.Store.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) error {
+		did = new(deeds)
+		err := fn(context.WithValue(ctx, deedsKey{}, did), tx)
 		if err == nil && did.fired {
 			err = toFire()
 		}
@@ -79,7 +82,7 @@ func (s *frail) Update(ctx context.Context, fn func(context.Context, rota.Tx) er
 	if err != nil {
 		return err
 	}
-	if after := s.claimed(did); after != nil {
+	if after := s.claimed(*did); after != nil {
 		after()
 	}
 	return nil
@@ -88,24 +91,29 @@ func (s *frail) Update(ctx context.Context, fn func(context.Context, rota.Tx) er
 // deeds are what an update did.
 type deeds struct{ fired, claimed bool }
 
-// A watched transaction notes what is done in it.
-type watched struct {
-	rota.Tx
-	did *deeds
-}
+// deedsKey is the key of the deeds in an update's context.
+type deedsKey struct{}
 
-// FireDue implements [rota.Queue].
-func (t watched) FireDue(ctx context.Context, now time.Time, limit int, decide rota.Decide) ([]rota.Fire, error) {
-	return t.Tx.FireDue(ctx, now, limit, func(timer rota.Timer) rota.Decision {
-		t.did.fired = true
+// Watched returns the queue of a transaction of [Setup.Store], so that the suite
+// knows what is done in it. Every engine under test must use it.
+func Watched(q engine.Queue) engine.Queue { return watched{q} }
+
+type watched struct{ engine.Queue }
+
+// FireDue implements [engine.Queue].
+func (w watched) FireDue(ctx context.Context, now time.Time, limit int, decide rota.Decide) ([]rota.Fire, error) {
+	did := ctx.Value(deedsKey{}).(*deeds)
+	return w.Queue.FireDue(ctx, now, limit, func(timer rota.Timer) rota.Decision {
+		did.fired = true
 		return decide(timer)
 	})
 }
 
-// ClaimRuns implements [rota.Queue].
-func (t watched) ClaimRuns(ctx context.Context, now time.Time, provider string, limit int) ([]rota.Work, error) {
-	work, err := t.Tx.ClaimRuns(ctx, now, provider, limit)
-	t.did.claimed = t.did.claimed || len(work) > 0
+// ClaimRuns implements [engine.Queue].
+func (w watched) ClaimRuns(ctx context.Context, now time.Time, provider string, limit int) ([]rota.Work, error) {
+	did := ctx.Value(deedsKey{}).(*deeds)
+	work, err := w.Queue.ClaimRuns(ctx, now, provider, limit)
+	did.claimed = did.claimed || len(work) > 0
 	return work, err
 }
 

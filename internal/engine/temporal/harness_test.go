@@ -14,14 +14,18 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/cluster"
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/temporal"
 	"github.com/rota-run/rota/internal/engine/temporal/temporaltest"
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/ports"
+	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -50,12 +54,12 @@ func newWorld(t *testing.T) *world {
 	w := &world{T: t, server: temporaltest.Start(t), url: postgrestest.URL(t)}
 	w.client = w.server.Client(t)
 	w.db = w.open()
-	w.update(func(ctx context.Context, tx rota.Tx) error {
-		return tx.SaveKeeping(ctx, "", rota.Keeping{Kind: rota.EngineTemporal, Installation: t.Name()})
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.SaveLeadership(ctx, "", cluster.Leadership{Kind: rota.EngineTemporal, Installation: t.Name()})
 	})
 	w.engine = w.newEngine(w.db)
 	w.control = &control.Control{
-		Store: w.db, Engine: w.engine, Hub: events.NewHub(), Models: one{}, Settle: policy.Settle, Now: time.Now, MinInterval: time.Second,
+		Store: ports.Control(w.db), Engine: w.engine, Hub: events.NewHub(), Models: one{}, Settle: policy.Settle, Now: time.Now, MinInterval: time.Second,
 	}
 	a, err := w.control.CreateAgent(t.Context(), caller, rota.AgentCreate{Name: "a", Model: "m"}, control.Write{})
 	require.NoError(t, err)
@@ -79,7 +83,7 @@ func (w *world) newEngineOver(db *postgres.Store, c client.Client) *temporal.Eng
 func (w *world) engineOf(db *postgres.Store, c client.Client, namespace, queue string) *temporal.Engine {
 	log := slog.New(slog.DiscardHandler)
 	return temporal.New(temporal.Config{
-		Store: db, Client: c, Namespace: namespace, TaskQueue: queue, Installation: w.Name(),
+		Store: storeOf(db, func(q engine.Queue) engine.Queue { return q }), Client: c, Namespace: namespace, TaskQueue: queue, Installation: w.Name(),
 		Step: engine.Step{
 			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: func(string) string { return "mock" },
 			MaxConcurrentRuns: 10, Providers: []engine.Provider{{Name: "mock"}},
@@ -89,6 +93,19 @@ func (w *world) engineOf(db *postgres.Store, c client.Client, namespace, queue s
 			return db.Hold(ctx, log, rota.EngineTemporal, work)
 		},
 	})
+}
+
+// storeOf returns the store of an engine, whose queue somebody may watch.
+func storeOf(s store.Store, watched func(engine.Queue) engine.Queue) temporal.Store {
+	q := s.Reader()
+	return temporal.Store{
+		LeadershipReader: q, AttemptReader: q, ExportReader: q.Exports(),
+		Updater: store.On(s, func(q sqlstore.Queries) temporal.Tx {
+			return temporal.Tx{
+				Queue: watched(q), LeadershipReader: q, LeadershipWriter: q, AttemptReader: q, AttemptWriter: q, ExportWriter: q.Exports(),
+			}
+		}),
+	}
 }
 
 // one is a provider that serves all models.
@@ -130,14 +147,14 @@ func (w *world) will(attempt func(context.Context, rota.Work)) {
 }
 
 func (w *world) finish(work rota.Work) {
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		end := rota.Result{Phase: rota.PhaseCompleted, CompletedAt: time.Now()}
 		_, err := tx.FinishRun(ctx, work.Run.ID, end, policy.Settle)
 		return err
 	})
 }
 
-func (w *world) update(fn func(context.Context, rota.Tx) error) {
+func (w *world) update(fn func(context.Context, sqlstore.Queries) error) {
 	w.Helper()
 	require.NoError(w, w.db.Update(context.Background(), fn))
 }

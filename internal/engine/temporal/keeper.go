@@ -95,8 +95,8 @@ func (k *keeper) attend(ctx context.Context) error {
 	slept := k.clock.Since.After(since) // or its clock was set forward
 	providers := k.cfg.Step.Names()
 	var got rota.Recovered
-	err := k.update(ctx, func(ctx context.Context, tx rota.Tx) error {
-		st, err := tx.Keeping(ctx)
+	err := k.update(ctx, func(ctx context.Context, tx Tx) error {
+		st, err := tx.Leadership(ctx)
 		if err != nil {
 			return err
 		}
@@ -115,7 +115,7 @@ func (k *keeper) attend(ctx context.Context) error {
 			return err
 		}
 		st.SeenAt = now
-		return tx.SaveKeeping(ctx, rota.EngineTemporal, st)
+		return tx.SaveLeadership(ctx, rota.EngineTemporal, st)
 	})
 	if err != nil {
 		return err
@@ -134,11 +134,11 @@ func (k *keeper) attend(ctx context.Context) error {
 }
 
 // unclaim puts back what was claimed and has not begun.
-func unclaim(ctx context.Context, tx rota.Tx, now time.Time) error {
-	stranded, err := tx.Stranded(ctx, now)
-	for _, w := range stranded {
+func unclaim(ctx context.Context, tx Tx, now time.Time) error {
+	unstarted, err := tx.Unstarted(ctx, now)
+	for _, c := range unstarted {
 		if err == nil {
-			err = tx.RequeueRun(ctx, w.At(), w.Provider)
+			err = tx.RequeueRun(ctx, c.At, c.Provider)
 		}
 	}
 	return err
@@ -161,9 +161,9 @@ func (e *Engine) sweeps(ctx context.Context) {
 func (e *Engine) restart(ctx context.Context) error {
 	reading, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	stranded, err := e.cfg.Store.Stranded(reading, e.cfg.Now().Add(-strandAfter))
-	for _, w := range stranded {
-		e.start(w)
+	unstarted, err := e.cfg.Store.Unstarted(reading, e.cfg.Now().Add(-strandAfter))
+	for _, c := range unstarted {
+		e.start(c)
 	}
 	return err
 }
@@ -173,15 +173,15 @@ func (e *Engine) restart(ctx context.Context) error {
 func (e *Engine) takeBack(ctx context.Context) error {
 	reading, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	taken, err := e.cfg.Store.Taken(reading)
-	for _, w := range taken {
-		longest := time.Duration(w.Policy.TimeoutSeconds)*time.Second + 2*overtime
-		if err != nil || e.cfg.Now().Sub(w.TakenAt) < longest {
+	claimed, err := e.cfg.Store.Claimed(reading)
+	for _, c := range claimed {
+		longest := time.Duration(c.Policy.TimeoutSeconds)*time.Second + 2*overtime
+		if err != nil || e.cfg.Now().Sub(c.Since) < longest {
 			continue
 		}
 		var open bool
-		if open, err = e.isOpen(ctx, w.At()); err == nil && !open {
-			err = e.giveBack(ctx, w.At())
+		if open, err = e.isOpen(ctx, c.At); err == nil && !open {
+			err = e.giveBack(ctx, c.At)
 		}
 	}
 	return err

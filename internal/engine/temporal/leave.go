@@ -19,7 +19,7 @@ const settled = 3 * time.Second
 // A Leaving takes an installation away from Temporal, when another kind of
 // engine keeps time already. All fields but Client are required.
 type Leaving struct {
-	Store    rota.Store
+	Store    Store
 	Client   client.Client // nil if there is no Temporal any more: what it has stays
 	Settle   rota.Settle
 	Now      func() time.Time
@@ -34,17 +34,17 @@ type Leaving struct {
 func (l Leaving) Leave(ctx context.Context) error {
 	engine.Pause(ctx, settled)
 	until := l.Now().Add(l.Wait)
-	carried, err := l.Store.Taken(ctx)
+	carried, err := l.Store.Claimed(ctx)
 	for err == nil && len(carried) > 0 && l.Now().Before(until) && ctx.Err() == nil {
 		l.Progress(len(carried))
 		engine.Pause(ctx, time.Second)
-		carried, err = l.Store.Taken(ctx)
+		carried, err = l.Store.Claimed(ctx)
 	}
 	if err = errors.Join(err, context.Cause(ctx)); err != nil {
 		return err
 	}
 	for _, w := range carried {
-		err = errors.Join(err, l.interrupt(ctx, w.At()))
+		err = errors.Join(err, l.interrupt(ctx, w.At))
 	}
 	return errors.Join(err, l.clear(ctx))
 }
@@ -52,7 +52,7 @@ func (l Leaving) Leave(ctx context.Context) error {
 // interrupt returns an attempt to the queue, and ends its workflow. Whoever still
 // works on it has no say in the next attempt.
 func (l Leaving) interrupt(ctx context.Context, a rota.Attempt) error {
-	err := l.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+	err := l.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		_, err := tx.ReturnRun(ctx, a, rota.InstantOf(l.Now()).Time, l.Settle)
 		return err
 	})
@@ -70,7 +70,7 @@ func (l Leaving) interrupt(ctx context.Context, a rota.Attempt) error {
 }
 
 func (l Leaving) clear(ctx context.Context) error {
-	k, err := l.Store.Keeping(ctx)
+	k, err := l.Store.Leadership(ctx)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (l Leaving) clear(ctx context.Context) error {
 			return err
 		}
 	}
-	return l.Store.Update(ctx, func(ctx context.Context, tx rota.Tx) error { return tx.Forget(ctx) })
+	return l.Store.Update(ctx, func(ctx context.Context, tx Tx) error { return tx.Forget(ctx) })
 }
 
 // hide deletes the installation's schedules in Temporal.
@@ -92,7 +92,7 @@ func (l Leaving) hide(ctx context.Context, installation string) error {
 		return fmt.Errorf("list the schedules in Temporal: %w", err)
 	}
 	// Temporal lists late what was made just now.
-	err = shown(ctx, l.Store, func(id rota.ScheduleID, paused bool) error {
+	err = exported(ctx, l.Store, func(id rota.ScheduleID, paused bool) error {
 		theirs[id] = paused
 		return nil
 	})

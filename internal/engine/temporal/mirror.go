@@ -13,16 +13,17 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/cluster"
 	"github.com/rota-run/rota/internal/engine"
 )
 
 const (
-	markAtOnce    = 1000             // schedules that are marked together, to be told
-	tellAtOnce    = 100              // schedules that are leased together
-	tellers       = 8                // requests to Temporal at one time
-	tellLease     = time.Minute      // for which nobody else tells them
-	tellAgain     = 10 * time.Second // after a failure
-	tellAhead     = 24 * time.Hour   // before Temporal knows no further times
+	resyncAtOnce  = 1000             // schedules that are marked together as unsynced
+	syncAtOnce    = 100              // schedules that are leased together
+	syncers       = 8                // requests to Temporal at one time
+	syncLease     = time.Minute      // for which nobody else syncs them
+	syncAgain     = 10 * time.Second // after a failure
+	syncAhead     = 24 * time.Hour   // before Temporal knows no further times
 	catchupWindow = time.Hour        // for which Temporal remembers a wake-up that it could not make
 )
 
@@ -32,19 +33,19 @@ const memoInstallation = "rota_installation"
 // mirror keeps Temporal's schedules as the store has them, until ctx ends.
 func (e *Engine) mirror(ctx context.Context) {
 	var audited time.Time
-	toldAll := false
+	resynced := false
 	for ctx.Err() == nil {
 		if e.unwell.Load() {
 			engine.Pause(ctx, healthEvery)
 			continue
 		}
-		if !toldAll {
-			if err := e.tellAll(ctx); err != nil {
-				e.complain(ctx, "having Temporal told of all schedules failed", err)
+		if !resynced {
+			if err := e.resyncAll(ctx); err != nil {
+				e.complain(ctx, "marking all schedules for Temporal failed", err)
 				engine.Pause(ctx, turnEvery)
 				continue
 			}
-			toldAll = true
+			resynced = true
 		}
 		if now := time.Now(); now.Sub(audited) >= auditEvery {
 			if err := e.audit(ctx); err != nil {
@@ -53,11 +54,11 @@ func (e *Engine) mirror(ctx context.Context) {
 				audited = now
 			}
 		}
-		n, err := e.tellSome(ctx)
+		n, err := e.syncSome(ctx)
 		if err != nil {
-			e.complain(ctx, "telling Temporal of schedules failed", err)
+			e.complain(ctx, "exporting schedules to Temporal failed", err)
 		}
-		if n < tellAtOnce {
+		if n < syncAtOnce {
 			engine.Pause(ctx, turnEvery)
 		}
 	}
@@ -69,45 +70,45 @@ func (e *Engine) complain(ctx context.Context, what string, err error) {
 	}
 }
 
-// tellSome tells Temporal of some schedules, and returns of how many.
-func (e *Engine) tellSome(ctx context.Context) (int, error) {
+// syncSome exports some schedules to Temporal, and returns how many.
+func (e *Engine) syncSome(ctx context.Context) (int, error) {
 	now := rota.InstantOf(e.cfg.Now()).Time
-	lease := now.Add(tellLease)
-	var untold []rota.Untold
-	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) error {
-		k, err := tx.Keeping(ctx)
+	lease := now.Add(syncLease)
+	var unsynced []cluster.Unsynced
+	err := e.update(ctx, func(ctx context.Context, tx Tx) error {
+		k, err := tx.Leadership(ctx)
 		if err != nil || k.Kind != rota.EngineTemporal {
 			return err
 		}
-		untold, err = tx.Untold(ctx, now, lease, tellAtOnce)
+		unsynced, err = tx.Unsynced(ctx, now, lease, syncAtOnce)
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
 	var group errgroup.Group
-	group.SetLimit(tellers)
-	for _, u := range untold {
-		group.Go(func() error { return e.tellOne(ctx, u, now, lease) })
+	group.SetLimit(syncers)
+	for _, u := range unsynced {
+		group.Go(func() error { return e.syncOne(ctx, u, now, lease) })
 	}
-	return len(untold), group.Wait()
+	return len(unsynced), group.Wait()
 }
 
-// tellOne tells Temporal of a schedule, and notes that.
-func (e *Engine) tellOne(ctx context.Context, u rota.Untold, now, lease time.Time) error {
-	again, shown, failed := e.show(ctx, u, now)
+// syncOne exports a schedule to Temporal, and notes that.
+func (e *Engine) syncOne(ctx context.Context, u cluster.Unsynced, now, lease time.Time) error {
+	again, exported, failed := e.export(ctx, u, now)
 	if failed != nil {
-		again, shown = now.Add(tellAgain), u.Shown
+		again, exported = now.Add(syncAgain), u.Exported
 	}
-	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) error {
-		return tx.Told(ctx, u.Timer.ScheduleID, lease, again, shown)
+	err := e.update(ctx, func(ctx context.Context, tx Tx) error {
+		return tx.Synced(ctx, u.Timer.ScheduleID, lease, again, exported)
 	})
 	return errors.Join(failed, err)
 }
 
-// show makes Temporal's schedule as ours is, and returns when to do so again
+// export makes Temporal's schedule as ours is, and returns when to do so again
 // and whether there is one.
-func (e *Engine) show(ctx context.Context, u rota.Untold, now time.Time) (again time.Time, shown bool, err error) {
+func (e *Engine) export(ctx context.Context, u cluster.Unsynced, now time.Time) (again time.Time, exported bool, err error) {
 	if s := u.Timer.Status; s != rota.ScheduleActive && s != rota.SchedulePaused {
 		return time.Time{}, false, e.hide(ctx, u.Timer.ScheduleID)
 	}
@@ -116,12 +117,12 @@ func (e *Engine) show(ctx context.Context, u rota.Untold, now time.Time) (again 
 		return time.Time{}, false, err
 	}
 	if !times.Until.IsZero() {
-		again = later(times.Until.Add(-tellAhead), now.Add(time.Hour))
+		again = later(times.Until.Add(-syncAhead), now.Add(time.Hour))
 	}
 	if len(times.Spec.Calendars)+len(times.Spec.Intervals) == 0 {
 		return again, false, e.hide(ctx, u.Timer.ScheduleID)
 	}
-	if u.Shown {
+	if u.Exported {
 		err = e.change(ctx, u, times.Spec)
 		if !missing(err) {
 			return again, err == nil, err
@@ -134,7 +135,7 @@ func (e *Engine) show(ctx context.Context, u rota.Untold, now time.Time) (again 
 	return again, err == nil, err
 }
 
-func (e *Engine) make(ctx context.Context, u rota.Untold, spec client.ScheduleSpec) error {
+func (e *Engine) make(ctx context.Context, u cluster.Unsynced, spec client.ScheduleSpec) error {
 	_, err := e.cfg.Client.ScheduleClient().Create(ctx, client.ScheduleOptions{
 		ID:            string(u.Timer.ScheduleID),
 		Spec:          spec,
@@ -148,7 +149,7 @@ func (e *Engine) make(ctx context.Context, u rota.Untold, spec client.ScheduleSp
 	return err
 }
 
-func (e *Engine) change(ctx context.Context, u rota.Untold, spec client.ScheduleSpec) error {
+func (e *Engine) change(ctx context.Context, u cluster.Unsynced, spec client.ScheduleSpec) error {
 	return e.handle(u.Timer.ScheduleID).Update(ctx, client.ScheduleUpdateOptions{
 		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
 			s := in.Description.Schedule
@@ -173,7 +174,7 @@ func (e *Engine) handle(id rota.ScheduleID) client.ScheduleHandle {
 	return e.cfg.Client.ScheduleClient().GetHandle(context.Background(), string(id))
 }
 
-func (e *Engine) action(u rota.Untold) *client.ScheduleWorkflowAction {
+func (e *Engine) action(u cluster.Unsynced) *client.ScheduleWorkflowAction {
 	return &client.ScheduleWorkflowAction{
 		ID: "fire-" + string(u.Timer.ScheduleID), Workflow: fireWorkflow, Args: []any{u.Timer.ScheduleID},
 		TaskQueue: e.queue, WorkflowTaskTimeout: taskTimeout, WorkflowRunTimeout: longestFire(u.Timer.Policy), StaticSummary: u.Name,
@@ -204,19 +205,19 @@ func later(a, b time.Time) time.Time {
 }
 
 // audit finds where Temporal's schedules and the store's differ, whoever has
-// changed them, and has the differences told.
+// changed them, and marks those as unsynced.
 func (e *Engine) audit(ctx context.Context) error {
 	theirs, err := schedules(ctx, e.cfg.Client, e.cfg.Installation)
 	if err != nil {
 		return err
 	}
-	err = shown(ctx, e.cfg.Store, func(id rota.ScheduleID, paused bool) error {
+	err = exported(ctx, e.cfg.Store, func(id rota.ScheduleID, paused bool) error {
 		is, there := theirs[id]
 		delete(theirs, id)
 		if there && is == paused {
 			return nil
 		}
-		_, err := e.retell(ctx, id)
+		_, err := e.resync(ctx, id)
 		return err
 	})
 	if err != nil {
@@ -225,41 +226,44 @@ func (e *Engine) audit(ctx context.Context) error {
 	return e.orphans(ctx, theirs)
 }
 
-// tellAll has all schedules told, if it is not known that Temporal has them in this
-// place: when it begins to keep time, or since the settings name another namespace
-// or task queue. Who is killed meanwhile leaves the place unknown.
-func (e *Engine) tellAll(ctx context.Context) error {
+// resyncAll marks every schedule as unsynced unless the stored destination is this
+// one: when Temporal takes over, or since the settings name another namespace or
+// task queue. After a crash halfway the destination is not stored yet, and the next
+// leader starts over.
+func (e *Engine) resyncAll(ctx context.Context) error {
 	asking, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	namespace, err := NamespaceID(asking, e.cfg.Client, e.cfg.Namespace)
 	if err != nil {
 		return err
 	}
-	here := rota.Place{Namespace: namespace, Queue: e.queue}
-	k, err := e.cfg.Store.Keeping(asking)
-	if err != nil || k.Place == here {
+	here := cluster.Destination{Namespace: namespace, Queue: e.queue}
+	to, err := e.cfg.Store.Destination(asking)
+	if err != nil || to == here {
 		return err
 	}
-	e.cfg.Log.Info("Temporal is told of every schedule", "namespace", e.cfg.Namespace, "task_queue", e.queue)
+	e.cfg.Log.Info("every schedule is exported to Temporal", "namespace", e.cfg.Namespace, "task_queue", e.queue)
 	for after, more := rota.ScheduleID(""), true; more && err == nil; more = after != "" {
-		err = e.update(ctx, func(ctx context.Context, tx rota.Tx) error {
-			k, err := tx.Keeping(ctx)
+		var last rota.ScheduleID
+		err = e.update(ctx, func(ctx context.Context, tx Tx) error {
+			k, err := tx.Leadership(ctx)
 			if err != nil || k.Kind != rota.EngineTemporal {
 				return errors.Join(err, errUnkept)
 			}
-			after, err = tx.TellAnew(ctx, here, after, markAtOnce)
+			last, err = tx.ResyncAll(ctx, here, after, resyncAtOnce)
 			return err
 		})
+		after = last
 	}
 	return err
 }
 
-// shown calls each for every schedule that Temporal has as far as the store knows.
-func shown(ctx context.Context, store rota.Store, each func(id rota.ScheduleID, paused bool) error) error {
+// exported calls each for every schedule that Temporal has as far as the store knows.
+func exported(ctx context.Context, store ExportReader, each func(id rota.ScheduleID, paused bool) error) error {
 	var after rota.ScheduleID
 	for {
 		reading, cancel := context.WithTimeout(ctx, storeTimeout)
-		some, err := store.Shown(reading, after, tellAtOnce)
+		some, err := store.Exported(reading, after, syncAtOnce)
 		cancel()
 		for id, paused := range some {
 			after = max(after, id)
@@ -267,7 +271,7 @@ func shown(ctx context.Context, store rota.Store, each func(id rota.ScheduleID, 
 				err = each(id, paused)
 			}
 		}
-		if err != nil || len(some) < tellAtOnce {
+		if err != nil || len(some) < syncAtOnce {
 			return err
 		}
 	}
@@ -296,10 +300,10 @@ func schedules(ctx context.Context, c client.Client, installation string) (map[r
 }
 
 // orphans deals with schedules that Temporal has and that the store does not
-// show.
+// know as exported.
 func (e *Engine) orphans(ctx context.Context, ids map[rota.ScheduleID]bool) error {
 	for id := range ids {
-		known, err := e.retell(ctx, id)
+		known, err := e.resync(ctx, id)
 		if err == nil && !known {
 			err = e.hide(ctx, id)
 		}
@@ -310,9 +314,9 @@ func (e *Engine) orphans(ctx context.Context, ids map[rota.ScheduleID]bool) erro
 	return nil
 }
 
-func (e *Engine) retell(ctx context.Context, id rota.ScheduleID) (known bool, err error) {
-	err = e.update(ctx, func(ctx context.Context, tx rota.Tx) error {
-		known, err = tx.Retell(ctx, id, rota.InstantOf(e.cfg.Now()).Time)
+func (e *Engine) resync(ctx context.Context, id rota.ScheduleID) (known bool, err error) {
+	err = e.update(ctx, func(ctx context.Context, tx Tx) error {
+		known, err = tx.Resync(ctx, id, rota.InstantOf(e.cfg.Now()).Time)
 		return err
 	})
 	return known, err

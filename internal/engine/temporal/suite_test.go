@@ -12,13 +12,16 @@ import (
 	"go.temporal.io/sdk/log"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/cluster"
 	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/enginetest"
 	"github.com/rota-run/rota/internal/engine/temporal"
 	"github.com/rota-run/rota/internal/engine/temporal/temporaltest"
 	"github.com/rota-run/rota/internal/policy"
+	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 func TestSuite(t *testing.T) {
@@ -40,17 +43,17 @@ func TestSuite(t *testing.T) {
 }
 
 // openFor opens a database whose time Temporal keeps.
-func openFor(ctx context.Context, databaseURL string) (rota.Store, error) {
+func openFor(ctx context.Context, databaseURL string) (store.Store, error) {
 	db, err := postgres.Open(ctx, databaseURL, postgres.Options{})
 	if err != nil {
 		return nil, err
 	}
-	err = db.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
-		k, err := tx.Keeping(ctx)
+	err = db.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) error {
+		k, err := tx.Leadership(ctx)
 		if err != nil || k.Kind != "" {
 			return err
 		}
-		return tx.SaveKeeping(ctx, "", rota.Keeping{Kind: rota.EngineTemporal, Installation: installation(databaseURL)})
+		return tx.SaveLeadership(ctx, "", cluster.Leadership{Kind: rota.EngineTemporal, Installation: installation(databaseURL)})
 	})
 	return db, err
 }
@@ -80,7 +83,7 @@ func newMember(t *testing.T, address string, s enginetest.Setup) *member {
 	c, err := client.DialContext(context.Background(), client.Options{HostPort: address, Logger: log.NewStructuredLogger(s.Log)})
 	require.NoError(t, err)
 	return &member{client: c, Engine: temporal.New(temporal.Config{
-		Store: s.Store, Client: c, Namespace: client.DefaultNamespace, TaskQueue: "rota", Installation: installation(s.Place), Attempt: s.Attempt, Now: s.Now, Log: s.Log,
+		Store: storeOf(s.Store, enginetest.Watched), Client: c, Namespace: client.DefaultNamespace, TaskQueue: "rota", Installation: installation(s.Place), Attempt: s.Attempt, Now: s.Now, Log: s.Log,
 		Step: engine.Step{
 			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: s.Provider,
 			MaxConcurrentRuns: s.MaxConcurrentRuns, Providers: s.Providers,

@@ -19,7 +19,7 @@ import (
 
 // Config is what an Engine needs. All fields but the callbacks are required.
 type Config struct {
-	Store        rota.Store
+	Store        Store
 	Client       client.Client // may be lazy; the engine does not close it
 	Address      string        // for the log
 	Namespace    string        // the client's
@@ -136,7 +136,7 @@ func (e *Engine) Run(ctx context.Context) error {
 }
 
 // update is an Update of the store, which has to answer in time.
-func (e *Engine) update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
+func (e *Engine) update(ctx context.Context, fn func(context.Context, Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	return e.cfg.Store.Update(ctx, fn)

@@ -15,10 +15,13 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/cluster"
 	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/temporal"
 	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 // TestScheduleShows: Temporal has each schedule under its own id, with its next
@@ -154,10 +157,10 @@ func TestLeaving(t *testing.T) {
 		ID: string(s.ID), Action: &client.ScheduleWorkflowAction{Workflow: "rota.Fire", TaskQueue: "rota"},
 	})
 	require.NoError(t, err)
-	w.update(func(ctx context.Context, tx rota.Tx) error {
-		return tx.SaveKeeping(ctx, rota.EngineTemporal, rota.Keeping{Kind: rota.EngineEmbedded, Installation: t.Name()})
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.SaveLeadership(ctx, rota.EngineTemporal, cluster.Leadership{Kind: rota.EngineEmbedded, Installation: t.Name()})
 	})
-	require.NoError(t, temporal.Leaving{Store: w.db, Client: w.client, Settle: policy.Settle, Now: time.Now}.Leave(t.Context()))
+	require.NoError(t, temporal.Leaving{Store: storeOf(w.db, func(q engine.Queue) engine.Queue { return q }), Client: w.client, Settle: policy.Settle, Now: time.Now}.Leave(t.Context()))
 	require.Nil(t, w.shown(s.ID))
 	got, err := w.control.Schedule(t.Context(), caller, w.agent, s.ID, false)
 	require.NoError(t, err)
@@ -209,7 +212,7 @@ func TestStrandedRunsStart(t *testing.T) {
 	w.awaitEnd(w.run().ID)
 	stop()
 	r := w.run()
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		work, err := tx.ClaimRuns(ctx, time.Now(), "mock", 1)
 		require.Len(t, work, 1)
 		return err
@@ -226,7 +229,7 @@ func TestRunsOfProvidersThatAreGone(t *testing.T) {
 	w.awaitEnd(w.run().ID)
 	stop()
 	r := w.run()
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.Rehome(ctx, []string{"gone"}) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.Rehome(ctx, []string{"gone"}) })
 	w.start(w.newEngine(w.db))
 	w.awaitEnd(r.ID)
 }
@@ -264,7 +267,7 @@ func TestOneStartHoldsUpNoOther(t *testing.T) {
 	w.awaitEnd(w.run().ID)
 	stop()
 	a, b := w.run(), w.run()
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		work, err := tx.ClaimRuns(ctx, time.Now(), "mock", 2)
 		require.Len(t, work, 2)
 		return err
@@ -362,7 +365,7 @@ func TestAKeeperAloneResigns(t *testing.T) {
 // seen returns when somebody last looked at what is due.
 func (w *world) seen() time.Time {
 	w.Helper()
-	k, err := w.db.Keeping(w.Context())
+	k, err := w.db.Leadership(w.Context())
 	require.NoError(w, err)
 	return k.SeenAt
 }

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/cluster"
 	"github.com/rota-run/rota/internal/engine"
 )
 
@@ -93,7 +94,7 @@ func (e *Engine) take(ctx context.Context) (engine.Taken, error) {
 	}
 	now := rota.InstantOf(e.cfg.Now()).Time
 	var got engine.Taken
-	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) error {
+	err := e.update(ctx, func(ctx context.Context, tx Tx) error {
 		since, err := kept(ctx, tx, now)
 		if err != nil {
 			return err
@@ -117,7 +118,7 @@ func (e *Engine) take(ctx context.Context) (engine.Taken, error) {
 		if e.cfg.OnStart != nil {
 			e.cfg.OnStart(w)
 		}
-		e.start(w)
+		e.start(cluster.Claim{At: w.At(), Provider: w.Provider, Policy: w.Policy})
 	}
 	if got.Again || got.Due == engine.Batch {
 		e.ask()
@@ -126,8 +127,8 @@ func (e *Engine) take(ctx context.Context) (engine.Taken, error) {
 }
 
 // kept returns since when somebody looks at what is due, or errUnkept.
-func kept(ctx context.Context, tx rota.Tx, now time.Time) (since time.Time, err error) {
-	k, err := tx.Keeping(ctx)
+func kept(ctx context.Context, tx Tx, now time.Time) (since time.Time, err error) {
+	k, err := tx.Leadership(ctx)
 	if err == nil && (k.Kind != rota.EngineTemporal || now.Sub(k.SeenAt) > lapse) {
 		err = errUnkept
 	}
@@ -146,54 +147,52 @@ func (e *Engine) mayMakeUp(now time.Time) int {
 // start starts the workflow of a claimed attempt, beside the turns, unless this
 // process is about to do so. If that fails, the run goes back to the queue as if
 // it had not been claimed.
-func (e *Engine) start(w rota.Work) {
-	a := w.At()
+func (e *Engine) start(c cluster.Claim) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.begun[a] {
+	if e.begun[c.At] {
 		return
 	}
-	e.begun[a] = true
+	e.begun[c.At] = true
 	e.starting.Go(func() {
 		e.starts <- struct{}{}
-		e.insistOn(w)
+		e.insistOn(c)
 		<-e.starts
 		e.mu.Lock()
-		delete(e.begun, a)
+		delete(e.begun, c.At)
 		e.mu.Unlock()
 	})
 }
 
 // insistOn starts the workflow of a claimed attempt, or puts the run back.
-func (e *Engine) insistOn(w rota.Work) {
+func (e *Engine) insistOn(c cluster.Claim) {
 	ctx, cancel := context.WithTimeout(e.patience, startTimeout)
 	defer cancel()
-	err := e.startAttempt(ctx, w)
+	err := e.startAttempt(ctx, c)
 	if err == nil {
 		return
 	}
-	e.cfg.Log.Error("Temporal did not take a run; it is queued again", "run_id", w.Run.ID, "err", err)
+	e.cfg.Log.Error("Temporal did not take a run; it is queued again", "run_id", c.At.Run, "err", err)
 	e.unwell.Store(true) // until it answers again
-	err = e.update(context.Background(), func(ctx context.Context, tx rota.Tx) error {
-		return tx.RequeueRun(ctx, w.At(), w.Provider)
+	err = e.update(context.Background(), func(ctx context.Context, tx Tx) error {
+		return tx.RequeueRun(ctx, c.At, c.Provider)
 	})
 	if err != nil {
-		e.cfg.Log.Error("the run could not be queued again; the keeper will find it", "run_id", w.Run.ID, "err", err)
+		e.cfg.Log.Error("the run could not be queued again; the keeper will find it", "run_id", c.At.Run, "err", err)
 	}
 }
 
 // startAttempt starts the workflow of an attempt, unless it is under way.
-func (e *Engine) startAttempt(ctx context.Context, w rota.Work) error {
-	a := w.At()
+func (e *Engine) startAttempt(ctx context.Context, c cluster.Claim) error {
 	_, err := e.cfg.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       workflowID(a),
+		ID:                       workflowID(c.At),
 		TaskQueue:                e.queue,
 		WorkflowTaskTimeout:      taskTimeout,
-		WorkflowRunTimeout:       longestRun(w.Policy),
+		WorkflowRunTimeout:       longestRun(c.Policy),
 		EnableEagerStart:         true,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-	}, runWorkflow, carried{Attempt: a, TimeoutSeconds: w.Policy.TimeoutSeconds, Silence: e.silence()})
+	}, runWorkflow, carried{Attempt: c.At, TimeoutSeconds: c.Policy.TimeoutSeconds, Silence: e.silence()})
 	var already *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &already) {
 		return nil

@@ -154,7 +154,7 @@ func (e *Engine) fire(ctx context.Context, id rota.ScheduleID) (time.Duration, e
 // carry is the activity of Run. It works on the attempt, if nobody else does.
 func (e *Engine) carry(ctx context.Context, a rota.Attempt) error {
 	var w rota.Work
-	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
+	err := e.update(ctx, func(ctx context.Context, tx Tx) (err error) {
 		w, err = tx.TakeRun(ctx, a, rota.InstantOf(e.cfg.Now()).Time)
 		return err
 	})
@@ -229,7 +229,7 @@ func (e *Engine) lost(id rota.RunID) {
 // giveBack returns an attempt whose worker is lost, or is leaving, to the queue.
 func (e *Engine) giveBack(ctx context.Context, a rota.Attempt) error {
 	var done rota.Finish
-	err := e.update(ctx, func(ctx context.Context, tx rota.Tx) (err error) {
+	err := e.update(ctx, func(ctx context.Context, tx Tx) (err error) {
 		done, err = tx.ReturnRun(ctx, a, rota.InstantOf(e.cfg.Now()).Time, e.cfg.Step.Settle)
 		return err
 	})

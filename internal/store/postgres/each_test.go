@@ -12,6 +12,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 // TestManyRows: they arrive in every way in which a session can be told, in its
@@ -26,7 +27,7 @@ func TestManyRows(t *testing.T) {
 			{ScheduleID: `{"b", NULL}`, ScheduledFor: rota.InstantOf(time.UnixMilli(2)), Outcome: rota.MissedOutcome, ScheduledUntil: &second},
 		}
 		third := rota.Occurrence{ScheduleID: "c", ScheduledFor: rota.InstantOf(time.UnixMilli(3)), Outcome: rota.SkippedOverlap}
-		require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+		require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 			return errors.Join(tx.Record(ctx, written), tx.Record(ctx, []rota.Occurrence{third}))
 		}), mode)
 		rows, err := connect(t, databaseURL).Query(t.Context(), `SELECT concat_ws(' ', schedule_id, scheduled_for, outcome,

@@ -17,13 +17,11 @@ import (
 var migrations embed.FS
 
 // Advisory locks are two numbers. These are the first ones; what the second
-// means, each says.
+// means, each says. Package sqlstore has others.
 const (
-	lockMigrate  int32 = 0x726f7401 + iota // 0: there is one schema to bring up to date
-	lockAnswer                             // a hash of an owner's idempotency key
-	lockEngine                             // a hash of the schema whose time the process keeps
-	lockFirstKey                           // a hash of the account that gets its first key
-	lockServer                             // a hash of the schema that the process serves; many share it
+	lockMigrate int32 = 0x726f7401 + iota // 0: there is one schema to bring up to date
+	lockEngine                            // a hash of the schema whose time the process keeps
+	lockServer                            // a hash of the schema that the process serves; many share it
 )
 
 // migrate brings the schema up to date, while no other process does.

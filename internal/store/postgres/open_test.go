@@ -16,9 +16,11 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/cluster"
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
 	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 // TestSchemaIsThatOfSQLite: the same migrations, and after them the same tables
@@ -108,12 +110,12 @@ func TestHold(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	terms := make(chan context.Context)
 	keep := func(s *postgres.Store, kind rota.EngineKind) {
-		require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
-			before, err := tx.Keeping(ctx)
+		require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
+			before, err := tx.Leadership(ctx)
 			if err != nil {
 				return err
 			}
-			return tx.SaveKeeping(ctx, before.Kind, rota.Keeping{Kind: kind})
+			return tx.SaveLeadership(ctx, before.Kind, cluster.Leadership{Kind: kind})
 		}))
 	}
 	hold := func(s *postgres.Store) (stop func()) {

@@ -21,7 +21,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
@@ -41,7 +41,7 @@ const (
 	minVersion = 130000 // the first with pg_current_xact_id
 )
 
-// Store is a [rota.Store] in a PostgreSQL database.
+// Store is a [store.Store] in a PostgreSQL database.
 type Store struct {
 	sqlstore.Queries // reads, on the pool
 
@@ -50,7 +50,7 @@ type Store struct {
 	maxWait time.Duration
 }
 
-var _ rota.Store = (*Store)(nil)
+var _ store.Store = (*Store)(nil)
 
 // Options are what may be changed of a store. The zero value is usable.
 type Options struct {
@@ -125,7 +125,10 @@ func place(c *pgxpool.Config) string {
 	return fmt.Sprintf("%s at %s", c.ConnConfig.Database, where)
 }
 
-// Close implements [rota.Store]. It may be called again.
+// Reader returns the queries on the pool.
+func (s *Store) Reader() sqlstore.Queries { return s.Queries }
+
+// Close closes the store. It may be called again.
 func (s *Store) Close() error {
 	s.pool.Close()
 	return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
 	"github.com/rota-run/rota/internal/store/storetest"
@@ -39,7 +39,7 @@ func connect(t testing.TB, databaseURL string) *pgx.Conn {
 func TestStore(t *testing.T) {
 	var all statements
 	t.Run("suite", func(t *testing.T) {
-		storetest.Run(t, func(t *testing.T) rota.Store {
+		storetest.Run(t, func(t *testing.T) store.Store {
 			return open(t, postgrestest.URL(t), postgres.Tracing(&all))
 		})
 	})

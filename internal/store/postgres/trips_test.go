@@ -10,6 +10,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 	"github.com/rota-run/rota/internal/store/storetest"
 )
 
@@ -21,7 +22,7 @@ func TestRoundTrips(t *testing.T) {
 	defer s.Close()
 	f := storetest.NewField(t, s, 1000)
 	key := rota.Key{ID: "key_1", Account: "acme"}
-	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error { return tx.AddKey(ctx, key, []byte("hash")) }))
+	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddKey(ctx, key, []byte("hash")) }))
 	trips := make(map[string]int64)
 	count := func(what string, do func()) {
 		before := w.trips.Load()
@@ -38,7 +39,7 @@ func TestRoundTrips(t *testing.T) {
 			}
 		})
 		count("a request is counted", func() {
-			require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+			require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 				spent, err := tx.Spent(ctx, key.ID)
 				if err != nil {
 					return err
@@ -48,7 +49,7 @@ func TestRoundTrips(t *testing.T) {
 		})
 		count("a row is added", func() {
 			more := rota.Key{ID: rota.KeyID(fmt.Sprint("key_more_", round)), Account: "acme"}
-			require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error { return tx.AddKey(ctx, more, []byte(more.ID)) }))
+			require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddKey(ctx, more, []byte(more.ID)) }))
 		})
 	}
 	require.Equal(t, map[string]int64{

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"runtime/debug"
 	"time"
@@ -27,8 +26,11 @@ const (
 	askAgain      = 100 * time.Millisecond
 )
 
-// Update implements [rota.Store].
-func (s *Store) Update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
+// Update runs fn in one transaction and returns when it is durable. If fn returns
+// an error, nothing that it did is kept and Update returns that error. fn may run
+// twice, so it must have no effects outside the transaction. fn must use the
+// context that it is given, must not call Update, and must return.
+func (s *Store) Update(ctx context.Context, fn func(context.Context, sqlstore.Queries) error) error {
 	for try := 1; ; try++ {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -56,7 +58,7 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // once makes one transaction, and reports whether it can be made again after an
 // error.
-func (s *Store) once(ctx context.Context, fn func(context.Context, rota.Tx) error) (again bool, err error) {
+func (s *Store) once(ctx context.Context, fn func(context.Context, sqlstore.Queries) error) (again bool, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.maxWait, errSilent)
 	defer cancel()
 	conn, err := s.pool.Acquire(ctx)
@@ -65,7 +67,7 @@ func (s *Store) once(ctx context.Context, fn func(context.Context, rota.Tx) erro
 	}
 	defer conn.Release() // closes a connection that has a transaction
 	d := newDialog(conn.Conn(), &s.steps)
-	err = call(ctx, fn, tx{Queries: sqlstore.NewLocking(d), db: d})
+	err = call(ctx, fn, sqlstore.NewLocking(d))
 	if err == nil {
 		err = d.failure // which fn kept to itself
 	}
@@ -182,37 +184,11 @@ func repeatable(err error) bool {
 }
 
 // call runs fn and turns a panic into an error.
-func call(ctx context.Context, fn func(context.Context, rota.Tx) error, tx rota.Tx) (err error) {
+func call(ctx context.Context, fn func(context.Context, sqlstore.Queries) error, tx sqlstore.Queries) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic in an update: %v\n%s", p, debug.Stack())
 		}
 	}()
 	return fn(ctx, tx)
-}
-
-// A tx is the queries of one transaction, and what PostgreSQL alone needs.
-type tx struct {
-	sqlstore.Queries
-	db sqlstore.DB
-}
-
-// Answer implements [rota.AnswerKeeper]. There may be no row yet to lock.
-func (t tx) Answer(ctx context.Context, o rota.Owner, key string, since time.Time) (rota.Answer, error) {
-	h := fnv.New32a()
-	h.Write([]byte(o.Account + "\x00" + o.EndUser + "\x00" + key))
-	if err := t.db.Write(ctx, sqlstore.Single("SELECT pg_advisory_xact_lock(?, ?)", lockAnswer, int32(h.Sum32()))); err != nil {
-		return rota.Answer{}, err
-	}
-	return t.Queries.Answer(ctx, o, key, since)
-}
-
-// AddFirstKey implements [rota.KeyWriter]. There is no row yet to lock.
-func (t tx) AddFirstKey(ctx context.Context, k rota.Key, hash []byte) (bool, error) {
-	h := fnv.New32a()
-	h.Write([]byte(k.Account))
-	if err := t.db.Write(ctx, sqlstore.Single("SELECT pg_advisory_xact_lock(?, ?)", lockFirstKey, int32(h.Sum32()))); err != nil {
-		return false, err
-	}
-	return t.Queries.AddFirstKey(ctx, k, hash)
 }

@@ -18,8 +18,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/cluster"
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 var owner = rota.Owner{Account: "acme"}
@@ -33,7 +35,7 @@ func named(name string) rota.Agent {
 }
 
 func addAgents(ctx context.Context, s *postgres.Store, names ...string) error {
-	return s.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+	return s.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) error {
 		for _, name := range names {
 			if err := tx.AddAgent(ctx, owner, named(name)); err != nil {
 				return err
@@ -66,7 +68,7 @@ func TestDeadlock(t *testing.T) {
 	for _, order := range [][]string{{"a", "b"}, {"b", "a"}} {
 		group.Go(func() {
 			first := true
-			err := s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+			err := s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 				calls.Add(1)
 				if err := touch(ctx, tx, order[0]); err != nil {
 					return err
@@ -102,7 +104,7 @@ func TestAScheduleInTheMomentOfASwitch(t *testing.T) {
 	added, release := make(chan struct{}), make(chan struct{})
 	var group errgroup.Group
 	group.Go(func() error {
-		return s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+		return s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 			sch := rota.Schedule{ID: "asch_1", AgentID: named("a").ID, Input: rota.InputText("hi")}
 			err := tx.AddSchedule(ctx, owner, sch, rota.Timer{ScheduleID: sch.ID, AgentID: sch.AgentID, Owner: owner, Status: rota.ScheduleActive})
 			require.NoError(t, err)
@@ -116,15 +118,15 @@ func TestAScheduleInTheMomentOfASwitch(t *testing.T) {
 	switched := make(chan struct{})
 	group.Go(func() error {
 		defer close(switched)
-		return s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
-			return tx.SaveKeeping(ctx, "", rota.Keeping{Kind: rota.EngineTemporal})
+		return s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
+			return tx.SaveLeadership(ctx, "", cluster.Leadership{Kind: rota.EngineTemporal})
 		})
 	})
 	waitsOr(t, databaseURL, switched)
 	close(release)
 	require.NoError(t, group.Wait())
-	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
-		last, err := tx.TellAnew(ctx, rota.Place{}, "", 10)
+	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
+		last, err := tx.Exports().ResyncAll(ctx, cluster.Destination{}, "", 10)
 		require.EqualValues(t, "asch_1", last)
 		return err
 	}))
@@ -146,7 +148,7 @@ func waitsOr(t *testing.T, databaseURL string, done <-chan struct{}) {
 	}
 }
 
-func touch(ctx context.Context, tx rota.Tx, name string) error {
+func touch(ctx context.Context, tx sqlstore.Queries, name string) error {
 	a, err := tx.Agent(ctx, owner, named(name).ID)
 	if err != nil {
 		return err
@@ -162,7 +164,7 @@ func TestAnErrorThatIsKeptBack(t *testing.T) {
 	defer s.Close()
 	require.NoError(t, addAgents(t.Context(), s, "a"))
 	for name, read := range map[string]rota.AgentID{"told before the commit": "", "told with the commit": named("a").ID} {
-		err := s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+		err := s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 			if read != "" {
 				_, err := tx.Agent(ctx, owner, read)
 				require.NoError(t, err)
@@ -312,7 +314,7 @@ func TestWhatIsToldWithTheCommit(t *testing.T) {
 	s := open(t, databaseURL, postgres.Options{})
 	defer s.Close()
 	key := rota.Key{ID: "key_1", Account: "acme"}
-	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error { return tx.AddKey(ctx, key, []byte("hash")) }))
+	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddKey(ctx, key, []byte("hash")) }))
 	other, err := connect(t, databaseURL).Begin(t.Context())
 	require.NoError(t, err)
 	_, err = other.Exec(t.Context(), "LOCK TABLE keys IN SHARE MODE")
@@ -321,8 +323,8 @@ func TestWhatIsToldWithTheCommit(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- s.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
-			if _, err := tx.Keeping(ctx); err != nil && !errors.Is(err, rota.NotFound) {
+		done <- s.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) error {
+			if _, err := tx.Leadership(ctx); err != nil && !errors.Is(err, rota.NotFound) {
 				return err
 			}
 			return tx.SaveSpent(ctx, key.ID, rota.Spent{rota.PerHour: 1})
@@ -332,7 +334,7 @@ func TestWhatIsToldWithTheCommit(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
 	require.NoError(t, other.Rollback(t.Context()))
-	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 		spent, err := tx.Spent(ctx, key.ID)
 		require.Empty(t, spent)
 		return err
@@ -357,7 +359,7 @@ func TestAConnectionThatBreaks(t *testing.T) {
 	s := open(t, databaseURL, postgres.Options{})
 	defer s.Close()
 	calls := 0
-	err := s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+	err := s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 		calls++
 		if err := tx.AddAgent(ctx, owner, named("a")); err != nil {
 			return err
@@ -416,7 +418,7 @@ func TestATransactionOfTheDead(t *testing.T) {
 	require.NoError(t, addAgents(t.Context(), s, "a"))
 	dead := open(t, databaseURL+"&idle_in_transaction_session_timeout=1s", postgres.Options{})
 	defer dead.Close()
-	err := dead.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+	err := dead.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 		if err := touch(ctx, tx, "a"); err != nil {
 			return err
 		}
@@ -429,7 +431,7 @@ func TestATransactionOfTheDead(t *testing.T) {
 }
 
 func addTouch(ctx context.Context, s *postgres.Store) error {
-	return s.Update(ctx, func(ctx context.Context, tx rota.Tx) error { return touch(ctx, tx, "a") })
+	return s.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) error { return touch(ctx, tx, "a") })
 }
 
 func TestConditions(t *testing.T) {

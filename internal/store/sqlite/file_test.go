@@ -18,6 +18,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 var fileOwner = rota.Owner{Account: "acme"}
@@ -31,7 +32,7 @@ func namedAgent(name, instructions string) rota.Agent {
 }
 
 func addAgents(ctx context.Context, s *sqlite.Store, agents ...rota.Agent) error {
-	return s.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+	return s.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) error {
 		for _, a := range agents {
 			if err := tx.AddAgent(ctx, fileOwner, a); err != nil {
 				return err

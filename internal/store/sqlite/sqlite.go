@@ -22,7 +22,7 @@ import (
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver
 
-	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
@@ -32,7 +32,7 @@ var migrations embed.FS
 // FileName is the name of the database in its directory.
 const FileName = "rota.db"
 
-// Store is a [rota.Store] in a SQLite file.
+// Store is a [store.Store] in a SQLite file.
 type Store struct {
 	sqlstore.Queries // reads, on the pool
 
@@ -45,7 +45,7 @@ type Store struct {
 	closed  error
 }
 
-var _ rota.Store = (*Store)(nil)
+var _ store.Store = (*Store)(nil)
 
 // Options are what an operator may observe or change of a store. The zero
 // value is usable.
@@ -154,12 +154,20 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return sqlstore.Migrate(ctx, db, goose.DialectSQLite3, migrations)
 }
 
-// Update implements [rota.Store].
-func (s *Store) Update(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
+// Update runs fn in one transaction and returns when it is durable. Updates that
+// wait are committed together. If fn returns an error, nothing that it did is kept
+// and Update returns that error. fn may run twice, so it must have no effects
+// outside the transaction. fn must use the context that it is given, must not call
+// Update, and must return.
+func (s *Store) Update(ctx context.Context, fn func(context.Context, sqlstore.Queries) error) error {
 	return s.writer.do(ctx, fn)
 }
 
-// Close implements [rota.Store]. It may be called again.
+// Reader returns the queries on the pool.
+func (s *Store) Reader() sqlstore.Queries { return s.Queries }
+
+// Close waits for what is being written and closes the store. It may be called
+// again.
 func (s *Store) Close() error {
 	s.closing.Do(func() { s.closed = s.close() })
 	return s.closed

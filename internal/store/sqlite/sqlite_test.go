@@ -13,8 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/build"
+	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/sqlite"
 	"github.com/rota-run/rota/internal/store/storetest"
 )
@@ -33,7 +33,7 @@ func open(t testing.TB, dir string, o sqlite.Options) *sqlite.Store {
 func TestStore(t *testing.T) {
 	var all statements
 	t.Run("suite", func(t *testing.T) {
-		storetest.Run(t, func(t *testing.T) rota.Store {
+		storetest.Run(t, func(t *testing.T) store.Store {
 			return &recorded{Store: open(t, t.TempDir(), sqlite.Options{}), into: &all}
 		})
 	})

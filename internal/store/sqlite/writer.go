@@ -42,7 +42,7 @@ type writer struct {
 
 type update struct {
 	ctx   context.Context
-	fn    func(context.Context, rota.Tx) error
+	fn    func(context.Context, sqlstore.Queries) error
 	taken atomic.Bool // by the writer, or by a caller who gave up
 	err   error
 	done  chan struct{}
@@ -63,7 +63,7 @@ func startWriter(conn *sql.Conn, onCommit func(int)) *writer {
 // do runs fn in a transaction and returns when it is durable. A caller whose
 // context ends before the writer takes the update has changed nothing; one
 // whose context ends later waits for the commit all the same, to know.
-func (w *writer) do(ctx context.Context, fn func(context.Context, rota.Tx) error) error {
+func (w *writer) do(ctx context.Context, fn func(context.Context, sqlstore.Queries) error) error {
 	u := &update{ctx: ctx, fn: fn, done: make(chan struct{})}
 	if err := w.send(ctx, u); err != nil {
 		return err
@@ -283,7 +283,7 @@ func (g *guarded) note(err error) error {
 
 // call runs fn and turns a panic into an error: one caller's bug must not stop
 // everyone's writes.
-func call(ctx context.Context, fn func(context.Context, rota.Tx) error, tx rota.Tx) (err error) {
+func call(ctx context.Context, fn func(context.Context, sqlstore.Queries) error, tx sqlstore.Queries) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic in an update: %v\n%s", p, debug.Stack())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 // A hold is an update that keeps the writer busy until it is let go.
@@ -24,7 +25,7 @@ type hold struct {
 func holdWriter(ctx context.Context, s *sqlite.Store) *hold {
 	h := &hold{letGo: make(chan struct{}), done: make(chan error, 1)}
 	go func() {
-		h.done <- s.Update(ctx, func(context.Context, rota.Tx) error {
+		h.done <- s.Update(ctx, func(context.Context, sqlstore.Queries) error {
 			<-h.letGo
 			return nil
 		})
@@ -84,7 +85,7 @@ func TestBatchOfFailures(t *testing.T) {
 		var group sync.WaitGroup
 		for i, end := range ends {
 			group.Go(func() {
-				errs[i] = s.Update(t.Context(), func(ctx context.Context, tx rota.Tx) error {
+				errs[i] = s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 					return errors.Join(tx.AddAgent(ctx, fileOwner, namedAgent(fmt.Sprint(i), "")), end())
 				})
 			})
@@ -108,7 +109,7 @@ func TestGiveUpWaiting(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, why)
 		defer cancel()
 		begun := time.Now()
-		err := s.Update(ctx, func(context.Context, rota.Tx) error {
+		err := s.Update(ctx, func(context.Context, sqlstore.Queries) error {
 			t.Error("it ran")
 			return nil
 		})

@@ -16,13 +16,13 @@ func scanVersion(row Scanner) (rota.AgentVersion, error) {
 	return v, err
 }
 
-// AgentVersion implements [rota.AgentReader].
+// AgentVersion returns a version of an agent.
 func (q Queries) AgentVersion(ctx context.Context, o rota.Owner, id rota.AgentID, version int64) (rota.AgentVersion, error) {
 	return one(ctx, q.db, "version", scanVersion, `SELECT `+versionColumns+` FROM agent_versions v JOIN agents a ON a.id = v.agent_id
 		WHERE v.agent_id = ? AND v.version = ? AND a.account = ? AND a.end_user = ?`, id, version, o.Account, o.EndUser)
 }
 
-// AgentVersions implements [rota.AgentReader].
+// AgentVersions returns the versions of an agent, in their order.
 func (q Queries) AgentVersions(ctx context.Context, o rota.Owner, id rota.AgentID, p rota.Page) (rota.List[rota.AgentVersion], error) {
 	return listing[rota.AgentVersion]{
 		query: `SELECT ` + versionColumns + ` FROM agent_versions v JOIN agents a ON a.id = v.agent_id

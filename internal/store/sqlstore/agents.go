@@ -40,13 +40,13 @@ func scanAgent(row Scanner) (rota.Agent, error) {
 	return a, err
 }
 
-// Agent implements [rota.AgentReader].
+// Agent returns an agent that is not deleted.
 func (q Queries) Agent(ctx context.Context, o rota.Owner, id rota.AgentID) (rota.Agent, error) {
 	return one(ctx, q.db, "agent", scanAgent, `SELECT `+agentColumns+` FROM agents a
 		WHERE a.id = ? AND a.account = ? AND a.end_user = ? AND a.deleted_at IS NULL`+q.share("a"), id, o.Account, o.EndUser)
 }
 
-// Agents implements [rota.AgentReader].
+// Agents returns a page of the owner's agents.
 func (q Queries) Agents(ctx context.Context, o rota.Owner, p rota.Page) (rota.List[rota.Agent], error) {
 	return listing[rota.Agent]{
 		query: `SELECT ` + agentColumns + ` FROM agents a WHERE a.account = ? AND a.end_user = ? AND a.deleted_at IS NULL`,
@@ -57,7 +57,7 @@ func (q Queries) Agents(ctx context.Context, o rota.Owner, p rota.Page) (rota.Li
 	}.page(ctx, q.db, p)
 }
 
-// AddAgent implements [rota.AgentWriter].
+// AddAgent adds an agent and its first version.
 func (q Queries) AddAgent(ctx context.Context, o rota.Owner, a rota.Agent) error {
 	if err := q.write(ctx, `INSERT INTO agents (id, account, end_user, name, description, model, instructions, tools,
 		tool_choice, parallel_tool_calls, max_tool_calls, fallback_models, text, reasoning, metadata, version, created_at, updated_at)
@@ -70,7 +70,9 @@ func (q Queries) AddAgent(ctx context.Context, o rota.Owner, a rota.Agent) error
 	return q.addVersion(ctx, a, nil)
 }
 
-// SaveAgent implements [rota.AgentWriter].
+// SaveAgent writes an agent back that has another configuration, and adds its
+// version, which must be new. restored is the version that the configuration is
+// a copy of; nil if it is none.
 func (q Queries) SaveAgent(ctx context.Context, o rota.Owner, a rota.Agent, restored *int64) error {
 	n, err := q.exec(ctx, `UPDATE agents SET name = ?, description = ?, model = ?, instructions = ?, tools = ?,
 		tool_choice = ?, parallel_tool_calls = ?, max_tool_calls = ?, fallback_models = ?, text = ?, reasoning = ?, metadata = ?,
@@ -85,7 +87,8 @@ func (q Queries) SaveAgent(ctx context.Context, o rota.Owner, a rota.Agent, rest
 	return q.addVersion(ctx, a, restored)
 }
 
-// DeleteAgent implements [rota.AgentWriter].
+// DeleteAgent deletes the agent and its schedules. Runs that have started
+// go on; ClaimRuns blocks those that have not.
 func (q Queries) DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID, now time.Time) error {
 	n, err := q.exec(ctx, `UPDATE agents SET deleted_at = ?, updated_at = ?, version = version + 1
 		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,

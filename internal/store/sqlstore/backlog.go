@@ -12,7 +12,10 @@ import (
 // do not hold up the others for long: what waits too long is given up.
 const backlogLook = 100
 
-// FireBacklog implements [rota.Queue].
+// FireBacklog takes timers whose backlog may go on, those with the newest
+// first, and does with the oldest occurrence of each what decide says, until
+// limit runs have started. It reports whether it left any that decide has
+// not refused.
 func (q Queries) FireBacklog(ctx context.Context, now time.Time, limit int, decide rota.DecideBacklog) ([]rota.Fire, bool, error) {
 	waiting, err := all(ctx, q.db, scanBacklog, `SELECT `+timerColumns+`, a.model, `+occurrenceColumns+`
 		FROM timers t JOIN agents a ON a.id = t.agent_id JOIN occurrences o ON o.schedule_id = t.schedule_id AND o.scheduled_for =
@@ -53,7 +56,8 @@ func scanBacklog(row Scanner) (backlog, error) {
 	return b, err
 }
 
-// Record implements [rota.ScheduleWriter].
+// Record puts outcomes on record that start no run. A nominal time that has
+// a final outcome keeps it.
 func (q Queries) Record(ctx context.Context, outcomes []rota.Occurrence) error {
 	named := slices.Clone(outcomes)
 	for i := range named {
@@ -62,7 +66,8 @@ func (q Queries) Record(ctx context.Context, outcomes []rota.Occurrence) error {
 	return q.db.Write(ctx, addOccurrences(named)...)
 }
 
-// SplitSpan implements [rota.ScheduleWriter].
+// SplitSpan puts parts in the place of the span that begins at a nominal
+// time.
 func (q Queries) SplitSpan(ctx context.Context, id rota.ScheduleID, at rota.Instant, parts []rota.Occurrence) error {
 	n, err := q.exec(ctx, `DELETE FROM occurrences WHERE schedule_id = ? AND scheduled_for = ? AND scheduled_until IS NOT NULL`,
 		id, at.UnixMilli())

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"hash/fnv"
 
 	"github.com/rota-run/rota"
 )
@@ -54,4 +55,21 @@ func (q Queries) holdEveryTimer(ctx context.Context) error {
 		return nil
 	}
 	return q.write(ctx, `LOCK TABLE timers IN SHARE ROW EXCLUSIVE MODE`)
+}
+
+// Advisory locks are two numbers, and these are first ones. Package postgres has
+// others.
+const (
+	lockAnswer   int32 = 0x726f7481 + iota // the second number is a hash of an owner's idempotency key
+	lockFirstKey                           // a hash of the account that gets its first key
+)
+
+// holdName locks what has no row yet until the transaction ends.
+func (q Queries) holdName(ctx context.Context, class int32, name string) error {
+	if !q.locks {
+		return nil
+	}
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	return q.write(ctx, `SELECT pg_advisory_xact_lock(?, ?)`, class, int32(h.Sum32()))
 }

@@ -34,7 +34,8 @@ func scanOccurrence(row Scanner) (rota.Occurrence, error) {
 	return o, err
 }
 
-// Occurrences implements [rota.ScheduleReader].
+// Occurrences returns what became of a schedule's nominal times, in their
+// order. Those of a deleted schedule can still be read.
 func (q Queries) Occurrences(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, f rota.OccurrenceFilter, p rota.Page) (rota.List[rota.Occurrence], error) {
 	l := listing[rota.Occurrence]{
 		query: `SELECT ` + occurrenceColumns + ` FROM occurrences o JOIN schedules s ON s.id = o.schedule_id
@@ -61,7 +62,8 @@ func (q Queries) Occurrences(ctx context.Context, o rota.Owner, a rota.AgentID, 
 	return l.page(ctx, q.db, p)
 }
 
-// LastOnRecord implements [rota.ScheduleReader].
+// LastOnRecord returns the last nominal time of a schedule that has an outcome,
+// apart from the times of triggers; zero if none has.
 func (q Queries) LastOnRecord(ctx context.Context, id rota.ScheduleID) (time.Time, error) {
 	last, err := all(ctx, q.db, scanTime, `SELECT COALESCE(o.scheduled_until, o.scheduled_for) FROM occurrences o
 		WHERE o.schedule_id = ? AND o.trigger <> 'manual' ORDER BY o.scheduled_for DESC LIMIT 1`, id)

@@ -8,7 +8,8 @@ import (
 	"github.com/rota-run/rota"
 )
 
-// FireDue implements [rota.Queue].
+// FireDue takes up to limit timers that are due at now, the longest due
+// first, and does with each what decide says.
 func (q Queries) FireDue(ctx context.Context, now time.Time, limit int, decide rota.Decide) ([]rota.Fire, error) {
 	due, err := all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, a.model FROM timers t JOIN agents a ON a.id = t.agent_id
 		WHERE t.due_at <= ? ORDER BY t.due_at, t.schedule_id LIMIT ?`+q.take("t"), now.UnixMilli(), limit)
@@ -22,7 +23,7 @@ func (q Queries) FireDue(ctx context.Context, now time.Time, limit int, decide r
 	return b.write(ctx)
 }
 
-// Fire implements [rota.Queue].
+// Fire does with one timer what was decided, due or not.
 func (q Queries) Fire(ctx context.Context, now time.Time, before rota.Timer, d rota.Decision) ([]rota.Fire, error) {
 	b := q.newBatch(now, 1)
 	b.add(before, d)
@@ -36,7 +37,10 @@ const selectWork = `SELECT ` + runColumns + `, r.account, r.end_user, o.provider
 	JOIN agent_versions v ON v.agent_id = r.agent_id AND v.version = r.agent_version
 	LEFT JOIN timers t ON t.schedule_id = o.schedule_id LEFT JOIN schedules s ON s.id = o.schedule_id`
 
-// ClaimRuns implements [rota.Queue].
+// ClaimRuns starts up to limit runs that wait under the provider, the
+// longest waiting first. Nobody else gets them. A run that has not started
+// before, and whose agent or schedule has been deleted or paused since it
+// was queued, comes with Blocked set: the caller must finish it.
 func (q Queries) ClaimRuns(ctx context.Context, now time.Time, provider string, limit int) ([]rota.Work, error) {
 	if limit <= 0 {
 		return nil, nil
@@ -109,7 +113,11 @@ func blocked(w rota.Work, agentDeleted bool, s rota.ScheduleStatus) *rota.RunErr
 // ofAttempt lets pass the open run that is at an attempt, or at any if that is 0.
 const ofAttempt = `attempts = COALESCE(NULLIF(?, 0), attempts)`
 
-// RequeueRun implements [rota.Queue].
+// RequeueRun puts a claimed run back as if it had not been claimed, under
+// another provider. One that a worker has taken stays as it is.
+//
+// It, SetResponse, DelayRun and FinishRun do nothing if the attempt is over:
+// a worker that was thought lost has no say in the attempt after its own.
 func (q Queries) RequeueRun(ctx context.Context, a rota.Attempt, provider string) error {
 	return q.write(ctx, `UPDATE open_runs SET phase = CASE WHEN attempts = 1 THEN 'queued' ELSE 'waiting' END,
 		attempts = attempts - 1, provider = ?, response_id = NULL,
@@ -118,12 +126,13 @@ func (q Queries) RequeueRun(ctx context.Context, a rota.Attempt, provider string
 		WHERE run_id = ? AND phase = 'running' AND carried = 0 AND `+ofAttempt, provider, a.Run, a.Attempt)
 }
 
-// SetResponse implements [rota.Queue].
+// SetResponse notes the id of the response that the provider has begun.
 func (q Queries) SetResponse(ctx context.Context, a rota.Attempt, responseID string) error {
 	return q.write(ctx, `UPDATE open_runs SET response_id = ? WHERE run_id = ? AND `+ofAttempt, responseID, a.Run, a.Attempt)
 }
 
-// DelayRun implements [rota.Queue].
+// DelayRun makes a running run wait until at for its next attempt.
+// answered says that the provider answered this one with a failure.
 func (q Queries) DelayRun(ctx context.Context, a rota.Attempt, at time.Time, answered bool) error {
 	failures := 0
 	if answered {
@@ -133,7 +142,8 @@ func (q Queries) DelayRun(ctx context.Context, a rota.Attempt, at time.Time, ans
 		carried = 0 WHERE run_id = ? AND phase = 'running' AND `+ofAttempt, at.UnixMilli(), failures, a.Run, a.Attempt)
 }
 
-// FinishRun implements [rota.Queue].
+// FinishRun ends a run and settles its schedule's timer. If the run had
+// ended before, nothing changes. If it was blocked, so is its occurrence.
 func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, settle rota.Settle) (rota.Finish, error) {
 	timers, err := all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, '' FROM open_runs o
 		JOIN timers t ON t.schedule_id = o.schedule_id WHERE o.run_id = ?`+q.hold("t"), id)
@@ -198,7 +208,10 @@ func scanOpen(row Scanner) (openRun, error) {
 	return o, err
 }
 
-// NextWake implements [rota.Queue].
+// NextWake returns the earliest time after which FireDue or ClaimRuns may
+// find something: the first due time, and the first time after now at which
+// a run is ready that is not running. A queued run is ready later than now
+// if the clock was set back. It is zero if there is nothing to wait for.
 func (q Queries) NextWake(ctx context.Context, now time.Time) (time.Time, error) {
 	times, err := all(ctx, q.db, scanTime, `SELECT MIN(t.due_at) FROM timers t WHERE t.due_at IS NOT NULL
 		UNION ALL SELECT MIN(o.ready_at) FROM open_runs o WHERE o.phase <> 'running' AND o.ready_at > ?`, now.UnixMilli())
@@ -211,7 +224,8 @@ func (q Queries) NextWake(ctx context.Context, now time.Time) (time.Time, error)
 	return first, err
 }
 
-// OpenRuns implements [rota.Store].
+// OpenRuns counts the runs that have not ended, of all owners: a figure
+// for the operator.
 func (q Queries) OpenRuns(ctx context.Context) (map[rota.Phase]int, error) {
 	rows, err := all(ctx, q.db, scanCount, `SELECT o.phase, COUNT(*) FROM open_runs o GROUP BY o.phase`)
 	counts := make(map[rota.Phase]int)

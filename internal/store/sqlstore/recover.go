@@ -7,7 +7,9 @@ import (
 	"github.com/rota-run/rota"
 )
 
-// Recover implements [rota.Queue].
+// Recover returns the runs that a dead process left running to the queue,
+// fails those whose policy forbids that with worker_lost, and moves the
+// runs of providers that are not listed to the first that is.
 func (q Queries) Recover(ctx context.Context, now time.Time, providers []string, settle rota.Settle) (rota.Recovered, error) {
 	var done rota.Recovered
 	running, err := all(ctx, q.db, scanCutOff, `SELECT o.run_id, t.policy FROM open_runs o
@@ -32,7 +34,8 @@ func (q Queries) Recover(ctx context.Context, now time.Time, providers []string,
 	return done, q.Rehome(ctx, providers)
 }
 
-// ReturnRun implements [rota.Cluster].
+// ReturnRun does for one attempt whose worker is lost what Recover does for
+// all. It does nothing if the attempt is over.
 func (q Queries) ReturnRun(ctx context.Context, a rota.Attempt, now time.Time, settle rota.Settle) (rota.Finish, error) {
 	running, err := all(ctx, q.db, scanCutOff, `SELECT o.run_id, t.policy FROM open_runs o
 		LEFT JOIN timers t ON t.schedule_id = o.schedule_id
@@ -68,7 +71,8 @@ func scanCutOff(row Scanner) (cutOff, error) {
 	return c, err
 }
 
-// Rehome implements [rota.Queue].
+// Rehome moves the runs that wait under providers that are not listed to the
+// first that is. Recover does that too.
 func (q Queries) Rehome(ctx context.Context, providers []string) error {
 	held, err := all(ctx, q.db, scanText, `SELECT DISTINCT o.provider FROM open_runs o`)
 	if err != nil {

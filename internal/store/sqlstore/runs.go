@@ -48,19 +48,19 @@ func scanRun(row Scanner) (rota.Run, error) {
 	return r, err
 }
 
-// Run implements [rota.RunReader].
+// Run returns a run. That of a deleted agent can still be read.
 func (q Queries) Run(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.RunID) (rota.Run, error) {
 	return one(ctx, q.db, "run", scanRun, `SELECT `+runColumns+runTables+`
 		WHERE r.id = ? AND r.agent_id = ? AND r.account = ? AND r.end_user = ?`, id, a, o.Account, o.EndUser)
 }
 
-// RunByID implements [rota.RunReader].
+// RunByID returns a run, whatever its agent.
 func (q Queries) RunByID(ctx context.Context, o rota.Owner, id rota.RunID) (rota.Run, error) {
 	return one(ctx, q.db, "run", scanRun, `SELECT `+runColumns+runTables+`
 		WHERE r.id = ? AND r.account = ? AND r.end_user = ?`, id, o.Account, o.EndUser)
 }
 
-// Runs implements [rota.RunReader].
+// Runs returns a page of an agent's runs, also of one that is deleted.
 func (q Queries) Runs(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.Page) (rota.List[rota.Run], error) {
 	return listing[rota.Run]{
 		query: `SELECT ` + runColumns + runTables + ` WHERE r.agent_id = ? AND r.account = ? AND r.end_user = ?`,
@@ -71,7 +71,8 @@ func (q Queries) Runs(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.
 	}.page(ctx, q.db, p)
 }
 
-// AddRun implements [rota.RunWriter].
+// AddRun stores a run of the current version of its agent, and queues it under
+// the provider.
 func (q Queries) AddRun(ctx context.Context, o rota.Owner, r rota.Run, provider string) error {
 	if err := q.write(ctx, `INSERT INTO runs (id, account, end_user, agent_id, agent_version, trigger, input, conversation,
 		previous_response_id, metadata, created_at, phase, attempts) VALUES (?, ?, ?, ?, (SELECT a.version FROM agents a WHERE a.id = ?), ?, ?, ?, ?, ?, ?, 'queued', 0)`,

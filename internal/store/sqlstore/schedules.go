@@ -15,11 +15,7 @@ const scheduleTables = ` FROM schedules s JOIN timers t ON t.schedule_id = s.id 
 
 // restDeleted leaves a deleted schedule's timer with nothing to do.
 const restDeleted = `status = 'deleted', next_run_at = NULL, due_at = NULL, buffered = NULL, backlog = 0, backlog_to = NULL,
-	catch_up = NULL, pause_reason = NULL, skips = NULL, tell_at = ` + tellNow
-
-// tellNow is when an engine outside has to be told of what was just changed:
-// long ago; or never, if there is none.
-const tellNow = `(SELECT CASE WHEN e.kind = 'temporal' THEN 0 END FROM engine e WHERE e.id = 1)`
+	catch_up = NULL, pause_reason = NULL, skips = NULL, tell_at = ` + syncNow
 
 func scanSchedule(row Scanner) (rota.Schedule, error) {
 	s := rota.Schedule{Object: rota.ObjectSchedule}
@@ -39,7 +35,7 @@ func scanSchedule(row Scanner) (rota.Schedule, error) {
 	return s.WithTimer(t), err
 }
 
-// Schedule implements [rota.ScheduleReader].
+// Schedule returns a schedule; one that is deleted only if deleted is true.
 func (q Queries) Schedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, deleted bool) (rota.Schedule, error) {
 	query := `SELECT ` + scheduleColumns + scheduleTables + `
 		WHERE s.id = ? AND s.agent_id = ? AND s.account = ? AND s.end_user = ?`
@@ -49,7 +45,7 @@ func (q Queries) Schedule(ctx context.Context, o rota.Owner, a rota.AgentID, id 
 	return one(ctx, q.db, "schedule", scanSchedule, query+q.hold("t, s"), id, a, o.Account, o.EndUser)
 }
 
-// Schedules implements [rota.ScheduleReader].
+// Schedules returns a page of an agent's schedules.
 func (q Queries) Schedules(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.Page) (rota.List[rota.Schedule], error) {
 	return listing[rota.Schedule]{
 		query: `SELECT ` + scheduleColumns + scheduleTables + `
@@ -61,7 +57,7 @@ func (q Queries) Schedules(ctx context.Context, o rota.Owner, a rota.AgentID, p 
 	}.page(ctx, q.db, p)
 }
 
-// AllSchedules implements [rota.ScheduleReader].
+// AllSchedules returns the owner's schedules, whatever their agent.
 func (q Queries) AllSchedules(ctx context.Context, o rota.Owner, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.Schedule], error) {
 	l := listing[rota.Schedule]{
 		query: `SELECT ` + scheduleColumns + scheduleTables + ` WHERE s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL`,
@@ -80,14 +76,16 @@ func (q Queries) AllSchedules(ctx context.Context, o rota.Owner, f rota.Schedule
 	return l.page(ctx, q.db, p)
 }
 
-// TimersMadeBy implements [rota.ScheduleReader].
+// TimersMadeBy returns up to limit timers of the active schedules that a key
+// of the account made, for whatever end user, in the order of their ids.
 func (q Queries) TimersMadeBy(ctx context.Context, account string, key rota.KeyID, after rota.ScheduleID, limit int) ([]rota.Timer, error) {
 	return all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, '' FROM schedules s JOIN timers t ON t.schedule_id = s.id
 		WHERE s.key_id = ? AND s.account = ? AND s.deleted_at IS NULL AND t.status = 'active' AND s.id > ? ORDER BY s.id LIMIT ?`+q.hold("t, s"),
 		key, account, after, limit)
 }
 
-// AddSchedule implements [rota.ScheduleWriter].
+// AddSchedule adds a schedule, which is its content and its timer: the fields
+// that a timer has are taken from the timer.
 func (q Queries) AddSchedule(ctx context.Context, o rota.Owner, s rota.Schedule, t rota.Timer) error {
 	if err := q.write(ctx, `INSERT INTO schedules (id, account, end_user, agent_id, name, input, conversation,
 		previous_response_id, metadata, temporal_schedule_id, version, created_at, updated_at, key_id)
@@ -100,12 +98,12 @@ func (q Queries) AddSchedule(ctx context.Context, o rota.Owner, s rota.Schedule,
 	return q.write(ctx, `INSERT INTO timers (status, spec, policy, anchor, next_run_at, due_at, open_runs, buffered,
 		run_count, consecutive_failures, last_run_at, last_run_id, last_response_id, pause_reason, skips,
 		backlog, backlog_to, catch_up, schedule_id, agent_id, account, end_user, tell_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, `+tellNow+`)`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, `+syncNow+`)`,
 		append(append(timerContent(t), timerState(t)...), t.ScheduleID, t.AgentID, o.Account, o.EndUser)...)
 }
 
-// SaveSchedule implements [rota.ScheduleWriter]. Runs that have not started
-// take over the content.
+// SaveSchedule writes a schedule back. What waits in the timer before and
+// not afterwards becomes blocked. Runs that have not started take over the content.
 func (q Queries) SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule, t rota.Timer) error {
 	n, err := q.exec(ctx, `UPDATE schedules SET name = ?, input = ?, conversation = ?, previous_response_id = ?,
 		metadata = ?, version = ?, updated_at = ?
@@ -122,7 +120,7 @@ func (q Queries) SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule
 	}
 	if err := q.write(ctx, `UPDATE timers SET status = ?, spec = ?, policy = ?, anchor = ?, next_run_at = ?, due_at = ?,
 		open_runs = ?, buffered = ?, run_count = ?, consecutive_failures = ?, last_run_at = ?, last_run_id = ?,
-		last_response_id = ?, pause_reason = ?, skips = ?, backlog = ?, backlog_to = ?, catch_up = ?, tell_at = `+tellNow+` WHERE schedule_id = ?`,
+		last_response_id = ?, pause_reason = ?, skips = ?, backlog = ?, backlog_to = ?, catch_up = ?, tell_at = `+syncNow+` WHERE schedule_id = ?`,
 		append(append(timerContent(t), timerState(t)...), t.ScheduleID)...); err != nil {
 		return err
 	}
@@ -143,14 +141,27 @@ func continues(first *string, t rota.Timer) any {
 	return t.LastResponseID
 }
 
-// Timer implements [rota.ScheduleWriter].
+// Timer returns the timer of a schedule that is not deleted.
 func (q Queries) Timer(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID) (rota.Timer, error) {
 	return one(ctx, q.db, "schedule", scanTimer, `SELECT `+timerColumns+`, '' FROM timers t
 		WHERE t.schedule_id = ? AND t.agent_id = ? AND t.account = ? AND t.end_user = ? AND t.status <> 'deleted'`+q.hold("t"),
 		id, a, o.Account, o.EndUser)
 }
 
-// DeleteSchedule implements [rota.ScheduleWriter].
+// Due returns the next nominal time of a schedule, and when it is to be acted
+// on; zero if there is nothing to do.
+func (q Queries) Due(ctx context.Context, id rota.ScheduleID) (nominal, due time.Time, err error) {
+	err = q.db.Query(ctx, func(row Scanner) error {
+		var next, at msTime
+		err := row.Scan(&next, &at)
+		nominal, due = next.Time, at.Time
+		return err
+	}, `SELECT t.next_run_at, t.due_at FROM timers t WHERE t.schedule_id = ?`, id)
+	return nominal, due, err
+}
+
+// DeleteSchedule deletes the schedule. Runs that have started go on;
+// ClaimRuns blocks those that have not.
 func (q Queries) DeleteSchedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, now time.Time) error {
 	n, err := q.exec(ctx, `UPDATE schedules SET deleted_at = ?, updated_at = ?, version = version + 1
 		WHERE id = ? AND agent_id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
@@ -176,7 +187,9 @@ func (q Queries) blockBuffered(ctx context.Context, id rota.ScheduleID) error {
 		WHERE schedule_id = ? AND outcome <> 'fired' AND outcome = 'buffered'`, notActive, id)
 }
 
-// OverdueTimers implements [rota.ScheduleReader].
+// OverdueTimers returns the timers of an agent's schedules that may have nominal
+// times which have come without an outcome: active ones whose next time has
+// come, and paused ones.
 func (q Queries) OverdueTimers(ctx context.Context, o rota.Owner, a rota.AgentID, now time.Time) ([]rota.Timer, error) {
 	return all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, '' FROM schedules s JOIN timers t ON t.schedule_id = s.id
 		WHERE s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL
@@ -241,7 +254,7 @@ func timerState(t rota.Timer) []any {
 const saveState = `UPDATE timers SET next_run_at = ?, due_at = ?, open_runs = ?, buffered = ?, run_count = ?,
 	consecutive_failures = ?, last_run_at = ?, last_run_id = ?, last_response_id = ?, pause_reason = ?, skips = ?,
 	backlog = ?, backlog_to = ?, catch_up = ?, status = ?,
-	tell_at = CASE WHEN status = ? THEN tell_at ELSE ` + tellNow + ` END` + fromEach + `
+	tell_at = CASE WHEN status = ? THEN tell_at ELSE ` + syncNow + ` END` + fromEach + `
 	WHERE schedule_id = ?`
 
 func timerRow(t rota.Timer) []any { return append(timerState(t), t.Status, t.Status, t.ScheduleID) }

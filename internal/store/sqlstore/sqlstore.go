@@ -82,14 +82,18 @@ func number(query, prefix string) string {
 	}
 }
 
-// Queries implements [rota.Reader], and [rota.Tx] when its DB is a
-// transaction.
+// Queries is every query. Over a pool of readers it only reads; over a
+// transaction it also writes. Each part of Rota declares which of its methods it
+// needs.
+//
+// Times are kept in whole milliseconds. A method blocks until the database has
+// answered, stops waiting when ctx ends, and returns NotFound for what does not
+// exist or belongs to another owner. The error of a write may be that of a later
+// one, or of the commit.
 type Queries struct {
 	db    DB
 	locks bool
 }
-
-var _ rota.Tx = Queries{}
 
 // exec runs one statement and returns how many rows it changed.
 func (q Queries) exec(ctx context.Context, query string, args ...any) (int64, error) {
@@ -266,7 +270,7 @@ func ptr[T ~string](s sql.NullString) *T {
 // isNotFound reports whether err is NotFound.
 func isNotFound(err error) bool { return errors.Is(err, rota.NotFound) }
 
-// Ping implements [rota.Store]: it reads.
+// Ping reports whether the database can be read.
 func (q Queries) Ping(ctx context.Context) error {
 	_, err := all(ctx, q.db, scanText, `SELECT k.id FROM keys k WHERE k.id = ''`)
 	return err

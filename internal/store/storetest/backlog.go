@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 var backlogs = []testCase{
@@ -39,7 +40,7 @@ func (w *world) lineUp(first, last int, change ...func(*rota.Schedule, *rota.Tim
 		d.Timer.BacklogTo = t.NextRunAt
 	}
 	d.Timer.NextRunAt, d.Timer.DueAt = start.Add(2*time.Hour), start.Add(2*time.Hour)
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		_, err := tx.Fire(ctx, w.now, t, d)
 		return err
 	})
@@ -62,7 +63,7 @@ func (w *world) fireBacklog(limit int, decide rota.DecideBacklog) ([]rota.Fire, 
 	w.Helper()
 	var fires []rota.Fire
 	var left bool
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
 		fires, left, err = tx.FireBacklog(ctx, w.now, limit, decide)
 		return err
@@ -174,7 +175,7 @@ func (w *world) missSpan(s rota.Schedule, first, last int) rota.Occurrence {
 	if last > first {
 		o.ScheduledUntil = p(rota.InstantOf(start.Add(time.Duration(last) * time.Minute)))
 	}
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.Record(ctx, []rota.Occurrence{o}) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.Record(ctx, []rota.Occurrence{o}) })
 	return o
 }
 
@@ -185,7 +186,7 @@ func spanSplit(w *world) {
 	older, newer := whole, whole
 	older.ScheduledUntil, older.Count = p(rota.InstantOf(start.Add(3*time.Minute))), 3
 	newer.ScheduledFor, newer.ScheduledUntil, newer.Count = rota.InstantOf(start.Add(9*time.Minute)), nil, 1
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.SplitSpan(ctx, s.ID, whole.ScheduledFor, []rota.Occurrence{older, newer})
 	})
 	got := w.occurrences(s)
@@ -200,7 +201,7 @@ func spanMissing(w *world) {
 	w.at(time.Hour)
 	one := w.missSpan(s, 1, 1)
 	for _, at := range []rota.Instant{one.ScheduledFor, rota.InstantOf(start)} {
-		require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error { return tx.SplitSpan(ctx, s.ID, at, nil) }), rota.NotFound)
+		require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SplitSpan(ctx, s.ID, at, nil) }), rota.NotFound)
 	}
 	require.Len(w, w.occurrences(s), 1)
 }
@@ -225,7 +226,9 @@ func backfillLinesUp(w *world) {
 		}
 		again := o
 		again.Outcome, again.Trigger, again.Count, again.ScheduledUntil = rota.Buffered, rota.TriggerBackfill, 1, nil
-		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.Record(ctx, []rota.Occurrence{o, again}) })
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+			return tx.Record(ctx, []rota.Occurrence{o, again})
+		})
 		require.Equal(w, []rota.Outcome{tt.want}, outcomes(w.occurrences(s)), "%s, %v", tt.was, tt.span)
 	}
 }
@@ -233,7 +236,7 @@ func backfillLinesUp(w *world) {
 func lastOnRecord(w *world) {
 	s, other := w.addSchedule(w.addAgent().ID), w.addSchedule(w.addAgent().ID)
 	last := func() (last time.Time) {
-		w.update(func(ctx context.Context, tx rota.Tx) (err error) {
+		w.update(func(ctx context.Context, tx sqlstore.Queries) (err error) {
 			last, err = tx.LastOnRecord(ctx, s.ID)
 			return err
 		})
@@ -243,7 +246,7 @@ func lastOnRecord(w *world) {
 		o := w.occurrence(w.timer(of), rota.MissedOutcome)
 		o.ScheduledFor = rota.InstantOf(start.Add(after))
 		change(&o)
-		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.Record(ctx, []rota.Occurrence{o}) })
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.Record(ctx, []rota.Occurrence{o}) })
 	}
 	require.Zero(w, last())
 	record(s, time.Minute, func(*rota.Occurrence) {})
@@ -267,7 +270,7 @@ func overdueTimers(w *world) {
 	w.at(2 * time.Minute)
 	overdue := func(o rota.Owner) []rota.Timer {
 		var got []rota.Timer
-		w.update(func(ctx context.Context, tx rota.Tx) error {
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 			var err error
 			got, err = tx.OverdueTimers(ctx, o, a.ID, w.now)
 			return err

@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 const (
@@ -22,12 +24,12 @@ var benchStart = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
 // A Field is a store with schedules of which 100 fall due each second.
 type Field struct {
-	store rota.Store
+	store store.Store
 	now   time.Time
 }
 
 // NewField puts schedules into an empty store, a multiple of 1,000.
-func NewField(b testing.TB, store rota.Store, schedules int) *Field {
+func NewField(b testing.TB, store store.Store, schedules int) *Field {
 	b.Helper()
 	f := &Field{store: store, now: benchStart}
 	owner := rota.Owner{Account: "bench"}
@@ -35,9 +37,9 @@ func NewField(b testing.TB, store rota.Store, schedules int) *Field {
 		ID: rota.NewAgentID(benchStart), CreatedAt: rota.InstantOf(benchStart), UpdatedAt: rota.InstantOf(benchStart),
 		AgentConfig: rota.AgentConfig{Name: "bench", Model: "mock/m", ToolChoice: rota.AnyOf("auto")},
 	}
-	f.update(b, func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, owner, agent) })
+	f.update(b, func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddAgent(ctx, owner, agent) })
 	for i := 0; i < schedules; i += 1000 {
-		f.update(b, func(ctx context.Context, tx rota.Tx) error {
+		f.update(b, func(ctx context.Context, tx sqlstore.Queries) error {
 			for j := i; j < i+1000; j++ {
 				s, t := benchSchedule(owner, agent.ID, j)
 				if err := tx.AddSchedule(ctx, owner, s, t); err != nil {
@@ -65,7 +67,7 @@ func benchSchedule(o rota.Owner, agent rota.AgentID, i int) (rota.Schedule, rota
 	return s, t
 }
 
-func (f *Field) update(b testing.TB, fn func(context.Context, rota.Tx) error) {
+func (f *Field) update(b testing.TB, fn func(context.Context, sqlstore.Queries) error) {
 	b.Helper()
 	require.NoError(b, f.store.Update(b.Context(), fn))
 }
@@ -94,7 +96,7 @@ func benchSettle(t rota.Timer, r rota.Result) rota.Decision {
 // Fire fires the 100 schedules of the next second.
 func (f *Field) Fire(b testing.TB) {
 	f.now = f.now.Add(time.Second)
-	f.update(b, func(ctx context.Context, tx rota.Tx) error {
+	f.update(b, func(ctx context.Context, tx sqlstore.Queries) error {
 		fires, err := tx.FireDue(ctx, f.now, 500, func(t rota.Timer) rota.Decision { return benchDecide(t, f.now) })
 		if err == nil && len(fires) != 100 {
 			err = fmt.Errorf("%d fires", len(fires))
@@ -106,7 +108,7 @@ func (f *Field) Fire(b testing.TB) {
 // Claim takes the runs of 100 fires.
 func (f *Field) Claim(b testing.TB) []rota.Work {
 	var work []rota.Work
-	f.update(b, func(ctx context.Context, tx rota.Tx) error {
+	f.update(b, func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
 		work, err = tx.ClaimRuns(ctx, f.now, "mock", 100)
 		return err
@@ -119,7 +121,7 @@ func (f *Field) Claim(b testing.TB) []rota.Work {
 func (f *Field) Finish(b testing.TB, work []rota.Work) {
 	response := rota.Any{RawMessage: []byte(`{"id":"resp_1","object":"response","status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":"done"}]}]}`)}
 	usage := rota.Any{RawMessage: []byte(`{"input_tokens":10,"output_tokens":3}`)}
-	f.update(b, func(ctx context.Context, tx rota.Tx) error {
+	f.update(b, func(ctx context.Context, tx sqlstore.Queries) error {
 		for _, w := range work {
 			end := rota.Result{Phase: rota.PhaseCompleted, ResponseID: "resp_1", Response: response, Usage: usage, CompletedAt: f.now}
 			if _, err := tx.FinishRun(ctx, w.Run.ID, end, benchSettle); err != nil {
@@ -132,7 +134,7 @@ func (f *Field) Finish(b testing.TB, work []rota.Work) {
 
 // BenchmarkFireDue fires 100 of 100,000 schedules of an empty store in each
 // transaction.
-func BenchmarkFireDue(b *testing.B, store rota.Store) {
+func BenchmarkFireDue(b *testing.B, store store.Store) {
 	f := NewField(b, store, benchSchedules)
 	for b.Loop() {
 		f.Fire(b)
@@ -142,7 +144,7 @@ func BenchmarkFireDue(b *testing.B, store rota.Store) {
 
 // BenchmarkCycle is the whole path of a fire, in three transactions for each
 // 100: fired, claimed, finished.
-func BenchmarkCycle(b *testing.B, store rota.Store) {
+func BenchmarkCycle(b *testing.B, store store.Store) {
 	f := NewField(b, store, benchSchedules)
 	for b.Loop() {
 		f.Fire(b)
@@ -153,9 +155,9 @@ func BenchmarkCycle(b *testing.B, store rota.Store) {
 
 // BenchmarkUpdate has many callers, each of whom waits until its own small
 // change is durable.
-func BenchmarkUpdate(b *testing.B, store rota.Store) {
+func BenchmarkUpdate(b *testing.B, store store.Store) {
 	owner := rota.Owner{Account: "bench"}
-	benchUpdates(b, store, func(ctx context.Context, tx rota.Tx, n int64) error {
+	benchUpdates(b, store, func(ctx context.Context, tx sqlstore.Queries, n int64) error {
 		key := strconv.FormatInt(n, 10)
 		return tx.KeepAnswer(ctx, owner, key, rota.Answer{Fingerprint: []byte("f"), Body: []byte("{}"), At: benchStart}, benchStart)
 	})
@@ -163,10 +165,10 @@ func BenchmarkUpdate(b *testing.B, store rota.Store) {
 
 // BenchmarkSpend is BenchmarkUpdate for the rate limit of one key, which all
 // callers have: they wait for each other.
-func BenchmarkSpend(b *testing.B, store rota.Store) {
+func BenchmarkSpend(b *testing.B, store store.Store) {
 	k := rota.Key{ID: rota.NewKeyID(benchStart), Account: "bench", Name: "bench", CreatedAt: rota.InstantOf(benchStart)}
-	require.NoError(b, store.Update(b.Context(), func(ctx context.Context, tx rota.Tx) error { return tx.AddKey(ctx, k, []byte("hash")) }))
-	benchUpdates(b, store, func(ctx context.Context, tx rota.Tx, n int64) error {
+	require.NoError(b, store.Update(b.Context(), func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddKey(ctx, k, []byte("hash")) }))
+	benchUpdates(b, store, func(ctx context.Context, tx sqlstore.Queries, n int64) error {
 		if _, err := tx.Spent(ctx, k.ID); err != nil {
 			return err
 		}
@@ -174,14 +176,14 @@ func BenchmarkSpend(b *testing.B, store rota.Store) {
 	})
 }
 
-func benchUpdates(b *testing.B, store rota.Store, update func(ctx context.Context, tx rota.Tx, n int64) error) {
+func benchUpdates(b *testing.B, store store.Store, update func(ctx context.Context, tx sqlstore.Queries, n int64) error) {
 	var n atomic.Int64
 	b.SetParallelism(64)
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			i := n.Add(1)
-			err := store.Update(b.Context(), func(ctx context.Context, tx rota.Tx) error { return update(ctx, tx, i) })
+			err := store.Update(b.Context(), func(ctx context.Context, tx sqlstore.Queries) error { return update(ctx, tx, i) })
 			if err != nil {
 				b.Error(err)
 				return

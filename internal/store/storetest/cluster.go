@@ -8,67 +8,69 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/cluster"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 var clusters = []testCase{
-	{"who keeps time is kept", keepingKept},
+	{"the leadership is stored", leadershipKept},
 	{"what is busy is counted by provider", busyCounts},
 	{"who asks what is busy waits for those who have asked before", busyWaits},
 	{"a schedule says when it is due", dueTimes},
 	{"one worker takes an attempt", takeOnce},
-	{"what was claimed and not taken is found", claimedFound},
+	{"what was claimed and not begun is found", claimedFound},
 	{"an attempt whose worker is lost goes back to the queue", returnResumes},
 	{"an attempt whose worker is lost ends if its policy says so", returnLoses},
 	{"what a worker carries is not recovered", carriedStays},
 	{"who was thought lost has no say in the attempt after", overtaken},
 }
 
-var mirrors = []testCase{
-	{"no schedule is told before there is somebody to tell", toldNobody},
-	{"schedules are told when they are made, changed and deleted", toldChanges},
-	{"a timer that ends is told, one that fires is not", toldEnds},
-	{"what is leased is told once", toldOnce},
-	{"a change in the middle of telling is told again", toldAgain},
-	{"an engine outside is told of all, page by page", toldAll},
-	{"what is shown is found", shownFound},
+var exports = []testCase{
+	{"no schedule is unsynced without an engine outside", syncedNowhere},
+	{"schedules are unsynced when they are made, changed and deleted", syncedChanges},
+	{"a timer that ends is unsynced, one that fires is not", syncedEnds},
+	{"what is leased is given once", syncedOnce},
+	{"a change in the middle of a sync is synced again", syncedAgain},
+	{"all schedules are marked for an engine outside, page by page", syncedAll},
+	{"what is exported is found", exportedFound},
 }
 
-func (w *world) keeping(k rota.Keeping) {
+func (w *world) lead(l cluster.Leadership) {
 	w.Helper()
-	w.update(func(ctx context.Context, tx rota.Tx) error { return keep(ctx, tx, k) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return lead(ctx, tx, l) })
 }
 
-// keep writes who keeps time, whoever did before.
-func keep(ctx context.Context, tx rota.Tx, k rota.Keeping) error {
-	before, err := tx.Keeping(ctx)
+// lead stores the leadership, whoever leads.
+func lead(ctx context.Context, tx sqlstore.Queries, l cluster.Leadership) error {
+	before, err := tx.Leadership(ctx)
 	if err != nil {
 		return err
 	}
-	return tx.SaveKeeping(ctx, before.Kind, k)
+	return tx.SaveLeadership(ctx, before.Kind, l)
 }
 
-func keepingKept(w *world) {
-	read := func() (k rota.Keeping) {
-		w.update(func(ctx context.Context, tx rota.Tx) (err error) {
-			k, err = tx.Keeping(ctx)
+func leadershipKept(w *world) {
+	read := func() (l cluster.Leadership) {
+		w.update(func(ctx context.Context, tx sqlstore.Queries) (err error) {
+			l, err = tx.Leadership(ctx)
 			return err
 		})
-		return k
+		return l
 	}
-	require.Equal(w, rota.Keeping{}, read())
-	k := rota.Keeping{Kind: rota.EngineTemporal, Installation: "here", Since: start, SeenAt: start.Add(time.Second)}
-	w.keeping(k)
-	require.Equal(w, k, read())
-	err := w.try(func(ctx context.Context, tx rota.Tx) error {
-		return tx.SaveKeeping(ctx, rota.EngineEmbedded, rota.Keeping{})
+	require.Equal(w, cluster.Leadership{}, read())
+	l := cluster.Leadership{Kind: rota.EngineTemporal, Installation: "here", Since: start, SeenAt: start.Add(time.Second)}
+	w.lead(l)
+	require.Equal(w, l, read())
+	err := w.try(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.SaveLeadership(ctx, rota.EngineEmbedded, cluster.Leadership{})
 	})
 	require.ErrorIs(w, err, rota.Conflict, "somebody has switched meanwhile")
-	require.Equal(w, k, read())
+	require.Equal(w, l, read())
 }
 
 func busyCounts(w *world) {
 	busy := func() (n map[string]int) {
-		w.update(func(ctx context.Context, tx rota.Tx) (err error) {
+		w.update(func(ctx context.Context, tx sqlstore.Queries) (err error) {
 			n, err = tx.Busy(ctx)
 			return err
 		})
@@ -94,7 +96,7 @@ func busyWaits(w *world) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			w.NoErr(w.store.Update(w.Context(), func(ctx context.Context, tx rota.Tx) error {
+			w.NoErr(w.store.Update(w.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 				busy, err := tx.Busy(ctx)
 				if err != nil {
 					return err
@@ -126,7 +128,7 @@ func dueTimes(w *world) {
 }
 
 func (w *world) take(a rota.Attempt) (work rota.Work, err error) {
-	err = w.try(func(ctx context.Context, tx rota.Tx) (err error) {
+	err = w.try(func(ctx context.Context, tx sqlstore.Queries) (err error) {
 		work, err = tx.TakeRun(ctx, a, w.now)
 		return err
 	})
@@ -159,35 +161,35 @@ func claimedFound(w *world) {
 	_, id := w.fired()
 	w.at(61 * time.Second)
 	w.claimOne()
-	find := func(before time.Time) (stranded, taken []rota.Work) {
-		stranded, err := w.store.Stranded(w.Context(), before)
+	find := func(before time.Time) (unstarted, begun []cluster.Claim) {
+		unstarted, err := w.store.Unstarted(w.Context(), before)
 		require.NoError(w, err)
-		taken, err = w.store.Taken(w.Context())
+		begun, err = w.store.Claimed(w.Context())
 		require.NoError(w, err)
-		return stranded, taken
+		return unstarted, begun
 	}
-	stranded, taken := find(w.now)
-	require.Empty(w, stranded)
-	require.Empty(w, taken)
-	stranded, _ = find(w.now.Add(time.Second))
-	require.Len(w, stranded, 1)
-	require.Equal(w, rota.Attempt{Run: id, Attempt: 1}, rota.Attempt{Run: stranded[0].Run.ID, Attempt: stranded[0].Run.Attempts})
-	require.Equal(w, rota.DefaultPolicy(), stranded[0].Policy)
-	require.Equal(w, provider, stranded[0].Provider)
+	unstarted, begun := find(w.now)
+	require.Empty(w, unstarted)
+	require.Empty(w, begun)
+	unstarted, _ = find(w.now.Add(time.Second))
+	require.Len(w, unstarted, 1)
+	require.Equal(w, rota.Attempt{Run: id, Attempt: 1}, unstarted[0].At)
+	require.Equal(w, rota.DefaultPolicy(), unstarted[0].Policy)
+	require.Equal(w, provider, unstarted[0].Provider)
 
 	at := w.at(62 * time.Second)
 	_, err := w.take(rota.Attempt{Run: id, Attempt: 1})
 	require.NoError(w, err)
-	stranded, taken = find(w.now.Add(time.Hour))
-	require.Empty(w, stranded)
-	require.Len(w, taken, 1)
-	require.Equal(w, id, taken[0].Run.ID)
-	require.Equal(w, at, taken[0].TakenAt)
+	unstarted, begun = find(w.now.Add(time.Hour))
+	require.Empty(w, unstarted)
+	require.Len(w, begun, 1)
+	require.Equal(w, id, begun[0].At.Run)
+	require.Equal(w, at, begun[0].Since)
 }
 
 func (w *world) giveBack(a rota.Attempt) (f rota.Finish) {
 	w.Helper()
-	w.update(func(ctx context.Context, tx rota.Tx) (err error) {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) (err error) {
 		f, err = tx.ReturnRun(ctx, a, w.now, settle)
 		return err
 	})
@@ -227,7 +229,7 @@ func carriedStays(w *world) {
 	require.NoError(w, err)
 	require.Equal(w, rota.Recovered{}, w.recover(provider))
 	require.Empty(w, w.claim(1))
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.RequeueRun(ctx, rota.Attempt{Run: id}, provider)
 	})
 	require.Empty(w, w.claim(1), "whoever claimed it may put it back only while nobody has it")
@@ -236,12 +238,12 @@ func carriedStays(w *world) {
 	require.Equal(w, rota.Recovered{Resumed: 1}, w.recover(provider), "nobody carries it any more")
 }
 
-// untold leases what has to be told, until a second from now, and returns the
+// unsynced leases what has to be synced until a second from now, and returns the
 // schedules.
-func (w *world) untold() (ids []rota.ScheduleID) {
+func (w *world) unsynced() (ids []rota.ScheduleID) {
 	w.Helper()
-	w.update(func(ctx context.Context, tx rota.Tx) error {
-		all, err := tx.Untold(ctx, w.now, w.lease(), 10)
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		all, err := tx.Exports().Unsynced(ctx, w.now, w.lease(), 10)
 		for _, u := range all {
 			ids = append(ids, u.Timer.ScheduleID)
 		}
@@ -252,153 +254,155 @@ func (w *world) untold() (ids []rota.ScheduleID) {
 
 func (w *world) lease() time.Time { return w.now.Add(time.Second) }
 
-func (w *world) told(id rota.ScheduleID, again time.Time, shown bool) {
+func (w *world) synced(id rota.ScheduleID, again time.Time, exported bool) {
 	w.Helper()
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.Told(ctx, id, w.lease(), again, shown) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.Exports().Synced(ctx, id, w.lease(), again, exported)
+	})
 }
 
-// outside has an engine outside keep time.
-func (w *world) outside() { w.keeping(rota.Keeping{Kind: rota.EngineTemporal}) }
+// outside makes an engine outside the leader.
+func (w *world) outside() { w.lead(cluster.Leadership{Kind: rota.EngineTemporal}) }
 
-func toldNobody(w *world) {
+func syncedNowhere(w *world) {
 	s := w.addSchedule(w.addAgent().ID)
 	w.pause(s)
-	require.Empty(w, w.untold())
+	require.Empty(w, w.unsynced())
 }
 
-func toldChanges(w *world) {
+func syncedChanges(w *world) {
 	w.outside()
 	s := w.addSchedule(w.addAgent().ID)
 	for _, change := range []func(rota.Schedule){func(rota.Schedule) {}, w.pause, w.deleteSchedule} {
 		change(s)
-		require.Equal(w, []rota.ScheduleID{s.ID}, w.untold())
-		w.told(s.ID, time.Time{}, true)
+		require.Equal(w, []rota.ScheduleID{s.ID}, w.unsynced())
+		w.synced(s.ID, time.Time{}, true)
 		w.at(time.Hour)
-		require.Empty(w, w.untold())
+		require.Empty(w, w.unsynced())
 	}
 	a := w.addAgent()
 	of := w.addSchedule(a.ID)
-	require.Equal(w, []rota.ScheduleID{of.ID}, w.untold())
-	w.told(of.ID, time.Time{}, true)
+	require.Equal(w, []rota.ScheduleID{of.ID}, w.unsynced())
+	w.synced(of.ID, time.Time{}, true)
 	w.deleteAgent(a.ID)
-	require.Equal(w, []rota.ScheduleID{of.ID}, w.untold())
+	require.Equal(w, []rota.ScheduleID{of.ID}, w.unsynced())
 }
 
-func toldEnds(w *world) {
+func syncedEnds(w *world) {
 	w.outside()
 	s, id := w.fired()
-	require.Equal(w, []rota.ScheduleID{s.ID}, w.untold())
-	w.told(s.ID, time.Time{}, true)
+	require.Equal(w, []rota.ScheduleID{s.ID}, w.unsynced())
+	w.synced(s.ID, time.Time{}, true)
 	w.at(61 * time.Second)
 	w.claimOne()
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		_, err := tx.FinishRun(ctx, id, w.completed(), func(t rota.Timer, r rota.Result) rota.Decision { return rota.Decision{Timer: t} })
 		return err
 	})
-	require.Empty(w, w.untold())
+	require.Empty(w, w.unsynced())
 	w.at(3 * time.Minute)
 	w.fire(1, func(t rota.Timer) rota.Decision {
 		t.Status, t.NextRunAt, t.DueAt = rota.ScheduleCompleted, time.Time{}, time.Time{}
 		return rota.Decision{Timer: t}
 	})
-	require.Equal(w, []rota.ScheduleID{s.ID}, w.untold())
+	require.Equal(w, []rota.ScheduleID{s.ID}, w.unsynced())
 }
 
-func toldOnce(w *world) {
+func syncedOnce(w *world) {
 	w.outside()
 	s := w.addSchedule(w.addAgent().ID)
-	require.Len(w, w.untold(), 1)
-	require.Empty(w, w.untold())
+	require.Len(w, w.unsynced(), 1)
+	require.Empty(w, w.unsynced())
 	w.at(2 * time.Second)
-	require.Len(w, w.untold(), 1, "whoever had the lease has not said that it was told")
-	w.told(s.ID, w.now.Add(time.Hour), true)
+	require.Len(w, w.unsynced(), 1, "whoever had the lease has not said that it is synced")
+	w.synced(s.ID, w.now.Add(time.Hour), true)
 	w.at(time.Hour)
-	require.Empty(w, w.untold())
+	require.Empty(w, w.unsynced())
 	w.at(time.Hour + 2*time.Second)
-	require.Len(w, w.untold(), 1)
+	require.Len(w, w.unsynced(), 1)
 }
 
-func toldAgain(w *world) {
+func syncedAgain(w *world) {
 	w.outside()
 	s := w.addSchedule(w.addAgent().ID)
-	w.untold()
+	w.unsynced()
 	w.pause(s)
-	w.told(s.ID, time.Time{}, true)
-	require.Equal(w, []rota.ScheduleID{s.ID}, w.untold())
+	w.synced(s.ID, time.Time{}, true)
+	require.Equal(w, []rota.ScheduleID{s.ID}, w.unsynced())
 }
 
-func toldAll(w *world) {
+func syncedAll(w *world) {
 	s, deleted := w.addSchedule(w.addAgent().ID), w.addSchedule(w.addAgent().ID)
 	more := w.addSchedule(w.addAgent().ID)
 	w.deleteSchedule(deleted)
 	w.outside()
-	require.Empty(w, w.untold())
-	here := rota.Place{Namespace: "n", Queue: "q"}
-	require.Equal(w, s.ID, w.tellAnew(here, ""))
-	require.Equal(w, more.ID, w.tellAnew(here, s.ID))
-	require.Zero(w, w.place(), "one that is added now may come after")
-	require.Empty(w, w.tellAnew(here, more.ID))
-	require.Equal(w, here, w.place())
-	require.Equal(w, []rota.ScheduleID{s.ID, more.ID}, w.untold())
+	require.Empty(w, w.unsynced())
+	here := cluster.Destination{Namespace: "n", Queue: "q"}
+	require.Equal(w, s.ID, w.resync(here, ""))
+	require.Equal(w, more.ID, w.resync(here, s.ID))
+	require.Zero(w, w.destination(), "one that is added now may come after")
+	require.Empty(w, w.resync(here, more.ID))
+	require.Equal(w, here, w.destination())
+	require.Equal(w, []rota.ScheduleID{s.ID, more.ID}, w.unsynced())
 	w.outside()
-	require.Equal(w, here, w.place(), "the engine is the same")
-	w.keeping(rota.Keeping{Kind: rota.EngineEmbedded})
-	require.Equal(w, here, w.place(), "they are still there")
+	require.Equal(w, here, w.destination(), "the engine is the same")
+	w.lead(cluster.Leadership{Kind: rota.EngineEmbedded})
+	require.Equal(w, here, w.destination(), "they are still there")
 	w.outside()
-	require.Zero(w, w.place())
+	require.Zero(w, w.destination())
 
-	require.Empty(w, w.tellAnew(here, more.ID))
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.Forget(ctx) })
+	require.Empty(w, w.resync(here, more.ID))
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.Exports().Forget(ctx) })
 	w.at(time.Hour)
-	require.Empty(w, w.untold())
-	require.Zero(w, w.place())
+	require.Empty(w, w.unsynced())
+	require.Zero(w, w.destination())
 }
 
-// tellAnew has one more schedule told.
-func (w *world) tellAnew(p rota.Place, after rota.ScheduleID) (last rota.ScheduleID) {
+// resync marks one more schedule as unsynced.
+func (w *world) resync(p cluster.Destination, after rota.ScheduleID) (last rota.ScheduleID) {
 	w.Helper()
-	w.update(func(ctx context.Context, tx rota.Tx) (err error) {
-		last, err = tx.TellAnew(ctx, p, after, 1)
+	w.update(func(ctx context.Context, tx sqlstore.Queries) (err error) {
+		last, err = tx.Exports().ResyncAll(ctx, p, after, 1)
 		return err
 	})
 	return last
 }
 
-func (w *world) place() rota.Place {
+func (w *world) destination() cluster.Destination {
 	w.Helper()
-	k, err := w.store.Keeping(w.Context())
+	d, err := w.store.Exports().Destination(w.Context())
 	require.NoError(w, err)
-	return k.Place
+	return d
 }
 
-func shownFound(w *world) {
+func exportedFound(w *world) {
 	w.outside()
 	a := w.addAgent()
 	first, second, hidden := w.addSchedule(a.ID), w.addSchedule(a.ID), w.addSchedule(a.ID)
-	w.untold()
+	w.unsynced()
 	for _, s := range []rota.Schedule{first, second} {
-		w.told(s.ID, time.Time{}, true)
+		w.synced(s.ID, time.Time{}, true)
 		require.Equal(w, string(s.ID), *w.schedule(s).TemporalScheduleID)
 	}
-	w.told(hidden.ID, time.Time{}, false)
+	w.synced(hidden.ID, time.Time{}, false)
 	require.Nil(w, w.schedule(hidden).TemporalScheduleID)
 	w.pause(second)
-	w.update(func(ctx context.Context, tx rota.Tx) error {
-		shown, err := tx.Shown(ctx, "", 10)
-		require.Equal(w, map[rota.ScheduleID]bool{first.ID: false, second.ID: true}, shown)
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		exported, err := tx.Exports().Exported(ctx, "", 10)
+		require.Equal(w, map[rota.ScheduleID]bool{first.ID: false, second.ID: true}, exported)
 		w.NoErr(err)
-		shown, err = tx.Shown(ctx, first.ID, 10)
-		require.Len(w, shown, 1)
+		exported, err = tx.Exports().Exported(ctx, first.ID, 10)
+		require.Len(w, exported, 1)
 		w.NoErr(err)
-		known, err := tx.Retell(ctx, first.ID, w.now)
+		known, err := tx.Exports().Resync(ctx, first.ID, w.now)
 		require.True(w, known)
 		w.NoErr(err)
-		known, err = tx.Retell(ctx, "asch_none", w.now)
+		known, err = tx.Exports().Resync(ctx, "asch_none", w.now)
 		require.False(w, known)
 		return err
 	})
-	require.Contains(w, w.untold(), first.ID)
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.Forget(ctx) })
+	require.Contains(w, w.unsynced(), first.ID)
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.Exports().Forget(ctx) })
 	require.Nil(w, w.schedule(first).TemporalScheduleID)
 }
 
@@ -410,7 +414,7 @@ func overtaken(w *world) {
 	w.giveBack(first)
 	second := w.claimOne()
 	run := w.run(id)
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		end := w.failed("timeout")
 		end.Attempt = first.Attempt
 		f, err := tx.FinishRun(ctx, id, end, settle)
@@ -421,6 +425,8 @@ func overtaken(w *world) {
 		return tx.RequeueRun(ctx, first, provider)
 	})
 	w.same(run, w.run(id))
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.DelayRun(ctx, second.At(), w.now, true) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.DelayRun(ctx, second.At(), w.now, true)
+	})
 	require.Equal(w, 3, w.claimOne().Run.Attempts)
 }

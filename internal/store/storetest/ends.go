@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 var ends = []testCase{
@@ -86,7 +87,7 @@ func finishSettles(w *world) {
 	w.at(2 * time.Minute)
 	id = w.fire(1, w.once)[0].Run
 	w.claimOne()
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		_, err := tx.FinishRun(ctx, id, w.failed("timeout"), func(t rota.Timer, r rota.Result) rota.Decision {
 			t = settle(t, r).Timer
 			t.Status, t.NextRunAt, t.DueAt = rota.SchedulePaused, time.Time{}, time.Time{}
@@ -107,7 +108,7 @@ func finishDue(w *world) {
 	require.False(w, w.finish(id, w.completed()).Due, "its next time is to come")
 	_, id = w.fired()
 	w.claimOne()
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		f, err := tx.FinishRun(ctx, id, w.completed(), func(t rota.Timer, _ rota.Result) rota.Decision {
 			t.DueAt = time.Time{}
 			return rota.Decision{Timer: t}
@@ -122,7 +123,7 @@ func finishUnbuffers(w *world) {
 	w.at(2 * time.Minute)
 	w.fire(1, w.buffer)
 	w.claimOne()
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		_, err := tx.FinishRun(ctx, id, w.failed("timeout"), func(t rota.Timer, r rota.Result) rota.Decision {
 			t = settle(t, r).Timer
 			t.Buffered, t.DueAt = time.Time{}, time.Time{}
@@ -145,7 +146,7 @@ func finishDeleted(w *world) {
 func (w *world) recover(providers ...string) rota.Recovered {
 	w.Helper()
 	var got rota.Recovered
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
 		got, err = tx.Recover(ctx, w.now, providers, settle)
 		return err
@@ -159,7 +160,7 @@ func recoverResumes(w *world) {
 	api, queued, late := w.addRun(a.ID), w.addRun(a.ID), w.addRun(a.ID)
 	w.at(time.Minute)
 	w.claim(10)
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.RequeueRun(ctx, rota.Attempt{Run: queued.ID}, provider)
 	})
 	w.delay(late.ID, time.Hour, true)
@@ -178,7 +179,7 @@ func recoverLoses(w *world) {
 	s, id := w.fired(never)
 	other := w.addSchedule(s.AgentID, never, func(s *rota.Schedule, _ *rota.Timer) { s.Metadata["x"] = `"on_crash":"resume"` })
 	w.claimOne()
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.SetResponse(ctx, rota.Attempt{Run: id}, "resp_7")
 	})
 	waits := w.fire(1, w.once)[0].Run
@@ -199,13 +200,13 @@ func recoverRehomes(w *world) {
 	a := w.addAgent()
 	add := func(provider string) rota.RunID {
 		r := w.newRun(a.ID)
-		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddRun(ctx, w.owner, r, provider) })
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddRun(ctx, w.owner, r, provider) })
 		return r.ID
 	}
 	running, queued, stays := add("gone"), add("gone"), add("second")
 	w.at(time.Second)
 	w.claimFrom("gone", 1)
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.SetResponse(ctx, rota.Attempt{Run: running}, "resp_gone")
 	})
 	require.Equal(w, rota.Recovered{Resumed: 1}, w.recover("first", "second"))

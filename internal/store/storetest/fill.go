@@ -10,13 +10,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 // Fill puts an installation into a store that is empty: agents, schedules,
 // runs that have ended, failed, wait and work, keys and answers, with text and
 // numbers that are easily spoilt. It has n agents, and about four times as many
 // runs.
-func Fill(t *testing.T, store rota.Store, n int) {
+func Fill(t *testing.T, store store.Store, n int) {
 	t.Helper()
 	w := newWorld(t, store)
 	agents := w.fillAgents(n)
@@ -45,7 +47,7 @@ func (w *world) fillAgents(n int) []rota.Agent {
 		}
 		agents = append(agents, a)
 	}
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		for _, a := range agents {
 			if err := tx.AddAgent(ctx, w.owner, a); err != nil {
 				return err
@@ -64,13 +66,13 @@ func (w *world) fillSchedules(agents []rota.Agent) {
 			fill(&s, &t)
 			s.ID = made.ID
 		}
-		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddSchedule(ctx, w.owner, s, t) })
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddSchedule(ctx, w.owner, s, t) })
 	}
 }
 
 func (w *world) fillRuns(agents []rota.Agent) {
 	for i, a := range agents {
-		w.update(func(ctx context.Context, tx rota.Tx) error {
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 			for j := range 3 {
 				r := w.newRun(a.ID)
 				r.Metadata = map[string]string{"no": strconv.Itoa(3*i + j), "": "\x00"}
@@ -91,7 +93,7 @@ func (w *world) fillEnd(i int, id rota.RunID) {
 	case 1:
 		w.delay(id, time.Hour, true)
 	case 2:
-		w.update(func(ctx context.Context, tx rota.Tx) error {
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 			return tx.SetResponse(ctx, rota.Attempt{Run: id}, "resp_0")
 		})
 	default:
@@ -102,7 +104,7 @@ func (w *world) fillEnd(i int, id rota.RunID) {
 func (w *world) revokeOne() {
 	w.addKey()
 	k := w.addKey()
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		_, err := tx.RevokeKey(ctx, k.Account, k.ID, w.now)
 		return err
 	})
@@ -110,7 +112,7 @@ func (w *world) revokeOne() {
 
 func (w *world) fillAnswers() {
 	for key, body := range map[string][]byte{"": {}, "a": {0}, "ключ": []byte("{}"), "z": {0xff, 0, 0xc3}} {
-		w.update(func(ctx context.Context, tx rota.Tx) error {
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 			return tx.KeepAnswer(ctx, w.owner, key, rota.Answer{Fingerprint: []byte(key + "f"), Body: body, At: start}, start)
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 var fires = []testCase{
@@ -78,7 +79,7 @@ func decisionInput(w *world) {
 	s, want := w.newSchedule(a.ID)
 	fill(&s, &want)
 	want.DueAt = start
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddSchedule(ctx, w.owner, s, want) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddSchedule(ctx, w.owner, s, want) })
 	want.Model = a.Model
 	called := false
 	w.fire(1, func(t rota.Timer) rota.Decision {
@@ -267,7 +268,7 @@ func fireRollback(w *world) {
 	s := w.addSchedule(w.addAgent().ID)
 	before := w.timer(s)
 	w.at(time.Minute)
-	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 		fires, err := tx.FireDue(ctx, w.now, 10, w.once)
 		require.NoError(w, err)
 		require.Len(w, fires, 1)
@@ -292,7 +293,7 @@ func nextWake(w *world) {
 	require.Equal(w, r.CreatedAt.Time, w.wake(), "the clock was set back: a queued run is ready later than now")
 	w.at(10 * time.Second)
 	w.claim(1)
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.DelayRun(ctx, rota.Attempt{Run: r.ID}, start.Add(20*time.Second), true)
 	})
 	require.Equal(w, start.Add(20*time.Second), w.wake())
@@ -317,7 +318,7 @@ func fireNow(w *world) {
 	w.at(10 * time.Second)
 	before := w.timer(s)
 	var fires []rota.Fire
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		d := w.once(before)
 		d.Records[0].ScheduledFor, d.Records[0].Trigger = rota.InstantOf(w.now), rota.TriggerManual
 		d.Timer.NextRunAt, d.Timer.DueAt = before.NextRunAt, before.DueAt
@@ -344,7 +345,7 @@ func fireContext(w *world) {
 	w.fire(1, w.once)
 	s, t := w.schedule(s), w.timer(s)
 	s.Name = p("new")
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
 	w.same(rota.FireContext{
 		ScheduledFor: rota.InstantOf(start.Add(2 * time.Minute)), ScheduleName: "new", Timezone: "Asia/Tokyo", RunCount: 2,
 		LastRunAt: p(rota.InstantOf(firstStart)),

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 var keys = []testCase{
@@ -38,7 +39,7 @@ func hashOf(k rota.Key) []byte {
 func (w *world) addKey() rota.Key {
 	w.Helper()
 	k := w.newKey()
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddKey(ctx, k, hashOf(k)) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddKey(ctx, k, hashOf(k)) })
 	return k
 }
 
@@ -47,7 +48,7 @@ func keyByHash(w *world) {
 	expires.RateLimits = []rota.RateLimit{{Requests: 20, Per: rota.PerSecond}, {Requests: 999_999, Per: rota.PerDay}}
 	expires.ExpiresAt, expires.Scopes = p(rota.InstantOf(start.Add(time.Hour))), []rota.Scope{rota.Admin}
 	for _, k := range []rota.Key{bare, expires} {
-		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddKey(ctx, k, hashOf(k)) })
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddKey(ctx, k, hashOf(k)) })
 		got, hash, err := w.store.KeyByHash(w.Context(), hashOf(k))
 		require.NoError(w, err)
 		w.same(k, got)
@@ -64,7 +65,7 @@ func keyAccounts(w *world) {
 	l, err := w.store.Keys(w.Context(), "other", rota.Page{Limit: 10})
 	require.NoError(w, err)
 	require.Empty(w, l.Data)
-	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 		_, err := tx.RevokeKey(ctx, "other", k.ID, start)
 		return err
 	}), rota.NotFound)
@@ -78,7 +79,7 @@ func revoke(w *world) {
 	want := k
 	want.RevokedAt = p(rota.InstantOf(start.Add(time.Minute)))
 	for i := range 2 {
-		w.update(func(ctx context.Context, tx rota.Tx) error {
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 			got, err := tx.RevokeKey(ctx, k.Account, k.ID, start.Add(time.Duration(i+1)*time.Minute))
 			w.same(want, got)
 			return err
@@ -91,7 +92,7 @@ func revoke(w *world) {
 
 func sameSecret(w *world) {
 	k := w.addKey()
-	require.Error(w, w.try(func(ctx context.Context, tx rota.Tx) error { return tx.AddKey(ctx, w.newKey(), hashOf(k)) }))
+	require.Error(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddKey(ctx, w.newKey(), hashOf(k)) }))
 }
 
 // firstKeys: of several that are added at once, one is the first.
@@ -101,7 +102,7 @@ func firstKeys(w *world) {
 	for range 8 {
 		k := w.newKey()
 		group.Go(func() {
-			err := w.store.Update(w.Context(), func(ctx context.Context, tx rota.Tx) error {
+			err := w.store.Update(w.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 				first, err := tx.AddFirstKey(ctx, k, hashOf(k))
 				if first {
 					added.Add(1)
@@ -126,7 +127,7 @@ func spent(w *world) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			err := w.store.Update(w.Context(), func(ctx context.Context, tx rota.Tx) error {
+			err := w.store.Update(w.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 				s, err := tx.Spent(ctx, k.ID)
 				if err != nil {
 					return err
@@ -139,7 +140,7 @@ func spent(w *world) {
 		})
 	}
 	group.Wait()
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		s, err := tx.Spent(ctx, k.ID)
 		require.NoError(w, err)
 		w.same(rota.Spent{rota.PerHour: math.MaxInt64 / 8 * 8}, s)
@@ -148,7 +149,7 @@ func spent(w *world) {
 		require.Empty(w, s)
 		return nil
 	})
-	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 		_, err := tx.Spent(ctx, "key_none")
 		return err
 	}), rota.NotFound)

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 var owners = []testCase{
@@ -79,12 +80,14 @@ func foreignWrites(w *world) {
 	s := w.addSchedule(a.ID)
 	t := w.timer(s)
 	for _, o := range w.strangers() {
-		for name, write := range map[string]func(context.Context, rota.Tx) error{
-			"save agent":      func(ctx context.Context, tx rota.Tx) error { return tx.SaveAgent(ctx, o, a, nil) },
-			"delete agent":    func(ctx context.Context, tx rota.Tx) error { return tx.DeleteAgent(ctx, o, a.ID, start) },
-			"save schedule":   func(ctx context.Context, tx rota.Tx) error { return tx.SaveSchedule(ctx, o, s, t) },
-			"delete schedule": func(ctx context.Context, tx rota.Tx) error { return tx.DeleteSchedule(ctx, o, a.ID, s.ID, start) },
-			"timer": func(ctx context.Context, tx rota.Tx) error {
+		for name, write := range map[string]func(context.Context, sqlstore.Queries) error{
+			"save agent":    func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveAgent(ctx, o, a, nil) },
+			"delete agent":  func(ctx context.Context, tx sqlstore.Queries) error { return tx.DeleteAgent(ctx, o, a.ID, start) },
+			"save schedule": func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveSchedule(ctx, o, s, t) },
+			"delete schedule": func(ctx context.Context, tx sqlstore.Queries) error {
+				return tx.DeleteSchedule(ctx, o, a.ID, s.ID, start)
+			},
+			"timer": func(ctx context.Context, tx sqlstore.Queries) error {
 				_, err := tx.Timer(ctx, o, a.ID, s.ID)
 				return err
 			},
@@ -102,10 +105,10 @@ func wrongAgent(w *world) {
 	require.ErrorIs(w, err, rota.NotFound)
 	_, err = w.store.Run(w.Context(), w.owner, other.ID, r.ID)
 	require.ErrorIs(w, err, rota.NotFound)
-	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.DeleteSchedule(ctx, w.owner, other.ID, s.ID, start)
 	}), rota.NotFound)
-	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 		_, err := tx.Timer(ctx, w.owner, other.ID, s.ID)
 		return err
 	}), rota.NotFound)
@@ -122,20 +125,20 @@ func unknown(w *world) {
 	_, _, err = w.store.KeyByHash(ctx, []byte("hash"))
 	require.ErrorIs(w, err, rota.NotFound)
 	a := w.newAgent()
-	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error { return tx.SaveAgent(ctx, w.owner, a, nil) }), rota.NotFound)
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveAgent(ctx, w.owner, a, nil) }), rota.NotFound)
 	require.Equal(w, rota.Finish{}, w.finish("arun_0", w.completed()))
 }
 
 func (w *world) deleteSchedule(s rota.Schedule) {
 	w.Helper()
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.DeleteSchedule(ctx, w.owner, s.AgentID, s.ID, w.now)
 	})
 }
 
 func (w *world) deleteAgent(id rota.AgentID) {
 	w.Helper()
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.DeleteAgent(ctx, w.owner, id, w.now) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.DeleteAgent(ctx, w.owner, id, w.now) })
 }
 
 // gone checks that a schedule rests as deleted.
@@ -155,7 +158,7 @@ func (w *world) gone(s rota.Schedule) {
 	for _, other := range list.Data {
 		require.NotEqual(w, s.ID, other.ID)
 	}
-	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 		_, err := tx.Timer(ctx, w.owner, s.AgentID, s.ID)
 		return err
 	}), rota.NotFound)
@@ -198,14 +201,14 @@ func deleteTwice(w *world) {
 	a := w.addAgent()
 	s := w.addSchedule(a.ID)
 	w.deleteSchedule(s)
-	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.DeleteSchedule(ctx, w.owner, a.ID, s.ID, w.now)
 	}), rota.NotFound)
-	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.SaveSchedule(ctx, w.owner, s, rota.Timer{ScheduleID: s.ID, Anchor: start})
 	}), rota.NotFound)
 	w.deleteAgent(a.ID)
-	require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.DeleteAgent(ctx, w.owner, a.ID, w.now)
 	}), rota.NotFound)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 var pages = []testCase{
@@ -122,7 +123,9 @@ func stablePages(w *world) {
 	first, err := w.store.Agents(w.Context(), w.owner, rota.Page{Limit: 2})
 	require.NoError(w, err)
 	w.addAgent()
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.DeleteAgent(ctx, w.owner, ids[1], start) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.DeleteAgent(ctx, w.owner, ids[1], start)
+	})
 	second, err := w.store.Agents(w.Context(), w.owner, rota.Page{Limit: 2, After: *first.LastID})
 	require.NoError(w, err)
 	require.Len(w, second.Data, 1)

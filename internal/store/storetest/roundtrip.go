@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 var roundTrips = []testCase{
@@ -48,7 +49,7 @@ func (w *world) fullAgent() rota.Agent {
 
 func agentFields(w *world) {
 	for _, a := range []rota.Agent{w.newAgent(), w.fullAgent()} {
-		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, w.owner, a) })
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddAgent(ctx, w.owner, a) })
 		got, err := w.store.Agent(w.Context(), w.owner, a.ID)
 		require.NoError(w, err)
 		w.same(a, got)
@@ -92,7 +93,7 @@ func timerFields(w *world) {
 		if full {
 			fill(&s, &t)
 		}
-		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddSchedule(ctx, w.owner, s, t) })
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddSchedule(ctx, w.owner, s, t) })
 		w.same(t, w.timer(s))
 	}
 }
@@ -104,7 +105,7 @@ func runFields(w *world) {
 	full.Conversation, full.PreviousResponseID = rota.Conversation{Any: anyJSON(`"conv_1"`)}, p("resp_0")
 	full.Metadata = map[string]string{"a": "b"}
 	for _, r := range []rota.Run{bare, full} {
-		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddRun(ctx, w.owner, r, provider) })
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddRun(ctx, w.owner, r, provider) })
 		w.same(r, w.run(r.ID))
 		got, err := w.store.Run(w.Context(), w.owner, a.ID, r.ID)
 		require.NoError(w, err)
@@ -122,7 +123,7 @@ func saveFields(w *world) {
 	s.MadeBy, s.TemporalScheduleID = "", nil // that is not the caller's
 	s = s.WithTimer(t)
 	s.UpdatedAt = rota.InstantOf(start.Add(time.Hour))
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		if err := tx.SaveAgent(ctx, w.owner, full, nil); err != nil {
 			return err
 		}
@@ -141,7 +142,7 @@ func oddText(w *world) {
 	} {
 		a := w.newAgent()
 		a.Name, a.Instructions, a.Metadata = text, &text, map[string]string{text: text}
-		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, w.owner, a) })
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddAgent(ctx, w.owner, a) })
 		got, err := w.store.Agent(w.Context(), w.owner, a.ID)
 		require.NoError(w, err)
 		w.same(a, got)
@@ -153,7 +154,7 @@ func unfitText(w *world) {
 	for _, text := range []string{"\x00", "a\x00b", "\xff", "a\xc3"} {
 		a := w.newAgent()
 		a.Instructions = &text
-		require.ErrorIs(w, w.try(func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, w.owner, a) }), rota.Invalid)
+		require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddAgent(ctx, w.owner, a) }), rota.Invalid)
 		require.False(w, w.exists(a.ID))
 		_, err := w.store.Agent(w.Context(), w.owner, rota.AgentID(text))
 		require.ErrorIs(w, err, rota.Invalid)
@@ -163,7 +164,7 @@ func unfitText(w *world) {
 	a := w.newAgent()
 	a.Metadata = map[string]string{"a\x00": "\x00"}
 	a.ToolChoice = anyJSON(`{"a":"\u0000","b":"\ud800"}`)
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, w.owner, a) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddAgent(ctx, w.owner, a) })
 	got, err := w.store.Agent(w.Context(), w.owner, a.ID)
 	require.NoError(w, err)
 	w.same(a, got)
@@ -173,7 +174,7 @@ func milliseconds(w *world) {
 	a := w.newAgent()
 	zone := time.FixedZone("east", 5*3600+1800)
 	a.CreatedAt = rota.Instant{Time: time.Date(2026, 1, 2, 3, 4, 5, 678_999_999, zone)}
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, w.owner, a) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddAgent(ctx, w.owner, a) })
 	got, err := w.store.Agent(w.Context(), w.owner, a.ID)
 	require.NoError(w, err)
 	require.Equal(w, time.Date(2026, 1, 1, 21, 34, 5, 678_000_000, time.UTC), got.CreatedAt.Time)
@@ -193,17 +194,17 @@ func caseSensitive(w *world) {
 // missing: a required value that is absent is a bug, and must not be stored.
 func missing(w *world) {
 	a := w.addAgent()
-	require.Error(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+	require.Error(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 		bad := w.newAgent()
 		bad.ToolChoice = rota.Any{}
 		return tx.AddAgent(ctx, w.owner, bad)
 	}))
-	require.Error(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+	require.Error(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 		bad := w.newRun(a.ID)
 		bad.Input = rota.Input{}
 		return tx.AddRun(ctx, w.owner, bad, provider)
 	}))
-	require.Error(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+	require.Error(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 		s, t := w.newSchedule("agt_nobody")
 		return tx.AddSchedule(ctx, w.owner, s, t)
 	}))

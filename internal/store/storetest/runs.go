@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 var claims = []testCase{
@@ -43,7 +44,7 @@ func claimContent(w *world) {
 	policy := rota.DefaultPolicy()
 	policy.TimeoutSeconds, policy.Retry.OnCrash = 7, rota.OnCrashNever
 	a := w.fullAgent()
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, w.owner, a) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddAgent(ctx, w.owner, a) })
 	name, last := "daily", w.now.Add(-time.Hour)
 	w.addSchedule(a.ID, func(s *rota.Schedule, t *rota.Timer) {
 		s.Name, t.Policy, t.RunCount, t.LastRunAt, t.Spec.Timezone = &name, policy, 6, last, "Europe/Madrid"
@@ -60,7 +61,7 @@ func claimContent(w *world) {
 	was := a.AgentConfig
 	waits := w.addRun(a.ID)
 	a.Model, a.Version = "mock/large", a.Version+1
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SaveAgent(ctx, w.owner, a, nil) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveAgent(ctx, w.owner, a, nil) })
 	w.same(was, w.claimOne().Agent)
 	require.Equal(w, a.Version-1, w.run(waits.ID).AgentVersion, "a run keeps the version that it was made with")
 	r := w.addRun(a.ID)
@@ -83,7 +84,7 @@ func claimOnce(w *world) {
 		group.Go(func() {
 			for range many / 5 {
 				var work []rota.Work
-				w.NoErr(w.try(func(ctx context.Context, tx rota.Tx) error {
+				w.NoErr(w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 					var err error
 					work, err = tx.ClaimRuns(ctx, w.now, provider, 3)
 					return err
@@ -106,7 +107,7 @@ func claimOnce(w *world) {
 func claimProviders(w *world) {
 	a := w.addAgent()
 	r := w.newRun(a.ID)
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddRun(ctx, w.owner, r, "other") })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddRun(ctx, w.owner, r, "other") })
 	w.at(time.Second)
 	require.Empty(w, w.claim(10))
 	work := w.claimFrom("other", 10)
@@ -116,7 +117,7 @@ func claimProviders(w *world) {
 
 func (w *world) delay(id rota.RunID, after time.Duration, answered bool) {
 	w.Helper()
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.DelayRun(ctx, rota.Attempt{Run: id}, start.Add(after), answered)
 	})
 }
@@ -166,7 +167,7 @@ func (w *world) pause(s rota.Schedule) {
 	t.Status, t.NextRunAt, t.DueAt, t.Buffered = rota.SchedulePaused, time.Time{}, time.Time{}, time.Time{}
 	t.Backlog, t.BacklogTo = 0, time.Time{}
 	t.PauseReason = &rota.PauseReason{Code: rota.PausedManually, At: rota.InstantOf(w.now)}
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
 }
 
 // stops are the ways in which a run that waits loses its reason.
@@ -231,14 +232,14 @@ func requeue(w *world) {
 	require.Empty(w, w.claim(10))
 	require.Len(w, w.claimFrom("other", 10), 1)
 
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.SetResponse(ctx, rota.Attempt{Run: id}, "resp_other")
 	})
 	w.delay(id, 2*time.Minute, true)
 	before = w.run(id)
 	w.at(2 * time.Minute)
 	require.Len(w, w.claimFrom("other", 10), 1)
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.RequeueRun(ctx, rota.Attempt{Run: id}, provider)
 	})
 	w.same(before, w.run(id))
@@ -251,7 +252,9 @@ func requeue(w *world) {
 func (w *world) requeue(id rota.RunID) {
 	w.Helper()
 	for range 2 { // the second changes nothing: the run is not claimed
-		w.update(func(ctx context.Context, tx rota.Tx) error { return tx.RequeueRun(ctx, rota.Attempt{Run: id}, "other") })
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+			return tx.RequeueRun(ctx, rota.Attempt{Run: id}, "other")
+		})
 	}
 }
 
@@ -259,7 +262,7 @@ func setResponse(w *world) {
 	r := w.addRun(w.addAgent().ID)
 	w.at(time.Second)
 	w.claimOne()
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.SetResponse(ctx, rota.Attempt{Run: r.ID}, "resp_7")
 	})
 	require.Equal(w, "resp_7", *w.run(r.ID).GatewayResponseID)
@@ -267,7 +270,7 @@ func setResponse(w *world) {
 	require.Equal(w, "resp_7", w.claimOne().ResponseID, "a crash does not lose it")
 	w.finish(r.ID, w.failed("timeout"))
 	require.Equal(w, "resp_7", *w.run(r.ID).GatewayResponseID)
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.SetResponse(ctx, rota.Attempt{Run: r.ID}, "resp_8")
 	})
 	require.Equal(w, "resp_7", *w.run(r.ID).GatewayResponseID, "it comes too late")
@@ -283,7 +286,7 @@ func saveWaiting(w *world) {
 	t := w.timer(s)
 	s.Input, s.Metadata = rota.InputText("new"), map[string]string{"new": "1"}
 	s.Conversation, s.PreviousResponseID = rota.Conversation{Any: anyJSON(`"conv_2"`)}, p("resp_5")
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
 	w.same(before, w.run(started))
 	got := w.run(waits)
 	w.same(s.Input, got.Input)
@@ -292,7 +295,7 @@ func saveWaiting(w *world) {
 	require.Equal(w, "resp_5", *got.PreviousResponseID)
 
 	s.Conversation, s.PreviousResponseID = rota.Conversation{}, nil
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
 	got = w.run(waits)
 	require.True(w, got.Conversation.IsZero())
 	require.Nil(w, got.PreviousResponseID)

@@ -1,4 +1,4 @@
-// Package storetest states what every [rota.Store] must do, as tests that run
+// Package storetest states what every [store.Store] must do, as tests that run
 // against any of them. There are no switches: a store does all of it.
 package storetest
 
@@ -13,13 +13,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 // Run runs the suite. open returns a store that is empty and that nobody else
 // uses; the suite closes it.
-func Run(t *testing.T, open func(t *testing.T) rota.Store) {
+func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for _, group := range [][]testCase{
-		roundTrips, owners, deletions, pages, filters, updates, answers, fires, backlogs, claims, ends, recoveries, keys, clusters, mirrors,
+		roundTrips, owners, deletions, pages, filters, updates, answers, fires, backlogs, claims, ends, recoveries, keys, clusters, exports,
 	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
@@ -45,14 +47,20 @@ const provider = "mock"
 // A world is a store and what a test has put into it.
 type world struct {
 	*testing.T
-	store rota.Store
+	store database
 	owner rota.Owner
 	now   time.Time // the time of what happens next
 	made  int       // how many things have been made
 }
 
-func newWorld(t *testing.T, s rota.Store) *world {
-	return &world{T: t, store: s, owner: rota.Owner{Account: "acme", EndUser: "u-1"}, now: start}
+// A database is a store with what can be read outside of a transaction.
+type database struct {
+	store.Store
+	sqlstore.Queries
+}
+
+func newWorld(t *testing.T, s store.Store) *world {
+	return &world{T: t, store: database{s, s.Reader()}, owner: rota.Owner{Account: "acme", EndUser: "u-1"}, now: start}
 }
 
 // at sets the time to so much after the start.
@@ -68,15 +76,15 @@ func (w *world) next() time.Time {
 }
 
 // update makes a change that must succeed.
-func (w *world) update(fn func(context.Context, rota.Tx) error) {
+func (w *world) update(fn func(context.Context, sqlstore.Queries) error) {
 	w.Helper()
 	require.NoError(w, w.try(fn))
 }
 
 // try makes a change and returns its error. fn has a goroutine of its own, so
 // that a test that gives up in it does not take one of the store's along.
-func (w *world) try(fn func(context.Context, rota.Tx) error) error {
-	return w.store.Update(w.Context(), func(ctx context.Context, tx rota.Tx) error {
+func (w *world) try(fn func(context.Context, sqlstore.Queries) error) error {
+	return w.store.Update(w.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 		err := errors.New("the test gave up")
 		done := make(chan struct{})
 		go func() {
@@ -102,7 +110,7 @@ func (w *world) newAgent() rota.Agent {
 func (w *world) addAgent() rota.Agent {
 	w.Helper()
 	a := w.newAgent()
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddAgent(ctx, w.owner, a) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddAgent(ctx, w.owner, a) })
 	return a
 }
 
@@ -129,7 +137,7 @@ func (w *world) addSchedule(a rota.AgentID, change ...func(*rota.Schedule, *rota
 	for _, c := range change {
 		c(&s, &t)
 	}
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddSchedule(ctx, w.owner, s, t) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddSchedule(ctx, w.owner, s, t) })
 	return s.WithTimer(t)
 }
 
@@ -144,14 +152,14 @@ func (w *world) newRun(a rota.AgentID) rota.Run {
 func (w *world) addRun(a rota.AgentID) rota.Run {
 	w.Helper()
 	r := w.newRun(a)
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.AddRun(ctx, w.owner, r, provider) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddRun(ctx, w.owner, r, provider) })
 	return r
 }
 
 func (w *world) timer(s rota.Schedule) rota.Timer {
 	w.Helper()
 	var t rota.Timer
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
 		t, err = tx.Timer(ctx, w.owner, s.AgentID, s.ID)
 		return err
@@ -194,7 +202,7 @@ func outcomes(list []rota.Occurrence) []rota.Outcome {
 func (w *world) fire(limit int, decide rota.Decide) []rota.Fire {
 	w.Helper()
 	var fires []rota.Fire
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
 		fires, err = tx.FireDue(ctx, w.now, limit, decide)
 		return err
@@ -239,7 +247,7 @@ func (w *world) claim(limit int) []rota.Work {
 func (w *world) claimFrom(provider string, limit int) []rota.Work {
 	w.Helper()
 	var work []rota.Work
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
 		work, err = tx.ClaimRuns(ctx, w.now, provider, limit)
 		return err
@@ -257,7 +265,7 @@ func (w *world) claimOne() rota.Work {
 func (w *world) finish(id rota.RunID, r rota.Result) rota.Finish {
 	w.Helper()
 	var f rota.Finish
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
 		f, err = tx.FinishRun(ctx, id, r, settle)
 		return err
@@ -293,7 +301,7 @@ func settle(t rota.Timer, r rota.Result) rota.Decision {
 func (w *world) wake() time.Time {
 	w.Helper()
 	var at time.Time
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
 		at, err = tx.NextWake(ctx, w.now)
 		return err

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 var updates = []testCase{
@@ -43,7 +44,7 @@ func (w *world) exists(id rota.AgentID) bool {
 }
 
 // addAndSee adds an agent and reads it: a store may put off a write until then.
-func (w *world) addAndSee(ctx context.Context, tx rota.Tx, a rota.Agent) error {
+func (w *world) addAndSee(ctx context.Context, tx sqlstore.Queries, a rota.Agent) error {
 	if err := tx.AddAgent(ctx, w.owner, a); err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func (w *world) addAndSee(ctx context.Context, tx rota.Tx, a rota.Agent) error {
 
 func rollback(w *world) {
 	a := w.newAgent()
-	err := w.try(func(ctx context.Context, tx rota.Tx) error {
+	err := w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 		require.NoError(w, w.addAndSee(ctx, tx, a))
 		return errWanted
 	})
@@ -64,7 +65,7 @@ func rollback(w *world) {
 
 func panics(w *world) {
 	a := w.newAgent()
-	err := w.store.Update(w.Context(), func(ctx context.Context, tx rota.Tx) error {
+	err := w.store.Update(w.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 		if err := w.addAndSee(ctx, tx, a); err != nil {
 			return err
 		}
@@ -79,7 +80,7 @@ func ownWrites(w *world) {
 	a := w.newAgent()
 	s, t := w.newSchedule(a.ID)
 	r := w.newRun(a.ID)
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		require.NoError(w, tx.AddAgent(ctx, w.owner, a))
 		require.NoError(w, tx.AddSchedule(ctx, w.owner, s, t))
 		require.NoError(w, tx.AddRun(ctx, w.owner, r, provider))
@@ -100,7 +101,7 @@ func ownWrites(w *world) {
 
 func uncommitted(w *world) {
 	a := w.newAgent()
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		err := w.addAndSee(ctx, tx, a)
 		require.False(w, w.exists(a.ID))
 		return err
@@ -114,7 +115,7 @@ func survivors(w *world) {
 	begun, queued := make(chan struct{}), make(chan struct{})
 	var group sync.WaitGroup
 	group.Go(func() {
-		w.NoErr(w.try(func(context.Context, rota.Tx) error {
+		w.NoErr(w.try(func(context.Context, sqlstore.Queries) error {
 			close(begun)
 			<-queued
 			return nil
@@ -134,7 +135,7 @@ func survivors(w *world) {
 		ready.Add(1)
 		group.Go(func() {
 			ready.Done()
-			err := w.try(func(ctx context.Context, tx rota.Tx) error {
+			err := w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 				if err := w.addAndSee(ctx, tx, a); err != nil || !fails {
 					return err
 				}
@@ -166,7 +167,7 @@ func (w *world) NoErr(err error) {
 func cancelled(w *world) {
 	ctx, cancel := context.WithCancelCause(w.Context())
 	cancel(errWanted)
-	err := w.store.Update(ctx, func(context.Context, rota.Tx) error {
+	err := w.store.Update(ctx, func(context.Context, sqlstore.Queries) error {
 		w.Error("it ran")
 		return nil
 	})
@@ -176,7 +177,7 @@ func cancelled(w *world) {
 func cancelledInside(w *world) {
 	a, b := w.newAgent(), w.newAgent()
 	ctx, cancel := context.WithCancel(w.Context())
-	err := w.store.Update(ctx, func(ctx context.Context, tx rota.Tx) error {
+	err := w.store.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) error {
 		if err := tx.AddAgent(ctx, w.owner, a); err != nil {
 			return err
 		}
@@ -191,7 +192,7 @@ func cancelledInside(w *world) {
 func conflict(w *world) {
 	a := w.addAgent()
 	other := w.newAgent()
-	require.Error(w, w.try(func(ctx context.Context, tx rota.Tx) error {
+	require.Error(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 		if err := tx.AddAgent(ctx, w.owner, other); err != nil {
 			return err
 		}
@@ -206,7 +207,7 @@ func concurrent(w *world) {
 	for range 8 {
 		group.Go(func() {
 			for range 10 {
-				w.NoErr(w.try(func(ctx context.Context, tx rota.Tx) error {
+				w.NoErr(w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 					t, err := tx.Timer(ctx, w.owner, s.AgentID, s.ID)
 					if err != nil {
 						return err
@@ -225,12 +226,12 @@ func concurrent(w *world) {
 
 func (w *world) keep(o rota.Owner, key string, a rota.Answer, since time.Time) {
 	w.Helper()
-	w.update(func(ctx context.Context, tx rota.Tx) error { return tx.KeepAnswer(ctx, o, key, a, since) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.KeepAnswer(ctx, o, key, a, since) })
 }
 
 func (w *world) answer(o rota.Owner, key string, since time.Time) (rota.Answer, error) {
 	var got rota.Answer
-	err := w.try(func(ctx context.Context, tx rota.Tx) error {
+	err := w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
 		got, err = tx.Answer(ctx, o, key, since)
 		return err
@@ -275,7 +276,7 @@ func replaced(w *world) {
 
 func forgotten(w *world) {
 	const many = 500
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		for i := range many {
 			a := rota.Answer{Fingerprint: []byte("f"), Body: []byte("b"), At: start.Add(time.Duration(i) * time.Millisecond)}
 			if err := tx.KeepAnswer(ctx, w.owner, string(rune('a'+i)), a, start); err != nil {
@@ -309,7 +310,7 @@ func oneChange(w *world) {
 	var group sync.WaitGroup
 	for i := range many {
 		group.Go(func() {
-			w.NoErr(w.try(func(ctx context.Context, tx rota.Tx) error {
+			w.NoErr(w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 				_, err := tx.Answer(ctx, w.owner, "k", start)
 				if !errors.Is(err, rota.NotFound) {
 					return err
@@ -331,7 +332,7 @@ func oneChange(w *world) {
 func (w *world) remembered(many int) int {
 	w.Helper()
 	n := 0
-	w.update(func(ctx context.Context, tx rota.Tx) error {
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		n = 0
 		for i := range many {
 			_, err := tx.Answer(ctx, w.owner, string(rune('a'+i)), start)

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
 	"github.com/rota-run/rota/internal/store/sqlite"
@@ -32,7 +32,7 @@ type kind struct {
 	empty  func(*testing.T) string // the name of a new one
 	source func(context.Context, string) (database, error)
 	target func(context.Context, string, transfer.Place) (database, error)
-	store  func(context.Context, string) (rota.Store, error)
+	store  func(context.Context, string) (store.Store, error)
 }
 
 func kinds() []kind {
@@ -44,7 +44,7 @@ func kinds() []kind {
 			func(ctx context.Context, at string, from transfer.Place) (database, error) {
 				return sqlite.OpenTarget(ctx, at, from)
 			},
-			func(ctx context.Context, at string) (rota.Store, error) {
+			func(ctx context.Context, at string) (store.Store, error) {
 				return sqlite.Open(ctx, at, sqlite.Options{})
 			},
 		},
@@ -55,7 +55,7 @@ func kinds() []kind {
 			func(ctx context.Context, at string, from transfer.Place) (database, error) {
 				return postgres.OpenTarget(ctx, at, from)
 			},
-			func(ctx context.Context, at string) (rota.Store, error) {
+			func(ctx context.Context, at string) (store.Store, error) {
 				return postgres.Open(ctx, at, postgres.Options{})
 			},
 		},
@@ -75,7 +75,7 @@ func (k kind) exec(t *testing.T, at, statements string) {
 	require.NoError(t, db.Close())
 }
 
-func (k kind) open(t *testing.T, at string) rota.Store {
+func (k kind) open(t *testing.T, at string) store.Store {
 	t.Helper()
 	s, err := k.store(t.Context(), at)
 	require.NoError(t, err)

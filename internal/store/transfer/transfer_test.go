@@ -73,7 +73,7 @@ func TestThereAndBack(t *testing.T) {
 				require.Equal(t, counts, back)
 				require.Equal(t, from.whole(t, first), from.whole(t, third))
 				s := over.open(t, second)
-				n, err := s.OpenRuns(t.Context())
+				n, err := s.Reader().OpenRuns(t.Context())
 				require.NoError(t, err)
 				require.NotEmpty(t, n)
 				require.NoError(t, s.Close())

@@ -1,0 +1,31 @@
+package auth
+
+import (
+	"context"
+
+	"github.com/rota-run/rota"
+)
+
+// KeyReader finds keys.
+type KeyReader interface {
+	// KeyByHash returns the key whose secret has this SHA-256, also one that is
+	// revoked or expired, and the hash that is stored.
+	KeyByHash(ctx context.Context, hash []byte) (rota.Key, []byte, error)
+}
+
+// A Store is where a Limiter counts requests.
+type Store interface {
+	// Update runs fn in one transaction and returns when it is durable. fn may
+	// run twice.
+	Update(ctx context.Context, fn func(context.Context, Tx) error) error
+}
+
+// A Tx reads and writes what keys have used of their rate limits.
+type Tx interface {
+	// Spent returns what a key has used. Other transactions that ask for the
+	// same key wait until this one ends.
+	Spent(ctx context.Context, id rota.KeyID) (rota.Spent, error)
+
+	// SaveSpent notes what a key has used, when Spent has been asked.
+	SaveSpent(ctx context.Context, id rota.KeyID, s rota.Spent) error
+}

@@ -1,0 +1,158 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"github.com/rota-run/rota"
+)
+
+// A Store is where Control keeps everything. What it reads outside of a
+// transaction is committed.
+type Store struct {
+	AgentReader
+	ScheduleReader
+	LedgerReader
+	RunReader
+	KeyReader
+	Updater
+}
+
+// An Updater makes transactions.
+type Updater interface {
+	// Update runs fn in one transaction and returns when it is durable. If fn
+	// returns an error, nothing that it did is kept. fn may run twice, so it must
+	// have no effects outside the transaction.
+	Update(ctx context.Context, fn func(context.Context, Tx) error) error
+}
+
+// A Tx is one transaction.
+type Tx struct {
+	AgentReader
+	AgentWriter
+	ScheduleReader
+	ScheduleWriter
+	LedgerReader
+	LedgerWriter
+	RunReader
+	RunWriter
+	KeyWriter
+	Answers
+}
+
+// AgentReader reads agents that are not deleted.
+type AgentReader interface {
+	Agent(ctx context.Context, o rota.Owner, id rota.AgentID) (rota.Agent, error)
+	Agents(ctx context.Context, o rota.Owner, p rota.Page) (rota.List[rota.Agent], error)
+
+	// AgentVersion returns a version of an agent.
+	AgentVersion(ctx context.Context, o rota.Owner, id rota.AgentID, version int64) (rota.AgentVersion, error)
+
+	// AgentVersions returns the versions of an agent, in their order.
+	AgentVersions(ctx context.Context, o rota.Owner, id rota.AgentID, p rota.Page) (rota.List[rota.AgentVersion], error)
+}
+
+// AgentWriter writes agents. Deleting one deletes its schedules.
+type AgentWriter interface {
+	// AddAgent adds an agent and its first version.
+	AddAgent(ctx context.Context, o rota.Owner, a rota.Agent) error
+
+	// SaveAgent writes an agent back that has another configuration, and adds its
+	// version, which must be new. restored is the version that the configuration is
+	// a copy of; nil if it is none.
+	SaveAgent(ctx context.Context, o rota.Owner, a rota.Agent, restored *int64) error
+
+	DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID, now time.Time) error
+}
+
+// ScheduleReader reads schedules and their timers. A deleted schedule is
+// NotFound unless deleted is true.
+type ScheduleReader interface {
+	Schedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, deleted bool) (rota.Schedule, error)
+	Schedules(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.Page) (rota.List[rota.Schedule], error)
+
+	// AllSchedules returns the owner's schedules, whatever their agent.
+	AllSchedules(ctx context.Context, o rota.Owner, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.Schedule], error)
+
+	Timer(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID) (rota.Timer, error)
+
+	// OverdueTimers returns the timers of an agent's schedules that may have
+	// nominal times which have come without an outcome.
+	OverdueTimers(ctx context.Context, o rota.Owner, a rota.AgentID, now time.Time) ([]rota.Timer, error)
+
+	// TimersMadeBy returns timers of the active schedules that a key made, for
+	// whatever end user, in the order of their ids.
+	TimersMadeBy(ctx context.Context, account string, key rota.KeyID, after rota.ScheduleID, limit int) ([]rota.Timer, error)
+}
+
+// ScheduleWriter writes schedules with their timers. The fields that a timer has
+// are taken from the timer.
+type ScheduleWriter interface {
+	AddSchedule(ctx context.Context, o rota.Owner, s rota.Schedule, t rota.Timer) error
+	SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule, t rota.Timer) error
+	DeleteSchedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, now time.Time) error
+}
+
+// LedgerReader reads what became of nominal times.
+type LedgerReader interface {
+	Occurrences(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, f rota.OccurrenceFilter, p rota.Page) (rota.List[rota.Occurrence], error)
+
+	// LastOnRecord returns the last nominal time of a schedule that has an
+	// outcome, apart from the times of triggers; zero if none has.
+	LastOnRecord(ctx context.Context, id rota.ScheduleID) (time.Time, error)
+}
+
+// LedgerWriter puts outcomes on record.
+type LedgerWriter interface {
+	// Record puts outcomes on record that start no run.
+	Record(ctx context.Context, outcomes []rota.Occurrence) error
+
+	// SplitSpan puts parts in the place of the span that begins at a nominal time.
+	SplitSpan(ctx context.Context, id rota.ScheduleID, at rota.Instant, parts []rota.Occurrence) error
+
+	// Fire does with a timer what was decided of it.
+	Fire(ctx context.Context, now time.Time, before rota.Timer, d rota.Decision) ([]rota.Fire, error)
+}
+
+// RunReader reads runs, also those of deleted agents.
+type RunReader interface {
+	Run(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.RunID) (rota.Run, error)
+	RunByID(ctx context.Context, o rota.Owner, id rota.RunID) (rota.Run, error)
+	Runs(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.Page) (rota.List[rota.Run], error)
+}
+
+// RunWriter starts and ends runs for callers.
+type RunWriter interface {
+	// AddRun stores a run of the current version of its agent, and queues it under
+	// the provider.
+	AddRun(ctx context.Context, o rota.Owner, r rota.Run, provider string) error
+
+	// FinishRun ends a run and settles its schedule's timer. If the run had
+	// ended before, nothing changes.
+	FinishRun(ctx context.Context, id rota.RunID, r rota.Result, settle rota.Settle) (rota.Finish, error)
+}
+
+// KeyReader reads keys.
+type KeyReader interface {
+	Keys(ctx context.Context, account string, p rota.Page) (rota.List[rota.Key], error)
+}
+
+// KeyWriter writes keys.
+type KeyWriter interface {
+	AddKey(ctx context.Context, k rota.Key, hash []byte) error
+
+	// RevokeKey revokes the key; one that is revoked stays as it is.
+	RevokeKey(ctx context.Context, account string, id rota.KeyID, now time.Time) (rota.Key, error)
+}
+
+// Answers remembers answers, each for the owner that got it.
+type Answers interface {
+	// Answer returns the answer remembered for key at or after since. Other
+	// transactions that ask for the same key wait until this one ends, so that
+	// of equal requests at once the first alone finds none.
+	Answer(ctx context.Context, o rota.Owner, key string, since time.Time) (rota.Answer, error)
+
+	// KeepAnswer remembers an answer, in place of an older one, and forgets
+	// some of those from before since.
+	KeepAnswer(ctx context.Context, o rota.Owner, key string, a rota.Answer, since time.Time) error
+}

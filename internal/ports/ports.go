@@ -1,0 +1,43 @@
+// Package ports fits a store to what each part of Rota has declared that it
+// needs. The compiler checks that it does.
+package ports
+
+import (
+	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/engine/embedded"
+	"github.com/rota-run/rota/internal/runner"
+	"github.com/rota-run/rota/internal/store"
+	"github.com/rota-run/rota/internal/store/sqlstore"
+)
+
+// Control returns the store of a [control.Control].
+func Control(s store.Store) control.Store {
+	q := s.Reader()
+	return control.Store{
+		AgentReader: q, ScheduleReader: q, LedgerReader: q, RunReader: q, KeyReader: q,
+		Updater: store.On(s, controlTx),
+	}
+}
+
+func controlTx(q sqlstore.Queries) control.Tx {
+	return control.Tx{
+		AgentReader: q, AgentWriter: q, ScheduleReader: q, ScheduleWriter: q, LedgerReader: q, LedgerWriter: q,
+		RunReader: q, RunWriter: q, KeyWriter: q, Answers: q,
+	}
+}
+
+// Runner returns the store of a [runner.Runner].
+func Runner(s store.Store) runner.Store {
+	return store.On(s, func(q sqlstore.Queries) runner.Tx { return q })
+}
+
+// Limiter returns the store of an [auth.Limiter].
+func Limiter(s store.Store) auth.Store {
+	return store.On(s, func(q sqlstore.Queries) auth.Tx { return q })
+}
+
+// Embedded returns the store of an [embedded.Engine].
+func Embedded(s store.Store) embedded.Store {
+	return store.On(s, func(q sqlstore.Queries) embedded.Tx { return embedded.Tx{Queue: q, Recoverer: q} })
+}

@@ -1,0 +1,31 @@
+package runner
+
+import (
+	"context"
+	"time"
+
+	"github.com/rota-run/rota"
+)
+
+// A Store is where a Runner writes down how attempts went.
+type Store interface {
+	RunByID(ctx context.Context, o rota.Owner, id rota.RunID) (rota.Run, error)
+
+	// Update runs fn in one transaction and returns when it is durable. fn may
+	// run twice.
+	Update(ctx context.Context, fn func(context.Context, Tx) error) error
+}
+
+// A Tx writes what came of an attempt. It does nothing if the attempt is over:
+// a worker that was thought lost has no say in the attempt after its own.
+type Tx interface {
+	// SetResponse notes the id of the response that the provider has begun.
+	SetResponse(ctx context.Context, a rota.Attempt, responseID string) error
+
+	// DelayRun makes a running run wait until at for its next attempt.
+	// answered says that the provider answered this one with a failure.
+	DelayRun(ctx context.Context, a rota.Attempt, at time.Time, answered bool) error
+
+	// FinishRun ends a run and settles its schedule's timer.
+	FinishRun(ctx context.Context, id rota.RunID, r rota.Result, settle rota.Settle) (rota.Finish, error)
+}
