@@ -153,6 +153,7 @@ func TestAStartThatWasGivenUpIsNotRepeated(t *testing.T) {
 				return nil
 			})
 		}()
+		synctest.Wait() // the database is busy
 		ctx, hangUp := context.WithCancel(t.Context())
 		gone := make(chan any)
 		go func() {
