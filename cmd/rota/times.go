@@ -30,11 +30,12 @@ func (m *moment) in(zone *time.Location) (time.Time, error) {
 	if m == nil {
 		return time.Time{}, nil
 	}
-	spec, err := calendar.Normalize(rota.Spec{Type: rota.Once, RunAt: string(*m), Timezone: zone.String()})
+	cal, err := calendar.Parse(rota.Spec{Type: rota.Once, RunAt: string(*m), Timezone: zone.String()}, time.Time{})
 	if err != nil {
 		return time.Time{}, err
 	}
-	return time.Parse(time.RFC3339, spec.RunAt)
+	at, _ := cal.Next(time.Time{}) // the only one
+	return at, nil
 }
 
 // wallClock completes a time without seconds, and leaves alone what it does not

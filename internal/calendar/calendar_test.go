@@ -66,7 +66,7 @@ func TestZonesAreRefused(t *testing.T) {
 	}
 }
 
-func TestNormalize(t *testing.T) {
+func TestSpec(t *testing.T) {
 	once := func(at, zone string) rota.Spec { return rota.Spec{Type: rota.Once, RunAt: at, Timezone: zone} }
 	for _, tt := range []struct{ in, want rota.Spec }{
 		{once("2026-12-01T09:00:00Z", ""), once("2026-12-01T09:00:00.000Z", "UTC")},
@@ -90,12 +90,12 @@ func TestNormalize(t *testing.T) {
 		{cronSpec("  0\t9 *  * MON-FRI ", ""), cronSpec("0 9 * * MON-FRI", "UTC")},
 		{cronSpec(" @Daily ", "Asia/Tokyo"), cronSpec("@Daily", "Asia/Tokyo")},
 	} {
-		got, err := Normalize(tt.in)
-		if err != nil || got != tt.want {
-			t.Errorf("Normalize(%+v) = %+v, %v; want %+v", tt.in, got, err, tt.want)
+		c, err := Parse(tt.in, time.Time{})
+		if got := c.Spec(); err != nil || got != tt.want {
+			t.Errorf("the spec of %+v is %+v, %v; want %+v", tt.in, got, err, tt.want)
 		}
-		if again, err := Normalize(got); err != nil || again != got {
-			t.Errorf("Normalize is not stable: %+v, %v", again, err)
+		if again, err := Parse(c.Spec(), time.Time{}); err != nil || again.Spec() != c.Spec() {
+			t.Errorf("the spec is not stable: %+v, %v", again.Spec(), err)
 		}
 	}
 }
@@ -129,7 +129,7 @@ func TestSpecsAreRefused(t *testing.T) {
 		{expressionField, rota.Spec{Type: rota.Once, RunAt: "2026-12-01T09:00:00Z", Expression: "@daily"}},
 		{timezoneField, rota.Spec{Type: rota.Interval, IntervalSeconds: 5, Timezone: "Nowhere"}},
 	} {
-		_, err := Normalize(tt.spec)
+		_, err := Parse(tt.spec, time.Time{})
 		requireInvalid(t, err, tt.path)
 	}
 }

@@ -52,25 +52,19 @@ func Parse(spec rota.Spec, anchor time.Time) (Calendar, error) {
 	return c, nil
 }
 
-// Normalize validates spec as Parse does and returns the form of it that is
-// stored and answered: the zone "UTC" when there was none; run_at in UTC with
-// milliseconds, whatever finer being cut off; the expression with single
-// spaces. Normalizing twice changes nothing more.
+// Spec returns the form of the spec that is stored and answered: the zone "UTC"
+// when there was none; run_at in UTC with milliseconds, whatever finer being cut
+// off; the expression with single spaces. Parsing that gives the same Calendar.
 //
-// A run_at without an offset is wall-clock time in the zone. If the clock shows
+// A run_at without an offset was wall-clock time in the zone. If the clock shows
 // it twice, the first is meant; if the clock skips it, the first instant after
 // the gap.
-func Normalize(spec rota.Spec) (rota.Spec, error) {
-	c, err := Parse(spec, time.Time{})
-	if err != nil {
-		return rota.Spec{}, err
-	}
-	spec.Timezone = c.loc.String()
-	spec.Expression = c.expression
-	if spec.Type == rota.Once {
+func (c Calendar) Spec() rota.Spec {
+	spec := rota.Spec{Type: c.kind, Timezone: c.loc.String(), Expression: c.expression, IntervalSeconds: c.every / 1000}
+	if c.kind == rota.Once {
 		spec.RunAt = rota.InstantOf(c.at.time()).String()
 	}
-	return spec, nil
+	return spec
 }
 
 // refuseStrayFields returns an error unless the type is known and the fields of

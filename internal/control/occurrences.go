@@ -43,9 +43,13 @@ func (c *Control) Upcoming(ctx context.Context, who auth.Caller, agent rota.Agen
 	if err != nil {
 		return rota.Preview{}, err
 	}
-	p, err := preview(t, c.Now(), count)
+	cal, err := calendar.Parse(t.Spec, t.Anchor)
+	if err != nil {
+		return rota.Preview{}, err
+	}
+	p := preview(t, cal, c.Now(), count)
 	p.Object = rota.ObjectUpcoming
-	return p, err
+	return p, nil
 }
 
 // PreviewSchedule says what a schedule would do, and writes nothing. Scope
@@ -59,34 +63,31 @@ func (c *Control) PreviewSchedule(_ context.Context, who auth.Caller, in rota.Pr
 	if err := policy.CheckSpan(t.Policy); err != nil {
 		return rota.Preview{}, err
 	}
-	t, err := c.setSpec(t, in.Spec, now)
+	t, cal, err := policy.SetSpec(t, in.Spec, c.MinInterval, now)
 	if err != nil {
 		return rota.Preview{}, err
 	}
 	after, count := rota.InstantOf(now), defaultPreview
 	in.After.Apply(&after)
 	in.Count.Apply(&count)
-	return preview(t, after.Time, count)
+	return preview(t, cal, after.Time, count), nil
 }
 
 const defaultPreview = 10
 
 // preview describes the times of a timer strictly after an instant.
-func preview(t rota.Timer, after time.Time, count int) (rota.Preview, error) {
-	p := rota.Preview{Object: rota.ObjectPreview, Data: []rota.PlannedTime{}, Warnings: []rota.Warning{}}
-	cal, err := calendar.Parse(t.Spec, t.Anchor)
-	if err != nil {
-		return p, err
+func preview(t rota.Timer, cal calendar.Calendar, after time.Time, count int) rota.Preview {
+	p := rota.Preview{
+		Object: rota.ObjectPreview, Description: cal.Describe(), Warnings: []rota.Warning{},
+		Data: planned(t, cal, policy.Upcoming(t, cal, after, count, time.Time{})),
 	}
-	p.Description = cal.Describe()
 	for _, w := range cal.Warnings(after) {
 		p.Warnings = append(p.Warnings, rota.Warning{Code: string(w.Code), Message: w.Message})
 	}
-	p.Data = planned(t, cal, policy.Upcoming(t, cal, after, count, time.Time{}))
 	if len(p.Data) == 0 {
 		p.Warnings = append(p.Warnings, rota.Warning{Code: "never", Message: "it has no time left: it will not run again"})
 	}
-	return p, nil
+	return p
 }
 
 func planned(t rota.Timer, cal calendar.Calendar, times []time.Time) []rota.PlannedTime {

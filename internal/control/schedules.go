@@ -7,13 +7,9 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
-	"github.com/rota-run/rota/internal/calendar"
 	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/prompt"
 )
-
-// pastTolerance is how far in the past the time of a once schedule may lie.
-const pastTolerance = time.Minute
 
 // CreateSchedule puts an agent on a schedule. Scope schedules:write.
 func (c *Control) CreateSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, in rota.ScheduleCreate, w Write) (rota.Schedule, error) {
@@ -53,78 +49,9 @@ func (c *Control) newSchedule(who auth.Caller, agent rota.AgentID, in rota.Sched
 	if s.Metadata == nil {
 		s.Metadata = map[string]string{}
 	}
-	t := rota.Timer{ScheduleID: s.ID, AgentID: agent, Owner: who.Owner, Policy: in.Policy.Apply(rota.DefaultPolicy())}
-	t, err := c.setSpec(t, in.Spec, now)
-	if err != nil {
-		return s, t, err
-	}
-	t, err = plan(t, now)
+	t := rota.Timer{ScheduleID: s.ID, AgentID: agent, Owner: who.Owner}
+	t, err := policy.Replan(t, rota.Some(in.Spec), in.Policy.Apply(rota.DefaultPolicy()), c.MinInterval, now)
 	return s.WithTimer(t), t, err
-}
-
-// setSpec gives the timer a spec that somebody sent, and that has times to come.
-func (c *Control) setSpec(t rota.Timer, spec rota.Spec, now time.Time) (rota.Timer, error) {
-	t, err := c.anchor(t, spec, now)
-	if err != nil {
-		return t, err
-	}
-	return t, checkOnce(t, now)
-}
-
-// anchor gives the timer a spec, and the instant that its times count from.
-func (c *Control) anchor(t rota.Timer, spec rota.Spec, now time.Time) (rota.Timer, error) {
-	spec, err := calendar.Normalize(spec)
-	if err != nil {
-		return t, err
-	}
-	if floor := int64(c.MinInterval / time.Second); spec.Type == rota.Interval && spec.IntervalSeconds < floor {
-		return t, rota.InvalidField("schedule.interval_seconds", "must be at least %d on this server", floor)
-	}
-	t.Spec, t.Anchor = spec, rota.InstantOf(now).Time
-	if t.Policy.StartAt != nil {
-		t.Anchor = t.Policy.StartAt.Time
-	}
-	return t, nil
-}
-
-// checkOnce refuses the time of a once schedule that lies too far in the past.
-// One that has only just passed is still run.
-func checkOnce(t rota.Timer, now time.Time) error {
-	if t.Spec.Type != rota.Once {
-		return nil
-	}
-	if next, ok := firstTime(t, now.Add(-pastTolerance)); !ok || next.Before(now.Add(-pastTolerance)) {
-		return rota.InvalidField("schedule.run_at", "must not be more than %d seconds in the past; the server's time is %s",
-			int(pastTolerance.Seconds()), rota.InstantOf(now))
-	}
-	return nil
-}
-
-func firstTime(t rota.Timer, after time.Time) (time.Time, bool) {
-	cal, err := calendar.Parse(t.Spec, t.Anchor)
-	if err != nil {
-		return time.Time{}, false
-	}
-	return cal.Next(after)
-}
-
-// plan computes the timer's next time and refuses one that has none.
-func plan(t rota.Timer, now time.Time) (rota.Timer, error) {
-	if err := policy.CheckSpan(t.Policy); err != nil {
-		return t, err
-	}
-	from := now
-	if t.Spec.Type == rota.Once {
-		from = now.Add(-pastTolerance)
-	}
-	t, err := policy.Plan(t, from)
-	if !t.DueAt.IsZero() && t.DueAt.Before(now) {
-		t.DueAt = now // that is when it became due
-	}
-	if err == nil && t.Status == rota.ScheduleCompleted {
-		return t, rota.InvalidField("policy", "leaves no time for a run: see start_at, end_at and max_runs")
-	}
-	return t, err
 }
 
 // present returns the conversation, or an absent one for null.
@@ -165,7 +92,7 @@ func (c *Control) UpdateSchedule(ctx context.Context, who auth.Caller, agent rot
 	}
 	return c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, now time.Time) (rota.Schedule, rota.Timer, error) {
 		s, t = updateContent(s, t, in)
-		t, err := c.updateTimes(t, in, now)
+		t, err := policy.Replan(t, in.Spec, in.Policy.Apply(t.Policy), c.MinInterval, now)
 		return s, t, err
 	})
 }
@@ -184,57 +111,6 @@ func updateContent(s rota.Schedule, t rota.Timer, in rota.ScheduleUpdate) (rota.
 	}
 	return s, t
 }
-
-// updateTimes plans the timer anew if its times change. A paused schedule
-// stays paused; a completed one becomes active.
-func (c *Control) updateTimes(t rota.Timer, in rota.ScheduleUpdate, now time.Time) (rota.Timer, error) {
-	before := t.Policy
-	t.Policy = in.Policy.Apply(before)
-	spec, set := in.Spec.Get()
-	if !set && sameTimes(before, t.Policy) {
-		return t, nil
-	}
-	if !set {
-		spec = t.Spec
-	}
-	if set {
-		t.Skips = nil // they were times of the spec before
-	}
-	moved := set || !sameInstant(before.StartAt, t.Policy.StartAt)
-	if moved {
-		var err error
-		if t, err = c.anchor(t, spec, now); err != nil {
-			return t, err
-		}
-	}
-	if !set && t.Status == rota.ScheduleActive && !t.NextRunAt.IsZero() && !t.NextRunAt.After(now) {
-		// A time that has come and waits, for its jitter, still does.
-		waits, err := plan(t, t.NextRunAt.Add(-time.Millisecond))
-		if err == nil && waits.NextRunAt.Equal(t.NextRunAt) {
-			return waits, nil
-		}
-	}
-	if moved {
-		if err := checkOnce(t, now); err != nil {
-			return t, err
-		}
-	}
-	planned, err := plan(t, now)
-	if err != nil || t.Status == rota.SchedulePaused {
-		return t, err
-	}
-	return planned, nil
-}
-
-// sameTimes reports whether two policies give a spec the same times.
-func sameTimes(a, b rota.Policy) bool {
-	return sameInstant(a.StartAt, b.StartAt) && sameInstant(a.EndAt, b.EndAt) &&
-		a.JitterSeconds == b.JitterSeconds && equal(a.MaxRuns, b.MaxRuns)
-}
-
-func sameInstant(a, b *rota.Instant) bool { return a == b || a != nil && b != nil && a.Equal(b.Time) }
-
-func equal[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // PauseSchedule stops a schedule, at once: runs that wait in the queue do not
 // start. One that is paused stays as it is. Scope schedules:write.

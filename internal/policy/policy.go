@@ -23,9 +23,13 @@ func Plan(t rota.Timer, now time.Time) (rota.Timer, error) {
 	if err != nil {
 		return t, err
 	}
+	return plan(t, cal, now), nil
+}
+
+func plan(t rota.Timer, cal calendar.Calendar, after time.Time) rota.Timer {
 	t.Status = rota.ScheduleActive
 	t.PauseReason = nil
-	return advance(t, cal, now), nil
+	return advance(t, cal, after)
 }
 
 // Pause returns the timer as it rests for the given reason. A schedule that

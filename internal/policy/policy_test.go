@@ -237,20 +237,6 @@ func TestRetryDelay(t *testing.T) {
 	require.NotEqual(t, one, two, "runs that failed together part")
 }
 
-func TestCheckSpan(t *testing.T) {
-	require.NoError(t, CheckSpan(rota.Policy{}))
-	require.NoError(t, CheckSpan(rota.Policy{StartAt: instant(0)}))
-	require.NoError(t, CheckSpan(rota.Policy{EndAt: instant(0)}))
-	require.NoError(t, CheckSpan(rota.Policy{StartAt: instant(0), EndAt: instant(1e6)}))
-	for _, end := range []time.Duration{0, -time.Hour} {
-		err := CheckSpan(rota.Policy{StartAt: instant(0), EndAt: instant(end)})
-		var e *rota.Error
-		require.True(t, errors.As(err, &e))
-		require.Equal(t, rota.Invalid, e.Code)
-		require.Equal(t, "policy.end_at", e.Field)
-	}
-}
-
 func TestSkipAndUnskip(t *testing.T) {
 	timer := planned(t, hourly, func(p *rota.Policy) { p.EndAt = instant(200 * time.Hour) })
 	for _, h := range []time.Duration{3, 1, 2, 3} {

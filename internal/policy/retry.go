@@ -31,11 +31,3 @@ func RetryDelay(r rota.Retry, id rota.RunID, attempt int, after time.Duration) (
 	d -= time.Duration(h.Sum64() % uint64(d/2))
 	return max(d, min(after, longestAfter)), true
 }
-
-// CheckSpan returns Invalid if the policy leaves no room for a run.
-func CheckSpan(p rota.Policy) error {
-	if p.StartAt != nil && p.EndAt != nil && !p.StartAt.Before(p.EndAt.Time) {
-		return rota.InvalidField("policy.end_at", "must be after policy.start_at (%s)", p.StartAt)
-	}
-	return nil
-}
