@@ -2,6 +2,7 @@ package rota
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -33,10 +34,10 @@ func (i Instant) MarshalText() ([]byte, error) { return []byte(i.String()), nil 
 // MarshalJSON returns the wire form as a JSON string.
 func (i Instant) MarshalJSON() ([]byte, error) { return []byte(`"` + i.String() + `"`), nil }
 
-// UnmarshalText accepts any RFC 3339 time that lies in the years 1 to 9999 of
-// UTC: what is later has no wire form.
+// UnmarshalText accepts any RFC 3339 time, its letters in either case, that lies
+// in the years 1 to 9999 of UTC: what is later has no wire form.
 func (i *Instant) UnmarshalText(b []byte) error {
-	t, err := time.Parse(time.RFC3339Nano, string(b))
+	t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(string(b)))
 	if err != nil {
 		return fmt.Errorf("%q is not an RFC 3339 time such as 2026-11-23T05:31:56Z", b)
 	}

@@ -7,7 +7,7 @@ type Policy struct {
 	Missed             Missed   `json:"missed" enum:"latest,skip,all"`
 	MaxLatenessSeconds int64    `json:"max_lateness_seconds" doc:"A missed occurrence older than this is not made up for."`
 	JitterSeconds      int64    `json:"jitter_seconds" doc:"Each occurrence starts up to this much later, always the same for the same occurrence."`
-	StartAt            *Instant `json:"start_at"`
+	StartAt            *Instant `json:"start_at" doc:"No nominal time before this instant."`
 	EndAt              *Instant `json:"end_at" doc:"No nominal time after this instant."`
 	MaxRuns            *int64   `json:"max_runs"`
 	PauseAfterFailures *int     `json:"pause_after_failures"`

@@ -72,7 +72,8 @@ type Spec struct {
 	Type            SpecType `json:"type"`
 	RunAt           string   `json:"run_at,omitempty"`           // once: RFC 3339; without an offset, wall-clock time in Timezone. Answers are in UTC.
 	IntervalSeconds int64    `json:"interval_seconds,omitempty"` // interval: 1..MaxIntervalSeconds
-	Expression      string   `json:"expression,omitempty"`       // cron: five fields or a descriptor such as @daily
+	StartAt         string   `json:"start_at,omitempty"`         // interval: a time that it is counted from, in the forms of RunAt; empty means from when the spec was set
+	CronExpression  string   `json:"cron_expression,omitempty"`  // cron: five fields or a descriptor such as @daily
 	Timezone        string   `json:"timezone,omitempty"`         // IANA name; empty means UTC. Answers always have it.
 }
 
@@ -151,7 +152,7 @@ type Timer struct {
 	PauseReason         *PauseReason
 	Spec                Spec
 	Policy              Policy
-	Anchor              time.Time // where an interval is counted from
+	Anchor              time.Time // when Spec was set; an interval without start_at is counted from it
 	NextRunAt           time.Time // the earliest nominal time that has no outcome; zero if there is none
 	DueAt               time.Time // when to act next: NextRunAt and its jitter; zero if there is nothing to do
 	OpenRuns            int       // runs of this schedule that have not ended

@@ -143,7 +143,7 @@ func occurrenceCalls() []sent {
 }
 
 func allSchedulesCalls() []sent {
-	spec := rota.Spec{Type: rota.Cron, Expression: "@daily"}
+	spec := rota.Spec{Type: rota.Cron, CronExpression: "@daily"}
 	day := time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)
 	return []sent{
 		{`GET /api/v1/schedules `, func(ctx context.Context, c *client.Client) error {
@@ -153,7 +153,7 @@ func allSchedulesCalls() []sent {
 			f := rota.ScheduleFilter{AgentID: "agt_1", Status: rota.SchedulePaused}
 			return only(c.Schedules.All(ctx, f, rota.Page{Ascending: true}))
 		}},
-		{`POST /api/v1/schedules/preview {"schedule":{"type":"cron","expression":"@daily"},"count":3}`, func(ctx context.Context, c *client.Client) error {
+		{`POST /api/v1/schedules/preview {"schedule":{"type":"cron","cron_expression":"@daily"},"count":3}`, func(ctx context.Context, c *client.Client) error {
 			return only(c.Schedules.Preview(ctx, rota.PreviewCreate{Spec: spec, Count: rota.Some(3)}))
 		}},
 		{`POST /api/v1/schedules/pause {"metadata":{"team":"ops"},"note":"rest"}`, func(ctx context.Context, c *client.Client) error {
@@ -214,11 +214,11 @@ func TestEveryCallSendsItsRequest(t *testing.T) {
 }
 
 func TestAnswersAreTypes(t *testing.T) {
-	c, _ := serve(t, 201, `{"object":"agent.schedule","id":"asch_1","status":"active","schedule":{"type":"cron","expression":"@daily","timezone":"UTC"},"input":"hi","next_run_at":"2026-12-01T09:00:00.000Z","version":3}`)
+	c, _ := serve(t, 201, `{"object":"agent.schedule","id":"asch_1","status":"active","schedule":{"type":"cron","cron_expression":"@daily","timezone":"UTC"},"input":"hi","next_run_at":"2026-12-01T09:00:00.000Z","version":3}`)
 	s, err := c.Schedules.Create(t.Context(), "agt_1", rota.ScheduleCreate{})
 	require.NoError(t, err)
 	require.Equal(t, rota.ScheduleID("asch_1"), s.ID)
-	require.Equal(t, rota.Spec{Type: rota.Cron, Expression: "@daily", Timezone: "UTC"}, s.Spec)
+	require.Equal(t, rota.Spec{Type: rota.Cron, CronExpression: "@daily", Timezone: "UTC"}, s.Spec)
 	require.Equal(t, "2026-12-01T09:00:00.000Z", s.NextRunAt.String())
 	require.EqualValues(t, 3, s.Version)
 }

@@ -29,7 +29,7 @@ func Example() {
 		return
 	}
 	schedule, err := c.Schedules.Create(ctx, agent.ID, rota.ScheduleCreate{
-		Spec:  rota.Spec{Type: rota.Cron, Expression: "0 9 * * MON-FRI", Timezone: "Europe/Madrid"},
+		Spec:  rota.Spec{Type: rota.Cron, CronExpression: "0 9 * * MON-FRI", Timezone: "Europe/Madrid"},
 		Input: rota.InputText("The morning report, please."),
 	})
 	if err != nil {

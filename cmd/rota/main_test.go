@@ -120,7 +120,7 @@ func scheduleVerbs() []verbCase {
 		{"agent-schedules|create|--agent-id|agt_1|--every|1h|--input|go", `POST /api/v1/agents/agt_1/schedules {"schedule":{"type":"interval","interval_seconds":3600,"timezone":"UTC"},"input":"go"}`},
 		{"agent-schedules|create|--agent-id|agt_1|--at|2026-12-01T09:00|--timezone|Europe/Madrid|--input|go", `POST /api/v1/agents/agt_1/schedules {"schedule":{"type":"once","run_at":"2026-12-01T09:00:00","timezone":"Europe/Madrid"},"input":"go"}`},
 		{"agent-schedules|create|--agent-id|agt_1|--at|2026-12-01T09:00:00+01:00|--input|go", `POST /api/v1/agents/agt_1/schedules {"schedule":{"type":"once","run_at":"2026-12-01T09:00:00+01:00","timezone":"UTC"},"input":"go"}`},
-		{"agent-schedules|create|--agent-id|agt_1|--cron|0 9 * * MON-FRI|--input|go|--name|n|--metadata|a=b|--conversation|conv_1|--previous-response-id|resp_1", `POST /api/v1/agents/agt_1/schedules {"schedule":{"type":"cron","expression":"0 9 * * MON-FRI","timezone":"UTC"},"input":"go","name":"n","conversation":"conv_1","previous_response_id":"resp_1","metadata":{"a":"b"}}`},
+		{"agent-schedules|create|--agent-id|agt_1|--cron|0 9 * * MON-FRI|--input|go|--name|n|--metadata|a=b|--conversation|conv_1|--previous-response-id|resp_1", `POST /api/v1/agents/agt_1/schedules {"schedule":{"type":"cron","cron_expression":"0 9 * * MON-FRI","timezone":"UTC"},"input":"go","name":"n","conversation":"conv_1","previous_response_id":"resp_1","metadata":{"a":"b"}}`},
 		{"agent-schedules|create|--agent-id|agt_1|--every|1d|--input|go|--overlap|buffer_one|--missed|all|--max-lateness|2h|--jitter|30s|--start-at|2026-12-01T00:00:00Z|--end-at|2027-01-01T00:00:00+01:00|--max-runs|9|--pause-after-failures|3|--max-attempts|1|--on-crash|never|--timeout|5m", `POST /api/v1/agents/agt_1/schedules {"schedule":{"type":"interval","interval_seconds":86400,"timezone":"UTC"},"input":"go","policy":{"overlap":"buffer_one","missed":"all","max_lateness_seconds":7200,"jitter_seconds":30,"start_at":"2026-12-01T00:00:00.000Z","end_at":"2026-12-31T23:00:00.000Z","max_runs":9,"pause_after_failures":3,"retry":{"max_attempts":1,"on_crash":"never"},"timeout_seconds":300}}`},
 		{"agent-schedules|list|--agent-id|agt_1", `GET /api/v1/agents/agt_1/schedules `},
 		{"agent-schedules|get|--agent-id|agt_1|--schedule-id|asch_1", `GET /api/v1/agents/agt_1/schedules/asch_1 `},
@@ -152,7 +152,8 @@ func allSchedulesVerbs() []verbCase {
 	return []verbCase{
 		{"schedules|list", `GET /api/v1/schedules `},
 		{"schedules|list|--agent-id|agt_1|--status|paused|--limit|5", `GET /api/v1/schedules?agent_id=agt_1&limit=5&status=paused `},
-		{"schedules|preview|--cron|@daily", `POST /api/v1/schedules/preview {"schedule":{"type":"cron","expression":"@daily","timezone":"UTC"}}`},
+		{"schedules|preview|--every|1d|--from|2026-12-01T09:00|--timezone|Europe/Madrid", `POST /api/v1/schedules/preview {"schedule":{"type":"interval","interval_seconds":86400,"start_at":"2026-12-01T09:00:00","timezone":"Europe/Madrid"}}`},
+		{"schedules|preview|--cron|@daily", `POST /api/v1/schedules/preview {"schedule":{"type":"cron","cron_expression":"@daily","timezone":"UTC"}}`},
 		{"schedules|preview|--at|2026-12-01 09:00|--timezone|Europe/Madrid|--count|1|--after|2026-11-30T00:00:00Z|--max-runs|9", `POST /api/v1/schedules/preview {"schedule":{"type":"once","run_at":"2026-12-01T09:00:00","timezone":"Europe/Madrid"},"policy":{"max_runs":9},"count":1,"after":"2026-11-30T00:00:00.000Z"}`},
 		{"schedules|preview|--body|{\"future\":1}", `POST /api/v1/schedules/preview {"future":1}`},
 		{"schedules|pause|--all", `POST /api/v1/schedules/pause {}`},

@@ -123,7 +123,7 @@ func TestSpecsInWords(t *testing.T) {
 	for want, spec := range map[string]rota.Spec{
 		"once at 2026-12-01T09:00:00.000Z": {Type: rota.Once, RunAt: "2026-12-01T09:00:00.000Z", Timezone: "UTC"},
 		"every 1m30s":                      {Type: "interval", IntervalSeconds: 90},
-		"cron @daily (UTC)":                {Type: rota.Cron, Expression: "@daily", Timezone: "UTC"},
+		"cron @daily (UTC)":                {Type: rota.Cron, CronExpression: "@daily", Timezone: "UTC"},
 		"lunar":                            {Type: "lunar"},
 	} {
 		require.Equal(t, want, specText(spec))

@@ -45,6 +45,7 @@ type scheduleFlags struct {
 // whenFlags are the times of a schedule.
 type whenFlags struct {
 	Every    *span   `xor:"when" placeholder:"TIME" help:"Run at an interval, such as 90s, 1h30m or 7d."`
+	From     *string `placeholder:"TIME" help:"Count --every from this time, such as 2026-12-01T09:00, in the time zone, or with an offset."`
 	At       *string `xor:"when" placeholder:"TIME" help:"Run once, such as 2026-12-01T09:00, in the time zone, or with an offset."`
 	Cron     *string `xor:"when" placeholder:"EXPR" help:"Run by five cron fields, or @hourly, @daily, @weekly, @monthly, @yearly."`
 	Timezone *string `placeholder:"ZONE" help:"IANA time zone of the times, such as Europe/Madrid; UTC by default."`
@@ -56,7 +57,7 @@ type policyFlags struct {
 	Missed             *rota.Missed  `enum:"latest,skip,all" placeholder:"WHICH" help:"Of the times missed while the server was down, run: latest, skip or all."`
 	MaxLateness        *span         `placeholder:"TIME" help:"How late a missed run may start."`
 	Jitter             *span         `placeholder:"TIME" help:"Start each run up to this much later."`
-	StartAt            *rota.Instant `placeholder:"TIME" help:"No run before this time."`
+	StartAt            *rota.Instant `placeholder:"TIME" help:"No run before this time. To count --every from a time, use --from."`
 	EndAt              *rota.Instant `placeholder:"TIME" help:"No run after this time."`
 	MaxRuns            *int64        `placeholder:"N" help:"Complete the schedule after this many runs."`
 	PauseAfterFailures *int          `placeholder:"N" help:"Pause the schedule when this many runs in a row have failed."`
@@ -69,14 +70,19 @@ type policyFlags struct {
 func (w whenFlags) spec() (rota.Opt[rota.Spec], error) {
 	s := rota.Spec{Timezone: text(w.Timezone)}
 	switch {
+	case w.From != nil && w.Every == nil:
+		return rota.Opt[rota.Spec]{}, usagef("--from goes with --every")
 	case w.Every != nil && w.Every.seconds() == 0:
 		return rota.Opt[rota.Spec]{}, usagef("--every must be at least 1s")
 	case w.Every != nil:
 		s.Type, s.IntervalSeconds = rota.Interval, w.Every.seconds()
+		if w.From != nil {
+			s.StartAt = wallClock(*w.From)
+		}
 	case w.At != nil:
 		s.Type, s.RunAt = rota.Once, wallClock(*w.At)
 	case w.Cron != nil:
-		s.Type, s.Expression = rota.Cron, *w.Cron
+		s.Type, s.CronExpression = rota.Cron, *w.Cron
 	case w.Timezone != nil:
 		return rota.Opt[rota.Spec]{}, usagef("--timezone goes with --every, --at or --cron")
 	default:
@@ -293,9 +299,12 @@ func specText(s rota.Spec) string {
 	case rota.Once:
 		return "once at " + s.RunAt
 	case rota.Interval:
+		if s.StartAt != "" {
+			return "every " + spanOf(s.IntervalSeconds) + " from " + s.StartAt
+		}
 		return "every " + spanOf(s.IntervalSeconds)
 	case rota.Cron:
-		return fmt.Sprintf("cron %s (%s)", s.Expression, s.Timezone)
+		return fmt.Sprintf("cron %s (%s)", s.CronExpression, s.Timezone)
 	}
 	return string(s.Type)
 }

@@ -55,7 +55,7 @@ type zoneFlag struct {
 }
 
 func (z zoneFlag) location() (*time.Location, error) {
-	cal, err := calendar.Parse(rota.Spec{Type: rota.Cron, Expression: "@daily", Timezone: z.Timezone}, time.Time{})
+	cal, err := calendar.Parse(rota.Spec{Type: rota.Cron, CronExpression: "@daily", Timezone: z.Timezone}, time.Time{})
 	if err != nil {
 		return nil, usagef("--timezone: %s", rota.Public(err).Msg)
 	}

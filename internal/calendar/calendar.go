@@ -29,8 +29,9 @@ import (
 type Calendar struct {
 	kind       rota.SpecType
 	loc        *time.Location
-	at         instant // once: the only time; interval: the anchor
+	at         instant // once: the only time; interval: one interval before its first time
 	every      int64   // interval: milliseconds
+	starts     bool    // interval: it has a start_at
 	cron       cron
 	expression string // cron, with single spaces
 }
@@ -57,6 +58,9 @@ func (c Calendar) next(after instant) (instant, bool) {
 		return 0, false
 	}
 }
+
+// first returns the first time of an interval.
+func (c Calendar) first() instant { return c.at + instant(c.every) }
 
 // ticks counts the times of an interval that are not after t.
 func (c Calendar) ticks(t instant) int64 {

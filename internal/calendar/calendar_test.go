@@ -68,6 +68,9 @@ func TestZonesAreRefused(t *testing.T) {
 
 func TestSpec(t *testing.T) {
 	once := func(at, zone string) rota.Spec { return rota.Spec{Type: rota.Once, RunAt: at, Timezone: zone} }
+	interval := func(start, zone string) rota.Spec {
+		return rota.Spec{Type: rota.Interval, IntervalSeconds: 60, StartAt: start, Timezone: zone}
+	}
 	for _, tt := range []struct{ in, want rota.Spec }{
 		{once("2026-12-01T09:00:00Z", ""), once("2026-12-01T09:00:00.000Z", "UTC")},
 		{once("2026-12-01T09:00:00.1239Z", "UTC"), once("2026-12-01T09:00:00.123Z", "UTC")},
@@ -87,6 +90,9 @@ func TestSpec(t *testing.T) {
 		{once("2026-10-25T03:00", "Europe/Madrid"), once("2026-10-25T02:00:00.000Z", "Europe/Madrid")},
 		{once("2011-12-30T12:00", "Pacific/Apia"), once("2011-12-30T10:00:00.000Z", "Pacific/Apia")},
 		{rota.Spec{Type: rota.Interval, IntervalSeconds: 60}, rota.Spec{Type: rota.Interval, IntervalSeconds: 60, Timezone: "UTC"}},
+		{interval("2026-03-29T02:30", "Europe/Madrid"), interval("2026-03-29T01:00:00.000Z", "Europe/Madrid")},
+		{interval("2026-12-01t09:00:00.1239z", ""), interval("2026-12-01T09:00:00.123Z", "UTC")},
+		{once("2026-12-01t09:00:00z", ""), once("2026-12-01T09:00:00.000Z", "UTC")},
 		{cronSpec("  0\t9 *  * MON-FRI ", ""), cronSpec("0 9 * * MON-FRI", "UTC")},
 		{cronSpec(" @Daily ", "Asia/Tokyo"), cronSpec("@Daily", "Asia/Tokyo")},
 	} {
@@ -106,7 +112,7 @@ func TestSpecsAreRefused(t *testing.T) {
 		spec rota.Spec
 	}{
 		{typeField, rota.Spec{}},
-		{typeField, rota.Spec{Type: "CRON", Expression: "@daily"}},
+		{typeField, rota.Spec{Type: "CRON", CronExpression: "@daily"}},
 		{runAtField, rota.Spec{Type: rota.Once}},
 		{runAtField, rota.Spec{Type: rota.Once, RunAt: "tomorrow"}},
 		{runAtField, rota.Spec{Type: rota.Once, RunAt: "2026-12-01"}},
@@ -118,15 +124,19 @@ func TestSpecsAreRefused(t *testing.T) {
 		{runAtField, rota.Spec{Type: rota.Once, RunAt: "2026-12-01T09:00:00,5Z"}},
 		{runAtField, rota.Spec{Type: rota.Once, RunAt: "0000-12-01T09:00:00Z"}},
 		{runAtField, rota.Spec{Type: rota.Once, RunAt: "9999-12-31T23:00:00-02:00"}},
-		{runAtField, rota.Spec{Type: rota.Cron, Expression: "@daily", RunAt: "2026-12-01T09:00:00Z"}},
+		{runAtField, rota.Spec{Type: rota.Cron, CronExpression: "@daily", RunAt: "2026-12-01T09:00:00Z"}},
 		{runAtField, rota.Spec{Type: rota.Interval, IntervalSeconds: 5, RunAt: "2026-12-01T09:00:00Z"}},
 		{intervalField, rota.Spec{Type: rota.Interval}},
 		{intervalField, rota.Spec{Type: rota.Interval, IntervalSeconds: -1}},
 		{intervalField, rota.Spec{Type: rota.Interval, IntervalSeconds: rota.MaxIntervalSeconds + 1}},
-		{intervalField, rota.Spec{Type: rota.Cron, Expression: "@daily", IntervalSeconds: 5}},
+		{intervalField, rota.Spec{Type: rota.Cron, CronExpression: "@daily", IntervalSeconds: 5}},
+		{startAtField, rota.Spec{Type: rota.Interval, IntervalSeconds: 5, StartAt: "tomorrow"}},
+		{startAtField, rota.Spec{Type: rota.Interval, IntervalSeconds: 5, StartAt: "9999-12-31T23:00:00-02:00"}},
+		{startAtField, rota.Spec{Type: rota.Cron, CronExpression: "@daily", StartAt: "2026-12-01T09:00:00Z"}},
+		{startAtField, rota.Spec{Type: rota.Once, RunAt: "2026-12-01T09:00:00Z", StartAt: "2026-12-01T09:00:00Z"}},
 		{expressionField, rota.Spec{Type: rota.Cron}},
-		{expressionField, rota.Spec{Type: rota.Cron, Expression: " \t"}},
-		{expressionField, rota.Spec{Type: rota.Once, RunAt: "2026-12-01T09:00:00Z", Expression: "@daily"}},
+		{expressionField, rota.Spec{Type: rota.Cron, CronExpression: " \t"}},
+		{expressionField, rota.Spec{Type: rota.Once, RunAt: "2026-12-01T09:00:00Z", CronExpression: "@daily"}},
 		{timezoneField, rota.Spec{Type: rota.Interval, IntervalSeconds: 5, Timezone: "Nowhere"}},
 	} {
 		_, err := Parse(tt.spec, time.Time{})

@@ -56,7 +56,7 @@ func TestPublishedVectors(t *testing.T) {
 }
 
 // publishedSpec reads "cron 0 9 * * *", "once 2026-12-01T09:00" and
-// "interval 90 from 2026-01-01T00:00:00Z".
+// "interval 90 set 2026-01-01T00:00:00Z" or "interval 90 start_at 2026-01-01T00:00".
 func publishedSpec(t *testing.T, text, zone string) (spec rota.Spec, anchor time.Time) {
 	t.Helper()
 	kind, rest, _ := strings.Cut(text, " ")
@@ -65,14 +65,20 @@ func publishedSpec(t *testing.T, text, zone string) (spec rota.Spec, anchor time
 	case rota.Once:
 		spec.RunAt = rest
 	case rota.Cron:
-		spec.Expression = rest
+		spec.CronExpression = rest
 	case rota.Interval:
-		seconds, from, _ := strings.Cut(rest, " from ")
-		n, err := strconv.ParseInt(seconds, 10, 64)
+		words := strings.Fields(rest)
+		n, err := strconv.ParseInt(words[0], 10, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		spec.IntervalSeconds, anchor = n, instantAt(t, from)
+		spec.IntervalSeconds = n
+		switch words[1] {
+		case "set":
+			anchor = instantAt(t, words[2])
+		case "start_at":
+			spec.StartAt = words[2]
+		}
 	}
 	return spec, anchor
 }

@@ -46,7 +46,7 @@ func embeddedZones(tb testing.TB) []string {
 }
 
 func cronSpec(expression, zone string) rota.Spec {
-	return rota.Spec{Type: rota.Cron, Expression: expression, Timezone: zone}
+	return rota.Spec{Type: rota.Cron, CronExpression: expression, Timezone: zone}
 }
 
 func mustParse(tb testing.TB, spec rota.Spec, anchor time.Time) Calendar {

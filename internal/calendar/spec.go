@@ -13,17 +13,19 @@ const (
 	typeField       = "schedule.type"
 	runAtField      = "schedule.run_at"
 	intervalField   = "schedule.interval_seconds"
-	expressionField = "schedule.expression"
+	startAtField    = "schedule.start_at"
+	expressionField = "schedule.cron_expression"
 	timezoneField   = "schedule.timezone"
 )
 
-// Parse validates spec and compiles it. An interval is counted from anchor, of
-// which whole milliseconds count; other types ignore it. Whether a time has
-// passed is not checked.
+// Parse validates spec and compiles it. An interval without start_at is counted
+// from anchor, of which whole milliseconds count: its first time is one interval
+// later. One with start_at has that as its first time. Other types ignore
+// anchor. Whether a time has passed is not checked.
 //
 // The error is a *rota.Error with the code Invalid and the Field at fault, one
 // of schedule.type, schedule.run_at, schedule.interval_seconds,
-// schedule.expression and schedule.timezone. Its message says what would have
+// schedule.start_at, schedule.cron_expression and schedule.timezone. Its message says what would have
 // been accepted.
 //
 // The first use of a zone reads its data; later ones do not block.
@@ -38,12 +40,11 @@ func Parse(spec rota.Spec, anchor time.Time) (Calendar, error) {
 	c := Calendar{kind: spec.Type, loc: loc}
 	switch spec.Type {
 	case rota.Once:
-		c.at, err = parseRunAt(spec.RunAt, loc)
+		c.at, err = parseMoment(runAtField, spec.RunAt, loc)
 	case rota.Interval:
-		c.at = instantOf(anchor)
-		c.every, err = parseInterval(spec.IntervalSeconds)
+		err = c.parseInterval(spec, anchor)
 	case rota.Cron:
-		c.expression = strings.Join(strings.Fields(spec.Expression), " ")
+		c.expression = strings.Join(strings.Fields(spec.CronExpression), " ")
 		c.cron, err = parseExpression(c.expression)
 	}
 	if err != nil {
@@ -53,16 +54,20 @@ func Parse(spec rota.Spec, anchor time.Time) (Calendar, error) {
 }
 
 // Spec returns the form of the spec that is stored and answered: the zone "UTC"
-// when there was none; run_at in UTC with milliseconds, whatever finer being cut
-// off; the expression with single spaces. Parsing that gives the same Calendar.
+// when there was none; run_at and start_at in UTC with milliseconds, whatever
+// finer being cut off; the expression with single spaces. Parsing that gives the
+// same Calendar.
 //
-// A run_at without an offset was wall-clock time in the zone. If the clock shows
-// it twice, the first is meant; if the clock skips it, the first instant after
-// the gap.
+// A run_at or start_at without an offset was wall-clock time in the zone. If the
+// clock shows it twice, the first is meant; if the clock skips it, the first
+// instant after the gap.
 func (c Calendar) Spec() rota.Spec {
-	spec := rota.Spec{Type: c.kind, Timezone: c.loc.String(), Expression: c.expression, IntervalSeconds: c.every / 1000}
-	if c.kind == rota.Once {
+	spec := rota.Spec{Type: c.kind, Timezone: c.loc.String(), CronExpression: c.expression, IntervalSeconds: c.every / 1000}
+	switch {
+	case c.kind == rota.Once:
 		spec.RunAt = rota.InstantOf(c.at.time()).String()
+	case c.starts:
+		spec.StartAt = rota.InstantOf(c.first().time()).String()
 	}
 	return spec
 }
@@ -82,7 +87,8 @@ func refuseStrayFields(s rota.Spec) error {
 	}{
 		{rota.Once, s.RunAt != "", runAtField},
 		{rota.Interval, s.IntervalSeconds != 0, intervalField},
-		{rota.Cron, s.Expression != "", expressionField},
+		{rota.Interval, s.StartAt != "", startAtField},
+		{rota.Cron, s.CronExpression != "", expressionField},
 	} {
 		if f.set && f.owner != s.Type {
 			return rota.InvalidField(f.path, "%s belongs to the type %s, and the type is %s; leave it out", strings.TrimPrefix(f.path, "schedule."), f.owner, s.Type)
@@ -91,20 +97,29 @@ func refuseStrayFields(s rota.Spec) error {
 	return nil
 }
 
-func parseInterval(seconds int64) (ms int64, err error) {
+func (c *Calendar) parseInterval(spec rota.Spec, anchor time.Time) error {
+	seconds := spec.IntervalSeconds
 	if seconds < 1 || seconds > rota.MaxIntervalSeconds {
-		return 0, rota.InvalidField(intervalField, "%d is out of range; whole seconds from 1 to %d are accepted", seconds, rota.MaxIntervalSeconds)
+		return rota.InvalidField(intervalField, "%d is out of range; whole seconds from 1 to %d are accepted", seconds, rota.MaxIntervalSeconds)
 	}
-	return seconds * 1000, nil
+	c.at, c.every = instantOf(anchor), seconds*1000
+	if spec.StartAt == "" {
+		return nil
+	}
+	start, err := parseMoment(startAtField, spec.StartAt, c.loc)
+	c.at, c.starts = start-instant(c.every), true
+	return err
 }
 
-// runAtForm is RFC 3339, with optional seconds and an optional offset.
-var runAtForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?$`)
+// momentForm is RFC 3339, with optional seconds and an optional offset.
+var momentForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?$`)
 
-func parseRunAt(s string, loc *time.Location) (instant, error) {
-	parts := runAtForm.FindStringSubmatch(s)
+// parseMoment reads an instant, or a wall-clock time of the zone.
+func parseMoment(field, s string, loc *time.Location) (instant, error) {
+	s = strings.ToUpper(s) // t and z are accepted
+	parts := momentForm.FindStringSubmatch(s)
 	if parts == nil {
-		return 0, rota.InvalidField(runAtField, "%q is not a time; accepted are 2026-12-01T09:00:00Z, with another offset 2026-12-01T09:00:00+01:00, "+
+		return 0, rota.InvalidField(field, "%q is not a time; accepted are 2026-12-01T09:00:00Z, with another offset 2026-12-01T09:00:00+01:00, "+
 			"and without one 2026-12-01T09:00:00, which is wall-clock time in schedule.timezone", s)
 	}
 	layout := "2006-01-02T15:04"
@@ -116,14 +131,14 @@ func parseRunAt(s string, loc *time.Location) (instant, error) {
 	}
 	t, err := time.Parse(layout, s)
 	if err != nil {
-		return 0, rota.InvalidField(runAtField, "%q does not exist: a part of it is out of range", s)
+		return 0, rota.InvalidField(field, "%q does not exist: a part of it is out of range", s)
 	}
 	at := instant(t.UnixMilli())
 	if parts[2] == "" {
 		at = reach(loc, wall(at))
 	}
 	if at < firstInstant || at > lastInstant {
-		return 0, rota.InvalidField(runAtField, "%q is out of range; the years 1 to 9999 are accepted", s)
+		return 0, rota.InvalidField(field, "%q is out of range; the years 1 to 9999 are accepted", s)
 	}
 	return at, nil
 }

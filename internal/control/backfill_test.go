@@ -15,7 +15,7 @@ import (
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
-const minutely = `{"type":"cron","expression":"* * * * *"}`
+const minutely = `{"type":"cron","cron_expression":"* * * * *"}`
 
 // backfill asks for the minutes between two offsets from the start.
 func (w *world) backfill(s rota.Schedule, from, to time.Duration, dry bool) (rota.Backfill, error) {
@@ -128,7 +128,7 @@ func TestBackfillLeavesWhatIsNext(t *testing.T) {
 func TestBackfillLeavesForeignSpans(t *testing.T) {
 	w := newWorld(t)
 	s := w.missed()
-	w.update(s, `{"schedule":{"type":"cron","expression":"*/2 * * * *"}}`)
+	w.update(s, `{"schedule":{"type":"cron","cron_expression":"*/2 * * * *"}}`)
 	_, err := w.backfill(s, 2*time.Minute, 6*time.Minute, false)
 	require.NoError(t, err)
 	require.Equal(t, []string{"fired 1", "missed 2..9=8", "buffered 4", "buffered 6"}, w.ledger(s))

@@ -27,7 +27,11 @@ func TestCreateSchedule(t *testing.T) {
 	require.Nil(t, s.Name)
 	require.True(t, s.Conversation.IsZero())
 	require.Nil(t, s.PreviousResponseID)
-	require.Equal(t, instant(90*time.Minute), *s.NextRunAt, "an interval is counted from start_at")
+	require.Equal(t, instant(time.Hour), *s.NextRunAt, "policy.start_at only bounds")
+
+	s = w.schedule(`{"type":"interval","interval_seconds":3600,"start_at":"2026-11-23T10:30","timezone":"Europe/Madrid"}`, "")
+	require.Equal(t, instant(30*time.Minute), *s.NextRunAt)
+	require.Equal(t, "2026-11-23T09:30:00.000Z", s.Spec.StartAt)
 }
 
 func TestCreateScheduleRefuses(t *testing.T) {
@@ -35,7 +39,7 @@ func TestCreateScheduleRefuses(t *testing.T) {
 	for name, tt := range map[string]struct{ spec, rest, field string }{
 		"an interval below the floor": {`{"type":"interval","interval_seconds":4}`, ``, "schedule.interval_seconds"},
 		"once in the past":            {`{"type":"once","run_at":"2026-11-23T08:58:59Z"}`, ``, "schedule.run_at"},
-		"no such zone":                {`{"type":"cron","expression":"0 9 * * *","timezone":"Nowhere"}`, ``, "schedule.timezone"},
+		"no such zone":                {`{"type":"cron","cron_expression":"0 9 * * *","timezone":"Nowhere"}`, ``, "schedule.timezone"},
 		"an end before the start":     {hourly, `,"policy":{"start_at":"2026-11-24T00:00:00Z","end_at":"2026-11-23T23:00:00Z"}`, "policy.end_at"},
 		"an end before the first run": {hourly, `,"policy":{"end_at":"2026-11-23T09:59:59Z"}`, "policy"},
 		"no such variable":            {hourly, `,"input":"{{nope}}"`, "input"},
@@ -129,14 +133,16 @@ func TestUpdateTimes(t *testing.T) {
 	}{
 		"a new interval is counted from now":      {`{"schedule":{"type":"interval","interval_seconds":600}}`, 20 * time.Minute},
 		"the same interval is counted from now":   {`{"schedule":` + hourly + `}`, 70 * time.Minute},
-		"a cron expression":                       {`{"schedule":{"type":"cron","expression":"15 * * * *"}}`, 15 * time.Minute},
+		"a cron expression":                       {`{"schedule":{"type":"cron","cron_expression":"15 * * * *"}}`, 15 * time.Minute},
 		"another name changes nothing":            {`{"name":"x"}`, time.Hour},
 		"another overlap changes nothing":         {`{"policy":{"overlap":"allow_all"}}`, time.Hour},
 		"another number of runs keeps the anchor": {`{"policy":{"max_runs":3}}`, time.Hour},
 		"an end keeps the anchor":                 {`{"policy":{"end_at":"2026-11-24T00:00:00Z"}}`, time.Hour},
 		"a jitter keeps the nominal time":         {`{"policy":{"jitter_seconds":60}}`, time.Hour},
-		"a start moves the anchor":                {`{"policy":{"start_at":"2026-11-23T12:30:00Z"}}`, 270 * time.Minute},
-		"a start and a new interval":              {`{"schedule":{"type":"interval","interval_seconds":60},"policy":{"start_at":"2026-11-23T12:30:00Z"}}`, 211 * time.Minute},
+		"a bound moves nothing":                   {`{"policy":{"start_at":"2026-11-23T12:30:00Z"}}`, 4 * time.Hour},
+		"a bound and a new interval":              {`{"schedule":{"type":"interval","interval_seconds":60},"policy":{"start_at":"2026-11-23T12:30:00Z"}}`, 210 * time.Minute},
+		"a start ahead":                           {`{"schedule":{"type":"interval","interval_seconds":60,"start_at":"2026-11-23T12:30:00Z"}}`, 210 * time.Minute},
+		"a start in the past":                     {`{"schedule":{"type":"interval","interval_seconds":3600,"start_at":"2026-11-22T12:30:00Z"}}`, 30 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -345,13 +351,12 @@ func TestWhatAChangeDropsIsOnRecord(t *testing.T) {
 	}
 }
 
-// Another start moves the times of an interval: what waits for its jitter is
-// not one of them, and no time of the past becomes one.
+// A bound that is set after a time that waits for its jitter takes that time away.
 func TestUpdateOfTheStartWhileATimeWaits(t *testing.T) {
 	w := newWorld(t)
 	s := w.schedule(hourly, `,"policy":{"jitter_seconds":1800}`)
 	w.at(time.Hour + 5*time.Minute)
-	got := w.update(s, `{"policy":{"start_at":"2026-11-23T09:30:00Z","jitter_seconds":0}}`)
-	require.Equal(t, instant(90*time.Minute), *got.NextRunAt)
+	got := w.update(s, `{"policy":{"start_at":"2026-11-23T10:30:00Z","jitter_seconds":0}}`)
+	require.Equal(t, instant(2*time.Hour), *got.NextRunAt)
 	require.Equal(t, []string{"blocked 60"}, w.ledger(s))
 }

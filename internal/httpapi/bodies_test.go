@@ -52,7 +52,7 @@ func badFields() []badBody {
 		{agents, `{"Name":"a","model":"m"}`, "Name", "is not a field here; these are: description, fallback_models, instructions, max_tool_calls, metadata, model, name, parallel_tool_calls, reasoning, text, tool_choice, tools"},
 		{runs, `{"input":"hi","status":"queued"}`, "status", "is not a field here; these are: conversation, input, metadata, previous_response_id"},
 		{schedules, `{"input":"hi"}`, "schedule", "is required"},
-		{schedules, `{"schedule":{"type":"cron","expression":"* * * * *"}}`, "input", "is required"},
+		{schedules, `{"schedule":{"type":"cron","cron_expression":"* * * * *"}}`, "input", "is required"},
 
 		{agents, `{"name":"a\u0000b","model":"m"}`, "name", "must not contain the character U+0000"},
 		{runs, `{"input":"\u0000"}`, "input", "must not contain the character U+0000"},
@@ -120,16 +120,16 @@ func badSchedules() []badBody {
 		{schedules, sched(`{"type":"interval","interval_seconds":60,"timezone":""}`), "schedule.timezone", "must be 1 to 64 characters long"},
 		{schedules, sched(`{"type":"interval","interval_seconds":60,"timezone":null}`), "schedule.timezone", "must be a string, not null"},
 		{schedules, sched(`{"type":"once"}`), "schedule.run_at", "is required"},
-		{schedules, sched(`{"type":"cron"}`), "schedule.expression", "is required"},
-		{schedule, `{"schedule":{"type":"cron","expression":7}}`, "schedule.expression", "must be a string"},
+		{schedules, sched(`{"type":"cron"}`), "schedule.cron_expression", "is required"},
+		{schedule, `{"schedule":{"type":"cron","cron_expression":7}}`, "schedule.cron_expression", "must be a string"},
 	}
 }
 
 func badRuns() []badBody {
 	return []badBody{
-		{schedules, `{"schedule":{"type":"cron","expression":"@daily"},"input":""}`, "input", "must be 1 to 20000 characters long"},
-		{schedules, `{"schedule":{"type":"cron","expression":"@daily"},"input":"` + strings.Repeat("x", 20001) + `"}`, "input", "must be 1 to 20000 characters long"},
-		{schedules, `{"schedule":{"type":"cron","expression":"@daily"},"input":{}}`, "input", "must be a string or an array"},
+		{schedules, `{"schedule":{"type":"cron","cron_expression":"@daily"},"input":""}`, "input", "must be 1 to 20000 characters long"},
+		{schedules, `{"schedule":{"type":"cron","cron_expression":"@daily"},"input":"` + strings.Repeat("x", 20001) + `"}`, "input", "must be 1 to 20000 characters long"},
+		{schedules, `{"schedule":{"type":"cron","cron_expression":"@daily"},"input":{}}`, "input", "must be a string or an array"},
 		{runs, `{"input":""}`, "input", "must be at least 1 character long"},
 		{runs, `{"input":[]}`, "input", "must have at least 1 item"},
 		{runs, `{"input":["hi"]}`, "input.0", "must be an object"},
@@ -203,7 +203,7 @@ func goodBodies() []goodRequest {
 		{agent, `{"description":null,"tools":[],"metadata":{}}`},
 		{schedules, `{"schedule":{"type":"interval","interval_seconds":581769,"timezone":"UTC"},"input":[]}`},
 		{schedules, `{"schedule":{"type":"once","run_at":"2026-12-01T09:00:00"},"input":"hi","name":null,"conversation":null,"previous_response_id":null}`},
-		{schedules, `{"schedule":{"expression":"0 9 * * MON-FRI","type":"cron"},"input":[{"type":"text","text":"hi"}],"conversation":{"id":"conv_1"}}`},
+		{schedules, `{"schedule":{"cron_expression":"0 9 * * MON-FRI","type":"cron"},"input":[{"type":"text","text":"hi"}],"conversation":{"id":"conv_1"}}`},
 		{schedule, `{}`},
 		{schedule, `{"name":null,"conversation":null,"previous_response_id":null,"policy":{"overlap":null,"retry":null,"end_at":null,"max_runs":null}}`},
 		{schedule, `{"conversation":"conv_1","policy":{"retry":{"max_attempts":null,"on_crash":"never"}}}`},

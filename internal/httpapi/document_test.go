@@ -87,7 +87,7 @@ func TestReferenceHasEveryOperationAndField(t *testing.T) {
 		assert.Contains(t, page, `<a href="#`+op.OperationID+`">`)
 		assert.Contains(t, page, string(pathHTML(op.Path)))
 	}
-	for _, field := range []string{"interval_seconds", "run_at", "expression", "pause_after_failures", "on_crash", "gateway_response", "Idempotency-Key"} {
+	for _, field := range []string{"interval_seconds", "run_at", "cron_expression", "pause_after_failures", "on_crash", "gateway_response", "Idempotency-Key"} {
 		assert.Contains(t, page, "<code>"+field+"</code>")
 	}
 	for _, anchor := range regexp.MustCompile(`href="#([^"]+)"`).FindAllStringSubmatch(page, -1) {

@@ -38,7 +38,7 @@ func (a *api) occurrenceOperations() []*operation {
 			like(skip).with("idempotency_key", "if_match"),
 		accepts(Route{http.MethodPost, allSchedulesPath + "/preview", rota.ReadSchedules, http.StatusOK, "preview_schedule"}, a.preview).
 			says(tag, "See what a schedule would do", "Computes times, a description and warnings. Nothing is written.").
-			like(`{"schedule": {"type": "cron", "expression": "0 9 * * MON-FRI", "timezone": "Europe/Madrid"}, "count": 3}`),
+			like(`{"schedule": {"type": "cron", "cron_expression": "0 9 * * MON-FRI", "timezone": "Europe/Madrid"}, "count": 3}`),
 		accepts(Route{http.MethodPost, allSchedulesPath + "/pause", rota.WriteSchedules, http.StatusOK, "pause_schedules"}, a.pauseAll).
 			says("Schedules", "Pause many schedules", "Every active schedule that the filter matches; without a body, all of the caller's.").
 			like(`{"metadata": {"team": "ops"}, "note": "The provider is down"}`).with("idempotency_key").maybe(),

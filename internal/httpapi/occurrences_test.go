@@ -84,7 +84,7 @@ func TestSkipOne(t *testing.T) {
 
 func TestPreviewWritesNothing(t *testing.T) {
 	c := newAPI(t).acme()
-	p := c.send(http.MethodPost, "/api/v1/schedules/preview", `{"schedule":{"type":"cron","expression":"30 2 * * *","timezone":"Europe/Madrid"},
+	p := c.send(http.MethodPost, "/api/v1/schedules/preview", `{"schedule":{"type":"cron","cron_expression":"30 2 * * *","timezone":"Europe/Madrid"},
 		"count":3,"after":"2027-03-26T12:00:00Z"}`).is(http.StatusOK).object()
 	require.Equal(t, "schedule.preview", p["object"])
 	require.NotEmpty(t, p["description"])
@@ -98,7 +98,7 @@ func TestPreviewWritesNothing(t *testing.T) {
 	require.Empty(t, read[listed](c.send(http.MethodGet, "/api/v1/schedules", "").is(http.StatusOK)).ids())
 
 	for body, param := range map[string]string{
-		`{"schedule":{"type":"cron","expression":"0 0 30 2 *"}}`:                                                                              "schedule.expression",
+		`{"schedule":{"type":"cron","cron_expression":"0 0 30 2 *"}}`:                                                                              "schedule.cron_expression",
 		`{"schedule":{"type":"interval","interval_seconds":0}}`:                                                                               "schedule.interval_seconds",
 		`{"schedule":{"type":"interval","interval_seconds":60},"count":0}`:                                                                    "count",
 		`{"schedule":{"type":"interval","interval_seconds":60},"policy":{"start_at":"2027-01-02T00:00:00Z","end_at":"2027-01-01T00:00:00Z"}}`: "policy.end_at",
@@ -167,8 +167,8 @@ func TestBulkWakesOnlyWhatItPaused(t *testing.T) {
 func TestForecast(t *testing.T) {
 	c := newAPI(t).acme()
 	agent := c.newAgent("a")
-	c.send(http.MethodPost, agent+"/schedules", `{"schedule":{"type":"cron","expression":"0 9 * * *"},"input":"hi"}`).is(http.StatusCreated)
-	c.send(http.MethodPost, agent+"/schedules", `{"schedule":{"type":"cron","expression":"*/30 * * * *"},"input":"hi","policy":{"max_runs":3,"start_at":"2027-01-01T08:00:00Z"}}`).is(http.StatusCreated)
+	c.send(http.MethodPost, agent+"/schedules", `{"schedule":{"type":"cron","cron_expression":"0 9 * * *"},"input":"hi"}`).is(http.StatusCreated)
+	c.send(http.MethodPost, agent+"/schedules", `{"schedule":{"type":"cron","cron_expression":"*/30 * * * *"},"input":"hi","policy":{"max_runs":3,"start_at":"2027-01-01T08:00:00Z"}}`).is(http.StatusCreated)
 	paused := c.newSchedule(agent)
 	c.send(http.MethodPost, paused+"/pause", "").is(http.StatusOK)
 
@@ -229,7 +229,7 @@ func TestBackfill(t *testing.T) {
 	} {
 		require.Equal(t, param, c.send(http.MethodPost, schedule+"/backfill", body).is(http.StatusBadRequest).param(), body)
 	}
-	c.send(http.MethodPost, schedule, `{"schedule":{"type":"cron","expression":"0 * * * *","timezone":"Asia/Kolkata"}}`).is(http.StatusOK)
+	c.send(http.MethodPost, schedule, `{"schedule":{"type":"cron","cron_expression":"0 * * * *","timezone":"Asia/Kolkata"}}`).is(http.StatusOK)
 	ask := `{"from":"2026-01-01T00:00:00Z","to":"2026-01-01T02:00:00Z"`
 	dry := c.send(http.MethodPost, schedule+"/backfill", ask+`}`).is(http.StatusOK).object()
 	require.Equal(t, "schedule.backfill", dry["object"])

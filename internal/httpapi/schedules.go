@@ -19,7 +19,7 @@ func (a *api) scheduleOperations() []*operation {
 			says(tag, "List the schedules of an agent", "Newest first. Deleted schedules are not listed."),
 		accepts(Route{http.MethodPost, schedulesPath, rota.WriteSchedules, http.StatusCreated, "create_agent_schedule"}, a.createSchedule).
 			says(tag, "Put an agent on a schedule", "The agent runs once, at an interval, or at the times of a cron expression, in any time zone.").
-			like(`{"schedule": {"type": "cron", "expression": "0 9 * * MON-FRI", "timezone": "Europe/Madrid"}, "input": "Write the brief for {{scheduled_for}}."}`).
+			like(`{"schedule": {"type": "cron", "cron_expression": "0 9 * * MON-FRI", "timezone": "Europe/Madrid"}, "input": "Write the brief for {{scheduled_for}}."}`).
 			with("idempotency_key").once(),
 		answers(Route{http.MethodGet, schedulePath, rota.ReadSchedules, http.StatusOK, "get_agent_schedule"}, a.getSchedule).
 			says(tag, "Get a schedule", "").

@@ -15,7 +15,7 @@ func TestScheduleTypes(t *testing.T) {
 		{`{"type":"interval","interval_seconds":3600}`, `{"type":"interval","interval_seconds":3600,"timezone":"UTC"}`},
 		{`{"type":"once","run_at":"2026-12-01T09:00:00Z","timezone":"UTC"}`, `{"type":"once","run_at":"2026-12-01T09:00:00.000Z","timezone":"UTC"}`},
 		{`{"type":"once","run_at":"2026-12-01T09:00:00","timezone":"Europe/Madrid"}`, `{"type":"once","run_at":"2026-12-01T08:00:00.000Z","timezone":"Europe/Madrid"}`},
-		{`{"type":"cron","expression":"0 9 * * MON-FRI","timezone":"Europe/Madrid"}`, `{"type":"cron","expression":"0 9 * * MON-FRI","timezone":"Europe/Madrid"}`},
+		{`{"type":"cron","cron_expression":"0 9 * * MON-FRI","timezone":"Europe/Madrid"}`, `{"type":"cron","cron_expression":"0 9 * * MON-FRI","timezone":"Europe/Madrid"}`},
 	} {
 		s := c.send(http.MethodPost, agent+"/schedules", `{"schedule":`+tt.sent+`,"input":[]}`).is(http.StatusCreated)
 		require.Contains(t, string(s.Body), `"schedule":`+tt.answered)
@@ -46,8 +46,8 @@ func TestScheduleRefusals(t *testing.T) {
 	c := newAPI(t).acme()
 	agent := c.newAgent("a")
 	for _, tt := range []struct{ body, param string }{
-		{`{"schedule":{"type":"cron","expression":"nonsense"},"input":"hi"}`, "schedule.expression"},
-		{`{"schedule":{"type":"cron","expression":"0 9 * * *","timezone":"Mars/Phobos"},"input":"hi"}`, "schedule.timezone"},
+		{`{"schedule":{"type":"cron","cron_expression":"nonsense"},"input":"hi"}`, "schedule.cron_expression"},
+		{`{"schedule":{"type":"cron","cron_expression":"0 9 * * *","timezone":"Mars/Phobos"},"input":"hi"}`, "schedule.timezone"},
 		{`{"schedule":{"type":"once","run_at":"tomorrow"},"input":"hi"}`, "schedule.run_at"},
 		{`{"schedule":{"type":"once","run_at":"2020-01-01T00:00:00Z"},"input":"hi"}`, "schedule.run_at"},
 	} {
@@ -78,8 +78,8 @@ func TestScheduleUpdates(t *testing.T) {
 	}
 	require.Equal(t, want, after, "what is absent stays, null clears or restores the default")
 
-	after = c.send(http.MethodPost, path, `{"schedule":{"type":"cron","expression":"@daily"},"input":[{"type":"text","text":"hi"}]}`).is(http.StatusOK).object()
-	require.Equal(t, map[string]any{"type": "cron", "expression": "@daily", "timezone": "UTC"}, after["schedule"])
+	after = c.send(http.MethodPost, path, `{"schedule":{"type":"cron","cron_expression":"@daily"},"input":[{"type":"text","text":"hi"}]}`).is(http.StatusOK).object()
+	require.Equal(t, map[string]any{"type": "cron", "cron_expression": "@daily", "timezone": "UTC"}, after["schedule"])
 	require.Equal(t, "2026-11-24T00:00:00.000Z", after["next_run_at"])
 	require.Equal(t, []any{map[string]any{"type": "text", "text": "hi"}}, after["input"])
 }

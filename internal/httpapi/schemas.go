@@ -198,13 +198,14 @@ type (
 	}
 	IntervalSpecInput struct {
 		Type            string `json:"type" enum:"interval"`
-		IntervalSeconds int64  `json:"interval_seconds" minimum:"1" maximum:"31622400" doc:"Counted from the moment the schedule is set, or from policy.start_at." example:"3600"`
+		IntervalSeconds int64  `json:"interval_seconds" minimum:"1" maximum:"31622400" example:"3600"`
+		StartAt         string `json:"start_at,omitempty" minLength:"1" maxLength:"64" doc:"Where the interval is counted from, RFC 3339; without an offset it is wall-clock time in the time zone. If it lies ahead, it is the first time. Absent: the moment the schedule is set, and the first time is one interval later." example:"2026-12-01T09:00:00"`
 		Timezone        string `json:"timezone,omitempty" minLength:"1" maxLength:"64" default:"UTC" doc:"IANA name." example:"Europe/Madrid"`
 	}
 	CronSpecInput struct {
-		Type       string `json:"type" enum:"cron"`
-		Expression string `json:"expression" minLength:"1" maxLength:"256" doc:"Minute, hour, day of month, month, day of week; or @hourly, @daily, @weekly, @monthly, @yearly." example:"0 9 * * MON-FRI"`
-		Timezone   string `json:"timezone,omitempty" minLength:"1" maxLength:"64" default:"UTC" doc:"IANA name." example:"Europe/Madrid"`
+		Type           string `json:"type" enum:"cron"`
+		CronExpression string `json:"cron_expression" minLength:"1" maxLength:"256" doc:"Minute, hour, day of month, month, day of week; or @hourly, @daily, @weekly, @monthly, @yearly." example:"0 9 * * MON-FRI"`
+		Timezone       string `json:"timezone,omitempty" minLength:"1" maxLength:"64" default:"UTC" doc:"IANA name." example:"Europe/Madrid"`
 	}
 	OnceSpec struct {
 		Type     string `json:"type" enum:"once"`
@@ -214,12 +215,13 @@ type (
 	IntervalSpec struct {
 		Type            string `json:"type" enum:"interval"`
 		IntervalSeconds int64  `json:"interval_seconds" example:"3600"`
+		StartAt         string `json:"start_at,omitempty" format:"date-time" example:"2026-12-01T08:00:00.000Z"`
 		Timezone        string `json:"timezone" example:"Europe/Madrid"`
 	}
 	CronSpec struct {
-		Type       string `json:"type" enum:"cron"`
-		Expression string `json:"expression" example:"0 9 * * MON-FRI"`
-		Timezone   string `json:"timezone" example:"Europe/Madrid"`
+		Type           string `json:"type" enum:"cron"`
+		CronExpression string `json:"cron_expression" example:"0 9 * * MON-FRI"`
+		Timezone       string `json:"timezone" example:"Europe/Madrid"`
 	}
 )
 

@@ -34,16 +34,12 @@ func dropped(before, after rota.Timer, last, now time.Time) (from, until time.Ti
 			return first, now, notActive
 		}
 	case rota.SchedulePaused:
-		goesOn := after.Status == rota.SchedulePaused
-		if exhausted(before) || goesOn && after.Anchor.Equal(before.Anchor) {
+		sameTimes := after.Anchor.Equal(before.Anchor) && sameInstant(after.Policy.StartAt, before.Policy.StartAt)
+		if exhausted(before) || after.Status == rota.SchedulePaused && sameTimes {
 			break
 		}
-		until = now
-		if goesOn { // with other times, from the anchor on
-			until = earlier(now, after.Anchor)
-		}
 		from = later(later(before.PauseReason.At.Time, before.Anchor), last).Add(time.Millisecond)
-		return from, until, paused(*before.PauseReason)
+		return from, now, paused(*before.PauseReason)
 	}
 	return time.Time{}, time.Time{}, rota.Reason{}
 }

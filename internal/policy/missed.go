@@ -81,6 +81,9 @@ func (d *decision) from(at time.Time) (time.Time, bool) {
 // excluding another, or its beginning.
 func (d *decision) count(from, end time.Time) span {
 	until := end.Add(-time.Millisecond)
+	if start := d.Timer.Policy.StartAt; start != nil {
+		from = later(from, start.Time)
+	}
 	if last := d.Timer.Policy.EndAt; last != nil && last.Before(until) {
 		until = last.Time
 	}

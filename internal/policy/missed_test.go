@@ -87,7 +87,7 @@ func caughtUp(t *testing.T, d rota.Decision, now time.Time) rota.Timer {
 }
 
 func TestDecideMissedAllHasALimit(t *testing.T) {
-	for _, spec := range []rota.Spec{everyMinute, {Type: rota.Cron, Expression: "* * * * *", Timezone: "UTC"}} {
+	for _, spec := range []rota.Spec{everyMinute, {Type: rota.Cron, CronExpression: "* * * * *", Timezone: "UTC"}} {
 		timer := planned(t, spec, func(p *rota.Policy) {
 			p.Missed, p.Overlap, p.MaxLatenessSeconds = rota.MissedAll, rota.OverlapAllowAll, 86400
 		})
@@ -130,7 +130,7 @@ var everySecond = rota.Spec{Type: rota.Interval, IntervalSeconds: 1, Timezone: "
 // A long downtime is handled in few decisions, each of which does little.
 func TestDecideLongDowntime(t *testing.T) {
 	const year = 365 * 24 * time.Hour
-	minutely := rota.Spec{Type: rota.Cron, Expression: "* * * * *", Timezone: "America/New_York"}
+	minutely := rota.Spec{Type: rota.Cron, CronExpression: "* * * * *", Timezone: "America/New_York"}
 	for _, spec := range []rota.Spec{everySecond, minutely} {
 		timer := planned(t, spec, nil)
 		now := at(year + 500*time.Millisecond)
@@ -162,7 +162,7 @@ func BenchmarkMissed(b *testing.B) {
 	const year = 365 * 24 * time.Hour
 	for name, spec := range map[string]rota.Spec{
 		"interval": everySecond,
-		"cron":     {Type: rota.Cron, Expression: "* * * * *", Timezone: "America/New_York"},
+		"cron":     {Type: rota.Cron, CronExpression: "* * * * *", Timezone: "America/New_York"},
 	} {
 		b.Run(name, func(b *testing.B) {
 			p := rota.DefaultPolicy()

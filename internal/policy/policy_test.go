@@ -19,7 +19,7 @@ func instant(after time.Duration) *rota.Instant { return rota.InstantOrNil(at(af
 
 var (
 	everyMinute = rota.Spec{Type: rota.Interval, IntervalSeconds: 60, Timezone: "UTC"}
-	hourly      = rota.Spec{Type: rota.Cron, Expression: "0 * * * *", Timezone: "UTC"}
+	hourly      = rota.Spec{Type: rota.Cron, CronExpression: "0 * * * *", Timezone: "UTC"}
 )
 
 func onceAt(after time.Duration) rota.Spec {
@@ -82,7 +82,7 @@ func TestPlan(t *testing.T) {
 			require.Equal(t, want, got.Status)
 		})
 	}
-	_, err := Plan(rota.Timer{Spec: rota.Spec{Type: rota.Cron, Expression: "x", Timezone: "UTC"}}, start)
+	_, err := Plan(rota.Timer{Spec: rota.Spec{Type: rota.Cron, CronExpression: "x", Timezone: "UTC"}}, start)
 	require.ErrorIs(t, err, rota.Invalid)
 }
 

@@ -58,7 +58,7 @@ func newSimulation(t *rapid.T) *simulation {
 	spec := rapid.SampledFrom([]rota.Spec{
 		everyMinute, hourly, onceAt(time.Hour),
 		{Type: rota.Interval, IntervalSeconds: 7, Timezone: "UTC"},
-		{Type: rota.Cron, Expression: "*/7 8-11 * * *", Timezone: "America/New_York"},
+		{Type: rota.Cron, CronExpression: "*/7 8-11 * * *", Timezone: "America/New_York"},
 	}).Draw(t, "spec")
 	timer, err := Plan(rota.Timer{ScheduleID: "asch_1", Spec: spec, Anchor: start, Policy: p}, start)
 	if err != nil {

@@ -34,20 +34,16 @@ func Replan(t rota.Timer, spec rota.Opt[rota.Spec], p rota.Policy, shortest time
 	} else {
 		given = t.Spec
 	}
-	moved := set || !sameInstant(before.StartAt, p.StartAt)
-	t, cal, err := compile(t, given, moved, shortest, now)
+	t, cal, err := compile(t, given, set, shortest, now)
 	if err != nil {
 		return t, err
 	}
-	if !set {
-		if waits, ok := stillWaits(t, cal, now); ok {
-			return waits, nil
-		}
-	}
-	if moved {
+	if set {
 		if err := checkOnce(t, cal, now); err != nil {
 			return t, err
 		}
+	} else if waits, ok := stillWaits(t, cal, now); ok {
+		return waits, nil
 	}
 	planned, err := replan(t, cal, now)
 	if err != nil || t.Status == rota.SchedulePaused {
@@ -56,8 +52,8 @@ func Replan(t rota.Timer, spec rota.Opt[rota.Spec], p rota.Policy, shortest time
 	return planned, nil
 }
 
-// SetSpec gives the timer a spec that somebody sent, whose times count from now
-// or from start_at. The error is Invalid and names the field.
+// SetSpec gives the timer a spec that somebody sent, as of now. The error is
+// Invalid and names the field.
 func SetSpec(t rota.Timer, spec rota.Spec, shortest time.Duration, now time.Time) (rota.Timer, calendar.Calendar, error) {
 	t, cal, err := compile(t, spec, true, shortest, now)
 	if err != nil {
@@ -67,13 +63,10 @@ func SetSpec(t rota.Timer, spec rota.Spec, shortest time.Duration, now time.Time
 }
 
 // compile returns the calendar of a spec, and the timer with it. anew says that
-// its times count from another instant.
+// somebody has just sent it.
 func compile(t rota.Timer, spec rota.Spec, anew bool, shortest time.Duration, now time.Time) (rota.Timer, calendar.Calendar, error) {
 	if anew {
 		t.Anchor = rota.InstantOf(now).Time
-		if t.Policy.StartAt != nil {
-			t.Anchor = t.Policy.StartAt.Time
-		}
 	}
 	cal, err := calendar.Parse(spec, t.Anchor)
 	if err != nil {

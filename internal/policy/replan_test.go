@@ -10,6 +10,10 @@ import (
 	"github.com/rota-run/rota"
 )
 
+func minuteFrom(after time.Duration) rota.Spec {
+	return rota.Spec{Type: rota.Interval, IntervalSeconds: 60, StartAt: rota.InstantOf(at(after)).String(), Timezone: "UTC"}
+}
+
 // What changes the times of a schedule plans it anew, and nothing else does.
 func TestReplan(t *testing.T) {
 	late := rota.InstantOf(at(2 * time.Hour))
@@ -60,7 +64,20 @@ func TestReplan(t *testing.T) {
 		},
 		{
 			name: "what waits is dropped by a start", timer: waiting, policy: func(p *rota.Policy) { p.StartAt = &late }, at: 90 * time.Second,
-			status: rota.ScheduleActive, next: 121 * time.Minute, anchor: 2 * time.Hour,
+			status: rota.ScheduleActive, next: 2 * time.Hour,
+		},
+		{
+			name: "an interval that starts ahead", timer: planned(t, everyMinute, nil), spec: rota.Some(minuteFrom(10 * time.Minute)), at: 30 * time.Second,
+			status: rota.ScheduleActive, next: 10 * time.Minute, anchor: 30 * time.Second,
+		},
+		{
+			name: "an interval that started in the past", timer: rota.Timer{}, spec: rota.Some(minuteFrom(-10*time.Hour + time.Second)), at: 90 * time.Second,
+			status: rota.ScheduleActive, next: 121 * time.Second, anchor: 90 * time.Second,
+		},
+		{
+			name: "a start bounds, and moves nothing", timer: planned(t, everyMinute, nil),
+			policy: func(p *rota.Policy) { p.StartAt = instant(90 * time.Second) }, at: 30 * time.Second,
+			status: rota.ScheduleActive, next: 2 * time.Minute,
 		},
 		{
 			name: "once that has just passed", timer: planned(t, everyMinute, nil), spec: rota.Some(onceAt(time.Minute)), at: 119 * time.Second,

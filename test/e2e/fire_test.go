@@ -22,7 +22,7 @@ func TestFireReachesTheModel(t *testing.T) {
 	})
 	require.NoError(t, err)
 	sch, err := c.Schedules.Create(ctx, a.ID, rota.ScheduleCreate{
-		Spec:     rota.Spec{Type: rota.Cron, Expression: "0 9 1 1 *", Timezone: "Asia/Kathmandu"},
+		Spec:     rota.Spec{Type: rota.Cron, CronExpression: "0 9 1 1 *", Timezone: "Asia/Kathmandu"},
 		Name:     rota.Some("Yearly"),
 		Input:    rota.InputText("It is {{scheduled_for}}"),
 		Metadata: map[string]string{"team": "ops"},

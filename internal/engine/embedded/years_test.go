@@ -95,7 +95,7 @@ func TestTenYears(t *testing.T) {
 		want := map[rota.ScheduleID][]time.Time{}
 		for _, rule := range rules {
 			id := r.addSchedule(time.Hour, func(t *rota.Timer) {
-				t.Spec = rota.Spec{Type: rota.Cron, Expression: rule.expression, Timezone: rule.zone}
+				t.Spec = rota.Spec{Type: rota.Cron, CronExpression: rule.expression, Timezone: rule.zone}
 			})
 			want[id] = rule.times(t, begun, end)
 		}
@@ -112,7 +112,7 @@ func TestTenYears(t *testing.T) {
 		from, until := rota.InstantOf(begun.AddDate(3, 0, 0)), rota.InstantOf(begun.AddDate(4, 0, 0))
 		span := rules[8]
 		want[r.addSchedule(0, func(t *rota.Timer) {
-			t.Spec = rota.Spec{Type: rota.Cron, Expression: span.expression, Timezone: span.zone}
+			t.Spec = rota.Spec{Type: rota.Cron, CronExpression: span.expression, Timezone: span.zone}
 			t.Policy.StartAt, t.Policy.EndAt, t.Policy.MaxRuns = &from, &until, new(int64(40))
 		})] = span.times(t, from.Time, until.Time)[:40]
 

@@ -142,7 +142,7 @@ var catchups = []testCase{
 		a := w.agent("large/m")
 		now := time.Now()
 		minute := now.Add(30 * time.Minute).Minute() // none of these is due during the test
-		s := w.schedule(a, rota.Spec{Type: rota.Cron, Expression: fmt.Sprintf("%d * * * *", minute)}, rota.PolicyUpdate{})
+		s := w.schedule(a, rota.Spec{Type: rota.Cron, CronExpression: fmt.Sprintf("%d * * * *", minute)}, rota.PolicyUpdate{})
 		in := rota.BackfillCreate{From: rota.InstantOf(now.Add(-5 * time.Hour)), To: rota.InstantOf(now), DryRun: rota.Some(false)}
 		b, err := w.control.BackfillSchedule(w.Context(), caller, a, s.ID, in, control.Write{})
 		require.NoError(w, err)

@@ -84,7 +84,7 @@ func end(o rota.Occurrence) time.Time {
 
 // create notes what a schedule was given when it was made.
 func (r *observed) create(spec rota.Spec, p rota.Policy, now time.Time) {
-	r.set(rota.Some(spec), p, true, now)
+	r.set(rota.Some(spec), p, now)
 	r.before = r.plan
 	r.start(now, r.NextRunAt)
 }
@@ -98,14 +98,11 @@ func (r *observed) start(now time.Time, next *rota.Instant) {
 }
 
 // set gives the plan a spec and a policy.
-func (r *observed) set(spec rota.Opt[rota.Spec], p rota.Policy, moved bool, now time.Time) {
+func (r *observed) set(spec rota.Opt[rota.Spec], p rota.Policy, now time.Time) {
 	spec.Apply(&r.plan.spec)
 	r.plan.policy = p
-	if moved {
+	if !spec.IsZero() {
 		r.plan.anchor = now
-		if p.StartAt != nil {
-			r.plan.anchor = p.StartAt.Time
-		}
 	}
 	var err error
 	r.plan.cal, err = calendar.Parse(r.plan.spec, r.plan.anchor)
@@ -115,12 +112,11 @@ func (r *observed) set(spec rota.Opt[rota.Spec], p rota.Policy, moved bool, now 
 // replan notes that the schedule has been given a spec or a policy.
 func (r *observed) replan(spec rota.Opt[rota.Spec], p rota.Policy, got rota.Schedule, now time.Time) {
 	old := r.plan.policy
-	moved := !spec.IsZero() || !equal(p.StartAt, old.StartAt)
-	changed := moved || !equal(p.EndAt, old.EndAt) || !equal(p.MaxRuns, old.MaxRuns) || p.JitterSeconds != old.JitterSeconds
+	changed := !spec.IsZero() || !equal(p.StartAt, old.StartAt) || !equal(p.EndAt, old.EndAt) || !equal(p.MaxRuns, old.MaxRuns) || p.JitterSeconds != old.JitterSeconds
 	if !spec.IsZero() {
 		clear(r.skips)
 	}
-	r.set(spec, p, moved, now)
+	r.set(spec, p, now)
 	if changed && r.Status == rota.ScheduleActive && !r.exhausted {
 		r.left = r.walked
 	}

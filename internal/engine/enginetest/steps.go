@@ -70,6 +70,7 @@ func (s *stage) schedule(which int) *observed {
 type terms struct {
 	spec       rota.Spec
 	in         time.Duration // run_at of once
+	grid       time.Duration // start_at of an interval; zero leaves it out
 	start, end time.Duration // of the policy; zero leaves it
 	policy     string        // the rest of it
 }
@@ -84,6 +85,9 @@ func (t terms) from(now time.Time) (rota.Spec, rota.PolicyUpdate) {
 	}
 	if t.end != 0 {
 		p.EndAt = rota.Some(rota.InstantOf(now.Add(t.end)))
+	}
+	if t.spec.Type == rota.Interval && t.grid != 0 {
+		t.spec.StartAt = rota.InstantOf(now.Add(t.grid)).String()
 	}
 	if t.spec.Type == rota.Once {
 		t.spec.RunAt = rota.InstantOf(now.Add(t.in)).String()

@@ -241,6 +241,7 @@ func drawTerms(t *rapid.T) terms {
 	return terms{
 		spec: drawSpec(t), policy: string(text),
 		in:    oneOf(t, 0, 10*time.Second, 10*time.Minute, 3*time.Hour, -30*time.Second, -61*time.Second),
+		grid:  oneOf(t, 0, 0, 20*time.Second, 3*time.Hour, -10*time.Second, -25*time.Hour),
 		start: oneOf(t, 0, 0, 0, 0, 5*time.Minute, 2*time.Hour, -10*time.Minute, -2*time.Hour),
 		end:   oneOf(t, 0, 0, 0, 0, 10*time.Minute, 5*time.Hour, 48*time.Hour),
 	}
@@ -252,7 +253,7 @@ func drawSpec(t *rapid.T) rota.Spec {
 	case rota.Interval:
 		s.IntervalSeconds = oneOf[int64](t, 60, 420, 3600, 86400)
 	case rota.Cron:
-		s.Expression = oneOf(t, "*/10 * * * *", "0 * * * *", "30 2 * * *", "15,45 1-3 * * *", "*/20 0-5 * * *", "45 */2 * * *", "0 0 1,29 * *")
+		s.CronExpression = oneOf(t, "*/10 * * * *", "0 * * * *", "30 2 * * *", "15,45 1-3 * * *", "*/20 0-5 * * *", "45 */2 * * *", "0 0 1,29 * *")
 	}
 	return s
 }

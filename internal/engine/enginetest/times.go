@@ -26,7 +26,7 @@ var times = []testCase{
 	{name: "a cron expression fires when the minute begins", run: func(w *world) {
 		w.pass(123 * time.Millisecond)
 		minutes := w.rounds(30, 1)
-		s := w.schedule(w.agent("large/m"), rota.Spec{Type: rota.Cron, Expression: "* * * * *"}, rota.PolicyUpdate{})
+		s := w.schedule(w.agent("large/m"), rota.Spec{Type: rota.Cron, CronExpression: "* * * * *"}, rota.PolicyUpdate{})
 		begun := s.CreatedAt.Truncate(time.Minute)
 		w.passTo(begun.Add(time.Duration(minutes) * time.Minute))
 		w.asked(minutes)

@@ -29,7 +29,7 @@ import (
 func TestScheduleShows(t *testing.T) {
 	w := newWorld(t)
 	w.start(w.engine)
-	s := w.schedule(rota.Spec{Type: rota.Cron, Expression: "30 9 * * *", Timezone: "Europe/Madrid"}, rota.PolicyUpdate{})
+	s := w.schedule(rota.Spec{Type: rota.Cron, CronExpression: "30 9 * * *", Timezone: "Europe/Madrid"}, rota.PolicyUpdate{})
 	w.await("Temporal has it", func() bool { return w.shown(s.ID) != nil })
 	up, err := w.control.Upcoming(t.Context(), caller, w.agent, s.ID, 5)
 	require.NoError(t, err)

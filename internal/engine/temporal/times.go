@@ -83,9 +83,11 @@ func (s span) next(after time.Time) (time.Time, bool) {
 	return next, true
 }
 
-func (s span) interval(anchor time.Time, every time.Duration) Times {
+// interval returns the times of an interval that was set at an instant, of which
+// none was due before it.
+func (s span) interval(set time.Time, every time.Duration) Times {
 	until, _ := s.next(theEnd())
-	first, ok := s.next(anchor)
+	first, ok := s.next(set)
 	start := wholeSecond(first)
 	if !ok || start.After(theEnd()) {
 		return Times{Until: until}

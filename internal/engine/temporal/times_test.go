@@ -24,7 +24,7 @@ func instant(tb require.TestingT, s string) time.Time {
 }
 
 func cron(expression, zone string) rota.Timer {
-	return rota.Timer{Spec: rota.Spec{Type: rota.Cron, Expression: expression, Timezone: zone}}
+	return rota.Timer{Spec: rota.Spec{Type: rota.Cron, CronExpression: expression, Timezone: zone}}
 }
 
 func one(n int) []client.ScheduleRange { return step(n, n, 1) }

@@ -63,7 +63,7 @@ func fill(s *rota.Schedule, t *rota.Timer) {
 	s.Metadata, s.TemporalScheduleID, s.Version = map[string]string{"a": "b"}, p("temporal-1"), 9
 	t.Status = rota.SchedulePaused
 	t.PauseReason = &rota.PauseReason{Code: rota.PausedManually, Actor: p("key_1"), Note: p("für jetzt"), At: rota.InstantOf(start)}
-	t.Spec = rota.Spec{Type: rota.Cron, Expression: "*/5 9-17 * * MON-FRI", Timezone: "Australia/Lord_Howe"}
+	t.Spec = rota.Spec{Type: rota.Cron, CronExpression: "*/5 9-17 * * MON-FRI", Timezone: "Australia/Lord_Howe"}
 	t.Policy = rota.Policy{
 		Overlap: rota.OverlapBufferOne, Missed: rota.MissedAll, MaxLatenessSeconds: 1, JitterSeconds: 2,
 		StartAt: p(rota.InstantOf(start)), EndAt: p(rota.InstantOf(start.Add(time.Hour))), MaxRuns: p(int64(7)),
