@@ -35,13 +35,14 @@ type Agent struct {
 	Object string  `json:"object" enum:"agent"`
 	ID     AgentID `json:"id"`
 	AgentConfig
-	Version             int64    `json:"version" doc:"Counts the configurations that the agent has had; also the ETag."`
-	CreatedAt           Instant  `json:"created_at"`
-	UpdatedAt           Instant  `json:"updated_at"`
-	DeletedAt           *Instant `json:"deleted_at"`
-	RetentionExpiresAt  *Instant `json:"retention_expires_at" doc:"Until when a deleted agent can be restored."`
-	WithinRestoreWindow bool     `json:"within_restore_window" doc:"Whether it is deleted and that time has not come."`
-	CanRestore          bool     `json:"can_restore" doc:"Whether the caller may restore it now."`
+	Version             int64     `json:"version" doc:"Counts the configurations that the agent has had; also the ETag."`
+	CreatedAt           Instant   `json:"created_at"`
+	UpdatedAt           Instant   `json:"updated_at"`
+	DeletedAt           *Instant  `json:"deleted_at"`
+	RetentionExpiresAt  *Instant  `json:"retention_expires_at" doc:"Until when a deleted agent can be restored."`
+	WithinRestoreWindow bool      `json:"within_restore_window" doc:"Whether it is deleted and that time has not come."`
+	CanRestore          bool      `json:"can_restore" doc:"Whether the caller may restore it now."`
+	Warnings            []Warning `json:"warnings,omitzero" doc:"What may not be what was meant; in the answers to create and update, and in no others."`
 }
 
 // An AgentVersion is a configuration that an agent has, or has had. It never

@@ -13,6 +13,7 @@ type Policy struct {
 	PauseAfterFailures *int     `json:"pause_after_failures"`
 	Retry              Retry    `json:"retry"`
 	TimeoutSeconds     int64    `json:"timeout_seconds" doc:"The longest that one attempt of a run may take."`
+	Variables          bool     `json:"variables" doc:"Whether variables such as {{scheduled_for}} are filled in, in the agent's instructions and in the input."`
 }
 
 // Retry says what becomes of a run that an attempt did not finish.
@@ -57,6 +58,7 @@ func DefaultPolicy() Policy {
 		MaxLatenessSeconds: 3600,
 		Retry:              Retry{MaxAttempts: 3, OnCrash: OnCrashResume},
 		TimeoutSeconds:     600,
+		Variables:          true,
 	}
 }
 
@@ -73,6 +75,7 @@ type PolicyUpdate struct {
 	PauseAfterFailures Opt[int]         `json:"pause_after_failures,omitzero" minimum:"1" maximum:"1000" nullable:"true"`
 	Retry              Opt[RetryUpdate] `json:"retry,omitzero" nullable:"true"`
 	TimeoutSeconds     Opt[int64]       `json:"timeout_seconds,omitzero" minimum:"1" maximum:"86400" nullable:"true"`
+	Variables          Opt[bool]        `json:"variables,omitzero" nullable:"true"`
 }
 
 // RetryUpdate is a Retry in a request.
@@ -96,6 +99,7 @@ func (u PolicyUpdate) Apply(p Policy) Policy {
 	u.MaxRuns.ApplyNullable(&p.MaxRuns)
 	u.PauseAfterFailures.ApplyNullable(&p.PauseAfterFailures)
 	applyOrDefault(u.TimeoutSeconds, &p.TimeoutSeconds, def.TimeoutSeconds)
+	applyOrDefault(u.Variables, &p.Variables, def.Variables)
 	if u.Retry.IsNull() {
 		p.Retry = def.Retry
 	}

@@ -29,9 +29,10 @@ type PlannedTime struct {
 	Skipped      bool    `json:"skipped" doc:"Whether somebody asked to skip it."`
 }
 
-// A Warning points at something in a schedule that is valid and may not be
-// what was meant.
+// A Warning points at something that is valid and may not be what was meant.
+// Codes never change; messages are for people to read.
 type Warning struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	Param   string `json:"param" doc:"The dotted path of the field that it is about."`
 }

@@ -118,8 +118,8 @@ type Work struct {
 	Blocked    *RunError // why the run must not start; nil if it may
 }
 
-// A FireContext is what a run may tell its agent of the occurrence that started
-// it. What is stored is fixed when the run is created.
+// A FireContext is what the run of a schedule may tell its agent of the occurrence
+// that started it. What is stored is fixed when the run is created.
 type FireContext struct {
 	ScheduledFor Instant  `json:"-"` // of a run that no schedule started, its creation
 	ScheduleName string   `json:"-"` // as it is when the run starts; empty if there is none

@@ -28,6 +28,7 @@ type Schedule struct {
 	ConsecutiveFailures int               `json:"consecutive_failures" doc:"Runs that failed since the last one that completed."`
 	Skips               []Instant         `json:"skips" doc:"Nominal times ahead that somebody asked to skip."`
 	Version             int64             `json:"version" doc:"Counts the changes that callers make (not the runs); also the ETag."`
+	Warnings            []Warning         `json:"warnings,omitzero" doc:"What may not be what was meant; in the answers to create and update, and in no others."`
 	MadeBy              KeyID             `json:"-"` // the key that made it
 }
 

@@ -64,6 +64,7 @@ type policyFlags struct {
 	MaxAttempts        *int          `placeholder:"N" help:"How often a run that fails is tried in all."`
 	OnCrash            *rota.OnCrash `enum:"resume,never" placeholder:"WHAT" help:"A run that a crash of the server cut off: resume or never."`
 	Timeout            *span         `placeholder:"TIME" help:"The longest that one attempt may take."`
+	Variables          *bool         `placeholder:"BOOL" help:"Fill in {{scheduled_for}} and the other variables: true or false."`
 }
 
 // spec returns the times, if there are any.
@@ -105,6 +106,7 @@ func (p policyFlags) update() rota.PolicyUpdate {
 		MaxRuns:            some(p.MaxRuns),
 		PauseAfterFailures: some(p.PauseAfterFailures),
 		TimeoutSeconds:     seconds(p.Timeout),
+		Variables:          some(p.Variables),
 	}
 	if p.MaxAttempts != nil || p.OnCrash != nil {
 		u.Retry = rota.Some(rota.RetryUpdate{MaxAttempts: some(p.MaxAttempts), OnCrash: some(p.OnCrash)})

@@ -15,13 +15,21 @@ func (c *Control) CreateAgent(ctx context.Context, who auth.Caller, in rota.Agen
 	if err := who.Require(rota.WriteAgents); err != nil {
 		return rota.Agent{}, err
 	}
-	if err := checkInstructions(in.Instructions); err != nil {
-		return rota.Agent{}, err
-	}
-	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
+	a, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
 		a := newAgent(in, now)
 		return a, tx.AddAgent(ctx, who.Owner, a)
 	})
+	return withAgentWarnings(a), err
+}
+
+// withAgentWarnings returns an agent that was created or updated, with what may
+// not be what was meant.
+func withAgentWarnings(a rota.Agent) rota.Agent {
+	a.Warnings = []rota.Warning{}
+	if a.Instructions != nil {
+		a.Warnings = prompt.Warnings("instructions", *a.Instructions)
+	}
+	return a
 }
 
 func newAgent(in rota.AgentCreate, now time.Time) rota.Agent {
@@ -55,12 +63,6 @@ func newAgent(in rota.AgentCreate, now time.Time) rota.Agent {
 // orEmpty returns the list, or an empty one for none.
 func orEmpty[T any](list []T) []T { return append([]T{}, list...) }
 
-// checkInstructions refuses variables that there are not.
-func checkInstructions(in rota.Opt[string]) error {
-	text, _ := in.Get()
-	return prompt.Check("instructions", text)
-}
-
 // Agent returns an agent. Scope agents:read.
 func (c *Control) Agent(ctx context.Context, who auth.Caller, id rota.AgentID) (rota.Agent, error) {
 	if err := who.Require(rota.ReadAgents); err != nil {
@@ -80,9 +82,6 @@ func (c *Control) Agents(ctx context.Context, who auth.Caller, p rota.Page) (rot
 // UpdateAgent changes what in names, for the runs that are made from then on.
 // Scope agents:write.
 func (c *Control) UpdateAgent(ctx context.Context, who auth.Caller, id rota.AgentID, in rota.AgentUpdate, w Write) (rota.Agent, error) {
-	if err := checkInstructions(in.Instructions); err != nil {
-		return rota.Agent{}, err
-	}
 	return c.changeAgent(ctx, who, id, w, func(_ context.Context, _ Tx, a rota.AgentConfig) (rota.AgentConfig, *int64, error) {
 		return updateAgent(a, in), nil, nil
 	})
@@ -105,7 +104,7 @@ func (c *Control) changeAgent(ctx context.Context, who auth.Caller, id rota.Agen
 	if err := who.Require(rota.WriteAgents); err != nil {
 		return rota.Agent{}, err
 	}
-	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
+	a, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
 		a, err := tx.Agent(ctx, who.Owner, id)
 		if err != nil {
 			return a, err
@@ -121,6 +120,7 @@ func (c *Control) changeAgent(ctx context.Context, who auth.Caller, id rota.Agen
 		a.Version++
 		return a, tx.SaveAgent(ctx, who.Owner, a, restored)
 	})
+	return withAgentWarnings(a), err
 }
 
 // AgentVersion returns a version of an agent. Scope agents:read.

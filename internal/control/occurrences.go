@@ -82,10 +82,10 @@ func preview(t rota.Timer, cal calendar.Calendar, after time.Time, count int) ro
 		Data: planned(t, cal, policy.Upcoming(t, cal, after, count, time.Time{})),
 	}
 	for _, w := range cal.Warnings(after) {
-		p.Warnings = append(p.Warnings, rota.Warning{Code: string(w.Code), Message: w.Message})
+		p.Warnings = append(p.Warnings, rota.Warning{Code: string(w.Code), Message: w.Message, Param: "schedule.cron_expression"})
 	}
 	if len(p.Data) == 0 {
-		p.Warnings = append(p.Warnings, rota.Warning{Code: "never", Message: "it has no time left: it will not run again"})
+		p.Warnings = append(p.Warnings, rota.Warning{Code: "never", Message: "it has no time left: it will not run again", Param: "schedule"})
 	}
 	return p
 }

@@ -16,10 +16,7 @@ func (c *Control) CreateSchedule(ctx context.Context, who auth.Caller, agent rot
 	if err := who.Require(rota.WriteSchedules); err != nil {
 		return rota.Schedule{}, err
 	}
-	if err := prompt.CheckInput("input", in.Input); err != nil {
-		return rota.Schedule{}, err
-	}
-	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Schedule, error) {
+	s, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Schedule, error) {
 		if _, err := tx.Agent(ctx, who.Owner, agent); err != nil {
 			return rota.Schedule{}, err
 		}
@@ -29,6 +26,17 @@ func (c *Control) CreateSchedule(ctx context.Context, who auth.Caller, agent rot
 		}
 		return s, tx.AddSchedule(ctx, who.Owner, s, t)
 	})
+	return withScheduleWarnings(s), err
+}
+
+// withScheduleWarnings returns a schedule that was created or updated, with what
+// may not be what was meant.
+func withScheduleWarnings(s rota.Schedule) rota.Schedule {
+	s.Warnings = []rota.Warning{}
+	if s.Policy.Variables {
+		s.Warnings = prompt.InputWarnings("input", s.Input)
+	}
+	return s
 }
 
 func (c *Control) newSchedule(who auth.Caller, agent rota.AgentID, in rota.ScheduleCreate, now time.Time) (rota.Schedule, rota.Timer, error) {
@@ -85,16 +93,12 @@ func (c *Control) Schedules(ctx context.Context, who auth.Caller, agent rota.Age
 // UpdateSchedule changes what in names, at once: also for runs that wait in
 // the queue. Scope schedules:write.
 func (c *Control) UpdateSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.ScheduleUpdate, w Write) (rota.Schedule, error) {
-	if input, ok := in.Input.Get(); ok {
-		if err := prompt.CheckInput("input", input); err != nil {
-			return rota.Schedule{}, err
-		}
-	}
-	return c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, now time.Time) (rota.Schedule, rota.Timer, error) {
+	s, err := c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, now time.Time) (rota.Schedule, rota.Timer, error) {
 		s, t = updateContent(s, t, in)
 		t, err := policy.Replan(t, in.Spec, in.Policy.Apply(t.Policy), c.MinInterval, now)
 		return s, t, err
 	})
+	return withScheduleWarnings(s), err
 }
 
 func updateContent(s rota.Schedule, t rota.Timer, in rota.ScheduleUpdate) (rota.Schedule, rota.Timer) {

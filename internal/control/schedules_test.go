@@ -42,7 +42,6 @@ func TestCreateScheduleRefuses(t *testing.T) {
 		"no such zone":                {`{"type":"cron","cron_expression":"0 9 * * *","timezone":"Nowhere"}`, ``, "schedule.timezone"},
 		"an end before the start":     {hourly, `,"policy":{"start_at":"2026-11-24T00:00:00Z","end_at":"2026-11-23T23:00:00Z"}`, "policy.end_at"},
 		"an end before the first run": {hourly, `,"policy":{"end_at":"2026-11-23T09:59:59Z"}`, "policy"},
-		"no such variable":            {hourly, `,"input":"{{nope}}"`, "input"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := w.trySchedule(tt.spec, tt.rest)
@@ -54,6 +53,43 @@ func TestCreateScheduleRefuses(t *testing.T) {
 	}
 	_, err := w.CreateSchedule(t.Context(), caller, "agt_none", body[rota.ScheduleCreate](t, `{"input":"hi","schedule":`+hourly+`}`), control.Write{})
 	require.ErrorIs(t, err, rota.NotFound)
+}
+
+// What is in braces and is no variable stays as it is, and is warned about, in
+// the answers to create and update alone.
+func TestScheduleWarnings(t *testing.T) {
+	w := newWorld(t)
+	create := control.Write{IdempotencyKey: "once"}
+	in := body[rota.ScheduleCreate](t, `{"schedule":`+hourly+`,"input":[{"type":"text","text":"{{nope}} at {{scheduled_for}}"}]}`)
+	agent := w.agent().ID
+	s, err := w.CreateSchedule(t.Context(), caller, agent, in, create)
+	require.NoError(t, err)
+	require.Len(t, s.Warnings, 1)
+	require.Equal(t, "unknown_variable", s.Warnings[0].Code)
+	require.Equal(t, "input", s.Warnings[0].Param)
+	again, err := w.CreateSchedule(t.Context(), caller, agent, in, create)
+	require.NoError(t, err)
+	require.Equal(t, plain(t, s), plain(t, again))
+	require.Nil(t, w.read(s).Warnings)
+	paused, err := w.PauseSchedule(t.Context(), caller, agent, s.ID, rota.SchedulePause{}, control.Write{})
+	require.NoError(t, err)
+	require.Nil(t, paused.Warnings)
+
+	for _, tt := range []struct {
+		update string
+		want   int
+	}{
+		{`{"name":"x"}`, 1},
+		{`{"policy":{"variables":false}}`, 0},
+		{`{"policy":{"variables":null}}`, 1},
+		{`{"input":"hi"}`, 0},
+		{`{}`, 0},
+	} {
+		s, err = w.tryUpdate(s, tt.update)
+		require.NoError(t, err)
+		require.Len(t, s.Warnings, tt.want, tt.update)
+		require.NotNil(t, s.Warnings)
+	}
 }
 
 func TestOnceThatHasJustPassedStillRuns(t *testing.T) {
@@ -113,7 +149,6 @@ func TestUpdateScheduleRefuses(t *testing.T) {
 	s := w.schedule(hourly, "")
 	for name, text := range map[string]string{
 		"schedule":     `{"schedule":{"type":"interval","interval_seconds":1}}`,
-		"input":        `{"input":"{{nope}}"}`,
 		"policy.end":   `{"policy":{"end_at":"2026-11-23T09:00:01Z"}}`,
 		"policy.start": `{"policy":{"start_at":"2026-11-23T12:00:00Z","end_at":"2026-11-23T11:00:00Z"}}`,
 	} {

@@ -116,7 +116,7 @@ func badSchedules() []badBody {
 		{schedules, sched(`{"type":"interval"}`), "schedule.interval_seconds", "is required"},
 		{schedules, sched(`{"type":"interval","interval_seconds":0}`), "schedule.interval_seconds", "must be from 1 to 31622400"},
 		{schedules, sched(`{"type":"interval","interval_seconds":99999999999999999999}`), "schedule.interval_seconds", "must be from 1 to 31622400"},
-		{schedules, sched(`{"type":"interval","interval_seconds":60,"run_at":"x"}`), "schedule.run_at", "is not a field here; these are: interval_seconds, timezone, type"},
+		{schedules, sched(`{"type":"interval","interval_seconds":60,"run_at":"x"}`), "schedule.run_at", "is not a field here; these are: interval_seconds, start_at, timezone, type"},
 		{schedules, sched(`{"type":"interval","interval_seconds":60,"timezone":""}`), "schedule.timezone", "must be 1 to 64 characters long"},
 		{schedules, sched(`{"type":"interval","interval_seconds":60,"timezone":null}`), "schedule.timezone", "must be a string, not null"},
 		{schedules, sched(`{"type":"once"}`), "schedule.run_at", "is required"},
@@ -153,7 +153,7 @@ func badPolicies() []badBody {
 		{schedules, withPolicy(`{"max_runs":99999999999999999999}`), "policy.max_runs", "must be a whole number that fits into 64 bits"},
 		{schedules, withPolicy(`{"start_at":"tomorrow"}`), "policy.start_at", "must be an RFC 3339 time with an offset, such as 2026-11-23T05:31:56Z, in the years 1 to 9999 of UTC"},
 		{schedules, withPolicy(`{"start_at":"2026-11-23T05:31:56"}`), "policy.start_at", "must be an RFC 3339 time with an offset, such as 2026-11-23T05:31:56Z, in the years 1 to 9999 of UTC"},
-		{schedules, withPolicy(`{"overlaps":"skip"}`), "policy.overlaps", "is not a field here; these are: end_at, jitter_seconds, max_lateness_seconds, max_runs, missed, overlap, pause_after_failures, retry, start_at, timeout_seconds"},
+		{schedules, withPolicy(`{"overlaps":"skip"}`), "policy.overlaps", "is not a field here; these are: end_at, jitter_seconds, max_lateness_seconds, max_runs, missed, overlap, pause_after_failures, retry, start_at, timeout_seconds, variables"},
 	}
 }
 

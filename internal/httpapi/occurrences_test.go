@@ -98,7 +98,7 @@ func TestPreviewWritesNothing(t *testing.T) {
 	require.Empty(t, read[listed](c.send(http.MethodGet, "/api/v1/schedules", "").is(http.StatusOK)).ids())
 
 	for body, param := range map[string]string{
-		`{"schedule":{"type":"cron","cron_expression":"0 0 30 2 *"}}`:                                                                              "schedule.cron_expression",
+		`{"schedule":{"type":"cron","cron_expression":"0 0 30 2 *"}}`:                                                                         "schedule.cron_expression",
 		`{"schedule":{"type":"interval","interval_seconds":0}}`:                                                                               "schedule.interval_seconds",
 		`{"schedule":{"type":"interval","interval_seconds":60},"count":0}`:                                                                    "count",
 		`{"schedule":{"type":"interval","interval_seconds":60},"policy":{"start_at":"2027-01-02T00:00:00Z","end_at":"2027-01-01T00:00:00Z"}}`: "policy.end_at",
@@ -122,20 +122,20 @@ func TestSchedulesOfAllAgents(t *testing.T) {
 	require.Empty(t, read[listed](c.as("ana").send(http.MethodGet, "/api/v1/schedules", "").is(http.StatusOK)).ids())
 }
 
-func TestVariablesAreCheckedOnSave(t *testing.T) {
+func TestUnknownVariablesAreWarnedAbout(t *testing.T) {
 	c := newAPI(t).acme()
-	agent := c.newAgent("a")
-	r := c.send(http.MethodPost, agents, `{"name":"x","model":"auto","instructions":"it is {{time}}"}`).is(http.StatusBadRequest)
-	require.Equal(t, "instructions", r.param())
-	require.Contains(t, string(r.Body), "scheduled_for")
-	c.send(http.MethodPost, agents, `{"name":"x","model":"auto","instructions":"it is {{scheduled_for}}, not {{{{time}}"}`).is(http.StatusCreated)
-	for _, path := range []string{"/runs", "/schedules"} {
-		body := `{"schedule":{"type":"interval","interval_seconds":60},"input":"{{who}}"}`
-		if path == "/runs" {
-			body = `{"input":[{"type":"text","text":"{{who}}"}]}`
-		}
-		require.Equal(t, "input", c.send(http.MethodPost, agent+path, body).is(http.StatusBadRequest).param())
+	warned := func(path, body string) int {
+		answer := c.send(http.MethodPost, path, body).is(http.StatusCreated)
+		require.NotContains(t, c.send(http.MethodGet, path+"/"+answer.id(), "").is(http.StatusOK).object(), "warnings")
+		return len(answer.object()["warnings"].([]any))
 	}
+	require.Equal(t, 1, warned(agents, `{"name":"x","model":"auto","instructions":"it is {{time}}"}`))
+	require.Zero(t, warned(agents, `{"name":"x","model":"auto","instructions":"it is {{scheduled_for}}"}`))
+	schedules := c.newAgent("a") + "/schedules"
+	require.Equal(t, 1, warned(schedules, `{"schedule":{"type":"interval","interval_seconds":60},"input":"{{who}}"}`))
+	require.Zero(t, warned(schedules, `{"schedule":{"type":"interval","interval_seconds":60},"input":"{{who}}","policy":{"variables":false}}`))
+	run := c.send(http.MethodPost, c.newAgent("b")+"/runs", `{"input":[{"type":"text","text":"{{who}}"}]}`).is(http.StatusCreated)
+	require.NotContains(t, run.object(), "warnings")
 }
 
 // param is the path of the field that an answer refuses.

@@ -13,6 +13,7 @@ func TestScheduleTypes(t *testing.T) {
 	for _, tt := range []struct{ sent, answered string }{
 		{`{"type":"interval","interval_seconds":581769,"timezone":"UTC"}`, `{"type":"interval","interval_seconds":581769,"timezone":"UTC"}`},
 		{`{"type":"interval","interval_seconds":3600}`, `{"type":"interval","interval_seconds":3600,"timezone":"UTC"}`},
+		{`{"type":"interval","interval_seconds":3600,"start_at":"2026-12-01t09:00:00","timezone":"Europe/Madrid"}`, `{"type":"interval","interval_seconds":3600,"start_at":"2026-12-01T08:00:00.000Z","timezone":"Europe/Madrid"}`},
 		{`{"type":"once","run_at":"2026-12-01T09:00:00Z","timezone":"UTC"}`, `{"type":"once","run_at":"2026-12-01T09:00:00.000Z","timezone":"UTC"}`},
 		{`{"type":"once","run_at":"2026-12-01T09:00:00","timezone":"Europe/Madrid"}`, `{"type":"once","run_at":"2026-12-01T08:00:00.000Z","timezone":"Europe/Madrid"}`},
 		{`{"type":"cron","cron_expression":"0 9 * * MON-FRI","timezone":"Europe/Madrid"}`, `{"type":"cron","cron_expression":"0 9 * * MON-FRI","timezone":"Europe/Madrid"}`},
@@ -34,7 +35,7 @@ func TestScheduleDefaults(t *testing.T) {
 		"pause_reason": nil, "consecutive_failures": 0.0, "version": 1.0,
 		"policy": map[string]any{
 			"overlap": "skip", "missed": "latest", "max_lateness_seconds": 3600.0, "jitter_seconds": 0.0, "start_at": nil, "end_at": nil,
-			"max_runs": nil, "pause_after_failures": nil, "retry": map[string]any{"max_attempts": 3.0, "on_crash": "resume"}, "timeout_seconds": 600.0,
+			"max_runs": nil, "pause_after_failures": nil, "retry": map[string]any{"max_attempts": 3.0, "on_crash": "resume"}, "timeout_seconds": 600.0, "variables": true,
 		},
 	} {
 		require.Contains(t, s, field)

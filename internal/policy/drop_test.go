@@ -65,8 +65,12 @@ func TestAPauseIsOnRecord(t *testing.T) {
 	resumed, err = Resume(other, at(6*time.Minute))
 	require.NoError(t, err)
 	require.Equal(t, []string{"blocked schedule_paused 5m1s"}, said(Dropped(other, resumed, time.Time{}, at(6*time.Minute))), "the times before are on record")
-	other.Anchor = at(30 * time.Second)
-	require.Empty(t, Dropped(waiting, other, time.Time{}, at(5*time.Minute)), "the other times have the whole pause")
+	bounded := waiting
+	bounded.Policy.StartAt = instant(270 * time.Second)
+	require.Equal(t, []string{"blocked schedule_paused 3m0s..4m0s=2"}, said(Dropped(waiting, bounded, time.Time{}, at(250*time.Second))))
+	resumed, err = Resume(bounded, at(6*time.Minute))
+	require.NoError(t, err)
+	require.Equal(t, []string{"blocked schedule_paused 5m0s..6m0s=2"}, said(Dropped(bounded, resumed, time.Time{}, at(6*time.Minute))), "none before the bound")
 
 	recorded := at(3*time.Minute + time.Second) // by a change before, or by a clock that was set back
 	require.Equal(t, []string{"blocked schedule_paused 4m0s..5m0s=2"}, said(Dropped(waiting, Delete(waiting), recorded, at(5*time.Minute))))

@@ -1,5 +1,5 @@
-// Package prompt fills in what an agent may want to know of its occurrence:
-// instructions and inputs may use
+// Package prompt fills in what an agent may want to know of its occurrence. In
+// the runs of schedules, instructions and inputs may use
 //
 //	{{scheduled_for}}  the nominal time, with the offset of the schedule's zone
 //	{{timezone}}       the zone's name
@@ -7,13 +7,13 @@
 //	{{run_count}}      how many runs the schedule has started, this one included
 //	{{schedule_name}}  the schedule's name; empty if it has none
 //
-// Of a run that a call of the API started, scheduled_for is when it was
-// created, and the others are empty, UTC or 0. {{{{ stands for {{ itself.
+// All other text stays as it is, whatever braces are in it.
 package prompt
 
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,83 +22,49 @@ import (
 	"github.com/rota-run/rota"
 )
 
-// variables lists the names that a text may use.
-var variables = []string{"scheduled_for", "timezone", "last_run_at", "run_count", "schedule_name"}
+// UnknownVariable is the code of a warning about something in double braces
+// that is none of the variables.
+const UnknownVariable = "unknown_variable"
 
-const (
-	opening = "{{"
-	closing = "}}"
+// maxWarnings is how many different names one text is warned about.
+const maxWarnings = 10
+
+const names = "scheduled_for, timezone, last_run_at, run_count, schedule_name"
+
+var (
+	variable = regexp.MustCompile(`\{\{\s*(` + strings.ReplaceAll(names, ", ", "|") + `)\s*\}\}`)
+	braces   = regexp.MustCompile(`\{\{[^{}]*\}\}`)
 )
 
-// Check returns Invalid under the field if the text uses a name that is none
-// of the variables, or does not close one.
-func Check(field, text string) error {
-	_, err := expand(text, func(name string) string { return "" })
-	if err != nil {
-		return rota.InvalidField(field, "%s; there are %s, and {{{{ stands for {{", err, strings.Join(variables, ", "))
+// Warnings returns one warning, about param, for each different thing in double
+// braces in the texts that is none of the variables; at most 10. It is not nil.
+func Warnings(param string, texts ...string) []rota.Warning {
+	all := []rota.Warning{}
+	var seen []string
+	for _, text := range texts {
+		for _, found := range braces.FindAllString(text, -1) {
+			if len(all) == maxWarnings || variable.MatchString(found) || slices.Contains(seen, found) {
+				continue
+			}
+			seen = append(seen, found)
+			all = append(all, rota.Warning{
+				Code: UnknownVariable, Param: param,
+				Message: short(found) + " is not a variable and stays as it is; the variables are " + names,
+			})
+		}
 	}
-	return nil
+	return all
 }
 
-// CheckInput is Check for every text of an input.
-func CheckInput(field string, in rota.Input) error {
-	var failed error
-	_, err := mapTexts(in, func(text string) string {
-		if err := Check(field, text); err != nil && failed == nil {
-			failed = err
-		}
+// InputWarnings is Warnings for all the texts of an input.
+func InputWarnings(param string, in rota.Input) []rota.Warning {
+	var texts []string
+	_, _ = mapTexts(in, func(text string) string {
+		texts = append(texts, text)
 		return text
-	})
-	if failed != nil {
-		return failed
-	}
-	return err
-}
-
-// Render fills in the text. What Check would refuse stays as it is: it was
-// saved before there were variables.
-func Render(text string, f rota.FireContext) string {
-	out, err := expand(text, func(name string) string { return value(name, f) })
-	if err != nil {
-		return text
-	}
-	return out
-}
-
-// RenderInput fills in every text of an input: the whole of a string, and the
-// text fields of items.
-func RenderInput(in rota.Input, f rota.FireContext) (rota.Input, error) {
-	if !strings.Contains(string(in.RawMessage), opening) {
-		return in, nil
-	}
-	return mapTexts(in, func(text string) string { return Render(text, f) })
-}
-
-// expand replaces what stands between {{ and }}.
-func expand(text string, value func(name string) string) (string, error) {
-	var out strings.Builder
-	for {
-		before, rest, found := strings.Cut(text, opening)
-		out.WriteString(before)
-		if !found {
-			return out.String(), nil
-		}
-		if after, escaped := strings.CutPrefix(rest, opening); escaped {
-			out.WriteString(opening)
-			text = after
-			continue
-		}
-		name, after, closed := strings.Cut(rest, closing)
-		name = strings.TrimSpace(name)
-		switch {
-		case !closed:
-			return "", fmt.Errorf("a {{ is not closed by }}")
-		case !slices.Contains(variables, name):
-			return "", fmt.Errorf("{{%s}} is not a variable", short(name))
-		}
-		out.WriteString(value(name))
-		text = after
-	}
+	}) // an input that cannot be read has no variables
+	slices.Sort(texts) // members of objects have no order
+	return Warnings(param, texts...)
 }
 
 // short keeps a name that may be half the text out of messages.
@@ -108,6 +74,22 @@ func short(name string) string {
 		return string(chars[:enough]) + "…"
 	}
 	return name
+}
+
+// Render returns the text with the variables filled in.
+func Render(text string, f rota.FireContext) string {
+	return variable.ReplaceAllStringFunc(text, func(found string) string {
+		return value(strings.TrimSpace(strings.Trim(found, "{}")), f)
+	})
+}
+
+// RenderInput fills in every text of an input: the whole of a string, and the
+// text fields of items.
+func RenderInput(in rota.Input, f rota.FireContext) (rota.Input, error) {
+	if !strings.Contains(string(in.RawMessage), "{{") {
+		return in, nil
+	}
+	return mapTexts(in, func(text string) string { return Render(text, f) })
 }
 
 func value(name string, f rota.FireContext) string {

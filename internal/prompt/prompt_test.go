@@ -1,6 +1,8 @@
 package prompt_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,11 +30,13 @@ func TestRender(t *testing.T) {
 		"since {{ last_run_at }}":            "since 2026-03-28T09:00:00+01:00",
 		"{{timezone}}, no. {{run_count}}":    "Europe/Madrid, no. 7",
 		"[{{schedule_name}}]":                "[Morning brief]",
-		"{{{{scheduled_for}}":                "{{scheduled_for}}",
-		"{{{{{{run_count}}":                  "{{7",
+		"{{{{scheduled_for}}":                "{{2026-03-29T09:00:00+02:00",
+		"{{{run_count}}}":                    "{7}",
+		"{{ a {{run_count}} }}":              "{{ a 7 }}",
 		"{ {run_count} } }}":                 "{ {run_count} } }}",
-		"saved before: {{name}}":             "saved before: {{name}}",
-		"{{run_count}} and an open {{ brace": "{{run_count}} and an open {{ brace",
+		"hello {{name}}":                     "hello {{name}}",
+		"{{run_count}} and an open {{ brace": "7 and an open {{ brace",
+		"{{run_count":                        "{{run_count",
 	} {
 		require.Equal(t, want, prompt.Render(text, fire()), text)
 	}
@@ -44,14 +48,20 @@ func TestFirstRunHasNoLast(t *testing.T) {
 	require.Equal(t, "[]", prompt.Render("[{{last_run_at}}]", f))
 }
 
-func TestCheckNamesTheVariables(t *testing.T) {
-	require.NoError(t, prompt.Check("instructions", "at {{scheduled_for}} {{{{ anything }}"))
-	err := prompt.Check("instructions", "hello {{nmae}}")
-	require.ErrorIs(t, err, rota.Invalid)
-	require.Equal(t, "instructions", rota.Public(err).Field)
-	require.Equal(t, "{{nmae}} is not a variable; there are scheduled_for, timezone, last_run_at, run_count, schedule_name, and {{{{ stands for {{",
-		rota.Public(err).Msg)
-	require.ErrorContains(t, prompt.Check("input", "{{run_count"), "not closed")
+func TestWarnings(t *testing.T) {
+	require.Equal(t, []rota.Warning{}, prompt.Warnings("instructions", "at {{scheduled_for}} and {{ run_count }} {{ {x} {{"))
+	require.Equal(t, []rota.Warning{{
+		Code: "unknown_variable", Param: "instructions",
+		Message: "{{nmae}} is not a variable and stays as it is; the variables are scheduled_for, timezone, last_run_at, run_count, schedule_name",
+	}}, prompt.Warnings("instructions", "hello {{nmae}}, {{nmae}} at {{timezone}}"))
+	require.Len(t, prompt.Warnings("input", "{{a}} {{b}} {{a}}"), 2)
+	many := ""
+	for i := range 100 {
+		many += fmt.Sprintf("{{x%d}}", i)
+	}
+	require.Len(t, prompt.Warnings("input", many), 10)
+	long := prompt.Warnings("input", "{{"+strings.Repeat("x", 20_000)+"}}")
+	require.Less(t, len(long[0].Message), 200)
 }
 
 func TestInput(t *testing.T) {
@@ -61,11 +71,14 @@ func TestInput(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `[{"type":"message","n":12345678901234567890,"content":[{"type":"input_text","text":"no. 7"}]},{"type":"x","other":"{{run_count}}"}]`,
 		string(got.RawMessage))
-	require.NoError(t, prompt.CheckInput("input", items))
+	require.Empty(t, prompt.InputWarnings("input", items))
 
 	bad := rota.Input{Any: rota.AnyOf([]any{map[string]any{"type": "text", "text": "{{who}}"}})}
-	require.ErrorIs(t, prompt.CheckInput("input", bad), rota.Invalid)
-	require.ErrorIs(t, prompt.CheckInput("input", rota.InputText("{{who}}")), rota.Invalid)
+	require.Len(t, prompt.InputWarnings("input", bad), 1)
+	require.Len(t, prompt.InputWarnings("input", rota.InputText("{{who}}")), 1)
+	same, err := prompt.RenderInput(bad, fire())
+	require.NoError(t, err)
+	require.JSONEq(t, string(bad.RawMessage), string(same.RawMessage))
 
 	text, err := prompt.RenderInput(rota.InputText("no. {{run_count}} \"quoted\""), fire())
 	require.NoError(t, err)

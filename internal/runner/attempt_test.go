@@ -220,8 +220,8 @@ func TestRequest(t *testing.T) {
 	})
 	b.attempt(t.Context())
 	require.JSONEq(t, `{
-		"model": "small", "stream": true, "instructions": "Be brief in UTC.", "max_tool_calls": 7,
-		"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "0"}]}],
+		"model": "small", "stream": true, "instructions": "Be brief in {{timezone}}.", "max_tool_calls": 7,
+		"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "{{run_count}}"}]}],
 		"tools": [{"type": "web_search"}], "tool_choice": "auto", "parallel_tool_calls": false,
 		"reasoning": {"effort": "low"}, "conversation": "conv_1",
 		"metadata": {"team": "ops", "rota_run_id": "`+string(b.run.ID)+`"}

@@ -51,16 +51,24 @@ func request(w rota.Work, model string) ([]byte, error) {
 	return json.Marshal(b)
 }
 
-// instructions returns the agent's, with the variables filled in.
+// fills reports whether variables are filled in: what a caller sends in a run of
+// its own is text, and stays as it is.
+func fills(w rota.Work) bool { return w.Run.Trigger != rota.TriggerAPI && w.Policy.Variables }
+
+// instructions returns the agent's, with the variables filled in if they are.
 func instructions(w rota.Work) *string {
-	if w.Agent.Instructions == nil {
-		return nil
+	if w.Agent.Instructions == nil || !fills(w) {
+		return w.Agent.Instructions
 	}
 	return new(prompt.Render(*w.Agent.Instructions, w.Fire))
 }
 
-// filledItems returns the input of the request, with the variables filled in.
+// filledItems returns the input of the request, with the variables filled in if
+// they are.
 func filledItems(w rota.Work) (json.RawMessage, error) {
+	if !fills(w) {
+		return items(w.Run.Input)
+	}
 	in, err := prompt.RenderInput(w.Run.Input, w.Fire)
 	if err != nil {
 		return nil, err

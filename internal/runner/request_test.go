@@ -48,9 +48,15 @@ func TestRequestGoldens(t *testing.T) {
 			{"type":"message","role":"developer","content":"c"},{"type":"item_reference","id":"x","n":12345678901234567890}],"metadata":{"rota_run_id":"arun_1"}}`,
 		},
 		{
-			"variables", `{"instructions":"It is {{scheduled_for}}; {{{{ stays.","tools":[],"text":{},"reasoning":{}}`,
-			`{"id":"arun_1","input":"in {{timezone}}"}`,
-			`{"model":"m","instructions":"It is 2026-11-23T09:00:00Z; {{ stays.","input":"in UTC","metadata":{"rota_run_id":"arun_1"}}`,
+			"variables of a schedule's run", `{"instructions":"It is {{scheduled_for}}; {{{{ stays, {{so}} too.","tools":[],"text":{},"reasoning":{}}`,
+			`{"id":"arun_1","trigger":"manual","input":"in {{timezone}}"}`,
+			`{"model":"m","instructions":"It is 2026-11-23T09:00:00Z; {{{{ stays, {{so}} too.","input":"in UTC","metadata":{"rota_run_id":"arun_1"}}`,
+		},
+		{
+			"text of a caller's run", `{"instructions":"It is {{scheduled_for}}.","tools":[],"text":{},"reasoning":{}}`,
+			`{"id":"arun_1","trigger":"api","input":[{"type":"text","text":"in {{timezone}}"}]}`,
+			`{"model":"m","instructions":"It is {{scheduled_for}}.","metadata":{"rota_run_id":"arun_1"},
+			"input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"in {{timezone}}"}]}]}`,
 		},
 	}
 	for _, tt := range tests {
