@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -36,7 +37,7 @@ func (c checker) decode(body []byte, s *huma.Schema, in any) error {
 	if err := c.check(nil, s, v); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(body, in); err != nil {
+	if err := json.Unmarshal(c.plain(s, v, strings.HasSuffix(s.Ref, "Update")), in); err != nil {
 		return fmt.Errorf("decode a body that fits its schema: %w", err)
 	}
 	return nil
@@ -134,12 +135,20 @@ func (c checker) variant(at fieldPath, s *huma.Schema, v value) error {
 	if i < 0 {
 		return at.to(name).invalid("is required: %s", oneOf(variants(s)))
 	}
-	if t := members[i].value; t.kind() == jsonString {
-		if ref, ok := s.Discriminator.Mapping[t.text()]; ok {
-			return c.check(at, &huma.Schema{Ref: ref}, v)
-		}
+	if ref, ok := mapped(s, members[i].value); ok {
+		return c.check(at, ref, v)
 	}
 	return at.to(name).invalid("must be %s", oneOf(variants(s)))
+}
+
+// mapped returns the branch that a value of the member that tells them apart
+// names.
+func mapped(s *huma.Schema, v value) (*huma.Schema, bool) {
+	if v.kind() != jsonString {
+		return nil, false
+	}
+	ref, ok := s.Discriminator.Mapping[v.text()]
+	return &huma.Schema{Ref: ref}, ok
 }
 
 // variants returns the values that tell the branches apart, in their order.
@@ -230,14 +239,14 @@ func checkString(at fieldPath, s *huma.Schema, text string) error {
 }
 
 func checkNumber(at fieldPath, s *huma.Schema, digits string) error {
-	if s.Type == huma.TypeInteger && strings.ContainsAny(digits, ".eE") {
-		return at.invalid("must be a whole number, written without a fraction or an exponent")
-	}
 	n, _ := strconv.ParseFloat(digits, 64) // infinite if it is too large
+	if s.Type == huma.TypeInteger && n != math.Trunc(n) {
+		return at.invalid("must be a whole number")
+	}
 	if !within(n, s.Minimum, s.Maximum) {
 		return at.invalid("must be %s", span(s.Minimum, s.Maximum, ""))
 	}
-	if _, err := strconv.ParseInt(digits, 10, 64); err != nil && s.Type == huma.TypeInteger {
+	if _, ok := whole(digits); !ok && s.Type == huma.TypeInteger {
 		return at.invalid("must be a whole number that fits into 64 bits")
 	}
 	return nil

@@ -287,6 +287,9 @@ func finish(r huma.Registry, requests []*huma.Schema) {
 	}
 	closed := reachable(r, requests)
 	for name, s := range r.Map() {
+		if closed[name] && !strings.HasSuffix(name, "Update") {
+			optionalMayBeNull(s)
+		}
 		if s.AdditionalProperties == false && !closed[name] {
 			s.AdditionalProperties = nil
 		}
@@ -304,6 +307,27 @@ func pointersMayBeNull(s *huma.Schema, t reflect.Type) {
 			s.Properties[name] = &huma.Schema{Description: p.Description, AnyOf: []*huma.Schema{{Ref: p.Ref}, null()}}
 		default:
 			p.Nullable = true
+		}
+	}
+}
+
+// optionalMayBeNull lets the optional members of a body be null, which means the
+// same as absent. Partial updates say for themselves what null means.
+func optionalMayBeNull(s *huma.Schema) {
+	for name, p := range s.Properties {
+		switch {
+		case slices.Contains(s.Required, name), p.Nullable:
+		case p.Ref != "":
+			s.Properties[name] = &huma.Schema{Description: p.Description, AnyOf: []*huma.Schema{{Ref: p.Ref}, null()}}
+		case p.AnyOf != nil:
+			if !slices.ContainsFunc(p.AnyOf, func(b *huma.Schema) bool { return b.Type == "null" }) {
+				p.AnyOf = append(p.AnyOf, null())
+			}
+		case p.Type != "":
+			p.Nullable = true
+			if p.Enum != nil {
+				p.Enum = append(p.Enum, nil)
+			}
 		}
 	}
 }
