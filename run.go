@@ -12,6 +12,7 @@ type Run struct {
 	Input              Input             `json:"input"`
 	Conversation       Conversation      `json:"conversation"`
 	PreviousResponseID *string           `json:"previous_response_id"`
+	ContextManagement  Any               `json:"context_management" doc:"As it was asked for, or null."`
 	Metadata           map[string]string `json:"metadata"`
 	GatewayResponseID  *string           `json:"gateway_response_id"`
 	GatewayResponse    Any               `json:"gateway_response" doc:"The whole response object, or null."`

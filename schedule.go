@@ -14,6 +14,7 @@ type Schedule struct {
 	Input               Input             `json:"input"`
 	Conversation        Conversation      `json:"conversation"`
 	PreviousResponseID  *string           `json:"previous_response_id"`
+	ContextManagement   Any               `json:"context_management"`
 	Metadata            map[string]string `json:"metadata"`
 	TemporalScheduleID  *string           `json:"temporal_schedule_id"`
 	LastRunAt           *Instant          `json:"last_run_at"`
@@ -107,6 +108,7 @@ type ScheduleCreate struct {
 	Name               Opt[string]       `json:"name,omitzero" minLength:"1" maxLength:"120" nullable:"true"`
 	Conversation       Conversation      `json:"conversation,omitzero"`
 	PreviousResponseID Opt[string]       `json:"previous_response_id,omitzero" minLength:"1" maxLength:"256" nullable:"true"`
+	ContextManagement  Opt[Any]          `json:"context_management,omitzero" nullable:"true"`
 	Metadata           map[string]string `json:"metadata,omitempty"`
 	Policy             PolicyUpdate      `json:"policy,omitzero"`
 }
@@ -118,6 +120,7 @@ type ScheduleUpdate struct {
 	Name               Opt[string]            `json:"name,omitzero" minLength:"1" maxLength:"120" nullable:"true"`
 	Conversation       Opt[Conversation]      `json:"conversation,omitzero" nullable:"true"`
 	PreviousResponseID Opt[string]            `json:"previous_response_id,omitzero" minLength:"1" maxLength:"256" nullable:"true"`
+	ContextManagement  Opt[Any]               `json:"context_management,omitzero" nullable:"true"`
 	Metadata           Opt[map[string]string] `json:"metadata,omitzero" doc:"replaces the whole"`
 	Policy             PolicyUpdate           `json:"policy,omitzero" doc:"Fields that are absent stay; null restores a default."`
 }

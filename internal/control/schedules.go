@@ -54,6 +54,7 @@ func (c *Control) newSchedule(who auth.Caller, agent rota.AgentID, in rota.Sched
 	}
 	in.Name.ApplyNullable(&s.Name)
 	in.PreviousResponseID.ApplyNullable(&s.PreviousResponseID)
+	in.ContextManagement.Apply(&s.ContextManagement)
 	if s.Metadata == nil {
 		s.Metadata = map[string]string{}
 	}
@@ -108,6 +109,10 @@ func updateContent(s rota.Schedule, t rota.Timer, in rota.ScheduleUpdate) (rota.
 	in.Conversation.Apply(&s.Conversation)
 	if in.Conversation.IsNull() {
 		s.Conversation = rota.Conversation{}
+	}
+	in.ContextManagement.Apply(&s.ContextManagement)
+	if in.ContextManagement.IsNull() {
+		s.ContextManagement = rota.Any{}
 	}
 	if !in.PreviousResponseID.IsZero() {
 		in.PreviousResponseID.ApplyNullable(&s.PreviousResponseID)

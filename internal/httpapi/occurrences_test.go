@@ -224,7 +224,6 @@ func TestBackfill(t *testing.T) {
 		`{"from":"2026-01-02T00:00:00Z","to":"2026-01-01T00:00:00Z"}`:                       "to",
 		`{"from":"2026-01-01T00:00:00Z","to":"9999-01-01T00:00:00Z"}`:                       "to",
 		`{"from":"2026-01-01T00:00:00Z","to":"2026-01-01T00:00:00Z","dry_run":"no"}`:        "dry_run",
-		`{"from":"2026-01-01T00:00:00Z","to":"2026-01-01T00:00:00Z","dry_run":null}`:        "dry_run",
 		`{"from":"2026-01-01T00:00:00Z","to":"2026-01-01T00:00:00Z","overlap":"allow_all"}`: "overlap",
 	} {
 		require.Equal(t, param, c.send(http.MethodPost, schedule+"/backfill", body).is(http.StatusBadRequest).param(), body)

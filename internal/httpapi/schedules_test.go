@@ -28,9 +28,9 @@ func TestScheduleTypes(t *testing.T) {
 func TestScheduleDefaults(t *testing.T) {
 	c := newAPI(t).acme()
 	s := c.send(http.MethodGet, c.newSchedule(c.newAgent("a")), "").is(http.StatusOK).object()
-	require.Len(t, s, 23, "the 17 fields of the published object and 6 of ours")
+	require.Len(t, s, 24, "the 18 fields of the published object and 6 of ours")
 	for field, want := range map[string]any{
-		"object": "agent.schedule", "name": nil, "status": "active", "input": "hi", "conversation": nil, "previous_response_id": nil,
+		"object": "agent.schedule", "name": nil, "status": "active", "input": "hi", "conversation": nil, "previous_response_id": nil, "context_management": nil,
 		"metadata": map[string]any{}, "temporal_schedule_id": nil, "last_run_at": nil, "last_run_id": nil, "run_count": 0.0, "deleted_at": nil,
 		"pause_reason": nil, "consecutive_failures": 0.0, "version": 1.0,
 		"policy": map[string]any{
@@ -40,6 +40,25 @@ func TestScheduleDefaults(t *testing.T) {
 	} {
 		require.Contains(t, s, field)
 		require.Equal(t, want, s[field], field)
+	}
+}
+
+func TestScheduleContextManagement(t *testing.T) {
+	c := newAPI(t).acme()
+	path := c.newSchedule(c.newAgent("a"))
+	const set = `[{"type":"compaction","compact_threshold":1000}]`
+	s := c.send(http.MethodPost, path, `{"context_management":[{"type":"compaction","compact_threshold":1000.0}]}`).is(http.StatusOK)
+	require.Contains(t, string(s.Body), `"context_management":`+set)
+	s = c.send(http.MethodPost, path, `{"name":"x"}`).is(http.StatusOK)
+	require.Contains(t, string(s.Body), `"context_management":`+set)
+	s = c.send(http.MethodPost, path, `{"context_management":null}`).is(http.StatusOK)
+	require.Nil(t, s.object()["context_management"])
+	for body, param := range map[string]any{
+		`{"context_management":[{"type":"compaction","compact_threshold":999}]}`: "context_management.0.compact_threshold",
+		`{"context_management":[{"type":"summary","compact_threshold":1000}]}`:   "context_management.0.type",
+		`{"context_management":{}}`: "context_management",
+	} {
+		require.Equal(t, param, c.send(http.MethodPost, path, body).is(http.StatusBadRequest).param(), body)
 	}
 }
 
@@ -66,6 +85,7 @@ func TestScheduleUpdates(t *testing.T) {
 		is(http.StatusCreated).id()
 	before := c.send(http.MethodGet, path, "").object()
 	require.Equal(t, map[string]any{"id": "conv_1"}, before["conversation"], "kept as sent")
+	before["warnings"] = []any{}
 
 	require.Equal(t, before, c.send(http.MethodPost, path, `{}`).is(http.StatusOK).object(), "nothing is sent, nothing changes")
 

@@ -35,6 +35,7 @@ func newRegistry() huma.Registry {
 	optional[int](r)
 	optional[int64](r)
 	optional[bool](r)
+	optional[rota.Any](r)
 	optional[map[string]string](r)
 	optional[rota.Object](r)
 	optional[[]string](r)
@@ -181,6 +182,18 @@ func typed(about string) *huma.Schema {
 	}
 }
 
+func contextManagement() *huma.Schema {
+	return &huma.Schema{
+		Type: huma.TypeObject,
+		Properties: map[string]*huma.Schema{
+			"type":              {Type: huma.TypeString, Enum: []any{"compaction"}},
+			"compact_threshold": {Type: huma.TypeInteger, Minimum: new(1000.0), Description: "The number of tokens above which older history is summed up."},
+		},
+		Required:             []string{"type", "compact_threshold"},
+		AdditionalProperties: false,
+	}
+}
+
 func anys[T ~string](values []T) []any {
 	out := make([]any, len(values))
 	for i, v := range values {
@@ -258,6 +271,13 @@ func refine(r huma.Registry) {
 		m[name].Properties["fallback_models"].Items = text(1, 256)
 	}
 	m["PreviewCreate"].Properties["schedule"] = ref("ScheduleSpecInput")
+	m["ContextManagement"] = contextManagement()
+	for _, name := range []string{"Schedule", "ScheduleCreate", "ScheduleUpdate"} {
+		m[name].Properties["context_management"] = &huma.Schema{
+			Description: "How a long history is cut down, for providers that do so; kept and passed on.",
+			AnyOf:       []*huma.Schema{{Type: huma.TypeArray, Items: ref("ContextManagement"), MaxItems: new(16)}, null()},
+		}
+	}
 	for _, name := range []string{"ScheduleCreate", "ScheduleUpdate"} {
 		m[name].Properties["schedule"] = ref("ScheduleSpecInput")
 		m[name].Properties["input"] = inputSchema(new(1), new(20000), nil)

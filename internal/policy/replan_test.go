@@ -14,8 +14,18 @@ func minuteFrom(after time.Duration) rota.Spec {
 	return rota.Spec{Type: rota.Interval, IntervalSeconds: 60, StartAt: rota.InstantOf(at(after)).String(), Timezone: "UTC"}
 }
 
-// What changes the times of a schedule plans it anew, and nothing else does.
-func TestReplan(t *testing.T) {
+type replanCase struct {
+	name   string
+	timer  rota.Timer
+	spec   rota.Opt[rota.Spec]
+	policy func(*rota.Policy)
+	at     time.Duration
+	status rota.ScheduleStatus
+	next   time.Duration // zero: none
+	anchor time.Duration
+}
+
+func replanCases(t *testing.T) []replanCase {
 	late := rota.InstantOf(at(2 * time.Hour))
 	waiting := planned(t, everyMinute, func(p *rota.Policy) { p.JitterSeconds = 1800 })
 	paused, err := Pause(planned(t, everyMinute, nil), rota.PauseReason{})
@@ -23,17 +33,7 @@ func TestReplan(t *testing.T) {
 	over := planned(t, everyMinute, func(p *rota.Policy) { p.MaxRuns = new(int64(1)) })
 	over.RunCount = 1
 	over = rest(over, rota.ScheduleCompleted, nil)
-
-	for _, tt := range []struct {
-		name   string
-		timer  rota.Timer
-		spec   rota.Opt[rota.Spec]
-		policy func(*rota.Policy)
-		at     time.Duration
-		status rota.ScheduleStatus
-		next   time.Duration // zero: none
-		anchor time.Duration
-	}{
+	return []replanCase{
 		{
 			name: "a new schedule", timer: rota.Timer{}, spec: rota.Some(everyMinute), at: 90 * time.Second,
 			status: rota.ScheduleActive, next: 150 * time.Second, anchor: 90 * time.Second,
@@ -91,7 +91,12 @@ func TestReplan(t *testing.T) {
 			name: "a completed one", timer: over, policy: func(p *rota.Policy) { p.MaxRuns = new(int64(2)) }, at: 90 * time.Second,
 			status: rota.ScheduleActive, next: 2 * time.Minute,
 		},
-	} {
+	}
+}
+
+// What changes the times of a schedule plans it anew, and nothing else does.
+func TestReplan(t *testing.T) {
+	for _, tt := range replanCases(t) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := tt.timer.Policy
 			if tt.policy != nil {

@@ -19,6 +19,7 @@ type body struct {
 	MaxToolCalls       *int              `json:"max_tool_calls,omitempty"`
 	Text               json.RawMessage   `json:"text,omitempty"`
 	Reasoning          json.RawMessage   `json:"reasoning,omitempty"`
+	ContextManagement  json.RawMessage   `json:"context_management,omitempty"`
 	Conversation       json.RawMessage   `json:"conversation,omitempty"`
 	PreviousResponseID *string           `json:"previous_response_id,omitempty"`
 	Metadata           map[string]string `json:"metadata,omitempty"`
@@ -41,6 +42,7 @@ func request(w rota.Work, model string) ([]byte, error) {
 		MaxToolCalls:       w.Agent.MaxToolCalls,
 		Text:               unlessEmpty(w.Agent.Text),
 		Reasoning:          unlessEmpty(w.Agent.Reasoning),
+		ContextManagement:  w.Run.ContextManagement.RawMessage,
 		Conversation:       w.Run.Conversation.RawMessage,
 		PreviousResponseID: w.Run.PreviousResponseID,
 		Metadata:           metadata(w),

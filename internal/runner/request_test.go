@@ -35,10 +35,12 @@ func TestRequestGoldens(t *testing.T) {
 			`{"instructions":"Be brief.","tools":[{"type":"function","name":"f","strict":true}],"tool_choice":{"type":"function","name":"f"},
 			"parallel_tool_calls":false,"max_tool_calls":3,"text":{"verbosity":"low"},"reasoning":{"effort":"high"},"metadata":{"of":"agent"}}`,
 			`{"id":"arun_1","input":"hi","conversation":{"id":"conv_1"},"previous_response_id":"resp_0","metadata":{"k":"v"},
+			"context_management":[{"type":"compaction","compact_threshold":1000}],
 			"schedule_id":"asch_1","scheduled_for":"2026-11-23T09:00:00.000Z"}`,
 			`{"model":"m","input":"hi","instructions":"Be brief.","tools":[{"type":"function","name":"f","strict":true}],
 			"tool_choice":{"type":"function","name":"f"},"parallel_tool_calls":false,"max_tool_calls":3,"text":{"verbosity":"low"},
 			"reasoning":{"effort":"high"},"conversation":{"id":"conv_1"},"previous_response_id":"resp_0",
+			"context_management":[{"type":"compaction","compact_threshold":1000}],
 			"metadata":{"k":"v","rota_run_id":"arun_1","rota_schedule_id":"asch_1","rota_scheduled_for":"2026-11-23T09:00:00.000Z","rota_timezone":"UTC"}}`,
 		},
 		{

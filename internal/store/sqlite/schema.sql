@@ -125,6 +125,7 @@ CREATE TABLE runs (
   input                TEXT NOT NULL,
   conversation         TEXT,
   previous_response_id TEXT,
+  context_management   TEXT,
   metadata             TEXT NOT NULL,
   created_at           INTEGER NOT NULL,
   phase                TEXT NOT NULL,  -- queued until the run has ended; open_runs says more
@@ -150,6 +151,7 @@ CREATE TABLE schedules (
   input                TEXT NOT NULL,
   conversation         TEXT,
   previous_response_id TEXT,
+  context_management   TEXT,
   metadata             TEXT NOT NULL,
   temporal_schedule_id TEXT,  -- NULL unless Temporal has the schedule
   version              INTEGER NOT NULL,

@@ -10,7 +10,7 @@ import (
 
 // A run that has not ended keeps its moving parts in open_runs.
 const runColumns = `r.id, r.agent_id, r.agent_version, r.schedule_id, r.scheduled_for, r.trigger, r.input, r.conversation,
-	r.previous_response_id, r.metadata, r.created_at, COALESCE(o.phase, r.phase), COALESCE(o.started_at, r.started_at),
+	r.previous_response_id, r.context_management, r.metadata, r.created_at, COALESCE(o.phase, r.phase), COALESCE(o.started_at, r.started_at),
 	COALESCE(o.attempts, r.attempts), COALESCE(o.first_start - r.scheduled_for, r.lateness_ms),
 	COALESCE(o.response_id, r.response_id), r.response, r.usage, r.error, r.completed_at`
 
@@ -25,6 +25,7 @@ func runDest(r *rota.Run) ([]any, func()) {
 		rawText{&r.Input.RawMessage},
 		rawText{&r.Conversation.RawMessage},
 		&r.PreviousResponseID,
+		rawText{&r.ContextManagement.RawMessage},
 		jsonText{&r.Metadata},
 		&created, &r.Phase, &started,
 		&r.Attempts, &r.LatenessMS, &response,
@@ -75,9 +76,9 @@ func (q Queries) Runs(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.
 // the provider.
 func (q Queries) AddRun(ctx context.Context, o rota.Owner, r rota.Run, provider string) error {
 	if err := q.write(ctx, `INSERT INTO runs (id, account, end_user, agent_id, agent_version, trigger, input, conversation,
-		previous_response_id, metadata, created_at, phase, attempts) VALUES (?, ?, ?, ?, (SELECT a.version FROM agents a WHERE a.id = ?), ?, ?, ?, ?, ?, ?, 'queued', 0)`,
+		previous_response_id, context_management, metadata, created_at, phase, attempts) VALUES (?, ?, ?, ?, (SELECT a.version FROM agents a WHERE a.id = ?), ?, ?, ?, ?, ?, ?, ?, 'queued', 0)`,
 		r.ID, o.Account, o.EndUser, r.AgentID, r.AgentID, r.Trigger, rawOrNil(r.Input.RawMessage), rawOrNil(r.Conversation.RawMessage),
-		r.PreviousResponseID, js(r.Metadata), r.CreatedAt.UnixMilli()); err != nil {
+		r.PreviousResponseID, rawOrNil(r.ContextManagement.RawMessage), js(r.Metadata), r.CreatedAt.UnixMilli()); err != nil {
 		return err
 	}
 	return q.write(ctx, enqueue, queueRow(r.ID, nil, provider, r.CreatedAt.UnixMilli())...)

@@ -8,7 +8,7 @@ import (
 	"github.com/rota-run/rota"
 )
 
-const scheduleColumns = `s.id, s.agent_id, s.name, s.input, s.conversation, s.previous_response_id, s.metadata,
+const scheduleColumns = `s.id, s.agent_id, s.name, s.input, s.conversation, s.previous_response_id, s.context_management, s.metadata,
 	s.temporal_schedule_id, s.version, s.created_at, s.updated_at, s.deleted_at, COALESCE(s.key_id, ''), ` + timerColumns
 
 const scheduleTables = ` FROM schedules s JOIN timers t ON t.schedule_id = s.id `
@@ -27,6 +27,7 @@ func scanSchedule(row Scanner) (rota.Schedule, error) {
 		rawText{&s.Input.RawMessage},
 		rawText{&s.Conversation.RawMessage},
 		&s.PreviousResponseID,
+		rawText{&s.ContextManagement.RawMessage},
 		jsonText{&s.Metadata},
 		&s.TemporalScheduleID, &s.Version, &created, &updated, &deleted, &s.MadeBy,
 	}, dest...)...)
@@ -88,10 +89,10 @@ func (q Queries) TimersMadeBy(ctx context.Context, account string, key rota.KeyI
 // that a timer has are taken from the timer.
 func (q Queries) AddSchedule(ctx context.Context, o rota.Owner, s rota.Schedule, t rota.Timer) error {
 	if err := q.write(ctx, `INSERT INTO schedules (id, account, end_user, agent_id, name, input, conversation,
-		previous_response_id, metadata, temporal_schedule_id, version, created_at, updated_at, key_id)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		previous_response_id, context_management, metadata, temporal_schedule_id, version, created_at, updated_at, key_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		s.ID, o.Account, o.EndUser, s.AgentID, s.Name, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage),
-		s.PreviousResponseID, js(s.Metadata), s.TemporalScheduleID, s.Version, s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli(),
+		s.PreviousResponseID, rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), s.TemporalScheduleID, s.Version, s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli(),
 		orNull(&s.MadeBy)); err != nil {
 		return err
 	}
@@ -106,10 +107,10 @@ func (q Queries) AddSchedule(ctx context.Context, o rota.Owner, s rota.Schedule,
 // not afterwards becomes blocked. Runs that have not started take over the content.
 func (q Queries) SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule, t rota.Timer) error {
 	n, err := q.exec(ctx, `UPDATE schedules SET name = ?, input = ?, conversation = ?, previous_response_id = ?,
-		metadata = ?, version = ?, updated_at = ?
+		context_management = ?, metadata = ?, version = ?, updated_at = ?
 		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
 		s.Name, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), s.PreviousResponseID,
-		js(s.Metadata), s.Version, s.UpdatedAt.UnixMilli(), s.ID, o.Account, o.EndUser)
+		rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), s.Version, s.UpdatedAt.UnixMilli(), s.ID, o.Account, o.EndUser)
 	if err := must("schedule", n, err); err != nil {
 		return err
 	}
@@ -127,9 +128,10 @@ func (q Queries) SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule
 	if t.OpenRuns == 0 {
 		return nil
 	}
-	return q.write(ctx, `UPDATE runs SET input = ?, conversation = ?, previous_response_id = ?, metadata = ?
+	return q.write(ctx, `UPDATE runs SET input = ?, conversation = ?, previous_response_id = ?, context_management = ?, metadata = ?
 		WHERE id IN (SELECT o.run_id FROM open_runs o WHERE o.schedule_id = ? AND o.phase = 'queued'`+q.hold("o")+`)`,
-		rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), continues(s.PreviousResponseID, t), js(s.Metadata), s.ID)
+		rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), continues(s.PreviousResponseID, t),
+		rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), s.ID)
 }
 
 // continues returns the response that a schedule's next run goes on from: of a

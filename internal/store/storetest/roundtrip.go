@@ -60,6 +60,7 @@ func agentFields(w *world) {
 func fill(s *rota.Schedule, t *rota.Timer) {
 	s.Name, s.Input = p("näme"), rota.Input{Any: anyJSON(`[{"type":"message","role":"user","content":"hé"}]`)}
 	s.Conversation, s.PreviousResponseID = rota.Conversation{Any: anyJSON(`{"id":"conv_1"}`)}, p("resp_0")
+	s.ContextManagement = anyJSON(`[{"type":"compaction","compact_threshold":1000}]`)
 	s.Metadata, s.TemporalScheduleID, s.Version = map[string]string{"a": "b"}, p("temporal-1"), 9
 	t.Status = rota.SchedulePaused
 	t.PauseReason = &rota.PauseReason{Code: rota.PausedManually, Actor: p("key_1"), Note: p("für jetzt"), At: rota.InstantOf(start)}

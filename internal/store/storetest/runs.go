@@ -286,6 +286,7 @@ func saveWaiting(w *world) {
 	t := w.timer(s)
 	s.Input, s.Metadata = rota.InputText("new"), map[string]string{"new": "1"}
 	s.Conversation, s.PreviousResponseID = rota.Conversation{Any: anyJSON(`"conv_2"`)}, p("resp_5")
+	s.ContextManagement = anyJSON(`[{"type":"compaction","compact_threshold":2000}]`)
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
 	w.same(before, w.run(started))
 	got := w.run(waits)
@@ -293,6 +294,7 @@ func saveWaiting(w *world) {
 	w.same(s.Metadata, got.Metadata)
 	w.same(s.Conversation, got.Conversation)
 	require.Equal(w, "resp_5", *got.PreviousResponseID)
+	w.same(s.ContextManagement, got.ContextManagement)
 
 	s.Conversation, s.PreviousResponseID = rota.Conversation{}, nil
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
