@@ -58,12 +58,7 @@ func migrate(ctx context.Context, source, target string, out io.Writer, watch tr
 	return nil
 }
 
-type closingSource interface {
-	transfer.Source
-	io.Closer
-}
-
-func openSource(ctx context.Context, database string) (closingSource, error) {
+func openSource(ctx context.Context, database string) (transfer.Source, error) {
 	if dir, ok := strings.CutPrefix(database, onFile); ok {
 		return sqlite.OpenSource(ctx, dir)
 	}
@@ -90,16 +85,13 @@ func keptHere(ctx context.Context, from transfer.Source) error {
 	})
 }
 
-type closingTarget interface {
-	transfer.Target
-	io.Closer
-}
-
-func openTarget(ctx context.Context, database string, from transfer.Place) (closingTarget, error) {
+func openTarget(ctx context.Context, database string, from transfer.Place) (transfer.Target, error) {
 	if dir, ok := strings.CutPrefix(database, onFile); ok {
-		return sqlite.OpenTarget(ctx, dir, from)
+		w, err := sqlite.OpenTarget(ctx, dir, from)
+		return transfer.Target{Source: w, Sink: w}, err
 	}
-	return postgres.OpenTarget(ctx, database, from)
+	w, err := postgres.OpenTarget(ctx, database, from)
+	return transfer.Target{Source: w, Sink: w}, err
 }
 
 // side says which of the two databases an error is about.

@@ -3,7 +3,6 @@ package archtest
 import (
 	"go/ast"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,9 +15,6 @@ const maxMethods = 8
 // methodsElsewhere counts the methods of interfaces that are embedded here and
 // declared outside of the module.
 var methodsElsewhere = map[string]int{"error": 1, "comparable": 0, "any": 0, "io.Closer": 1}
-
-// wide are the files in which an interface may still be larger.
-var wide = []string{"internal/store/transfer/transfer.go", "internal/app/migrate.go"}
 
 // An iface is an interface type, and the file that it stands in.
 type iface struct {
@@ -45,7 +41,7 @@ func TestInterfacesAreSmall(t *testing.T) {
 		})
 	})
 	for _, i := range all {
-		if n := i.methods(t, named); n > maxMethods && !slices.Contains(wide, i.file) {
+		if n := i.methods(t, named); n > maxMethods {
 			t.Errorf("%s: an interface has %d methods, more than %d: ask for what is needed", i.file, n, maxMethods)
 		}
 	}

@@ -31,8 +31,6 @@ type Whole struct {
 	begun  bool
 }
 
-var _ transfer.Target = (*Whole)(nil)
-
 // OpenSource opens the database that the URL names, whose schema it brings up
 // to date. No other process keeps time there until it is closed. It fails like
 // [Open], with [transfer.ErrInUse] if a server has it, and with
@@ -131,7 +129,7 @@ func (w *Whole) prepare(ctx context.Context, from transfer.Place) error {
 		return err
 	}
 	if !installed {
-		if err := transfer.Empty(ctx, w); err != nil {
+		if err := transfer.Empty(ctx, transfer.Target{Source: w, Sink: w}); err != nil {
 			return err
 		}
 	}
@@ -258,10 +256,10 @@ func plain(v any) any {
 	return v
 }
 
-// Begun implements [transfer.Target].
+// Begun implements [transfer.Sink].
 func (w *Whole) Begun() bool { return w.begun }
 
-// Begin implements [transfer.Target].
+// Begin implements [transfer.Sink].
 func (w *Whole) Begin(ctx context.Context, from transfer.Place) error {
 	err := pgx.BeginFunc(ctx, w.conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "CREATE TABLE IF NOT EXISTS "+transfer.Marker+" (id TEXT PRIMARY KEY, name TEXT NOT NULL)"); err != nil {
@@ -274,13 +272,13 @@ func (w *Whole) Begin(ctx context.Context, from transfer.Place) error {
 	return w.failed(err)
 }
 
-// Finish implements [transfer.Target].
+// Finish implements [transfer.Sink].
 func (w *Whole) Finish(ctx context.Context) error {
 	_, err := w.conn.Exec(ctx, "DROP TABLE "+transfer.Marker)
 	return w.failed(err)
 }
 
-// Add implements [transfer.Target].
+// Add implements [transfer.Sink].
 func (w *Whole) Add(ctx context.Context, t transfer.Table, rows [][]any) error {
 	boolean, err := booleans(ctx, w.conn, t)
 	if err != nil {
@@ -318,7 +316,7 @@ func fitting(t transfer.Table, row []any, boolean map[string]bool) ([]any, error
 	return out, nil
 }
 
-// Clear implements [transfer.Target].
+// Clear implements [transfer.Sink].
 func (w *Whole) Clear(ctx context.Context, tables []transfer.Table) error {
 	_, err := w.conn.Exec(ctx, "TRUNCATE "+list(tables))
 	return w.failed(err)

@@ -20,8 +20,6 @@ type Whole struct {
 	begun bool
 }
 
-var _ transfer.Target = (*Whole)(nil)
-
 // OpenSource opens the database in the directory, whose schema it brings up to
 // date. It fails like [Open], with [transfer.ErrInUse] if another process has
 // it open, and with [transfer.ErrNone] if there is none.
@@ -115,7 +113,7 @@ func (w *Whole) prepare(ctx context.Context, from transfer.Place) error {
 		return err
 	}
 	if !installed {
-		if err := transfer.Empty(ctx, w); err != nil {
+		if err := transfer.Empty(ctx, transfer.Target{Source: w, Sink: w}); err != nil {
 			return err
 		}
 	}
@@ -199,10 +197,10 @@ func pointers(values []any) []any {
 	return out
 }
 
-// Begun implements [transfer.Target].
+// Begun implements [transfer.Sink].
 func (w *Whole) Begun() bool { return w.begun }
 
-// Begin implements [transfer.Target].
+// Begin implements [transfer.Sink].
 func (w *Whole) Begin(ctx context.Context, from transfer.Place) error {
 	return w.transact(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+transfer.Marker+" (id TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT"); err != nil {
@@ -214,13 +212,13 @@ func (w *Whole) Begin(ctx context.Context, from transfer.Place) error {
 	})
 }
 
-// Finish implements [transfer.Target].
+// Finish implements [transfer.Sink].
 func (w *Whole) Finish(ctx context.Context) error {
 	_, err := w.db.ExecContext(ctx, "DROP TABLE "+transfer.Marker)
 	return err
 }
 
-// Add implements [transfer.Target].
+// Add implements [transfer.Sink].
 func (w *Whole) Add(ctx context.Context, t transfer.Table, rows [][]any) error {
 	return w.transact(ctx, func(tx *sql.Tx) error {
 		insert, err := tx.PrepareContext(ctx, t.Insert())
@@ -237,7 +235,7 @@ func (w *Whole) Add(ctx context.Context, t transfer.Table, rows [][]any) error {
 	})
 }
 
-// Clear implements [transfer.Target].
+// Clear implements [transfer.Sink].
 func (w *Whole) Clear(ctx context.Context, tables []transfer.Table) error {
 	return w.transact(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "PRAGMA defer_foreign_keys = 1"); err != nil { // until the commit

@@ -22,8 +22,8 @@ import (
 
 // A database is one of the two kinds.
 type database interface {
-	transfer.Target
-	Close() error
+	transfer.Source
+	transfer.Sink
 }
 
 // A kind makes databases that nobody else uses.
@@ -207,9 +207,9 @@ func (w *watcher) Again(table string)          { w.again = table }
 func (w *watcher) Copied(string, int64, int64) {}
 func (w *watcher) Comparing(string)            {}
 
-// move copies one database to another. between changes the target, if it is
-// not nil.
-func move(t *testing.T, from kind, source string, to kind, target string, between func(transfer.Target) transfer.Target) ([]transfer.Count, watcher, error) {
+// move copies one database to another. between changes what is written, if
+// it is not nil.
+func move(t *testing.T, from kind, source string, to kind, target string, between func(transfer.Sink) transfer.Sink) ([]transfer.Count, watcher, error) {
 	t.Helper()
 	var seen watcher
 	src, err := from.source(t.Context(), source)
@@ -220,9 +220,9 @@ func move(t *testing.T, from kind, source string, to kind, target string, betwee
 		return nil, seen, err
 	}
 	defer dst.Close()
-	into := transfer.Target(dst)
+	into := transfer.Target{Source: dst, Sink: dst}
 	if between != nil {
-		into = between(dst)
+		into.Sink = between(dst)
 	}
 	counts, err := transfer.Copy(t.Context(), src, into, &seen)
 	return counts, seen, err

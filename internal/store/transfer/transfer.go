@@ -187,12 +187,13 @@ type Source interface {
 	// the table's columns in their order. It stops at row's first error and
 	// returns that. row may keep what it is given.
 	Rows(ctx context.Context, t Table, after []any, limit int64, row func([]any) error) error
+
+	// Close closes the database.
+	Close() error
 }
 
-// A Target is a database that nobody else uses meanwhile.
-type Target interface {
-	Source
-
+// A Sink is the side of a [Target] that is written.
+type Sink interface {
 	// Begun reports whether the database has the marker.
 	Begun() bool
 
@@ -208,4 +209,11 @@ type Target interface {
 
 	// Finish takes the marker away.
 	Finish(ctx context.Context) error
+}
+
+// A Target is a database that nobody else uses meanwhile: what a [Source] reads
+// is what the Sink has written.
+type Target struct {
+	Source
+	Sink
 }

@@ -84,26 +84,26 @@ func TestThereAndBack(t *testing.T) {
 
 var errCut = errors.New("cut")
 
-// A torn target fails after some rows, of which the last batch has a part.
+// A torn sink fails after some rows, of which the last batch has a part.
 type torn struct {
-	transfer.Target
+	transfer.Sink
 	left int
 }
 
 func (b *torn) Add(ctx context.Context, t transfer.Table, rows [][]any) error {
 	if b.left >= len(rows) {
 		b.left -= len(rows)
-		return b.Target.Add(ctx, t, rows)
+		return b.Sink.Add(ctx, t, rows)
 	}
-	if err := b.Target.Add(ctx, t, rows[:b.left]); err != nil {
+	if err := b.Sink.Add(ctx, t, rows[:b.left]); err != nil {
 		return err
 	}
 	b.left = 0
 	return errCut
 }
 
-func tearAfter(rows int) func(transfer.Target) transfer.Target {
-	return func(t transfer.Target) transfer.Target { return &torn{t, rows} }
+func tearAfter(rows int) func(transfer.Sink) transfer.Sink {
+	return func(t transfer.Sink) transfer.Sink { return &torn{t, rows} }
 }
 
 // TestResume cuts a transfer off again and again. Until it has come to its end,
@@ -146,7 +146,7 @@ func TestTheSourceGoesOn(t *testing.T) {
 		t.Run(to.name, func(t *testing.T) {
 			from := kinds()[0]
 			source, target := from.filled(t, 10), to.empty(t)
-			_, _, err := move(t, from, source, to, target, func(t transfer.Target) transfer.Target { return &noEnd{t} })
+			_, _, err := move(t, from, source, to, target, func(t transfer.Sink) transfer.Sink { return &noEnd{t} })
 			require.ErrorIs(t, err, errCut)
 			db := raw(t, source)
 			_, err = db.Exec("DELETE FROM open_runs WHERE phase = 'running'; UPDATE timers SET run_count = run_count + 1; DELETE FROM answers")
@@ -163,33 +163,33 @@ func TestTheSourceGoesOn(t *testing.T) {
 	}
 }
 
-// A noEnd target has everything, and is not known to.
-type noEnd struct{ transfer.Target }
+// A noEnd sink has everything, and is not known to.
+type noEnd struct{ transfer.Sink }
 
 func (noEnd) Finish(context.Context) error { return errCut }
 
-// A spoiling target has another value in one row.
+// A spoiling sink has another value in one row.
 type spoiling struct {
-	transfer.Target
+	transfer.Sink
 	table, column string
 	from, to      any
 }
 
 func (s spoiling) Add(ctx context.Context, t transfer.Table, rows [][]any) error {
 	if t.Name != s.table {
-		return s.Target.Add(ctx, t, rows)
+		return s.Sink.Add(ctx, t, rows)
 	}
 	at := slices.Index(t.Names(), s.column)
 	which := slices.IndexFunc(rows, func(row []any) bool { return reflect.DeepEqual(row[at], s.from) })
 	rows = slices.Clone(rows)
 	rows[which] = slices.Clone(rows[which])
 	rows[which][at] = s.to
-	return s.Target.Add(ctx, t, rows)
+	return s.Sink.Add(ctx, t, rows)
 }
 
-// A missing target leaves the last row of a table out.
+// A missing sink leaves the last row of a table out.
 type missing struct {
-	transfer.Target
+	transfer.Sink
 	table string
 }
 
@@ -197,21 +197,21 @@ func (m missing) Add(ctx context.Context, t transfer.Table, rows [][]any) error 
 	if t.Name == m.table {
 		rows = rows[:len(rows)-1]
 	}
-	return m.Target.Add(ctx, t, rows)
+	return m.Sink.Add(ctx, t, rows)
 }
 
 // A fault changes what a target gets.
 type fault struct {
 	what, table string
-	in          func(transfer.Target) transfer.Target
+	in          func(transfer.Sink) transfer.Sink
 }
 
 func faults() []fault {
 	other := func(what, table, column string, from, to any) fault {
-		return fault{what, table, func(t transfer.Target) transfer.Target { return spoiling{t, table, column, from, to} }}
+		return fault{what, table, func(t transfer.Sink) transfer.Sink { return spoiling{t, table, column, from, to} }}
 	}
 	return []fault{
-		{"a row is missing", "runs", func(t transfer.Target) transfer.Target { return missing{t, "runs"} }},
+		{"a row is missing", "runs", func(t transfer.Sink) transfer.Sink { return missing{t, "runs"} }},
 		other("an empty text is NULL", "agents", "description", "", nil),
 		other("a NULL is an empty text", "schedules", "name", nil, ""),
 		other("a number is another", "timers", "backlog", int64(3), int64(4)),
