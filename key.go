@@ -18,8 +18,8 @@ type Key struct {
 // KeyCreate is the body that makes a key.
 type KeyCreate struct {
 	Name       string           `json:"name" minLength:"1" maxLength:"120"`
-	Account    Opt[string]      `json:"account,omitzero" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" doc:"Default: the caller's account. Another one needs the scope admin."`
-	Scopes     Opt[[]Scope]     `json:"scopes,omitzero" minItems:"1" maxItems:"16" doc:"Default: everything but admin. A key cannot give what it does not have."`
+	Account    Opt[string]      `json:"account,omitzero" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" doc:"Default: the caller's account. Another one needs the scope write:accounts."`
+	Scopes     Opt[[]Scope]     `json:"scopes,omitzero" minItems:"1" maxItems:"16" doc:"Default: read and write of agents, responses and conversations, as far as the caller has them. A key cannot give what it does not have."`
 	RateLimits Opt[[]RateLimit] `json:"rate_limits,omitzero" maxItems:"4" doc:"How many requests the key may make, in all processes together: each like 600/minute, one for each of second, minute, hour and day. As many may be made at once; they come back evenly over the time. Default: none, and the server's limits hold."`
 	ExpiresAt  Opt[Instant]     `json:"expires_at,omitzero" nullable:"true"`
 }

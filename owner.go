@@ -7,28 +7,32 @@ type Owner struct {
 	EndUser string // X-On-Behalf-Of; empty for the account itself
 }
 
-// A Scope is one thing that a key may do.
+// A Scope is one thing that a key may do, written verb:plural. There are no
+// wildcards, and a scope to write does not include the one to read.
 type Scope string
 
 const (
-	ReadAgents     Scope = "agents:read"
-	WriteAgents    Scope = "agents:write"
-	ReadRuns       Scope = "runs:read"
-	WriteRuns      Scope = "runs:write"
-	ReadSchedules  Scope = "schedules:read"
-	WriteSchedules Scope = "schedules:write"
-	ReadKeys       Scope = "keys:read"
-	WriteKeys      Scope = "keys:write"
-	Admin          Scope = "admin" // make keys for any account; never given by default
+	ReadAgents         Scope = "read:agents"  // agents, and their versions, schedules, runs and function tools
+	WriteAgents        Scope = "write:agents" // the same
+	ReadResponses      Scope = "read:responses"
+	WriteResponses     Scope = "write:responses"
+	ReadConversations  Scope = "read:conversations"
+	WriteConversations Scope = "write:conversations"
+	ReadAPIKeys        Scope = "read:apikeys"  // the keys of the account
+	WriteAPIKeys       Scope = "write:apikeys" // the same
+	ReadAccount        Scope = "read:account"  // what all end users of the account have
+	WriteAccount       Scope = "write:account" // the same
+	WriteAccounts      Scope = "write:accounts"
 )
 
-// DefaultScopes is what a key may do when nobody says otherwise: everything
-// in its own account.
+// DefaultScopes is what a key may do when nobody says otherwise: everything that
+// an application needs, but nothing with keys or with the account as a whole.
 func DefaultScopes() []Scope {
-	return []Scope{
-		ReadAgents, WriteAgents, ReadRuns, WriteRuns, ReadSchedules, WriteSchedules, ReadKeys, WriteKeys,
-	}
+	return []Scope{ReadAgents, WriteAgents, ReadResponses, WriteResponses, ReadConversations, WriteConversations}
 }
 
-// AllScopes lists every scope that there is.
-func AllScopes() []Scope { return append(DefaultScopes(), Admin) }
+// AllScopes lists every scope that there is. The last one, to make keys for any
+// account, is for the operator of the server.
+func AllScopes() []Scope {
+	return append(DefaultScopes(), ReadAPIKeys, WriteAPIKeys, ReadAccount, WriteAccount, WriteAccounts)
+}

@@ -188,8 +188,8 @@ func runAndKeyCalls() []sent {
 		{`POST /api/v1/agents/agt_1/runs/arun_1/cancel `, func(ctx context.Context, c *client.Client) error {
 			return only(c.Runs.Cancel(ctx, "agt_1", "arun_1"))
 		}},
-		{`POST /api/v1/keys {"name":"ci","scopes":["runs:read"]}`, func(ctx context.Context, c *client.Client) error {
-			return only(c.Keys.Create(ctx, rota.KeyCreate{Name: "ci", Scopes: rota.Some([]rota.Scope{rota.ReadRuns})}))
+		{`POST /api/v1/keys {"name":"ci","scopes":["read:agents"]}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.Keys.Create(ctx, rota.KeyCreate{Name: "ci", Scopes: rota.Some([]rota.Scope{rota.ReadAgents})}))
 		}},
 		{`GET /api/v1/keys `, func(ctx context.Context, c *client.Client) error {
 			return only(c.Keys.List(ctx, rota.Page{}))

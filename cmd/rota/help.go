@@ -21,6 +21,7 @@ func newParser(cli *CLI, std stdio) (*kong.Kong, error) {
 		kong.Name("rota"),
 		kong.Description(description),
 		kong.Writers(std.out, std.err),
+		kong.Vars{"scopes": scopeNames(","), "allscopes": scopeNames(", ")},
 		kong.NoDefaultHelp(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: maxHelpWidth}),
 		kong.Help(printHelp),

@@ -10,7 +10,7 @@ import (
 )
 
 type keysCmd struct {
-	Create keysCreate `cmd:"" help:"Make a key; its secret is shown this once." example:"rota keys create --name ci --scope runs:read --scope runs:write --expires-in 30d"`
+	Create keysCreate `cmd:"" help:"Make a key; its secret is shown this once." example:"rota keys create --name ci --scope read:agents --expires-in 30d"`
 	List   keysList   `cmd:"" help:"List the keys of the account." example:"rota keys list"`
 	Revoke keysRevoke `cmd:"" help:"End a key for good." example:"rota keys revoke --key-id $KEY"`
 }
@@ -19,9 +19,18 @@ type keysCmd struct {
 type keyFlags struct {
 	Name      *string          `placeholder:"TEXT" help:"What the key is for."`
 	Account   *string          `placeholder:"NAME" help:"Account that the key opens; by default that of the key in use."`
-	Scope     []rota.Scope     `placeholder:"SCOPE" enum:"agents:read,agents:write,runs:read,runs:write,schedules:read,schedules:write,keys:read,keys:write,admin" help:"What the key may do, by default everything but admin; may be repeated: agents:read, agents:write, runs:read, runs:write, schedules:read, schedules:write, keys:read, keys:write, admin."`
+	Scope     []rota.Scope     `placeholder:"SCOPE" enum:"${scopes}" help:"What the key may do, by default read and write of agents, responses and conversations; may be repeated: ${allscopes}."`
 	RateLimit []rota.RateLimit `placeholder:"LIMIT" help:"How many requests the key may make, such as 600/minute; may be repeated, one for each of second, minute, hour and day."`
 	ExpiresIn *span            `placeholder:"TIME" help:"How long the key opens, such as 12h or 30d; by default until it is revoked."`
+}
+
+// scopeNames lists the scopes that there are, with something between them.
+func scopeNames(sep string) string {
+	var names []string
+	for _, s := range rota.AllScopes() {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, sep)
 }
 
 type keysCreate struct {

@@ -172,7 +172,7 @@ func runAndKeyVerbs() []verbCase {
 		{"agent-runs|list|--agent-id|agt_1", `GET /api/v1/agents/agt_1/runs `},
 		{"agent-runs|get|--agent-id|agt_1|--run-id|arun_1", `GET /api/v1/agents/agt_1/runs/arun_1 `},
 		{"agent-runs|cancel|--agent-id|agt_1|--run-id|arun_1", `POST /api/v1/agents/agt_1/runs/arun_1/cancel `},
-		{"keys|create|--name|ci|--account|acme|--scope|runs:read|--scope|runs:write", `POST /api/v1/keys {"name":"ci","account":"acme","scopes":["runs:read","runs:write"]}`},
+		{"keys|create|--name|ci|--account|acme|--scope|read:agents|--scope|write:agents", `POST /api/v1/keys {"name":"ci","account":"acme","scopes":["read:agents","write:agents"]}`},
 		{"keys|list", `GET /api/v1/keys `},
 		{"keys|revoke|--key-id|key_1", `DELETE /api/v1/keys/key_1 `},
 	}

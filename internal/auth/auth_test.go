@@ -35,7 +35,7 @@ func (k keyring) KeyByHash(_ context.Context, hash []byte) (rota.Key, []byte, er
 const secret = "rk_0123456789abcdefghij"
 
 func ring(change ...func(*rota.Key)) keyring {
-	k := rota.Key{ID: "key_1", Account: "acme", Scopes: []rota.Scope{rota.ReadRuns, rota.WriteRuns}}
+	k := rota.Key{ID: "key_1", Account: "acme", Scopes: []rota.Scope{rota.WriteAgents}}
 	for _, c := range change {
 		c(&k)
 	}
@@ -46,11 +46,11 @@ func TestAuthenticate(t *testing.T) {
 	got, err := auth.Authenticate(t.Context(), ring(), "Bearer "+secret, "u 1~", now)
 	require.NoError(t, err)
 	require.Equal(t, auth.Caller{
-		Key: "key_1", Owner: rota.Owner{Account: "acme", EndUser: "u 1~"}, Scopes: []rota.Scope{rota.ReadRuns, rota.WriteRuns},
+		Key: "key_1", Owner: rota.Owner{Account: "acme", EndUser: "u 1~"}, Scopes: []rota.Scope{rota.WriteAgents},
 	}, got)
-	require.NoError(t, got.Require(rota.ReadRuns))
-	require.ErrorIs(t, got.Require(rota.ReadAgents), rota.Denied)
-	require.ErrorContains(t, got.Require(rota.Admin), "admin")
+	require.NoError(t, got.Require(rota.WriteAgents))
+	require.ErrorIs(t, got.Require(rota.ReadAgents), rota.Denied, "to write is not to read")
+	require.ErrorContains(t, got.Require(rota.WriteAccounts), "write:accounts")
 }
 
 func TestHeader(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/rota-run/rota/internal/prompt"
 )
 
-// CreateAgent saves an agent. Scope agents:write.
+// CreateAgent saves an agent. Scope write:agents.
 func (c *Control) CreateAgent(ctx context.Context, who auth.Caller, in rota.AgentCreate, w Write) (rota.Agent, error) {
 	if err := who.Require(rota.WriteAgents); err != nil {
 		return rota.Agent{}, err
@@ -63,7 +63,7 @@ func newAgent(in rota.AgentCreate, now time.Time) rota.Agent {
 // orEmpty returns the list, or an empty one for none.
 func orEmpty[T any](list []T) []T { return append([]T{}, list...) }
 
-// Agent returns an agent. Scope agents:read.
+// Agent returns an agent. Scope read:agents.
 func (c *Control) Agent(ctx context.Context, who auth.Caller, id rota.AgentID) (rota.Agent, error) {
 	if err := who.Require(rota.ReadAgents); err != nil {
 		return rota.Agent{}, err
@@ -71,7 +71,7 @@ func (c *Control) Agent(ctx context.Context, who auth.Caller, id rota.AgentID) (
 	return c.Store.Agent(ctx, who.Owner, id)
 }
 
-// Agents returns a page of the caller's agents. Scope agents:read.
+// Agents returns a page of the caller's agents. Scope read:agents.
 func (c *Control) Agents(ctx context.Context, who auth.Caller, p rota.Page) (rota.List[rota.Agent], error) {
 	if err := who.Require(rota.ReadAgents); err != nil {
 		return rota.List[rota.Agent]{}, err
@@ -80,7 +80,7 @@ func (c *Control) Agents(ctx context.Context, who auth.Caller, p rota.Page) (rot
 }
 
 // UpdateAgent changes what in names, for the runs that are made from then on.
-// Scope agents:write.
+// Scope write:agents.
 func (c *Control) UpdateAgent(ctx context.Context, who auth.Caller, id rota.AgentID, in rota.AgentUpdate, w Write) (rota.Agent, error) {
 	return c.changeAgent(ctx, who, id, w, func(_ context.Context, _ Tx, a rota.AgentConfig) (rota.AgentConfig, *int64, error) {
 		return updateAgent(a, in), nil, nil
@@ -88,7 +88,7 @@ func (c *Control) UpdateAgent(ctx context.Context, who auth.Caller, id rota.Agen
 }
 
 // RollbackAgent gives an agent the configuration of one of its versions again, as
-// a new version. Scope agents:write.
+// a new version. Scope write:agents.
 func (c *Control) RollbackAgent(ctx context.Context, who auth.Caller, id rota.AgentID, version int64, w Write) (rota.Agent, error) {
 	return c.changeAgent(ctx, who, id, w, func(ctx context.Context, tx Tx, _ rota.AgentConfig) (rota.AgentConfig, *int64, error) {
 		v, err := tx.AgentVersion(ctx, who.Owner, id, version)
@@ -123,7 +123,7 @@ func (c *Control) changeAgent(ctx context.Context, who auth.Caller, id rota.Agen
 	return withAgentWarnings(a), err
 }
 
-// AgentVersion returns a version of an agent. Scope agents:read.
+// AgentVersion returns a version of an agent. Scope read:agents.
 func (c *Control) AgentVersion(ctx context.Context, who auth.Caller, id rota.AgentID, version int64) (rota.AgentVersion, error) {
 	if err := who.Require(rota.ReadAgents); err != nil {
 		return rota.AgentVersion{}, err
@@ -131,7 +131,7 @@ func (c *Control) AgentVersion(ctx context.Context, who auth.Caller, id rota.Age
 	return c.Store.AgentVersion(ctx, who.Owner, id, version)
 }
 
-// AgentVersions returns a page of an agent's versions. Scope agents:read.
+// AgentVersions returns a page of an agent's versions. Scope read:agents.
 func (c *Control) AgentVersions(ctx context.Context, who auth.Caller, id rota.AgentID, p rota.Page) (rota.List[rota.AgentVersion], error) {
 	if err := who.Require(rota.ReadAgents); err != nil {
 		return rota.List[rota.AgentVersion]{}, err
@@ -167,7 +167,7 @@ func applyOrClear[T any](o rota.Opt[T], dst *T) {
 }
 
 // DeleteAgent deletes an agent and its schedules. Runs that have started go
-// on. Scope agents:write.
+// on. Scope write:agents.
 func (c *Control) DeleteAgent(ctx context.Context, who auth.Caller, id rota.AgentID, w Write) (rota.Deleted[rota.AgentID], error) {
 	gone := rota.Deleted[rota.AgentID]{Object: rota.ObjectAgentDeleted, ID: id, Deleted: true}
 	if err := who.Require(rota.WriteAgents); err != nil {

@@ -13,9 +13,9 @@ import (
 // BackfillSchedule puts the nominal times of the past between two instants into
 // the schedule's backlog, but for those that have started a run; unless the
 // caller says otherwise it only says which. A schedule that is paused is a
-// Conflict. Scope schedules:write.
+// Conflict. Scope write:agents.
 func (c *Control) BackfillSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.BackfillCreate, w Write) (rota.Backfill, error) {
-	if err := who.Require(rota.WriteSchedules); err != nil {
+	if err := who.Require(rota.WriteAgents); err != nil {
 		return rota.Backfill{}, err
 	}
 	dry := true

@@ -13,7 +13,7 @@ import (
 
 // PauseSchedules pauses every active schedule of the caller that matches.
 // Schedules are changed page by page: one that is made meanwhile may stay
-// active. Scope schedules:write.
+// active. Scope write:agents.
 func (c *Control) PauseSchedules(ctx context.Context, who auth.Caller, in rota.BulkPause, w Write) (rota.BulkResult, error) {
 	actor := string(who.Key)
 	why := rota.PauseReason{Code: rota.PausedManually, Actor: &actor}
@@ -28,7 +28,7 @@ func (c *Control) PauseSchedules(ctx context.Context, who auth.Caller, in rota.B
 }
 
 // ResumeSchedules resumes every schedule of the caller that matches and was
-// paused for the given reason. Scope schedules:write.
+// paused for the given reason. Scope write:agents.
 func (c *Control) ResumeSchedules(ctx context.Context, who auth.Caller, in rota.BulkResume, w Write) (rota.BulkResult, error) {
 	code := rota.PausedManually
 	in.Reason.Apply(&code)
@@ -59,7 +59,7 @@ const bulkPage = 100 // schedules in one transaction
 // with what is left.
 func (c *Control) changeAll(ctx context.Context, b bulk) (rota.BulkResult, error) {
 	result := rota.BulkResult{Object: rota.ObjectBulk}
-	if err := b.who.Require(rota.WriteSchedules); err != nil {
+	if err := b.who.Require(rota.WriteAgents); err != nil {
 		return result, err
 	}
 	p, begun := rota.Page{Limit: bulkPage, Ascending: true}, false
@@ -139,10 +139,10 @@ const (
 
 // Forecast counts the nominal times of the caller's active schedules from an
 // instant, which belongs to it, up to another, in buckets. Scope
-// schedules:read.
+// read:agents.
 func (c *Control) Forecast(ctx context.Context, who auth.Caller, from, to time.Time, bucket time.Duration) (rota.Forecast, error) {
 	f := rota.Forecast{Object: rota.ObjectForecast, BucketSeconds: int64(bucket / time.Second), Data: []rota.ForecastBucket{}}
-	if err := who.Require(rota.ReadSchedules); err != nil {
+	if err := who.Require(rota.ReadAgents); err != nil {
 		return f, err
 	}
 	now := c.Now()

@@ -11,7 +11,7 @@ import (
 )
 
 // CreateKey makes a key. Its secret is in the answer and nowhere else. Scope
-// keys:write, and admin for another account.
+// write:apikeys, and write:accounts for another account.
 func (c *Control) CreateKey(ctx context.Context, who auth.Caller, in rota.KeyCreate) (rota.NewKey, error) {
 	k, err := newKey(who, in, c.Now().UTC())
 	if err != nil {
@@ -35,20 +35,18 @@ func newKey(who auth.Caller, in rota.KeyCreate, now time.Time) (rota.Key, error)
 		Scopes:     grantable(who),
 		RateLimits: []rota.RateLimit{},
 	}
-	if err := who.Require(rota.WriteKeys); err != nil {
+	if err := who.Require(rota.WriteAPIKeys); err != nil {
 		return k, err
 	}
 	in.Account.Apply(&k.Account)
 	if k.Account != who.Owner.Account {
-		if err := who.Require(rota.Admin); err != nil {
+		if err := who.Require(rota.WriteAccounts); err != nil {
 			return k, err
 		}
 	}
 	in.Scopes.Apply(&k.Scopes)
-	for _, s := range k.Scopes {
-		if err := who.Require(s); err != nil {
-			return k, &rota.Error{Code: rota.Denied, Field: "scopes", Msg: "a key cannot give a scope that it does not have: " + string(s)}
-		}
+	if err := checkScopes(who, k.Scopes); err != nil {
+		return k, err
 	}
 	in.RateLimits.Apply(&k.RateLimits)
 	if per, twice := rota.SamePeriod(k.RateLimits); twice {
@@ -61,14 +59,27 @@ func newKey(who auth.Caller, in rota.KeyCreate, now time.Time) (rota.Key, error)
 	return k, nil
 }
 
+// checkScopes returns an error unless the caller can give the scopes to a key.
+func checkScopes(who auth.Caller, scopes []rota.Scope) error {
+	if len(scopes) == 0 {
+		return rota.InvalidField("scopes", "is required: the key in use has none of those that a key has by default")
+	}
+	for _, s := range scopes {
+		if !slices.Contains(who.Scopes, s) {
+			return &rota.Error{Code: rota.Denied, Field: "scopes", Msg: "a key cannot give a scope that it does not have: " + string(s)}
+		}
+	}
+	return nil
+}
+
 // grantable returns the default scopes of a key that the caller makes.
 func grantable(who auth.Caller) []rota.Scope {
 	return slices.DeleteFunc(rota.DefaultScopes(), func(s rota.Scope) bool { return !slices.Contains(who.Scopes, s) })
 }
 
-// Keys returns a page of the keys of the caller's account. Scope keys:read.
+// Keys returns a page of the keys of the caller's account. Scope read:apikeys.
 func (c *Control) Keys(ctx context.Context, who auth.Caller, p rota.Page) (rota.List[rota.Key], error) {
-	if err := who.Require(rota.ReadKeys); err != nil {
+	if err := who.Require(rota.ReadAPIKeys); err != nil {
 		return rota.List[rota.Key]{}, err
 	}
 	return c.Store.Keys(ctx, who.Owner.Account, p)
@@ -77,9 +88,9 @@ func (c *Control) Keys(ctx context.Context, who auth.Caller, p rota.Page) (rota.
 // RevokeKey ends a key of the caller's account, at once and for good, and pauses
 // the schedules that it made if PauseOnRevoke says so: page by page, after the
 // key has ended. Asking again goes on with those that a crash has left. Scope
-// keys:write.
+// write:apikeys.
 func (c *Control) RevokeKey(ctx context.Context, who auth.Caller, id rota.KeyID) (rota.Key, error) {
-	if err := who.Require(rota.WriteKeys); err != nil {
+	if err := who.Require(rota.WriteAPIKeys); err != nil {
 		return rota.Key{}, err
 	}
 	var k rota.Key

@@ -12,18 +12,18 @@ import (
 )
 
 // AllSchedules returns a page of the caller's schedules, whatever their agent.
-// Scope schedules:read.
+// Scope read:agents.
 func (c *Control) AllSchedules(ctx context.Context, who auth.Caller, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.Schedule], error) {
-	if err := who.Require(rota.ReadSchedules); err != nil {
+	if err := who.Require(rota.ReadAgents); err != nil {
 		return rota.List[rota.Schedule]{}, err
 	}
 	return c.Store.AllSchedules(ctx, who.Owner, f, p)
 }
 
 // Occurrences returns a page of what became of a schedule's nominal times, in
-// their order, also of one that is deleted. Scope schedules:read.
+// their order, also of one that is deleted. Scope read:agents.
 func (c *Control) Occurrences(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, f rota.OccurrenceFilter, p rota.Page) (rota.List[rota.Occurrence], error) {
-	if err := who.Require(rota.ReadSchedules); err != nil {
+	if err := who.Require(rota.ReadAgents); err != nil {
 		return rota.List[rota.Occurrence]{}, err
 	}
 	if _, err := c.Store.Schedule(ctx, who.Owner, agent, id, true); err != nil {
@@ -34,9 +34,9 @@ func (c *Control) Occurrences(ctx context.Context, who auth.Caller, agent rota.A
 
 // Upcoming returns the next nominal times of a schedule; of one that is
 // paused, those that it would have if it were resumed now. Scope
-// schedules:read.
+// read:agents.
 func (c *Control) Upcoming(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, count int) (rota.Preview, error) {
-	if err := who.Require(rota.ReadSchedules); err != nil {
+	if err := who.Require(rota.ReadAgents); err != nil {
 		return rota.Preview{}, err
 	}
 	t, err := c.Store.Timer(ctx, who.Owner, agent, id)
@@ -53,9 +53,9 @@ func (c *Control) Upcoming(ctx context.Context, who auth.Caller, agent rota.Agen
 }
 
 // PreviewSchedule says what a schedule would do, and writes nothing. Scope
-// schedules:read.
+// read:agents.
 func (c *Control) PreviewSchedule(_ context.Context, who auth.Caller, in rota.PreviewCreate) (rota.Preview, error) {
-	if err := who.Require(rota.ReadSchedules); err != nil {
+	if err := who.Require(rota.ReadAgents); err != nil {
 		return rota.Preview{}, err
 	}
 	now := c.Now().UTC()
@@ -105,9 +105,9 @@ func planned(t rota.Timer, cal calendar.Calendar, times []time.Time) []rota.Plan
 // TriggerSchedule lets a schedule run now, also one that is paused or
 // completed, under its overlap policy. The answer is the occurrence, whose
 // nominal time is now: it has fired, is buffered, or was skipped. Scope
-// schedules:write.
+// write:agents.
 func (c *Control) TriggerSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, w Write) (rota.Occurrence, error) {
-	if err := who.Require(rota.WriteSchedules); err != nil {
+	if err := who.Require(rota.WriteAgents); err != nil {
 		return rota.Occurrence{}, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Occurrence, error) {
@@ -168,7 +168,7 @@ func covering(ctx context.Context, tx Tx, who auth.Caller, t rota.Timer, at time
 }
 
 // SkipOccurrence marks one nominal time ahead to be skipped. Scope
-// schedules:write.
+// write:agents.
 func (c *Control) SkipOccurrence(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.OccurrenceSkip, w Write) (rota.Schedule, error) {
 	return c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, now time.Time) (rota.Schedule, rota.Timer, error) {
 		t, err := policy.Skip(t, in.ScheduledFor, now)
@@ -176,7 +176,7 @@ func (c *Control) SkipOccurrence(ctx context.Context, who auth.Caller, agent rot
 	})
 }
 
-// UnskipOccurrence takes the mark away. Scope schedules:write.
+// UnskipOccurrence takes the mark away. Scope write:agents.
 func (c *Control) UnskipOccurrence(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.OccurrenceSkip, w Write) (rota.Schedule, error) {
 	return c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, _ time.Time) (rota.Schedule, rota.Timer, error) {
 		return s, policy.Unskip(t, in.ScheduledFor), nil

@@ -12,9 +12,9 @@ import (
 	"github.com/rota-run/rota/internal/events"
 )
 
-// StartRun queues a run of an agent. Scope runs:write.
+// StartRun queues a run of an agent. Scope write:agents.
 func (c *Control) StartRun(ctx context.Context, who auth.Caller, agent rota.AgentID, in rota.RunCreate, w Write) (rota.Run, error) {
-	if err := who.Require(rota.WriteRuns); err != nil {
+	if err := who.Require(rota.WriteAgents); err != nil {
 		return rota.Run{}, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Run, error) {
@@ -49,26 +49,26 @@ func newRun(a rota.Agent, in rota.RunCreate, now time.Time) rota.Run {
 	return r
 }
 
-// Run returns a run. Scope runs:read.
+// Run returns a run. Scope read:agents.
 func (c *Control) Run(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID) (rota.Run, error) {
-	if err := who.Require(rota.ReadRuns); err != nil {
+	if err := who.Require(rota.ReadAgents); err != nil {
 		return rota.Run{}, err
 	}
 	return c.Store.Run(ctx, who.Owner, agent, id)
 }
 
-// RunByID returns a run, whatever its agent. Scope runs:read.
+// RunByID returns a run, whatever its agent. Scope read:agents.
 func (c *Control) RunByID(ctx context.Context, who auth.Caller, id rota.RunID) (rota.Run, error) {
-	if err := who.Require(rota.ReadRuns); err != nil {
+	if err := who.Require(rota.ReadAgents); err != nil {
 		return rota.Run{}, err
 	}
 	return c.Store.RunByID(ctx, who.Owner, id)
 }
 
 // Runs returns a page of an agent's runs, also of one that is deleted. Scope
-// runs:read.
+// read:agents.
 func (c *Control) Runs(ctx context.Context, who auth.Caller, agent rota.AgentID, p rota.Page) (rota.List[rota.Run], error) {
-	if err := who.Require(rota.ReadRuns); err != nil {
+	if err := who.Require(rota.ReadAgents); err != nil {
 		return rota.List[rota.Run]{}, err
 	}
 	l, err := c.Store.Runs(ctx, who.Owner, agent, p)
@@ -79,9 +79,9 @@ func (c *Control) Runs(ctx context.Context, who auth.Caller, agent rota.AgentID,
 }
 
 // CancelRun ends a run that has not ended, at once. One that is cancelled
-// stays as it is; one that ended otherwise is a Conflict. Scope runs:write.
+// stays as it is; one that ended otherwise is a Conflict. Scope write:agents.
 func (c *Control) CancelRun(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID, w Write) (rota.Run, error) {
-	if err := who.Require(rota.WriteRuns); err != nil {
+	if err := who.Require(rota.WriteAgents); err != nil {
 		return rota.Run{}, err
 	}
 	r, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Run, error) {
@@ -115,9 +115,9 @@ type EventReader interface {
 
 // RunEvents returns the events of a run after a sequence number (-1: all), and
 // at last one terminal event. Of a run that has ended there is only that one.
-// The reader lives as long as ctx. Scope runs:read.
+// The reader lives as long as ctx. Scope read:agents.
 func (c *Control) RunEvents(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID, after int64) (EventReader, error) {
-	if err := who.Require(rota.ReadRuns); err != nil {
+	if err := who.Require(rota.ReadAgents); err != nil {
 		return nil, err
 	}
 	if _, err := c.Store.Run(ctx, who.Owner, agent, id); err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/rota-run/rota/internal/prompt"
 )
 
-// CreateSchedule puts an agent on a schedule. Scope schedules:write.
+// CreateSchedule puts an agent on a schedule. Scope write:agents.
 func (c *Control) CreateSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, in rota.ScheduleCreate, w Write) (rota.Schedule, error) {
-	if err := who.Require(rota.WriteSchedules); err != nil {
+	if err := who.Require(rota.WriteAgents); err != nil {
 		return rota.Schedule{}, err
 	}
 	s, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Schedule, error) {
@@ -72,17 +72,17 @@ func present(c rota.Conversation) rota.Conversation {
 }
 
 // Schedule returns a schedule; one that is deleted only if deleted is true.
-// Scope schedules:read.
+// Scope read:agents.
 func (c *Control) Schedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, deleted bool) (rota.Schedule, error) {
-	if err := who.Require(rota.ReadSchedules); err != nil {
+	if err := who.Require(rota.ReadAgents); err != nil {
 		return rota.Schedule{}, err
 	}
 	return c.Store.Schedule(ctx, who.Owner, agent, id, deleted)
 }
 
-// Schedules returns a page of an agent's schedules. Scope schedules:read.
+// Schedules returns a page of an agent's schedules. Scope read:agents.
 func (c *Control) Schedules(ctx context.Context, who auth.Caller, agent rota.AgentID, p rota.Page) (rota.List[rota.Schedule], error) {
-	if err := who.Require(rota.ReadSchedules); err != nil {
+	if err := who.Require(rota.ReadAgents); err != nil {
 		return rota.List[rota.Schedule]{}, err
 	}
 	if _, err := c.Store.Agent(ctx, who.Owner, agent); err != nil {
@@ -92,7 +92,7 @@ func (c *Control) Schedules(ctx context.Context, who auth.Caller, agent rota.Age
 }
 
 // UpdateSchedule changes what in names, at once: also for runs that wait in
-// the queue. Scope schedules:write.
+// the queue. Scope write:agents.
 func (c *Control) UpdateSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.ScheduleUpdate, w Write) (rota.Schedule, error) {
 	s, err := c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, now time.Time) (rota.Schedule, rota.Timer, error) {
 		s, t = updateContent(s, t, in)
@@ -122,7 +122,7 @@ func updateContent(s rota.Schedule, t rota.Timer, in rota.ScheduleUpdate) (rota.
 }
 
 // PauseSchedule stops a schedule, at once: runs that wait in the queue do not
-// start. One that is paused stays as it is. Scope schedules:write.
+// start. One that is paused stays as it is. Scope write:agents.
 func (c *Control) PauseSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.SchedulePause, w Write) (rota.Schedule, error) {
 	return c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, now time.Time) (rota.Schedule, rota.Timer, error) {
 		actor := string(who.Key)
@@ -134,7 +134,7 @@ func (c *Control) PauseSchedule(ctx context.Context, who auth.Caller, agent rota
 }
 
 // ResumeSchedule lets a paused schedule go on, with its next time computed
-// from now. One that is active stays as it is. Scope schedules:write.
+// from now. One that is active stays as it is. Scope write:agents.
 func (c *Control) ResumeSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, _ rota.SchedulePause, w Write) (rota.Schedule, error) {
 	return c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, now time.Time) (rota.Schedule, rota.Timer, error) {
 		t, err := policy.Resume(t, now)
@@ -147,7 +147,7 @@ func (c *Control) ResumeSchedule(ctx context.Context, who auth.Caller, agent rot
 func (c *Control) change(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, w Write,
 	fn func(rota.Schedule, rota.Timer, time.Time) (rota.Schedule, rota.Timer, error),
 ) (rota.Schedule, error) {
-	if err := who.Require(rota.WriteSchedules); err != nil {
+	if err := who.Require(rota.WriteAgents); err != nil {
 		return rota.Schedule{}, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Schedule, error) {
@@ -218,10 +218,10 @@ func drop(ctx context.Context, tx Tx, before, after rota.Timer, now time.Time) e
 }
 
 // DeleteSchedule deletes a schedule, at once: runs that wait in the queue do
-// not start, runs that have started go on. Scope schedules:write.
+// not start, runs that have started go on. Scope write:agents.
 func (c *Control) DeleteSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, w Write) (rota.Deleted[rota.ScheduleID], error) {
 	gone := rota.Deleted[rota.ScheduleID]{Object: rota.ObjectScheduleDeleted, ID: id, Deleted: true}
-	if err := who.Require(rota.WriteSchedules); err != nil {
+	if err := who.Require(rota.WriteAgents); err != nil {
 		return gone, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Deleted[rota.ScheduleID], error) {

@@ -82,65 +82,65 @@ func TestScopes(t *testing.T) {
 		},
 		"delete agent": func() error { _, err := w.DeleteAgent(ctx, without(rota.WriteAgents), s.AgentID, none); return err },
 		"create schedule": func() error {
-			_, err := w.CreateSchedule(ctx, without(rota.WriteSchedules), s.AgentID, rota.ScheduleCreate{}, none)
+			_, err := w.CreateSchedule(ctx, without(rota.WriteAgents), s.AgentID, rota.ScheduleCreate{}, none)
 			return err
 		},
 		"schedule": func() error {
-			_, err := w.Schedule(ctx, without(rota.ReadSchedules), s.AgentID, s.ID, false)
+			_, err := w.Schedule(ctx, without(rota.ReadAgents), s.AgentID, s.ID, false)
 			return err
 		},
 		"schedules": func() error {
-			_, err := w.Schedules(ctx, without(rota.ReadSchedules), s.AgentID, rota.Page{Limit: 1})
+			_, err := w.Schedules(ctx, without(rota.ReadAgents), s.AgentID, rota.Page{Limit: 1})
 			return err
 		},
 		"all schedules": func() error {
-			_, err := w.AllSchedules(ctx, without(rota.ReadSchedules), rota.ScheduleFilter{}, rota.Page{Limit: 1})
+			_, err := w.AllSchedules(ctx, without(rota.ReadAgents), rota.ScheduleFilter{}, rota.Page{Limit: 1})
 			return err
 		},
 		"update schedule": func() error {
-			_, err := w.UpdateSchedule(ctx, without(rota.WriteSchedules), s.AgentID, s.ID, rota.ScheduleUpdate{}, none)
+			_, err := w.UpdateSchedule(ctx, without(rota.WriteAgents), s.AgentID, s.ID, rota.ScheduleUpdate{}, none)
 			return err
 		},
 		"pause": func() error {
-			_, err := w.PauseSchedule(ctx, without(rota.WriteSchedules), s.AgentID, s.ID, rota.SchedulePause{}, none)
+			_, err := w.PauseSchedule(ctx, without(rota.WriteAgents), s.AgentID, s.ID, rota.SchedulePause{}, none)
 			return err
 		},
 		"resume": func() error {
-			_, err := w.ResumeSchedule(ctx, without(rota.WriteSchedules), s.AgentID, s.ID, rota.SchedulePause{}, none)
+			_, err := w.ResumeSchedule(ctx, without(rota.WriteAgents), s.AgentID, s.ID, rota.SchedulePause{}, none)
 			return err
 		},
 		"delete schedule": func() error {
-			_, err := w.DeleteSchedule(ctx, without(rota.WriteSchedules), s.AgentID, s.ID, none)
+			_, err := w.DeleteSchedule(ctx, without(rota.WriteAgents), s.AgentID, s.ID, none)
 			return err
 		},
 		"trigger": func() error {
-			_, err := w.TriggerSchedule(ctx, without(rota.WriteSchedules), s.AgentID, s.ID, none)
+			_, err := w.TriggerSchedule(ctx, without(rota.WriteAgents), s.AgentID, s.ID, none)
 			return err
 		},
 		"skip": func() error {
-			_, err := w.SkipOccurrence(ctx, without(rota.WriteSchedules), s.AgentID, s.ID, rota.OccurrenceSkip{}, none)
+			_, err := w.SkipOccurrence(ctx, without(rota.WriteAgents), s.AgentID, s.ID, rota.OccurrenceSkip{}, none)
 			return err
 		},
-		"upcoming": func() error { _, err := w.Upcoming(ctx, without(rota.ReadSchedules), s.AgentID, s.ID, 1); return err },
+		"upcoming": func() error { _, err := w.Upcoming(ctx, without(rota.ReadAgents), s.AgentID, s.ID, 1); return err },
 		"pause all": func() error {
-			_, err := w.PauseSchedules(ctx, without(rota.WriteSchedules), rota.BulkPause{}, none)
+			_, err := w.PauseSchedules(ctx, without(rota.WriteAgents), rota.BulkPause{}, none)
 			return err
 		},
 		"start run": func() error {
-			_, err := w.StartRun(ctx, without(rota.WriteRuns), r.AgentID, rota.RunCreate{}, none)
+			_, err := w.StartRun(ctx, without(rota.WriteAgents), r.AgentID, rota.RunCreate{}, none)
 			return err
 		},
-		"run":       func() error { _, err := w.Control.Run(ctx, without(rota.ReadRuns), r.AgentID, r.ID); return err },
-		"run by id": func() error { _, err := w.RunByID(ctx, without(rota.ReadRuns), r.ID); return err },
+		"run":       func() error { _, err := w.Control.Run(ctx, without(rota.ReadAgents), r.AgentID, r.ID); return err },
+		"run by id": func() error { _, err := w.RunByID(ctx, without(rota.ReadAgents), r.ID); return err },
 		"runs": func() error {
-			_, err := w.Runs(ctx, without(rota.ReadRuns), r.AgentID, rota.Page{Limit: 1})
+			_, err := w.Runs(ctx, without(rota.ReadAgents), r.AgentID, rota.Page{Limit: 1})
 			return err
 		},
-		"events":     func() error { _, err := w.RunEvents(ctx, without(rota.ReadRuns), r.AgentID, r.ID, -1); return err },
-		"cancel":     func() error { _, err := w.CancelRun(ctx, without(rota.WriteRuns), r.AgentID, r.ID, none); return err },
-		"create key": func() error { _, err := w.CreateKey(ctx, without(rota.WriteKeys), rota.KeyCreate{}); return err },
-		"keys":       func() error { _, err := w.Keys(ctx, without(rota.ReadKeys), rota.Page{Limit: 1}); return err },
-		"revoke key": func() error { _, err := w.RevokeKey(ctx, without(rota.WriteKeys), "key_2"); return err },
+		"events":     func() error { _, err := w.RunEvents(ctx, without(rota.ReadAgents), r.AgentID, r.ID, -1); return err },
+		"cancel":     func() error { _, err := w.CancelRun(ctx, without(rota.WriteAgents), r.AgentID, r.ID, none); return err },
+		"create key": func() error { _, err := w.CreateKey(ctx, without(rota.WriteAPIKeys), rota.KeyCreate{}); return err },
+		"keys":       func() error { _, err := w.Keys(ctx, without(rota.ReadAPIKeys), rota.Page{Limit: 1}); return err },
+		"revoke key": func() error { _, err := w.RevokeKey(ctx, without(rota.WriteAPIKeys), "key_2"); return err },
 	} {
 		require.ErrorIs(t, ask(), rota.Denied, name)
 	}
@@ -149,15 +149,15 @@ func TestScopes(t *testing.T) {
 func TestKeysCannotEscalate(t *testing.T) {
 	w := newWorld(t)
 	small := caller
-	small.Scopes = []rota.Scope{rota.WriteKeys, rota.ReadRuns}
+	small.Scopes = []rota.Scope{rota.WriteAPIKeys, rota.ReadAgents}
 	k, err := w.CreateKey(t.Context(), small, rota.KeyCreate{Name: "k"})
 	require.NoError(t, err)
-	require.ElementsMatch(t, small.Scopes, k.Scopes, "no more than its maker has")
+	require.Equal(t, []rota.Scope{rota.ReadAgents}, k.Scopes, "no more than its maker has, and no scope over keys")
 	require.Equal(t, "acme", k.Account)
 
 	for name, in := range map[string]rota.KeyCreate{
-		"a scope":         {Scopes: rota.Some([]rota.Scope{rota.ReadRuns, rota.WriteAgents})},
-		"admin":           {Scopes: rota.Some([]rota.Scope{rota.Admin})},
+		"a scope":         {Scopes: rota.Some([]rota.Scope{rota.ReadAgents, rota.WriteAgents})},
+		"accounts":        {Scopes: rota.Some([]rota.Scope{rota.WriteAccounts})},
 		"an unknown one":  {Scopes: rota.Some([]rota.Scope{"everything"})},
 		"another account": {Account: rota.Some("other")},
 	} {
@@ -166,7 +166,10 @@ func TestKeysCannotEscalate(t *testing.T) {
 	}
 	k, err = w.CreateKey(t.Context(), caller, rota.KeyCreate{Name: "k"})
 	require.NoError(t, err)
-	require.NotContains(t, k.Scopes, rota.Admin, "never by default")
+	require.Equal(t, rota.DefaultScopes(), k.Scopes)
+	small.Scopes = []rota.Scope{rota.WriteAPIKeys}
+	_, err = w.CreateKey(t.Context(), small, rota.KeyCreate{Name: "k"})
+	require.ErrorContains(t, err, "scopes: is required", "a key without scopes opens nothing")
 	k, err = w.CreateKey(t.Context(), caller, rota.KeyCreate{Name: "k", Account: rota.Some("other")})
 	require.NoError(t, err)
 	_, err = w.RevokeKey(t.Context(), caller, k.ID)

@@ -79,7 +79,7 @@ type caller struct {
 func (s *server) key(account, secret string, scopes ...rota.Scope) caller {
 	s.t.Helper()
 	if scopes == nil {
-		scopes = rota.DefaultScopes()
+		scopes = append(rota.DefaultScopes(), rota.ReadAPIKeys, rota.WriteAPIKeys)
 	}
 	k := rota.Key{
 		Object: rota.ObjectKey, ID: rota.NewKeyID(s.clock.Now()), Account: account, Name: account,

@@ -159,7 +159,7 @@ func badOthers() []badBody {
 		{schedule + "/resume", `{"notes":""}`, "notes", "is not a field here; these are: note"},
 		{keys, `{"name":"k","account":"no spaces"}`, "account", "must match the pattern ^[A-Za-z0-9][A-Za-z0-9._-]*$"},
 		{keys, `{"name":"k","scopes":[]}`, "scopes", "must have 1 to 16 items"},
-		{keys, `{"name":"k","scopes":["agents:read","root"]}`, "scopes.1", `must be one of "agents:read", "agents:write", "runs:read", "runs:write", "schedules:read", "schedules:write", "keys:read", "keys:write" or "admin"`},
+		{keys, `{"name":"k","scopes":["read:agents","root"]}`, "scopes.1", `must be one of "read:agents", "write:agents", "read:responses", "write:responses", "read:conversations", "write:conversations", "read:apikeys", "write:apikeys", "read:account", "write:account" or "write:accounts"`},
 		{agents, `{"` + strings.Repeat("é", 70) + `":1}`, strings.Repeat("é", 32) + "…", "is not a field here; these are: description, fallback_models, instructions, max_tool_calls, metadata, model, name, parallel_tool_calls, reasoning, text, tool_choice, tools"},
 	}
 }
@@ -237,7 +237,7 @@ func goodBodies() []goodRequest {
 		{runs, `{"input":[{"type":"message","role":"user","content":"hi"}],"conversation":"conv_1","previous_response_id":"resp_1"}`},
 		{runs + "/arun_1/cancel", ``},
 		{runs + "/arun_1/cancel", `{}`},
-		{keys, `{"name":"k","scopes":["agents:read"],"expires_at":null,"account":"acme"}`},
+		{keys, `{"name":"k","scopes":["read:agents"],"expires_at":null,"account":"acme"}`},
 	}
 }
 

@@ -18,7 +18,7 @@ var goodBody = map[string]string{
 	"create_agent_schedule": `{"schedule":{"type":"interval","interval_seconds":60},"input":"hi"}`,
 	"update_agent_schedule": `{"name":"b"}`,
 	"create_agent_run":      `{"input":"hi"}`,
-	"create_key":            `{"name":"k"}`,
+	"create_key":            `{"name":"k","scopes":["write:apikeys"]}`,
 
 	"backfill_agent_schedule":    `{"from":"2026-01-01T00:00:00Z","to":"2026-01-01T01:00:00Z"}`,
 	"skip_schedule_occurrence":   `{"scheduled_for":"{next_run_at}"}`,

@@ -11,15 +11,15 @@ const keysPath = "/api/v1/keys"
 
 func (a *api) keyOperations() []*operation {
 	const tag = "Keys"
-	create := accepts(Route{http.MethodPost, keysPath, rota.WriteKeys, http.StatusCreated, "create_key"}, a.createKey).
+	create := accepts(Route{http.MethodPost, keysPath, rota.WriteAPIKeys, http.StatusCreated, "create_key"}, a.createKey).
 		says(tag, "Create a key", "The answer is the only one that has the secret. For the same reason, an Idempotency-Key is refused.").
-		like(`{"name": "dashboard", "scopes": ["agents:read", "runs:read"]}`)
+		like(`{"name": "dashboard", "scopes": ["read:agents"]}`)
 	create.unrepeatable = true
 	return []*operation{
-		lists(Route{http.MethodGet, keysPath, rota.ReadKeys, http.StatusOK, "list_keys"}, a.listKeys).
+		lists(Route{http.MethodGet, keysPath, rota.ReadAPIKeys, http.StatusOK, "list_keys"}, a.listKeys).
 			says(tag, "List keys", "The keys of the caller's account, newest first, without their secrets."),
 		create,
-		answers(Route{http.MethodDelete, keysPath + "/{key_id}", rota.WriteKeys, http.StatusOK, "revoke_key"}, a.revokeKey).
+		answers(Route{http.MethodDelete, keysPath + "/{key_id}", rota.WriteAPIKeys, http.StatusOK, "revoke_key"}, a.revokeKey).
 			says(tag, "Revoke a key", "It opens nothing any more. A key that is revoked stays as it is."),
 	}
 }

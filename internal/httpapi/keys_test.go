@@ -11,7 +11,7 @@ import (
 
 func TestKeys(t *testing.T) {
 	c := newAPI(t).acme()
-	created := c.send(http.MethodPost, keys, `{"name":"dashboard","scopes":["agents:read"],"expires_at":"2026-12-31T00:00:00+01:00"}`).is(http.StatusCreated)
+	created := c.send(http.MethodPost, keys, `{"name":"dashboard","scopes":["read:agents"],"expires_at":"2026-12-31T00:00:00+01:00"}`).is(http.StatusCreated)
 	k := created.object()
 	require.Equal(t, "acme", k["account"])
 	require.Equal(t, "2026-12-30T23:00:00.000Z", k["expires_at"])
@@ -35,14 +35,14 @@ func TestKeys(t *testing.T) {
 
 func TestKeysGiveNoMoreThanTheyHave(t *testing.T) {
 	s := newAPI(t)
-	weak := s.key("acme", "rk_a-key-that-makes-keys", rota.WriteKeys, rota.ReadAgents)
-	f := weak.send(http.MethodPost, keys, `{"name":"k","scopes":["agents:read","agents:write"]}`).is(http.StatusForbidden).failure()
+	weak := s.key("acme", "rk_a-key-that-makes-keys", rota.WriteAPIKeys, rota.ReadAgents)
+	f := weak.send(http.MethodPost, keys, `{"name":"k","scopes":["read:agents","write:agents"]}`).is(http.StatusForbidden).failure()
 	require.Equal(t, "scopes", f.param())
-	require.Equal(t, []any{"agents:read", "keys:write"}, weak.send(http.MethodPost, keys, `{"name":"k"}`).is(http.StatusCreated).object()["scopes"])
+	require.Equal(t, []any{"read:agents"}, weak.send(http.MethodPost, keys, `{"name":"k"}`).is(http.StatusCreated).object()["scopes"])
 	weak.send(http.MethodPost, keys, `{"name":"k","account":"globex"}`).is(http.StatusForbidden)
 
 	root := s.key("acme", "rk_the-key-of-the-operator", rota.AllScopes()...)
-	k := root.send(http.MethodPost, keys, `{"name":"k","account":"globex"}`).is(http.StatusCreated).object()
+	k := root.send(http.MethodPost, keys, `{"name":"k","account":"globex","scopes":["read:apikeys"]}`).is(http.StatusCreated).object()
 	require.Equal(t, "globex", k["account"])
 	globex := caller{server: s, secret: k["secret"].(string)}
 	require.Len(t, globex.send(http.MethodGet, keys, "").is(http.StatusOK).object()["data"], 1, "only those of its own account")

@@ -48,7 +48,7 @@ func TestRateLimits(t *testing.T) {
 	acme.send(http.MethodGet, agents, "").is(http.StatusOK) // another key's affair
 
 	s.clock.advance(time.Hour)
-	c.send(http.MethodPost, keys, `{}`).is(http.StatusBadRequest) // any request counts
+	c.send(http.MethodPost, agents, `{}`).is(http.StatusBadRequest) // any request counts
 	c.passes(2, "20")
 }
 

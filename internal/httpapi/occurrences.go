@@ -18,37 +18,37 @@ func (a *api) occurrenceOperations() []*operation {
 	const tag = "Occurrences"
 	skip := `{"scheduled_for": "2026-12-24T08:00:00.000Z"}`
 	return []*operation{
-		lists(Route{http.MethodGet, schedulePath + "/occurrences", rota.ReadSchedules, http.StatusOK, "list_schedule_occurrences"}, a.listOccurrences).
+		lists(Route{http.MethodGet, schedulePath + "/occurrences", rota.ReadAgents, http.StatusOK, "list_schedule_occurrences"}, a.listOccurrences).
 			says(tag, "List what became of a schedule's times", "Every nominal time that has passed, with its outcome and why, the newest first. A span of missed times is one entry with a count.").
 			with("outcome", "from", "to"),
-		answers(Route{http.MethodGet, schedulePath + "/upcoming", rota.ReadSchedules, http.StatusOK, "list_upcoming_occurrences"}, a.upcoming).
+		answers(Route{http.MethodGet, schedulePath + "/upcoming", rota.ReadAgents, http.StatusOK, "list_upcoming_occurrences"}, a.upcoming).
 			says(tag, "List the times ahead", "The next nominal times of a schedule; of one that is paused, those that it would have if it were resumed now.").
 			with("count"),
-		answers(Route{http.MethodPost, schedulePath + "/trigger", rota.WriteSchedules, http.StatusOK, "trigger_agent_schedule"}, a.trigger).
+		answers(Route{http.MethodPost, schedulePath + "/trigger", rota.WriteAgents, http.StatusOK, "trigger_agent_schedule"}, a.trigger).
 			says(tag, "Run a schedule now", "Also one that is paused or completed. The overlap policy applies; the answer is the occurrence, whose nominal time is now.").
 			with("idempotency_key").once(),
-		accepts(Route{http.MethodPost, schedulePath + "/backfill", rota.WriteSchedules, http.StatusOK, "backfill_agent_schedule"}, a.backfill).
+		accepts(Route{http.MethodPost, schedulePath + "/backfill", rota.WriteAgents, http.StatusOK, "backfill_agent_schedule"}, a.backfill).
 			says(tag, "Run times of the past", "The nominal times between two instants, at most 1,000, that have started no run. Unless dry_run is false, they are only listed. They wait as buffered and start the oldest first, at the server's catch-up rate; unless overlap is allow_all, one after the other. A schedule that is paused answers 409; pausing it gives up what has not started.").
 			like(`{"from": "2026-11-01T00:00:00Z", "to": "2026-11-07T23:59:59Z", "dry_run": true}`).with("idempotency_key"),
-		accepts(Route{http.MethodPost, schedulePath + "/skip", rota.WriteSchedules, http.StatusOK, "skip_schedule_occurrence"}, a.skip).
+		accepts(Route{http.MethodPost, schedulePath + "/skip", rota.WriteAgents, http.StatusOK, "skip_schedule_occurrence"}, a.skip).
 			says(tag, "Skip one occurrence", "Marks a nominal time ahead. When it comes, its outcome is skipped_requested.").
 			like(skip).with("idempotency_key", "if_match"),
-		accepts(Route{http.MethodPost, schedulePath + "/unskip", rota.WriteSchedules, http.StatusOK, "unskip_schedule_occurrence"}, a.unskip).
+		accepts(Route{http.MethodPost, schedulePath + "/unskip", rota.WriteAgents, http.StatusOK, "unskip_schedule_occurrence"}, a.unskip).
 			says(tag, "Do not skip an occurrence", "Takes the mark away.").
 			like(skip).with("idempotency_key", "if_match"),
-		accepts(Route{http.MethodPost, allSchedulesPath + "/preview", rota.ReadSchedules, http.StatusOK, "preview_schedule"}, a.preview).
+		accepts(Route{http.MethodPost, allSchedulesPath + "/preview", rota.ReadAgents, http.StatusOK, "preview_schedule"}, a.preview).
 			says(tag, "See what a schedule would do", "Computes times, a description and warnings. Nothing is written.").
 			like(`{"schedule": {"type": "cron", "cron_expression": "0 9 * * MON-FRI", "timezone": "Europe/Madrid"}, "count": 3}`),
-		accepts(Route{http.MethodPost, allSchedulesPath + "/pause", rota.WriteSchedules, http.StatusOK, "pause_schedules"}, a.pauseAll).
+		accepts(Route{http.MethodPost, allSchedulesPath + "/pause", rota.WriteAgents, http.StatusOK, "pause_schedules"}, a.pauseAll).
 			says("Schedules", "Pause many schedules", "Every active schedule that the filter matches; without a body, all of the caller's.").
 			like(`{"metadata": {"team": "ops"}, "note": "The provider is down"}`).with("idempotency_key").maybe(),
-		accepts(Route{http.MethodPost, allSchedulesPath + "/resume", rota.WriteSchedules, http.StatusOK, "resume_schedules"}, a.resumeAll).
+		accepts(Route{http.MethodPost, allSchedulesPath + "/resume", rota.WriteAgents, http.StatusOK, "resume_schedules"}, a.resumeAll).
 			says("Schedules", "Resume many schedules", "Every schedule that the filter matches and that was paused for the reason: a schedule that failures paused is not woken by those that somebody paused.").
 			like(`{"metadata": {"team": "ops"}}`).with("idempotency_key").maybe(),
-		answers(Route{http.MethodGet, "/api/v1/forecast", rota.ReadSchedules, http.StatusOK, "get_forecast"}, a.forecast).
+		answers(Route{http.MethodGet, "/api/v1/forecast", rota.ReadAgents, http.StatusOK, "get_forecast"}, a.forecast).
 			says(tag, "Count the runs ahead", "The planned runs of all active schedules, in buckets of time. Without parameters, the hours of a day from now.").
 			with("forecast_from", "forecast_to", "bucket"),
-		lists(Route{http.MethodGet, allSchedulesPath, rota.ReadSchedules, http.StatusOK, "list_schedules"}, a.listAllSchedules).
+		lists(Route{http.MethodGet, allSchedulesPath, rota.ReadAgents, http.StatusOK, "list_schedules"}, a.listAllSchedules).
 			says("Schedules", "List the schedules of all agents", "Newest first. Deleted schedules are not listed.").
 			with("agent_filter", "status"),
 	}

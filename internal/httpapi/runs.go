@@ -15,25 +15,25 @@ const (
 
 func (a *api) runOperations() []*operation {
 	const tag = "Runs"
-	events := answers(Route{http.MethodGet, runPath + "/events", rota.ReadRuns, http.StatusOK, "stream_agent_run_events"}, a.streamRunEvents).
+	events := answers(Route{http.MethodGet, runPath + "/events", rota.ReadAgents, http.StatusOK, "stream_agent_run_events"}, a.streamRunEvents).
 		says(tag, "Stream the events of a run", "Server-sent events: each data line is an event of the Responses API as JSON, each id its sequence number. The stream ends after the terminal event; of a run that has ended it is the only one. After a cut, send the last id to go on where the stream was.").
 		with("last_event_id", "starting_after")
 	events.output = nil
 	return []*operation{
-		lists(Route{http.MethodGet, runsPath, rota.ReadRuns, http.StatusOK, "list_agent_runs"}, a.listRuns).
+		lists(Route{http.MethodGet, runsPath, rota.ReadAgents, http.StatusOK, "list_agent_runs"}, a.listRuns).
 			says(tag, "List the runs of an agent", "Newest first, whatever started them.").
 			offsets(),
-		accepts(Route{http.MethodPost, runsPath, rota.WriteRuns, http.StatusCreated, "create_agent_run"}, a.createRun).
+		accepts(Route{http.MethodPost, runsPath, rota.WriteAgents, http.StatusCreated, "create_agent_run"}, a.createRun).
 			says(tag, "Start a run", "Queues a run and answers at once. Poll the run or stream its events to see what comes of it.").
 			like(`{"input": "What happened today?", "metadata": {"source": "manual"}}`).
 			with("idempotency_key").once(),
-		answers(Route{http.MethodGet, runPath, rota.ReadRuns, http.StatusOK, "get_agent_run"}, a.getRun).
+		answers(Route{http.MethodGet, runPath, rota.ReadAgents, http.StatusOK, "get_agent_run"}, a.getRun).
 			says(tag, "Get a run of an agent", ""),
 		events,
-		answers(Route{http.MethodPost, runPath + "/cancel", rota.WriteRuns, http.StatusOK, "cancel_agent_run"}, a.cancelRun).
+		answers(Route{http.MethodPost, runPath + "/cancel", rota.WriteAgents, http.StatusOK, "cancel_agent_run"}, a.cancelRun).
 			says(tag, "Cancel a run", "Ends the run. Its status becomes failed and its phase cancelled.").
 			with("idempotency_key"),
-		answers(Route{http.MethodGet, "/api/v1/runs/{run_id}", rota.ReadRuns, http.StatusOK, "get_run"}, a.getRunByID).
+		answers(Route{http.MethodGet, "/api/v1/runs/{run_id}", rota.ReadAgents, http.StatusOK, "get_run"}, a.getRunByID).
 			says(tag, "Get a run", "For those who know the id of the run and not that of its agent."),
 	}
 }

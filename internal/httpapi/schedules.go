@@ -15,27 +15,27 @@ const (
 func (a *api) scheduleOperations() []*operation {
 	const tag = "Schedules"
 	return []*operation{
-		lists(Route{http.MethodGet, schedulesPath, rota.ReadSchedules, http.StatusOK, "list_agent_schedules"}, a.listSchedules).
+		lists(Route{http.MethodGet, schedulesPath, rota.ReadAgents, http.StatusOK, "list_agent_schedules"}, a.listSchedules).
 			says(tag, "List the schedules of an agent", "Newest first. Deleted schedules are not listed."),
-		accepts(Route{http.MethodPost, schedulesPath, rota.WriteSchedules, http.StatusCreated, "create_agent_schedule"}, a.createSchedule).
+		accepts(Route{http.MethodPost, schedulesPath, rota.WriteAgents, http.StatusCreated, "create_agent_schedule"}, a.createSchedule).
 			says(tag, "Put an agent on a schedule", "The agent runs once, at an interval, or at the times of a cron expression, in any time zone.").
 			like(`{"schedule": {"type": "cron", "cron_expression": "0 9 * * MON-FRI", "timezone": "Europe/Madrid"}, "input": "Write the brief for {{scheduled_for}}."}`).
 			with("idempotency_key").once(),
-		answers(Route{http.MethodGet, schedulePath, rota.ReadSchedules, http.StatusOK, "get_agent_schedule"}, a.getSchedule).
+		answers(Route{http.MethodGet, schedulePath, rota.ReadAgents, http.StatusOK, "get_agent_schedule"}, a.getSchedule).
 			says(tag, "Get a schedule", "").
 			with("include_deleted"),
-		accepts(Route{http.MethodPost, schedulePath, rota.WriteSchedules, http.StatusOK, "update_agent_schedule"}, a.updateSchedule).
+		accepts(Route{http.MethodPost, schedulePath, rota.WriteAgents, http.StatusOK, "update_agent_schedule"}, a.updateSchedule).
 			says(tag, "Update a schedule", "Changes the fields that are sent and leaves the others as they are. A completed schedule that gets a time in the future becomes active again.").
 			like(`{"schedule": {"type": "interval", "interval_seconds": 3600}, "policy": {"overlap": "buffer_one"}}`).
 			with("idempotency_key", "if_match"),
-		answers(Route{http.MethodDelete, schedulePath, rota.WriteSchedules, http.StatusOK, "delete_agent_schedule"}, a.deleteSchedule).
+		answers(Route{http.MethodDelete, schedulePath, rota.WriteAgents, http.StatusOK, "delete_agent_schedule"}, a.deleteSchedule).
 			says(tag, "Delete a schedule", "Runs that have started go on to their end. The schedule can still be read with include_deleted.").
 			with("idempotency_key", "if_match"),
-		accepts(Route{http.MethodPost, schedulePath + "/pause", rota.WriteSchedules, http.StatusOK, "pause_agent_schedule"}, a.pauseSchedule).
+		accepts(Route{http.MethodPost, schedulePath + "/pause", rota.WriteAgents, http.StatusOK, "pause_agent_schedule"}, a.pauseSchedule).
 			says(tag, "Pause a schedule", "It starts no runs until it is resumed. Pausing a paused schedule changes nothing.").
 			like(`{"note": "Until the end of the holidays"}`).
 			with("idempotency_key", "if_match").maybe(),
-		accepts(Route{http.MethodPost, schedulePath + "/resume", rota.WriteSchedules, http.StatusOK, "resume_agent_schedule"}, a.resumeSchedule).
+		accepts(Route{http.MethodPost, schedulePath + "/resume", rota.WriteAgents, http.StatusOK, "resume_agent_schedule"}, a.resumeSchedule).
 			says(tag, "Resume a schedule", "It goes on with the next time that lies in the future. Resuming an active schedule changes nothing.").
 			like(`{"note": "Back to work"}`).
 			with("idempotency_key", "if_match").maybe(),

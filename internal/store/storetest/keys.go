@@ -46,7 +46,7 @@ func (w *world) addKey() rota.Key {
 func keyByHash(w *world) {
 	bare, expires := w.newKey(), w.newKey()
 	expires.RateLimits = []rota.RateLimit{{Requests: 20, Per: rota.PerSecond}, {Requests: 999_999, Per: rota.PerDay}}
-	expires.ExpiresAt, expires.Scopes = p(rota.InstantOf(start.Add(time.Hour))), []rota.Scope{rota.Admin}
+	expires.ExpiresAt, expires.Scopes = p(rota.InstantOf(start.Add(time.Hour))), []rota.Scope{rota.WriteAccounts}
 	for _, k := range []rota.Key{bare, expires} {
 		w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddKey(ctx, k, hashOf(k)) })
 		got, hash, err := w.store.KeyByHash(w.Context(), hashOf(k))
