@@ -12,6 +12,7 @@ const (
 	ObjectRun             = "agent.run"
 	ObjectOccurrence      = "schedule.occurrence"
 	ObjectKey             = "key"
+	ObjectSigningKey      = "signing_key"
 )
 
 // An AgentConfig is what an agent does: the part of it that its versions keep.

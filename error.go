@@ -27,15 +27,16 @@ const (
 	Precondition    Code = "precondition_failed" // the thing is not at the version of If-Match
 	TooLarge        Code = "too_large"           // the body is over the limit
 	BadMediaType    Code = "unsupported_media_type"
-	RateLimited     Code = "rate_limited" // too much at once; try again after RetryAfter
-	Unavailable     Code = "unavailable"  // nothing is wrong with the request; try again
-	Internal        Code = "internal"     // a bug or a broken dependency
+	RateLimited     Code = "rate_limited"    // too much at once; try again after RetryAfter
+	Unavailable     Code = "unavailable"     // nothing is wrong with the request; try again
+	Internal        Code = "internal"        // a bug or a broken dependency
+	NotImplemented  Code = "not_implemented" // known, but not offered by this server
 )
 
 // Codes lists every code, for tables that must be complete.
 var Codes = [...]Code{
 	Invalid, Unauthenticated, Denied, NotFound, BadMethod, Conflict, Precondition,
-	TooLarge, BadMediaType, RateLimited, Unavailable, Internal,
+	TooLarge, BadMediaType, RateLimited, Unavailable, Internal, NotImplemented,
 }
 
 func (c Code) Error() string { return string(c) }

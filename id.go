@@ -16,6 +16,7 @@ type (
 	RunID          string // arun_…
 	OccurrenceID   string // occ_…
 	KeyID          string // key_…
+	SigningKeyID   string // sig_…
 )
 
 // NewAgentID returns an identifier made at now.
@@ -32,6 +33,9 @@ func NewRunID(now time.Time) RunID { return RunID(newID("arun_", now)) }
 
 // NewKeyID returns an identifier made at now.
 func NewKeyID(now time.Time) KeyID { return KeyID(newID("key_", now)) }
+
+// NewSigningKeyID returns an identifier made at now.
+func NewSigningKeyID(now time.Time) SigningKeyID { return SigningKeyID(newID("sig_", now)) }
 
 // NewRequestID returns an identifier for a request that brought none.
 func NewRequestID(now time.Time) string { return newID("req_", now) }

@@ -26,3 +26,8 @@ func (k Keys) List(ctx context.Context, p rota.Page, opts ...CallOption) (rota.L
 func (k Keys) Revoke(ctx context.Context, id rota.KeyID, opts ...CallOption) (rota.Key, error) {
 	return call[rota.Key](ctx, k.s, http.MethodDelete, []string{"keys", string(id)}, nil, opts)
 }
+
+// RotateSigning makes a new key for the server to sign tokens with.
+func (k Keys) RotateSigning(ctx context.Context, body rota.SigningKeyCreate, opts ...CallOption) (rota.SigningKey, error) {
+	return call[rota.SigningKey](ctx, k.s, http.MethodPost, []string{"signing-keys", "rotate"}, body, opts)
+}

@@ -13,12 +13,15 @@ type keysCmd struct {
 	Create keysCreate `cmd:"" help:"Make a key; its secret is shown this once." example:"rota keys create --name ci --scope read:agents --expires-in 30d"`
 	List   keysList   `cmd:"" help:"List the keys of the account." example:"rota keys list"`
 	Revoke keysRevoke `cmd:"" help:"End a key for good." example:"rota keys revoke --key-id $KEY"`
+
+	RotateSigning keysRotateSigning `cmd:"" help:"Make a new key for the server to sign tokens with." example:"rota keys rotate-signing"`
 }
 
 // keyFlags are the fields of a key.
 type keyFlags struct {
 	Name      *string          `placeholder:"TEXT" help:"What the key is for."`
 	Account   *string          `placeholder:"NAME" help:"Account that the key opens; by default that of the key in use."`
+	EndUser   *string          `placeholder:"USER" help:"The only end user for whom the key acts; by default any."`
 	Scope     []rota.Scope     `placeholder:"SCOPE" enum:"${scopes}" help:"What the key may do, by default read and write of agents, responses and conversations; may be repeated: ${allscopes}."`
 	RateLimit []rota.RateLimit `placeholder:"LIMIT" help:"How many requests the key may make, such as 600/minute; may be repeated, one for each of second, minute, hour and day."`
 	ExpiresIn *span            `placeholder:"TIME" help:"How long the key opens, such as 12h or 30d; by default until it is revoked."`
@@ -50,7 +53,7 @@ func (c *keysCreate) Run(ctx context.Context, s *session) error {
 }
 
 func (f keyFlags) create(now time.Time) rota.KeyCreate {
-	body := rota.KeyCreate{Name: text(f.Name), Account: some(f.Account)}
+	body := rota.KeyCreate{Name: text(f.Name), Account: some(f.Account), EndUser: some(f.EndUser)}
 	if f.Scope != nil {
 		body.Scopes = rota.Some(f.Scope)
 	}
@@ -81,6 +84,18 @@ func (c *keysRevoke) Run(ctx context.Context, s *session) error {
 	return show(s, keyCard)(s.Keys.Revoke(ctx, c.KeyID, s.call...))
 }
 
+type keysRotateSigning struct {
+	Revoke bool `help:"End the tokens of the signing keys before at once, because one of them may be known. Without it, they hold until they expire."`
+}
+
+func (c *keysRotateSigning) Run(ctx context.Context, s *session) error {
+	return show(s, signingKeyCard)(s.Keys.RotateSigning(ctx, rota.SigningKeyCreate{Revoke: c.Revoke}, s.call...))
+}
+
+func signingKeyCard(k rota.SigningKey) []line {
+	return []line{{"id", string(k.ID)}, {"created", stamp(&k.CreatedAt)}}
+}
+
 func keyColumns() []column[rota.Key] {
 	return []column[rota.Key]{
 		{"ID", func(k rota.Key) string { return string(k.ID) }},
@@ -101,6 +116,8 @@ func keyCard(k rota.Key) []line {
 		{"secret", k.Hint + "…"},
 		{"scopes", lines(k.Scopes)},
 		{"rate limits", lines(k.RateLimits)},
+		{"end user", text(k.EndUser)},
+		{"made by", text(k.CreatedBy)},
 		{"created", stamp(&k.CreatedAt)},
 		{"expires", stamp(k.ExpiresAt)},
 		{"revoked", stamp(k.RevokedAt)},

@@ -50,6 +50,10 @@ type parts struct {
 func assemble(p parts) (server, error) {
 	p.hub = events.NewHub()
 	p.others = p.connect()
+	tokens, err := openTokens(p.settings)
+	if err != nil {
+		return server{}, err
+	}
 	keeps, err := p.engine()
 	if err != nil {
 		return server{}, err
@@ -60,6 +64,7 @@ func assemble(p parts) (server, error) {
 		control: &control.Control{
 			Store: ports.Control(p.store), Engine: keeps, Hub: p.hub, Models: p.gateway, Settle: policy.Settle, Now: time.Now,
 			MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",
+			Tokens: tokens,
 		},
 	}, nil
 }

@@ -58,6 +58,6 @@ func addKey(ctx context.Context, store store.Store, name, secret string, now tim
 func newKey(name, secret string, now time.Time) rota.Key {
 	return rota.Key{
 		ID: rota.NewKeyID(now), Account: defaultAccount, Name: name, Hint: auth.Hint(secret),
-		Scopes: rota.AllScopes(), RateLimits: []rota.RateLimit{}, CreatedAt: rota.InstantOf(now),
+		Scopes: rota.AllScopes(), RateLimits: []rota.RateLimit{}, Generation: 1, CreatedAt: rota.InstantOf(now),
 	}
 }

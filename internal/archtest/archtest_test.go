@@ -26,7 +26,7 @@ var may = map[string][]string{
 	".":                        {},
 	"client":                   {},
 	"cmd":                      {"client", "internal/app", "internal/build", "internal/settings", "internal/calendar"},
-	"internal/app":             {"internal/ports", "internal/cluster", "internal/control", "internal/runner", "internal/relay", "internal/policy", "internal/auth", "internal/events", "internal/settings", "internal/httpapi", "internal/engine", "internal/engine/temporal", "internal/store", "internal/store/postgres", "internal/gateway"},
+	"internal/app":             {"internal/ports", "internal/cluster", "internal/control", "internal/runner", "internal/relay", "internal/policy", "internal/auth", "internal/events", "internal/settings", "internal/httpapi", "internal/engine", "internal/engine/temporal", "internal/store", "internal/store/postgres", "internal/gateway", "internal/seal"},
 	"internal/settings":        {},
 	"internal/httpapi":         {"internal/control", "internal/auth", "internal/events"},
 	"internal/ports":           {"internal/auth", "internal/control", "internal/runner", "internal/engine", "internal/store"},
@@ -37,14 +37,15 @@ var may = map[string][]string{
 	"internal/store/postgres":  {"internal/store", "internal/events"}, // it carries events between processes
 	"internal/relay":           {"internal/events"},
 	"internal/gateway":         {},
-	"internal/control":         {"internal/auth", "internal/events", "internal/policy", "internal/calendar", "internal/prompt"},
+	"internal/control":         {"internal/auth", "internal/seal", "internal/events", "internal/policy", "internal/calendar", "internal/prompt"},
 	"internal/prompt":          {},
 	"internal/runner":          {"internal/events", "internal/gateway", "internal/policy", "internal/prompt"},
 	"internal/policy":          {"internal/calendar"},
 	"internal/build":           {},
 	"internal/calendar":        {},
-	"internal/auth":            {},
+	"internal/auth":            {"internal/seal"},
 	"internal/events":          {},
+	"internal/seal":            {},
 	"bench":                    {"client", "internal/app", "internal/settings", "internal/gateway", "internal/store", "internal/store/postgres", "internal/engine", "internal/engine/temporal", "internal/policy"},
 }
 

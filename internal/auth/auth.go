@@ -18,11 +18,17 @@ import (
 
 // A Caller is who makes a request.
 type Caller struct {
-	Key    rota.KeyID
-	Owner  rota.Owner // the key's account, and the end user it acts for
+	Key        rota.KeyID
+	Generation int64 // of the key's secret
+	Token      bool  // whether a token was shown, and not the key itself
+
+	// Owner is the key's account, and the end user for whom the caller acts: the one
+	// of the token, or the one to whom the key is bound, or else that of the header.
+	Owner  rota.Owner
 	Scopes []rota.Scope
 
 	RateLimits []rota.RateLimit // of the key; none if the server's hold
+	Expires    *rota.Instant    // when the key or the token ends; nil for never
 }
 
 // Require returns Denied unless the caller's key has the scope.
@@ -55,6 +61,9 @@ func CheckSecret(s string) error {
 	if len(s) < minLen || len(s) > 200 || strings.ContainsFunc(s, bad) {
 		return rota.Errorf(rota.Invalid, "a key is %d to 200 printable ASCII characters without spaces", minLen)
 	}
+	if looksLikeToken(s) {
+		return rota.Errorf(rota.Invalid, "a key must not look like a token: eyJ and two dots")
+	}
 	return nil
 }
 
@@ -70,19 +79,49 @@ func Hash(secret string) []byte {
 
 // errUnknown is the one answer to every credential that does not open
 // anything, so that it tells nothing about why.
-var errUnknown = rota.Errorf(rota.Unauthenticated, "the key is not valid: it is unknown, expired or revoked")
+var errUnknown = rota.Errorf(rota.Unauthenticated, "the key or token is not valid: it is unknown, expired or revoked, or it is for another server")
 
-// Authenticate returns the caller behind the value of an Authorization header.
-// The error is Unauthenticated if the header has no valid key at now, and
-// Invalid if endUser, the value of X-On-Behalf-Of, is not 1 to 150 printable
-// ASCII characters or is "*"; empty means that the header is absent.
-func Authenticate(ctx context.Context, keys KeyReader, authorization, endUser string, now time.Time) (Caller, error) {
+// An Authenticator knows whom it may let in.
+type Authenticator struct {
+	Keys      KeyReader
+	Audiences []string // of the tokens that are accepted; without one, none is
+}
+
+// Authenticate returns the caller behind the value of an Authorization header: a
+// key, or a token that was made with one. The error is Unauthenticated if the
+// header has nothing that is valid at now. It is Invalid if endUser, the value of
+// X-On-Behalf-Of, is not 1 to 150 printable ASCII characters or is "*" (empty
+// means that the header is absent), and Denied if it names another end user than
+// the token or the key does.
+func (a Authenticator) Authenticate(ctx context.Context, authorization, endUser string, now time.Time) (Caller, error) {
 	secret := bearer(authorization)
 	if secret == "" {
 		return Caller{}, rota.Errorf(rota.Unauthenticated, "send the header Authorization: Bearer <key>")
 	}
+	who, err := a.caller(ctx, secret, now)
+	if err != nil {
+		return Caller{}, err
+	}
+	if endUser == "" {
+		return who, nil
+	}
+	if err := CheckEndUser(endUser); err != nil {
+		return Caller{}, err
+	}
+	if who.Owner.EndUser != "" && who.Owner.EndUser != endUser {
+		return Caller{}, &rota.Error{Code: rota.Denied, Field: headerEndUser, Msg: "must be the end user of the key or token, or be left out"}
+	}
+	who.Owner.EndUser = endUser
+	return who, nil
+}
+
+func (a Authenticator) caller(ctx context.Context, secret string, now time.Time) (Caller, error) {
+	if looksLikeToken(secret) {
+		v := verifier{keys: a.Keys, audiences: a.Audiences, now: now}
+		return v.verify(ctx, secret)
+	}
 	hash := Hash(secret)
-	k, stored, err := keys.KeyByHash(ctx, hash)
+	k, stored, err := a.Keys.KeyByHash(ctx, hash)
 	switch {
 	case errors.Is(err, rota.NotFound):
 		return Caller{}, errUnknown
@@ -91,10 +130,18 @@ func Authenticate(ctx context.Context, keys KeyReader, authorization, endUser st
 	case subtle.ConstantTimeCompare(hash, stored) != 1, !Usable(k, now):
 		return Caller{}, errUnknown
 	}
-	if err := checkEndUser(endUser); err != nil {
-		return Caller{}, err
+	return callerOf(k), nil
+}
+
+func callerOf(k rota.Key) Caller {
+	who := Caller{
+		Key: k.ID, Generation: k.Generation, Owner: rota.Owner{Account: k.Account},
+		Scopes: k.Scopes, RateLimits: k.RateLimits, Expires: k.ExpiresAt,
 	}
-	return Caller{Key: k.ID, Owner: rota.Owner{Account: k.Account, EndUser: endUser}, Scopes: k.Scopes, RateLimits: k.RateLimits}, nil
+	if k.EndUser != nil {
+		who.Owner.EndUser = *k.EndUser
+	}
+	return who
 }
 
 // Usable reports whether the key is neither revoked nor expired at now.
@@ -118,10 +165,14 @@ func bearer(header string) string {
 	return ""
 }
 
-func checkEndUser(s string) error {
+// headerEndUser names the end user for whom a request is.
+const headerEndUser = "X-On-Behalf-Of"
+
+// CheckEndUser returns Invalid if s cannot name an end user.
+func CheckEndUser(s string) error {
 	bad := func(r rune) bool { return r < ' ' || r > '~' }
-	if len(s) > 150 || s == "*" || strings.ContainsFunc(s, bad) {
-		return rota.InvalidField("X-On-Behalf-Of", "must be 1 to 150 printable ASCII characters and not *")
+	if s == "" || len(s) > 150 || s == "*" || strings.ContainsFunc(s, bad) {
+		return rota.InvalidField(headerEndUser, "must be 1 to 150 printable ASCII characters and not *")
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func ring(change ...func(*rota.Key)) keyring {
 }
 
 func TestAuthenticate(t *testing.T) {
-	got, err := auth.Authenticate(t.Context(), ring(), "Bearer "+secret, "u 1~", now)
+	got, err := auth.Authenticator{Keys: ring()}.Authenticate(t.Context(), "Bearer "+secret, "u 1~", now)
 	require.NoError(t, err)
 	require.Equal(t, auth.Caller{
 		Key: "key_1", Owner: rota.Owner{Account: "acme", EndUser: "u 1~"}, Scopes: []rota.Scope{rota.WriteAgents},
@@ -71,7 +71,7 @@ func TestHeader(t *testing.T) {
 		"Bearer Bearer":                  false,
 		"":                               false,
 	} {
-		_, err := auth.Authenticate(t.Context(), ring(), header, "", now)
+		_, err := auth.Authenticator{Keys: ring()}.Authenticate(t.Context(), header, "", now)
 		if opens {
 			require.NoError(t, err, "%q", header)
 		} else {
@@ -94,7 +94,7 @@ func TestKeyAge(t *testing.T) {
 	} {
 		r := ring(c.key)
 		require.Equal(t, c.usable, auth.Usable(r.keys[secret], now), name)
-		_, err := auth.Authenticate(t.Context(), r, "Bearer "+secret, "", now)
+		_, err := auth.Authenticator{Keys: r}.Authenticate(t.Context(), "Bearer "+secret, "", now)
 		require.Equal(t, c.usable, err == nil, name)
 	}
 }
@@ -102,22 +102,26 @@ func TestKeyAge(t *testing.T) {
 // TestOneAnswer: nobody learns why a key does not open.
 func TestOneAnswer(t *testing.T) {
 	revoked := ring(func(k *rota.Key) { k.RevokedAt = rota.InstantOrNil(now) })
-	_, first := auth.Authenticate(t.Context(), revoked, "Bearer "+secret, "", now)
-	_, second := auth.Authenticate(t.Context(), ring(), "Bearer rk_unknown", "*", now)
+	_, first := auth.Authenticator{Keys: revoked}.Authenticate(t.Context(), "Bearer "+secret, "", now)
+	_, second := auth.Authenticator{Keys: ring()}.Authenticate(t.Context(), "Bearer rk_unknown", "*", now)
 	require.Equal(t, first, second)
 }
 
 func TestStoreFails(t *testing.T) {
 	r := ring()
 	r.err = rota.Errorf(rota.Unavailable, "the disk is full")
-	_, err := auth.Authenticate(t.Context(), r, "Bearer "+secret, "", now)
+	_, err := auth.Authenticator{Keys: r}.Authenticate(t.Context(), "Bearer "+secret, "", now)
 	require.ErrorIs(t, err, rota.Unavailable, "a failure is not taken for a bad key")
 }
 
 // TestHashMismatch: a store that finds another key by mistake opens nothing.
 func TestHashMismatch(t *testing.T) {
-	_, err := auth.Authenticate(t.Context(), sloppy{ring()}, "Bearer another-secret", "", now)
+	_, err := auth.Authenticator{Keys: sloppy{ring()}}.Authenticate(t.Context(), "Bearer another-secret", "", now)
 	require.ErrorIs(t, err, rota.Unauthenticated)
+}
+
+func (k keyring) KeyOfToken(context.Context, rota.SigningKeyID, rota.KeyID) (rota.Key, []byte, error) {
+	return rota.Key{}, nil, rota.Errorf(rota.NotFound, "no such key")
 }
 
 type sloppy struct{ keyring }
@@ -131,7 +135,7 @@ func TestEndUser(t *testing.T) {
 		"": true, "u": true, " ": true, "a b~": true, strings.Repeat("x", 150): true, "**": true,
 		strings.Repeat("x", 151): false, "*": false, "é": false, "a\nb": false, "\x7f": false, "a\x00": false,
 	} {
-		_, err := auth.Authenticate(t.Context(), ring(), "Bearer "+secret, user, now)
+		_, err := auth.Authenticator{Keys: ring()}.Authenticate(t.Context(), "Bearer "+secret, user, now)
 		if ok {
 			require.NoError(t, err, "%q", user)
 		} else {

@@ -11,6 +11,10 @@ type KeyReader interface {
 	// KeyByHash returns the key whose secret has this SHA-256, also one that is
 	// revoked or expired, and the hash that is stored.
 	KeyByHash(ctx context.Context, hash []byte) (rota.Key, []byte, error)
+
+	// KeyOfToken returns a key, also one that is revoked or expired, and the public
+	// half of a signing key. It is NotFound if there is not the one or the other.
+	KeyOfToken(ctx context.Context, signing rota.SigningKeyID, key rota.KeyID) (rota.Key, []byte, error)
 }
 
 // A Store is where a Limiter counts requests.

@@ -35,6 +35,9 @@ type Control struct {
 	Settle rota.Settle
 	Now    func() time.Time
 
+	// Tokens is what tokens are made with. The zero value makes none.
+	Tokens Tokens
+
 	// PauseOnRevoke says that revoking a key pauses the schedules that it made.
 	PauseOnRevoke bool
 

@@ -10,8 +10,11 @@ import (
 	"github.com/rota-run/rota/internal/policy"
 )
 
-// CreateKey makes a key. Its secret is in the answer and nowhere else. Scope
-// write:apikeys, and write:accounts for another account.
+// maxKeys is how many keys UsableKeys returns at most.
+const maxKeys = 1000
+
+// CreateKey makes a key, which never outranks its maker. Its secret is in the answer
+// and nowhere else. Scope write:apikeys, and write:accounts for another account.
 func (c *Control) CreateKey(ctx context.Context, who auth.Caller, in rota.KeyCreate) (rota.NewKey, error) {
 	k, err := newKey(who, in, c.Now().UTC())
 	if err != nil {
@@ -26,50 +29,30 @@ func (c *Control) CreateKey(ctx context.Context, who auth.Caller, in rota.KeyCre
 }
 
 func newKey(who auth.Caller, in rota.KeyCreate, now time.Time) (rota.Key, error) {
+	if err := who.Require(rota.WriteAPIKeys); err != nil {
+		return rota.Key{}, err
+	}
 	k := rota.Key{
 		Object:     rota.ObjectKey,
 		ID:         rota.NewKeyID(now),
 		Account:    who.Owner.Account,
 		Name:       in.Name,
 		CreatedAt:  rota.InstantOf(now),
+		CreatedBy:  &who.Key,
 		Scopes:     grantable(who),
 		RateLimits: []rota.RateLimit{},
-	}
-	if err := who.Require(rota.WriteAPIKeys); err != nil {
-		return k, err
+		Generation: 1,
 	}
 	in.Account.Apply(&k.Account)
-	if k.Account != who.Owner.Account {
-		if err := who.Require(rota.WriteAccounts); err != nil {
-			return k, err
-		}
-	}
 	in.Scopes.Apply(&k.Scopes)
-	if err := checkScopes(who, k.Scopes); err != nil {
-		return k, err
-	}
 	in.RateLimits.Apply(&k.RateLimits)
-	if per, twice := rota.SamePeriod(k.RateLimits); twice {
-		return k, rota.InvalidField("rate_limits", "must have one limit for a %s, not two", per)
-	}
+	in.EndUser.ApplyNullable(&k.EndUser)
+	in.TeamID.ApplyNullable(&k.TeamID)
 	in.ExpiresAt.ApplyNullable(&k.ExpiresAt)
-	if k.ExpiresAt != nil && !k.ExpiresAt.After(now) {
-		return k, rota.InvalidField("expires_at", "must be in the future; the server's time is %s", rota.InstantOf(now))
+	if k.EndUser != nil && auth.CheckEndUser(*k.EndUser) != nil {
+		return k, rota.InvalidField("end_user", "must be 1 to 150 printable ASCII characters and not *")
 	}
-	return k, nil
-}
-
-// checkScopes returns an error unless the caller can give the scopes to a key.
-func checkScopes(who auth.Caller, scopes []rota.Scope) error {
-	if len(scopes) == 0 {
-		return rota.InvalidField("scopes", "is required: the key in use has none of those that a key has by default")
-	}
-	for _, s := range scopes {
-		if !slices.Contains(who.Scopes, s) {
-			return &rota.Error{Code: rota.Denied, Field: "scopes", Msg: "a key cannot give a scope that it does not have: " + string(s)}
-		}
-	}
-	return nil
+	return k, rank(who, &k, now)
 }
 
 // grantable returns the default scopes of a key that the caller makes.
@@ -77,25 +60,104 @@ func grantable(who auth.Caller) []rota.Scope {
 	return slices.DeleteFunc(rota.DefaultScopes(), func(s rota.Scope) bool { return !slices.Contains(who.Scopes, s) })
 }
 
-// Keys returns a page of the keys of the caller's account. Scope read:apikeys.
+// Keys returns a page of the keys of the caller's account; only those that are bound
+// to the end user, if the caller acts for one. Scope read:apikeys.
 func (c *Control) Keys(ctx context.Context, who auth.Caller, p rota.Page) (rota.List[rota.Key], error) {
 	if err := who.Require(rota.ReadAPIKeys); err != nil {
 		return rota.List[rota.Key]{}, err
 	}
-	return c.Store.Keys(ctx, who.Owner.Account, p)
+	return c.Store.Keys(ctx, who.Owner, p)
 }
 
-// RevokeKey ends a key of the caller's account, at once and for good, and pauses
-// the schedules that it made if PauseOnRevoke says so: page by page, after the
-// key has ended. Asking again goes on with those that a crash has left. Scope
-// write:apikeys.
-func (c *Control) RevokeKey(ctx context.Context, who auth.Caller, id rota.KeyID) (rota.Key, error) {
-	if err := who.Require(rota.WriteAPIKeys); err != nil {
-		return rota.Key{}, err
+// UsableKeys returns the newest 1000 of the keys that Keys returns and that are
+// neither revoked nor expired. Scope read:apikeys.
+func (c *Control) UsableKeys(ctx context.Context, who auth.Caller) ([]rota.Key, error) {
+	now, out := c.Now(), []rota.Key{}
+	for p := (rota.Page{Limit: 100}); ; {
+		l, err := c.Keys(ctx, who, p)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range l.Data {
+			if auth.Usable(k, now) && len(out) < maxKeys {
+				out = append(out, k)
+			}
+		}
+		if !l.HasMore || len(out) == maxKeys {
+			return out, nil
+		}
+		p.After = *l.LastID
 	}
+}
+
+// UpdateKey changes a key that the caller could have made, to one that the caller
+// could make. Scope write:apikeys.
+func (c *Control) UpdateKey(ctx context.Context, who auth.Caller, id rota.KeyID, in rota.KeyUpdate) (rota.Key, error) {
+	return c.changeKey(ctx, who, id, func(k *rota.Key) ([]byte, error) {
+		in.Name.Apply(&k.Name)
+		in.Scopes.Apply(&k.Scopes)
+		in.RateLimits.Apply(&k.RateLimits)
+		in.ExpiresAt.ApplyNullable(&k.ExpiresAt)
+		return nil, rank(who, k, c.Now())
+	})
+}
+
+// RegenerateKey gives a new secret to a key that the caller could have made. The old
+// one, and the tokens that were made with it, end at once. Scope write:apikeys.
+func (c *Control) RegenerateKey(ctx context.Context, who auth.Caller, id rota.KeyID) (rota.NewKey, error) {
+	secret := auth.NewSecret()
+	k, err := c.changeKey(ctx, who, id, func(k *rota.Key) ([]byte, error) {
+		k.Hint = auth.Hint(secret)
+		k.Generation++
+		return auth.Hash(secret), nil
+	})
+	return rota.NewKey{Key: k, Secret: secret}, err
+}
+
+// changeKey changes a key that can still be used. change returns the hash of a new
+// secret, or nil.
+func (c *Control) changeKey(ctx context.Context, who auth.Caller, id rota.KeyID, change func(*rota.Key) ([]byte, error)) (rota.Key, error) {
 	var k rota.Key
 	err := c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		var err error
+		if k, err = managed(ctx, tx, who, id); err != nil {
+			return err
+		}
+		if !auth.Usable(k, c.Now()) {
+			return rota.Errorf(rota.Conflict, "the key has expired or was revoked: make another one")
+		}
+		hash, err := change(&k)
+		if err != nil {
+			return err
+		}
+		return tx.SaveKey(ctx, k, hash)
+	})
+	return k, err
+}
+
+// managed returns a key that the caller may change.
+func managed(ctx context.Context, tx Tx, who auth.Caller, id rota.KeyID) (rota.Key, error) {
+	if err := who.Require(rota.WriteAPIKeys); err != nil {
+		return rota.Key{}, err
+	}
+	k, err := tx.Key(ctx, who.Owner.Account, id)
+	if err != nil {
+		return rota.Key{}, err
+	}
+	return k, outranks(who, k)
+}
+
+// RevokeKey ends a key that the caller could have made, and its tokens, at once and
+// for good, and pauses the schedules that it made if PauseOnRevoke says so: page by
+// page, after the key has ended. Asking again goes on with those that a crash has
+// left. Scope write:apikeys.
+func (c *Control) RevokeKey(ctx context.Context, who auth.Caller, id rota.KeyID) (rota.Key, error) {
+	var k rota.Key
+	err := c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+		_, err := managed(ctx, tx, who, id)
+		if err != nil {
+			return err
+		}
 		k, err = tx.RevokeKey(ctx, who.Owner.Account, id, c.Now())
 		return err
 	})

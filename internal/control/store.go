@@ -134,12 +134,31 @@ type RunWriter interface {
 
 // KeyReader reads keys.
 type KeyReader interface {
-	Keys(ctx context.Context, account string, p rota.Page) (rota.List[rota.Key], error)
+	// Keys returns keys of the owner's account; only those that are bound to the
+	// end user, if there is one.
+	Keys(ctx context.Context, o rota.Owner, p rota.Page) (rota.List[rota.Key], error)
+
+	// SigningKeys returns the signing keys, the newest first.
+	SigningKeys(ctx context.Context) ([]rota.SigningKey, error)
 }
 
 // KeyWriter writes keys.
 type KeyWriter interface {
 	AddKey(ctx context.Context, k rota.Key, hash []byte) error
+
+	// Key returns a key, also one that is revoked or expired. Nobody else changes it
+	// until the transaction ends.
+	Key(ctx context.Context, account string, id rota.KeyID) (rota.Key, error)
+
+	// SaveKey writes a key back, with a new secret if there is a hash.
+	SaveKey(ctx context.Context, k rota.Key, hash []byte) error
+
+	SigningKeys(ctx context.Context) ([]rota.SigningKey, error)
+	AddSigningKey(ctx context.Context, k rota.SigningKey) error
+
+	// RetireSigningKeys retires every signing key at now, and forgets those that were
+	// retired at forget or before.
+	RetireSigningKeys(ctx context.Context, now, forget time.Time) error
 
 	// RevokeKey revokes the key; one that is revoked stays as it is.
 	RevokeKey(ctx context.Context, account string, id rota.KeyID, now time.Time) (rota.Key, error)

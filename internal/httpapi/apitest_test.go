@@ -31,6 +31,7 @@ type server struct {
 	handler http.Handler
 	clock   *clock
 	hub     *events.Hub
+	control *control.Control
 }
 
 // clock moves on by a millisecond whenever somebody looks at it.
@@ -60,10 +61,11 @@ func newAPI(t *testing.T, limits ...rota.RateLimit) *server {
 	s := &server{t: t, store: store, clock: new(clock), hub: events.NewHub()}
 	s.handler = newServer(t, nil, func(c *httpapi.Config) {
 		c.Now, c.Keys, c.Limits = s.clock.Now, store, &auth.Limiter{Store: ports.Limiter(store), Default: limits}
-		c.Control = &control.Control{
+		s.control = &control.Control{
 			Store: ports.Control(store), Engine: idle{}, Hub: s.hub, Models: oneProvider{}, Settle: policy.Settle,
 			Now: s.clock.Now, MinInterval: time.Second,
 		}
+		c.Control = s.control
 	})
 	return s
 }
@@ -83,7 +85,7 @@ func (s *server) key(account, secret string, scopes ...rota.Scope) caller {
 	}
 	k := rota.Key{
 		Object: rota.ObjectKey, ID: rota.NewKeyID(s.clock.Now()), Account: account, Name: account,
-		Hint: auth.Hint(secret), Scopes: scopes, CreatedAt: rota.InstantOf(s.clock.Now()),
+		Hint: auth.Hint(secret), Scopes: scopes, Generation: 1, CreatedAt: rota.InstantOf(s.clock.Now()),
 	}
 	require.NoError(s.t, s.store.Update(s.t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.AddKey(ctx, k, auth.Hash(secret))

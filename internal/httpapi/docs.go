@@ -164,6 +164,9 @@ func (d *document) refObject(objects []refObject, t reflect.Type) []refObject {
 	if t == nil {
 		return objects
 	}
+	if t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
 	name := componentName(t, "")
 	if strings.HasSuffix(name, "List") || slices.ContainsFunc(objects, func(o refObject) bool { return o.Name == name }) {
 		return objects

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -47,13 +48,14 @@ func newDocument(version string, ops []*operation) *document {
 			{Name: "Occurrences", Description: "An occurrence is a nominal time of a schedule, and what becomes of it."},
 			{Name: "Runs", Description: "A run is one execution of an agent, started by a schedule or by a call."},
 			{Name: "Keys", Description: "A key opens the API for one account, as far as its scopes go."},
+			{Name: "Authentication", Description: "Keys and tokens, in the words of the published API. Its errors have their message at the top."},
 		},
 		Components: &huma.Components{
 			Schemas:    r,
 			Parameters: parameters(),
 			Responses:  failures(r),
 			SecuritySchemes: map[string]*huma.SecurityScheme{
-				"key": {Type: "http", Scheme: "bearer", Description: "The secret of a key. The scopes name what the key must be allowed to do."},
+				"key": {Type: "http", Scheme: "bearer", Description: "The secret of a key, or a token. The scopes name what the key must be allowed to do."},
 			},
 		},
 	}
@@ -90,7 +92,7 @@ func describe(r huma.Registry, op *operation) *huma.Operation {
 		Summary:     op.summary,
 		Description: op.about,
 		Parameters:  operationParams(op),
-		Security:    []map[string][]string{{"key": {string(op.Scope)}}},
+		Security:    []map[string][]string{{"key": scopesOf(op)}},
 		Responses:   map[string]*huma.Response{strconv.Itoa(op.Status): success(r, op)},
 	}
 	if op.input != nil {
@@ -100,11 +102,29 @@ func describe(r huma.Registry, op *operation) *huma.Operation {
 		o.RequestBody = &huma.RequestBody{Required: !op.optional, Content: content}
 	}
 	for _, c := range failuresOf(op) {
-		o.Responses[strconv.Itoa(kinds[c].status)] = &huma.Response{Ref: "#/components/responses/" + string(c)}
+		o.Responses[strconv.Itoa(kinds[c].status)] = failure(op, string(c))
 	}
-	o.Responses["default"] = &huma.Response{Ref: "#/components/responses/failure"}
+	o.Responses["default"] = failure(op, "failure")
 	return o
 }
+
+func scopesOf(op *operation) []string {
+	if op.Scope == "" {
+		return []string{}
+	}
+	return []string{string(op.Scope)}
+}
+
+// failure refers to the answer of a name, as the group of the operation has it.
+func failure(op *operation, name string) *huma.Response {
+	if strings.HasPrefix(op.Path, authPath) {
+		name = authFailure + name
+	}
+	return &huma.Response{Ref: "#/components/responses/" + name}
+}
+
+// authFailure begins the names of the answers of the authentication group.
+const authFailure = "authentication_"
 
 var braces = regexp.MustCompile(`\{(\w+)\}`)
 
@@ -176,10 +196,12 @@ func failuresOf(op *operation) []rota.Code {
 
 // failures returns an answer for every code, and one that stands for all.
 func failures(r huma.Registry) map[string]*huma.Response {
-	body := jsonContent(schemaOf[ErrorBody](r))
-	all := map[string]*huma.Response{"failure": {Description: "Any other failure", Content: body}}
-	for _, c := range rota.Codes {
-		all[string(c)] = &huma.Response{Description: http.StatusText(kinds[c].status), Content: body}
+	all := make(map[string]*huma.Response)
+	for prefix, body := range map[string]*huma.Schema{"": schemaOf[ErrorBody](r), authFailure: schemaOf[AuthErrorBody](r)} {
+		all[prefix+"failure"] = &huma.Response{Description: "Any other failure", Content: jsonContent(body)}
+		for _, c := range rota.Codes {
+			all[prefix+string(c)] = &huma.Response{Description: http.StatusText(kinds[c].status), Content: jsonContent(body)}
+		}
 	}
 	return all
 }
@@ -216,6 +238,8 @@ func parameters() map[string]*huma.Param {
 		"forecast_from": query("from", "Where the forecast begins. Default: now.", moment),
 		"forecast_to":   query("to", "Where it ends. Default: a day after from.", moment),
 		"bucket":        query("bucket", "Seconds in a bucket; at most 1000 buckets.", &huma.Schema{Type: huma.TypeInteger, Minimum: &minute, Maximum: &week, Default: 3600}),
+		"org_filter":    query("orgId", "Only those of this account.", text(0, 0)),
+		"team_filter":   query("teamId", "Only those with this teamId.", text(0, 0)),
 		"agent_filter":  query("agent_id", "Only those of this agent.", text(0, 0)),
 		"status":        query("status", "Only those in this state.", &huma.Schema{Type: huma.TypeString, Enum: anys(listedStatuses)}),
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -22,6 +23,31 @@ type ErrorDetail struct {
 	Type    string    `json:"type" doc:"The family of the error."`
 	Code    rota.Code `json:"code" doc:"What kind of failure this is, for programs. A code never changes its meaning."`
 	Param   *string   `json:"param" doc:"The dotted path of the offending field, or the name of the offending parameter or header."`
+	Details *rota.Any `json:"details" doc:"More about the failure, for programs; null if there is nothing more to say."`
+}
+
+// AuthErrorBody is the shape of every answer of the authentication group that is
+// not a success: clients of the published API read the message at the top, and
+// all others the error.
+type AuthErrorBody struct {
+	Message string            `json:"message" doc:"The same as error.message."`
+	Details []AuthErrorDetail `json:"details" doc:"What the fields of the request should be."`
+	Error   ErrorDetail       `json:"error"`
+}
+
+// AuthErrorDetail says what is wrong with one field.
+type AuthErrorDetail struct {
+	Path    string `json:"path"`
+	Message string `json:"message"`
+}
+
+func authErrorBody(d ErrorDetail) AuthErrorBody {
+	b := AuthErrorBody{Message: d.Message, Details: []AuthErrorDetail{}, Error: d}
+	if d.Param != nil {
+		b.Message = *d.Param + ": " + d.Message
+		b.Details = append(b.Details, AuthErrorDetail{Path: *d.Param, Message: d.Message})
+	}
+	return b
 }
 
 // A kind is how the API speaks of a code.
@@ -44,6 +70,7 @@ var kinds = map[rota.Code]kind{
 	rota.RateLimited:     {http.StatusTooManyRequests, "rate_limit_error"},
 	rota.Unavailable:     {http.StatusServiceUnavailable, "server_error"},
 	rota.Internal:        {http.StatusInternalServerError, "server_error"},
+	rota.NotImplemented:  {http.StatusNotImplemented, "invalid_request_error"},
 }
 
 // fail answers with err's public part, and logs the part that is not public.
@@ -63,6 +90,10 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	d := ErrorDetail{Message: e.Msg, Type: k.family, Code: e.Code}
 	if e.Field != "" {
 		d.Param = &e.Field
+	}
+	if strings.HasPrefix(r.URL.Path, authPath) {
+		a.write(w, r, k.status, authErrorBody(d))
+		return
 	}
 	a.write(w, r, k.status, ErrorBody{Error: d})
 }

@@ -35,8 +35,8 @@ func (k keyring) KeyByHash(_ context.Context, hash []byte) (rota.Key, []byte, er
 	return rota.Key{}, nil, rota.Errorf(rota.NotFound, "no such key")
 }
 
-func (k keyring) Keys(context.Context, string, rota.Page) (rota.List[rota.Key], error) {
-	return rota.List[rota.Key]{}, nil
+func (k keyring) KeyOfToken(context.Context, rota.SigningKeyID, rota.KeyID) (rota.Key, []byte, error) {
+	return rota.Key{}, nil, rota.Errorf(rota.NotFound, "no such key")
 }
 
 // failing fails every transaction.
@@ -104,6 +104,7 @@ type failure struct {
 	Type    string
 	Code    rota.Code
 	Param   *string
+	Details any
 }
 
 func (f failure) param() string {
@@ -113,16 +114,20 @@ func (f failure) param() string {
 	return *f.Param
 }
 
-// failed reads an error, and nothing but the four fields that it has.
+// failed reads an error, and nothing but the five fields that it has.
 func failed(t *testing.T, w *httptest.ResponseRecorder) failure {
 	t.Helper()
 	require.Equal(t, "application/json", w.Header().Get("Content-Type"), w.Body)
 	var raw struct{ Error map[string]json.RawMessage }
-	var body struct{ Error failure }
+	var body struct {
+		Message string // at the top in the authentication group
+		Details []any
+		Error   failure
+	}
 	d := json.NewDecoder(bytes.NewReader(w.Body.Bytes()))
 	d.DisallowUnknownFields()
 	require.NoError(t, d.Decode(&body))
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &raw))
-	require.Len(t, raw.Error, 4, "every field is always present")
+	require.Len(t, raw.Error, 5, "every field is always present")
 	return body.Error
 }

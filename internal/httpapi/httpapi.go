@@ -60,8 +60,8 @@ type api struct {
 }
 
 // New returns the handler of everything that the API serves: /api/,
-// /openapi.json, /docs, /healthz, /readyz and /metrics. It answers 404 to
-// every other path.
+// /.well-known/jwks.json, /openapi.json, /docs, /healthz, /readyz and /metrics. It
+// answers 404 to every other path.
 //
 // Streams of events last until their run ends or the request's context does,
 // so the server should end its base context when it shuts down.
@@ -72,6 +72,7 @@ func New(cfg Config) http.Handler {
 	for _, op := range ops {
 		a.mux.Handle(op.Method+" "+op.Path, a.handle(op))
 	}
+	a.mux.HandleFunc("GET /.well-known/jwks.json", a.publicKeys)
 	a.mux.Handle("GET /openapi.json", constant(mediaJSON, a.doc.json))
 	a.mux.Handle("GET /docs", reference(a.doc))
 	a.addProbes()

@@ -20,6 +20,13 @@ var goodBody = map[string]string{
 	"create_agent_run":      `{"input":"hi"}`,
 	"create_key":            `{"name":"k","scopes":["write:apikeys"]}`,
 
+	"exchange_api_key_token":    `{"audience":"https://rota.example.com","externalUserId":"u"}`,
+	"get_jwt_from_key":          `{"audience":"https://rota.example.com","externalUserId":"u"}`,
+	"create_scoped_api_key":     `{"name":"k","teamId":"","scopes":["write:apikeys"]}`,
+	"update_scoped_api_key":     `{"keyId":"{key_id}","scopes":["write:apikeys"]}`,
+	"regenerate_scoped_api_key": `{"keyId":"{key_id}"}`,
+	"delete_scoped_api_key":     `{"keyId":"{key_id}"}`,
+
 	"backfill_agent_schedule":    `{"from":"2026-01-01T00:00:00Z","to":"2026-01-01T01:00:00Z"}`,
 	"skip_schedule_occurrence":   `{"scheduled_for":"{next_run_at}"}`,
 	"unskip_schedule_occurrence": `{"scheduled_for":"{next_run_at}"}`,
@@ -89,14 +96,14 @@ func TestKeysOfOtherAccounts(t *testing.T) {
 // Every operation of the table does what it says, for a key that has nothing
 // but the scope of the operation.
 func TestEveryOperationNeedsItsScopeOnly(t *testing.T) {
-	s := newAPI(t)
+	s := newAPI(t).withTokens()
 	acme := s.acme()
 	for _, r := range httpapi.Routes() {
 		ids := acme.things()
 		if r.OperationID == "stream_agent_run_events" {
 			s.finish(rota.RunID(ids["run_id"]))
 		}
-		ids["key_id"] = acme.send(http.MethodPost, keys, `{"name":"k"}`).is(http.StatusCreated).id()
+		ids["key_id"] = acme.send(http.MethodPost, keys, `{"name":"k","scopes":["write:apikeys"]}`).is(http.StatusCreated).id()
 		narrow := s.key("acme", "rk_only-for-"+r.OperationID, r.Scope)
 		narrow.send(r.Method, ids.in(r.Path), ids.in(goodBody[r.OperationID])).is(r.Status)
 	}

@@ -20,7 +20,10 @@ func (a *api) keyOperations() []*operation {
 			says(tag, "List keys", "The keys of the caller's account, newest first, without their secrets."),
 		create,
 		answers(Route{http.MethodDelete, keysPath + "/{key_id}", rota.WriteAPIKeys, http.StatusOK, "revoke_key"}, a.revokeKey).
-			says(tag, "Revoke a key", "It opens nothing any more. A key that is revoked stays as it is."),
+			says(tag, "Revoke a key", "It opens nothing any more, nor do its tokens. A key that is revoked stays as it is."),
+		accepts(Route{http.MethodPost, "/api/v1/signing-keys/rotate", rota.WriteAccounts, http.StatusOK, "rotate_signing_key"}, a.rotateSigningKey).
+			says(tag, "Make a new key to sign tokens with", "Tokens of those before hold until they expire, unless revoke ends them at once. The keys are those of the whole server.").
+			like(`{"revoke": false}`).maybe(),
 	}
 }
 
@@ -34,4 +37,8 @@ func (a *api) createKey(ctx context.Context, c call, in rota.KeyCreate) (rota.Ne
 
 func (a *api) revokeKey(ctx context.Context, c call) (rota.Key, error) {
 	return a.Control.RevokeKey(ctx, c.who, c.key())
+}
+
+func (a *api) rotateSigningKey(ctx context.Context, c call, in rota.SigningKeyCreate) (rota.SigningKey, error) {
+	return a.Control.RotateSigningKey(ctx, c.who, in)
 }

@@ -17,7 +17,7 @@ import (
 type Route struct {
 	Method      string
 	Path        string     // with its parameters in braces
-	Scope       rota.Scope // that the key must have
+	Scope       rota.Scope // that the key must have; empty for any key
 	Status      int        // of a success
 	OperationID string     // its name in SDKs
 }
@@ -124,6 +124,7 @@ func (a *api) handle(op *operation) http.HandlerFunc {
 		}
 		defer written()
 		if s, ok := answer.(stream); ok {
+			s.admitted = a.stillAdmitted(op, r)
 			a.send(w, r, s)
 			return
 		}
@@ -162,7 +163,7 @@ func (a *api) admit(op *operation, w http.ResponseWriter, r *http.Request) (call
 	if err := a.Limits.Admit(r.Context(), who, a.Now()); err != nil {
 		return call{}, err
 	}
-	if err := who.Require(op.Scope); err != nil {
+	if err := op.permit(who); err != nil {
 		return call{}, err
 	}
 	return a.newCall(op, who, w, r)
@@ -170,7 +171,8 @@ func (a *api) admit(op *operation, w http.ResponseWriter, r *http.Request) (call
 
 func (a *api) authenticate(r *http.Request) (auth.Caller, error) {
 	endUser := r.Header.Values(headerEndUser)
-	who, err := auth.Authenticate(r.Context(), a.Keys, r.Header.Get("Authorization"), r.Header.Get(headerEndUser), a.Now())
+	known := auth.Authenticator{Keys: a.Keys, Audiences: a.Control.Tokens.Audiences}
+	who, err := known.Authenticate(r.Context(), r.Header.Get("Authorization"), r.Header.Get(headerEndUser), a.Now())
 	if err != nil {
 		return auth.Caller{}, err
 	}
@@ -180,6 +182,29 @@ func (a *api) authenticate(r *http.Request) (auth.Caller, error) {
 		return auth.Caller{}, rota.InvalidField(headerEndUser, "must be one value of 1 to 150 printable ASCII characters and not *, or be left out")
 	}
 	return who, nil
+}
+
+// permit returns Denied unless the caller has the scope of the operation.
+func (op *operation) permit(who auth.Caller) error {
+	if op.Scope == "" {
+		return nil
+	}
+	return who.Require(op.Scope)
+}
+
+// stillAdmitted returns what asks whether the request would still be let in. A store
+// that does not answer is no reason to end what was let in.
+func (a *api) stillAdmitted(op *operation, r *http.Request) func() error {
+	return func() error {
+		who, err := a.authenticate(r)
+		if err == nil {
+			err = op.permit(who)
+		}
+		if errors.Is(err, rota.Unauthenticated) || errors.Is(err, rota.Denied) {
+			return err
+		}
+		return nil
+	}
 }
 
 // version returns the version of an answer that is one object.

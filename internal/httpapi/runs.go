@@ -64,7 +64,7 @@ func (a *api) streamRunEvents(ctx context.Context, c call) (stream, error) {
 		return stream{}, err
 	}
 	events, err := a.Control.RunEvents(ctx, c.who, c.agent(), c.run(), after)
-	return stream{events}, err
+	return stream{EventReader: events}, err
 }
 
 // startingAfter returns the sequence number after which a stream begins. The

@@ -36,6 +36,7 @@ func newRegistry() huma.Registry {
 	optional[int64](r)
 	optional[bool](r)
 	optional[rota.Any](r)
+	optional[float64](r)
 	optional[map[string]string](r)
 	optional[rota.Object](r)
 	optional[[]string](r)
@@ -52,6 +53,7 @@ func newRegistry() huma.Registry {
 	optional[rota.Missed](r)
 	optional[rota.OnCrash](r)
 	alias[rota.Opt[rota.RetryUpdate], retryUpdate](r)
+	alias[rota.Opt[Delegate], delegate](r)
 	return r
 }
 
@@ -88,6 +90,7 @@ type (
 	code         struct{}
 	metadata     struct{}
 	retryUpdate  struct{}
+	delegate     struct{}
 )
 
 func (anything) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
@@ -142,6 +145,11 @@ func (metadata) Schema(huma.Registry) *huma.Schema {
 // Schema is written in place: huma cannot say that a component may be null.
 func (retryUpdate) Schema(r huma.Registry) *huma.Schema {
 	return huma.SchemaFromType(r, reflect.TypeFor[rota.RetryUpdate]())
+}
+
+// Schema is written in place, too.
+func (delegate) Schema(r huma.Registry) *huma.Schema {
+	return huma.SchemaFromType(r, reflect.TypeFor[Delegate]())
 }
 
 func ref(name string) *huma.Schema { return &huma.Schema{Ref: refPrefix + name} }

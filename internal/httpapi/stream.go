@@ -18,7 +18,7 @@ import (
 const (
 	// keepAlive is how long a stream may be silent before a comment tells
 	// proxies that it lives.
-	keepAlive = 15 * time.Second
+	keepAlive = 2 * time.Second
 
 	// writeTimeout is how long a client may take for what is written at once.
 	writeTimeout = 30 * time.Second
@@ -28,10 +28,13 @@ const (
 )
 
 // A stream is the answer of an operation that sends events.
-type stream struct{ control.EventReader }
+type stream struct {
+	control.EventReader
+	admitted func() error // asks whether its request would still be let in; nil for always
+}
 
 // send writes the events of s until they end, the client goes or reads too
-// slowly, or the server stops. A stream that does not reach its end is cut off,
+// slowly, the server stops, or the request would not be let in any more. A stream that does not reach its end is cut off,
 // so that nobody takes it for whole.
 func (a *api) send(w http.ResponseWriter, r *http.Request, s stream) {
 	h := w.Header()
@@ -42,24 +45,24 @@ func (a *api) send(w http.ResponseWriter, r *http.Request, s stream) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	err := s.transmit(r.Context(), w)
+	err := s.transmit(r.Context(), w, gate{admitted: s.admitted, now: a.Now, asked: a.Now()})
 	if err == nil {
 		return
 	}
-	if r.Context().Err() == nil && !errors.Is(err, errClient) {
+	if r.Context().Err() == nil && !errors.Is(err, errClient) && !errors.Is(err, errNotAdmitted) {
 		a.logError(w, r, slog.LevelError, err)
 	}
 	panic(http.ErrAbortHandler)
 }
 
 // transmit returns nil when the events have ended and are written.
-func (s stream) transmit(ctx context.Context, w http.ResponseWriter) error {
+func (s stream) transmit(ctx context.Context, w http.ResponseWriter, g gate) error {
 	ctx, cancel := context.WithCancel(ctx)
 	ahead := s.read(ctx)
 	defer ahead.wait()
 	defer cancel()
 
-	t := transmitter{w: w, rc: http.NewResponseController(w)}
+	t := transmitter{w: w, rc: http.NewResponseController(w), gate: &g}
 	if err := t.flush(); err != nil {
 		return err
 	}
@@ -105,13 +108,44 @@ func (a *aheadReader) wait() {
 	}
 }
 
+// askEvery is how long a stream may go on before it is asked again whether its
+// request would be let in.
+const askEvery = time.Second
+
+// errNotAdmitted marks the end of what opened the stream.
+var errNotAdmitted = errors.New("the request would not be let in any more")
+
+// A gate ends a stream whose key was revoked or has expired.
+type gate struct {
+	admitted func() error
+	now      func() time.Time
+	asked    time.Time
+}
+
+// pass is called before each write.
+func (g *gate) pass() error {
+	if g.admitted == nil {
+		return nil
+	}
+	now := g.now()
+	if now.Sub(g.asked).Abs() < askEvery { // the clock may be set back
+		return nil
+	}
+	g.asked = now
+	if err := g.admitted(); err != nil {
+		return errors.Join(errNotAdmitted, err)
+	}
+	return nil
+}
+
 // errClient marks failures to write, which are the client's.
 var errClient = errors.New("the client does not read")
 
 // A transmitter writes events to one client.
 type transmitter struct {
-	w  io.Writer
-	rc *http.ResponseController
+	w    io.Writer
+	rc   *http.ResponseController
+	gate *gate
 }
 
 // run writes until the events end, and returns why they did.
@@ -127,6 +161,9 @@ func (t transmitter) run(ahead *aheadReader) error {
 			m.AppendData(string(e.Data))
 		case <-time.After(keepAlive):
 			m.AppendComment("keep-alive")
+		}
+		if err := t.gate.pass(); err != nil {
+			return err
 		}
 		if err := t.write(&m); err != nil {
 			return err

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/tmaxmax/go-sse"
 
+	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/events"
 )
@@ -55,7 +56,7 @@ func fails(err error) func(context.Context) (events.Event, error) {
 }
 
 func testAPI() *api {
-	return &api{Config: Config{Log: slog.New(slog.DiscardHandler)}}
+	return &api{Config: Config{Log: slog.New(slog.DiscardHandler), Now: time.Now}}
 }
 
 // flushes counts how often an answer is flushed.
@@ -73,7 +74,7 @@ func TestStreamFrames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := httptest.NewRecorder()
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		testAPI().send(w, r, stream{&script{event(0, `{"type":"a"}`), event(7, "{\n\"type\":\"b\"}")}})
+		testAPI().send(w, r, stream{EventReader: &script{event(0, `{"type":"a"}`), event(7, "{\n\"type\":\"b\"}")}})
 		require.Equal(t, "text/event-stream", w.Header().Get("Content-Type"))
 		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
 		require.Equal(t, "no", w.Header().Get("X-Accel-Buffering"))
@@ -93,11 +94,11 @@ func TestStreamKeepsAlive(t *testing.T) {
 		w := httptest.NewRecorder()
 		s := &script{
 			later(time.Second, event(1, "1")), event(2, "2"), event(3, "3"),
-			later(40*time.Second, event(4, "4")),
+			later(39*time.Second, event(4, "4")),
 		}
-		testAPI().send(w, httptest.NewRequest(http.MethodGet, "/", nil), stream{s})
+		testAPI().send(w, httptest.NewRequest(http.MethodGet, "/", nil), stream{EventReader: s})
 		body := w.Body.String()
-		require.Equal(t, 2, strings.Count(body, ": keep-alive\n\n"), "one for every 15 s of silence: %s", body)
+		require.Equal(t, 19, strings.Count(body, ": keep-alive\n\n"), "one for every 2 s of silence: %s", body)
 		require.Less(t, strings.Index(body, "data: 3"), strings.Index(body, "keep-alive"))
 		require.Less(t, strings.LastIndex(body, "keep-alive"), strings.Index(body, "data: 4"))
 	})
@@ -110,7 +111,7 @@ func TestStreamFlushesOnceForWhatIsThere(t *testing.T) {
 		ahead.events <- events.Event{Seq: seq, Data: []byte("{}")}
 	}
 	close(ahead.events)
-	require.ErrorIs(t, transmitter{w: w, rc: http.NewResponseController(w)}.run(ahead), io.EOF)
+	require.ErrorIs(t, transmitter{w: w, rc: http.NewResponseController(w), gate: new(gate)}.run(ahead), io.EOF)
 	require.Equal(t, 3, strings.Count(w.Body.String(), "data: {}"))
 	require.Equal(t, 1, w.n)
 }
@@ -119,7 +120,7 @@ func TestStreamFlushesOnceForWhatIsThere(t *testing.T) {
 func TestStreamFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := httptest.NewRecorder()
-		s := stream{&script{event(1, "1"), fails(errors.New("store is gone"))}}
+		s := stream{EventReader: &script{event(1, "1"), fails(errors.New("store is gone"))}}
 		require.PanicsWithValue(t, http.ErrAbortHandler, func() {
 			testAPI().send(w, httptest.NewRequest(http.MethodGet, "/", nil), s)
 		})
@@ -134,7 +135,7 @@ func TestStreamEndsWithItsRequest(t *testing.T) {
 		defer cancel()
 		r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx)
 		require.PanicsWithValue(t, http.ErrAbortHandler, func() {
-			testAPI().send(httptest.NewRecorder(), r, stream{&script{later(time.Hour, event(1, "1"))}})
+			testAPI().send(httptest.NewRecorder(), r, stream{EventReader: &script{later(time.Hour, event(1, "1"))}})
 		})
 		require.Error(t, ctx.Err())
 	})
@@ -142,7 +143,7 @@ func TestStreamEndsWithItsRequest(t *testing.T) {
 
 func TestStreamHead(t *testing.T) {
 	w := httptest.NewRecorder()
-	testAPI().send(w, httptest.NewRequest(http.MethodHead, "/", nil), stream{&script{event(1, "1")}})
+	testAPI().send(w, httptest.NewRequest(http.MethodHead, "/", nil), stream{EventReader: &script{event(1, "1")}})
 	require.Equal(t, http.StatusOK, w.Code)
 	require.Empty(t, w.Body.String())
 }
@@ -165,7 +166,7 @@ func serve(t *testing.T, server *http.Server, r control.EventReader) (net.Conn, 
 	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		started := time.Now()
 		defer func() { ended <- time.Since(started) }()
-		a.send(w, req, stream{r})
+		a.send(w, req, stream{EventReader: r})
 	})
 	go server.Serve(&oneConn{conn: conn, done: make(chan struct{})})
 	_, err := io.WriteString(client, "GET / HTTP/1.1\r\nHost: rota\r\n\r\n")
@@ -223,3 +224,28 @@ func (l *oneConn) Close() error {
 }
 
 func (l *oneConn) Addr() net.Addr { return &net.UnixAddr{} }
+
+// TestStreamAsks: a stream asks at most once a second whether it may go on, and is
+// cut off before it writes anything when it may not.
+func TestStreamAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked, started := 0, time.Now()
+		s := stream{
+			EventReader: &script{event(1, "1"), later(time.Second, event(2, "2")), event(3, "3"), later(time.Hour, event(4, "4"))},
+			admitted: func() error {
+				asked++
+				if time.Since(started) > 10*time.Second {
+					return rota.Errorf(rota.Unauthenticated, "revoked")
+				}
+				return nil
+			},
+		}
+		w := httptest.NewRecorder()
+		require.PanicsWithValue(t, http.ErrAbortHandler, func() {
+			testAPI().send(w, httptest.NewRequest(http.MethodGet, "/", nil), s)
+		})
+		require.Equal(t, 11*time.Second, time.Since(started), "with the first keep-alive after it was revoked")
+		require.Equal(t, 6, asked, "for event 2 and each keep-alive")
+		require.Equal(t, 4, strings.Count(w.Body.String(), "keep-alive"))
+	})
+}

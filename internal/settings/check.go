@@ -36,6 +36,7 @@ func (s *Settings) AfterApply() error {
 		check(s.MinInterval >= time.Second && s.MinInterval <= maxInterval && s.MinInterval%time.Second == 0,
 			"--min-interval must be whole seconds, from 1s to 8784h, not %s", s.MinInterval),
 		s.checkRateLimit(),
+		s.checkTokens(),
 	)
 }
 
@@ -49,6 +50,23 @@ func check(ok bool, format string, args ...any) error {
 func (s *Settings) checkRateLimit() error {
 	per, twice := rota.SamePeriod(s.RateLimit)
 	return check(!twice, "--rate-limit must have one limit for a %s, not two", per)
+}
+
+// checkTokens does not quote the secret.
+func (s *Settings) checkTokens() error {
+	if s.PublicURL != "" {
+		u, err := url.Parse(s.PublicURL)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			return errors.New("--public-url must be like https://rota.example.com")
+		}
+	}
+	for _, a := range s.TokenAudience {
+		bad := func(r rune) bool { return r <= ' ' || r > '~' }
+		if a == "" || len(a) > 255 || strings.ContainsFunc(a, bad) {
+			return fmt.Errorf("--token-audience must be names of 1 to 255 printable ASCII characters, with commas between, not %q", a)
+		}
+	}
+	return check(s.SecretKey == "" || s.SecretKeyFile == "", "--secret-key and --secret-key-file exclude each other")
 }
 
 func (s *Settings) checkListen() error {

@@ -68,7 +68,11 @@ CREATE TABLE keys (
   spent       TEXT NOT NULL DEFAULT '{}',  -- what the key has used of its rate limits
   created_at  INTEGER NOT NULL,
   expires_at  INTEGER,
-  revoked_at  INTEGER
+  revoked_at  INTEGER,
+  end_user    TEXT,               -- the only one for whom the key acts
+  team_id     TEXT,
+  created_by  TEXT,               -- the key that made it
+  generation  INTEGER NOT NULL  -- counts the secrets that the key has had
 ) STRICT;
 
 CREATE INDEX keys_by_account ON keys (account, id);
@@ -171,6 +175,16 @@ CREATE TABLE schema_versions (
   fingerprint TEXT NOT NULL,        -- SHA-256 of its statements
   written_by  TEXT NOT NULL         -- the version of Rota that carried it out
 );
+
+CREATE TABLE signing_keys (
+  id         TEXT PRIMARY KEY,
+  public     BLOB NOT NULL,    -- an uncompressed point of P-256
+  sealed     BLOB NOT NULL,    -- the private half, sealed with the server's secret
+  created_at INTEGER NOT NULL,
+  retired_at INTEGER
+) STRICT;
+
+CREATE INDEX signing_keys_by_end ON signing_keys (retired_at);
 
 CREATE TABLE timers (
   schedule_id          TEXT PRIMARY KEY REFERENCES schedules (id),

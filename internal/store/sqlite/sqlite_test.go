@@ -69,6 +69,7 @@ var scans = map[string]string{
 	"SELECT o.provider, COUNT(*) FROM open_runs":                   "by the index of what is worked on, which is bounded",
 	"SELECT o.run_id, o.attempts, o.provider, o.carried, t.policy": "likewise",
 	"UPDATE schedules SET temporal_schedule_id = NULL":             "when another kind of engine has taken over",
+	"SELECT s.id, s.public, s.sealed":                              "the signing keys are few, and all are wanted",
 	"SELECT o.phase, COUNT(*) FROM open_runs":                      "a count for the operator, of work that is bounded by what runs and waits",
 }
 

@@ -7,12 +7,19 @@ import (
 	"github.com/rota-run/rota"
 )
 
-const keyColumns = `k.id, k.account, k.name, k.hint, k.scopes, k.rate_limits, k.created_at, k.expires_at, k.revoked_at`
+const keyColumns = `k.id, k.account, k.name, k.hint, k.scopes, k.rate_limits, k.created_at, k.expires_at, k.revoked_at,
+	k.end_user, k.team_id, k.created_by, k.generation`
 
 func keyDest(k *rota.Key) ([]any, func()) {
 	var created, expires, revoked msTime
 	k.Object = rota.ObjectKey
-	return []any{&k.ID, &k.Account, &k.Name, &k.Hint, jsonText{&k.Scopes}, jsonText{&k.RateLimits}, &created, &expires, &revoked}, func() {
+	return []any{
+		&k.ID, &k.Account, &k.Name, &k.Hint,
+		jsonText{&k.Scopes},
+		jsonText{&k.RateLimits},
+		&created, &expires, &revoked,
+		&k.EndUser, &k.TeamID, &k.CreatedBy, &k.Generation,
+	}, func() {
 		k.CreatedAt, k.ExpiresAt, k.RevokedAt = created.instant(), expires.orNil(), revoked.orNil()
 	}
 }
@@ -45,22 +52,49 @@ func (q Queries) KeyByHash(ctx context.Context, hash []byte) (rota.Key, []byte, 
 	return h.key, h.hash, err
 }
 
-// Keys returns a page of an account's keys, also those that are revoked.
-func (q Queries) Keys(ctx context.Context, account string, p rota.Page) (rota.List[rota.Key], error) {
-	return listing[rota.Key]{
-		query: `SELECT ` + keyColumns + ` FROM keys k WHERE k.account = ?`,
-		key:   "k.id",
-		args:  []any{account},
-		scan:  scanKey,
-		id:    func(k rota.Key) string { return string(k.ID) },
-	}.page(ctx, q.db, p)
+// KeyOfToken returns a key, also one that is revoked or expired, and the public
+// half of a signing key; NotFound if there is not the one or the other.
+func (q Queries) KeyOfToken(ctx context.Context, signing rota.SigningKeyID, id rota.KeyID) (rota.Key, []byte, error) {
+	h, err := one(ctx, q.db, "key", scanHashedKey, `SELECT `+keyColumns+`, s.public FROM keys k, signing_keys s WHERE k.id = ? AND s.id = ?`, id, signing)
+	return h.key, h.hash, err
 }
 
-// AddKey adds a key with the hash of its secret.
+// Keys returns a page of the keys of an account; of those that are bound to the end
+// user, if there is one.
+func (q Queries) Keys(ctx context.Context, o rota.Owner, p rota.Page) (rota.List[rota.Key], error) {
+	l := listing[rota.Key]{
+		query: `SELECT ` + keyColumns + ` FROM keys k WHERE k.account = ?`,
+		key:   "k.id",
+		args:  []any{o.Account},
+		scan:  scanKey,
+		id:    func(k rota.Key) string { return string(k.ID) },
+	}
+	if o.EndUser != "" {
+		l.where(` AND k.end_user = ?`, o.EndUser)
+	}
+	return l.page(ctx, q.db, p)
+}
+
+// Key returns a key of the account, also one that is revoked or expired. Nobody else
+// changes it until the transaction ends.
+func (q Queries) Key(ctx context.Context, account string, id rota.KeyID) (rota.Key, error) {
+	return one(ctx, q.db, "key", scanKey, `SELECT `+keyColumns+` FROM keys k WHERE k.id = ? AND k.account = ?`+q.hold("k"), id, account)
+}
+
+// AddKey adds a key under the SHA-256 of its secret.
 func (q Queries) AddKey(ctx context.Context, k rota.Key, hash []byte) error {
-	return q.write(ctx, `INSERT INTO keys (id, account, name, hint, hash, scopes, rate_limits, created_at, expires_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, k.ID, k.Account, k.Name, k.Hint, hash, js(k.Scopes), js(append([]rota.RateLimit{}, k.RateLimits...)),
-		k.CreatedAt.UnixMilli(), instantMS(k.ExpiresAt))
+	return q.write(ctx, `INSERT INTO keys (id, account, name, hint, hash, scopes, rate_limits, created_at, expires_at, end_user, team_id, created_by, generation)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, k.ID, k.Account, k.Name, k.Hint, hash, js(k.Scopes), js(append([]rota.RateLimit{}, k.RateLimits...)),
+		k.CreatedAt.UnixMilli(), instantMS(k.ExpiresAt), k.EndUser, k.TeamID, k.CreatedBy, k.Generation)
+}
+
+// SaveKey writes back what of a key can change; its secret only if there is a hash.
+func (q Queries) SaveKey(ctx context.Context, k rota.Key, hash []byte) error {
+	if err := q.write(ctx, `UPDATE keys SET name = ?, scopes = ?, rate_limits = ?, expires_at = ? WHERE id = ? AND account = ?`,
+		k.Name, js(k.Scopes), js(append([]rota.RateLimit{}, k.RateLimits...)), instantMS(k.ExpiresAt), k.ID, k.Account); err != nil || hash == nil {
+		return err
+	}
+	return q.write(ctx, `UPDATE keys SET hint = ?, hash = ?, generation = ? WHERE id = ? AND account = ?`, k.Hint, hash, k.Generation, k.ID, k.Account)
 }
 
 // AddFirstKey adds the key if its account has had none, and reports whether
@@ -69,7 +103,7 @@ func (q Queries) AddFirstKey(ctx context.Context, k rota.Key, hash []byte) (bool
 	if err := q.holdName(ctx, lockFirstKey, k.Account); err != nil {
 		return false, err
 	}
-	have, err := q.Keys(ctx, k.Account, rota.Page{Limit: 1})
+	have, err := q.Keys(ctx, rota.Owner{Account: k.Account}, rota.Page{Limit: 1})
 	if err != nil || len(have.Data) > 0 {
 		return false, err
 	}

@@ -20,6 +20,10 @@ var keys = []testCase{
 	{"a key is revoked once", revoke},
 	{"two keys cannot have one secret", sameSecret},
 	{"an account gets one first key", firstKeys},
+	{"a key can be changed, and given another secret", saveKey},
+	{"keys of an end user", keysOfEndUser},
+	{"tokens find their key and what signed them", keyOfToken},
+	{"signing keys are retired, and forgotten", signingKeys},
 	{"what keys have used of their limits is counted once", spent},
 }
 
@@ -27,7 +31,7 @@ func (w *world) newKey() rota.Key {
 	at := w.next()
 	return rota.Key{
 		Object: rota.ObjectKey, ID: rota.NewKeyID(at), Account: w.owner.Account, Name: "ключ", Hint: "rk_abcde",
-		Scopes: rota.DefaultScopes(), RateLimits: []rota.RateLimit{}, CreatedAt: rota.InstantOf(at),
+		Scopes: rota.DefaultScopes(), RateLimits: []rota.RateLimit{}, CreatedAt: rota.InstantOf(at), Generation: 1,
 	}
 }
 
@@ -62,7 +66,7 @@ func keyByHash(w *world) {
 
 func keyAccounts(w *world) {
 	k := w.addKey()
-	l, err := w.store.Keys(w.Context(), "other", rota.Page{Limit: 10})
+	l, err := w.store.Keys(w.Context(), rota.Owner{Account: "other"}, rota.Page{Limit: 10})
 	require.NoError(w, err)
 	require.Empty(w, l.Data)
 	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
@@ -116,7 +120,7 @@ func firstKeys(w *world) {
 	}
 	group.Wait()
 	require.EqualValues(w, 1, added.Load())
-	l, err := w.store.Keys(w.Context(), w.owner.Account, rota.Page{Limit: 10})
+	l, err := w.store.Keys(w.Context(), rota.Owner{Account: w.owner.Account}, rota.Page{Limit: 10})
 	require.NoError(w, err)
 	require.Len(w, l.Data, 1)
 }
@@ -153,4 +157,100 @@ func spent(w *world) {
 		_, err := tx.Spent(ctx, "key_none")
 		return err
 	}), rota.NotFound)
+}
+
+func saveKey(w *world) {
+	k, other := w.addKey(), w.addKey()
+	want := k
+	want.Name, want.Scopes = "another", []rota.Scope{rota.ReadAgents}
+	want.RateLimits = []rota.RateLimit{{Requests: 1, Per: rota.PerDay}}
+	want.ExpiresAt = p(rota.InstantOf(start.Add(time.Hour)))
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveKey(ctx, want, nil) })
+	got, _, err := w.store.KeyByHash(w.Context(), hashOf(k))
+	require.NoError(w, err)
+	w.same(want, got)
+	require.EqualValues(w, 1, got.Generation)
+
+	want.Hint, want.ExpiresAt, want.Generation = "rk_anew", nil, 2
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveKey(ctx, want, []byte("anew")) })
+	_, _, err = w.store.KeyByHash(w.Context(), hashOf(k))
+	require.ErrorIs(w, err, rota.NotFound)
+	got, _, err = w.store.KeyByHash(w.Context(), []byte("anew"))
+	require.NoError(w, err)
+	w.same(want, got)
+	require.EqualValues(w, 2, got.Generation)
+
+	got, _, err = w.store.KeyByHash(w.Context(), hashOf(other))
+	require.NoError(w, err)
+	w.same(other, got)
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		got, err := tx.Key(ctx, k.Account, k.ID)
+		w.same(want, got)
+		_, elsewhere := tx.Key(ctx, "other", k.ID)
+		require.ErrorIs(w, elsewhere, rota.NotFound)
+		return err
+	})
+}
+
+func keysOfEndUser(w *world) {
+	w.addKey()
+	k := w.newKey()
+	k.EndUser, k.TeamID, k.CreatedBy = p("ana"), p("web"), p(rota.KeyID("key_1"))
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddKey(ctx, k, hashOf(k)) })
+	for endUser, n := range map[string]int{"": 2, "ana": 1, "bob": 0} {
+		l, err := w.store.Keys(w.Context(), rota.Owner{Account: k.Account, EndUser: endUser}, rota.Page{Limit: 10})
+		require.NoError(w, err)
+		require.Len(w, l.Data, n, endUser)
+		if n == 1 {
+			w.same(k, l.Data[0])
+		}
+	}
+}
+
+func (w *world) addSigningKey() rota.SigningKey {
+	w.Helper()
+	at := w.next()
+	k := rota.SigningKey{
+		Object: rota.ObjectSigningKey, ID: rota.NewSigningKeyID(at), Public: []byte{4, 0, 255}, Sealed: []byte{0, 1}, CreatedAt: rota.InstantOf(at),
+	}
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddSigningKey(ctx, k) })
+	return k
+}
+
+func keyOfToken(w *world) {
+	k, signing := w.addKey(), w.addSigningKey()
+	got, public, err := w.store.KeyOfToken(w.Context(), signing.ID, k.ID)
+	require.NoError(w, err)
+	w.same(k, got)
+	require.EqualValues(w, 1, got.Generation)
+	require.Equal(w, signing.Public, public)
+	_, _, err = w.store.KeyOfToken(w.Context(), signing.ID, "key_none")
+	require.ErrorIs(w, err, rota.NotFound)
+	_, _, err = w.store.KeyOfToken(w.Context(), "sig_none", k.ID)
+	require.ErrorIs(w, err, rota.NotFound)
+}
+
+func signingKeys(w *world) {
+	list := func() []rota.SigningKey {
+		all, err := w.store.SigningKeys(w.Context())
+		require.NoError(w, err)
+		return all
+	}
+	retire := func(at, forget time.Duration) {
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+			return tx.RetireSigningKeys(ctx, start.Add(at), start.Add(forget))
+		})
+	}
+	require.Empty(w, list())
+	first := w.addSigningKey()
+	require.Equal(w, []rota.SigningKey{first}, list())
+	retire(time.Hour, 0)
+	second := w.addSigningKey()
+	first.RetiredAt = p(rota.InstantOf(start.Add(time.Hour)))
+	require.Equal(w, []rota.SigningKey{second, first}, list())
+	retire(2*time.Hour, time.Hour)
+	second.RetiredAt = p(rota.InstantOf(start.Add(2 * time.Hour)))
+	require.Equal(w, []rota.SigningKey{second}, list())
+	retire(3*time.Hour, 3*time.Hour)
+	require.Empty(w, list())
 }

@@ -44,7 +44,7 @@ var pages = []testCase{
 	}},
 	{"pages of keys", func(w *world) {
 		w.pages(func() string { return string(w.addKey().ID) }, func(p rota.Page) ([]string, bool) {
-			l, err := w.store.Keys(w.Context(), w.owner.Account, p)
+			l, err := w.store.Keys(w.Context(), rota.Owner{Account: w.owner.Account}, p)
 			return listed(w, l, err, func(k rota.Key) string { return string(k.ID) })
 		})
 	}},

@@ -15,9 +15,22 @@ CREATE TABLE keys (
   spent       TEXT NOT NULL DEFAULT '{}',  -- what the key has used of its rate limits
   created_at  BIGINT NOT NULL,
   expires_at  BIGINT,
-  revoked_at  BIGINT
+  revoked_at  BIGINT,
+  end_user    TEXT COLLATE "C",               -- the only one for whom the key acts
+  team_id     TEXT,
+  created_by  TEXT COLLATE "C",               -- the key that made it
+  generation  BIGINT NOT NULL  -- counts the secrets that the key has had
 );
 CREATE INDEX keys_by_account ON keys (account, id);
+
+CREATE TABLE signing_keys (
+  id         TEXT COLLATE "C" PRIMARY KEY,
+  public     BYTEA NOT NULL,    -- an uncompressed point of P-256
+  sealed     BYTEA NOT NULL,    -- the private half, sealed with the server's secret
+  created_at BIGINT NOT NULL,
+  retired_at BIGINT
+);
+CREATE INDEX signing_keys_by_end ON signing_keys (retired_at);
 
 CREATE TABLE agents (
   id                  TEXT COLLATE "C" PRIMARY KEY,
