@@ -34,12 +34,16 @@ func (a *api) authenticationOperations() []*operation {
 		says(tag, "Give a key a new secret", "The old secret, and the tokens that were made with it, end at once.").
 		like(`{"keyId": "key_01937f3c5d4e7a6b8c9d0e1f2a3b4c5d"}`)
 	regenerate.unrepeatable = true
+	list := func(path, id string) *operation {
+		return answers(Route{http.MethodGet, path, rota.ReadAPIKeys, http.StatusOK, id}, a.listScoped).
+			says(tag, "List keys", "The keys that are neither revoked nor expired, newest first, at most 1000. Clients of different versions ask for them by two paths.").with("org_filter", "team_filter")
+	}
 	return []*operation{
 		exchange("api-keys/exchange-token", "exchange_api_key_token"),
 		exchange("api-key/exchange-token", "get_jwt_from_key"),
 		create,
-		answers(Route{http.MethodGet, scopedPath + "/list", rota.ReadAPIKeys, http.StatusOK, "list_scoped_api_keys"}, a.listScoped).
-			says(tag, "List keys", "The keys that have not been revoked, newest first, at most 1000.").with("org_filter", "team_filter"),
+		list(scopedPath+"/list", "list_scoped_api_keys"),
+		list(scopedPath, "get_scoped_api_keys"),
 		accepts(Route{http.MethodPost, scopedPath + "/update", rota.WriteAPIKeys, http.StatusOK, "update_scoped_api_key"}, a.updateScoped).
 			says(tag, "Update a key", "What is left out stays as it is. Tokens that were made with the key have no more scopes than it has now.").
 			like(`{"keyId": "key_01937f3c5d4e7a6b8c9d0e1f2a3b4c5d", "scopes": ["read:agents"]}`),
@@ -66,15 +70,6 @@ type ScopedKey struct {
 	RateLimitTimeWindow *int64       `json:"rateLimitTimeWindow" doc:"Milliseconds. Of several limits, the first."`
 	RateLimitMax        *int64       `json:"rateLimitMax"`
 	ExpiresAt           *string      `json:"expiresAt"`
-}
-
-// ScopedKeyUpdated is the answer to an update.
-type ScopedKeyUpdated struct {
-	ID        string       `json:"id"`
-	Scopes    []rota.Scope `json:"scopes"`
-	UserType  string       `json:"userType" enum:"user,service-account"`
-	OrgID     string       `json:"orgId"`
-	ExpiresAt *string      `json:"expiresAt"`
 }
 
 // ScopedKeySecret is a key with a new secret.
@@ -167,18 +162,17 @@ func (a *api) listScoped(ctx context.Context, c call) ([]ScopedKey, error) {
 	return out, nil
 }
 
-func (a *api) updateScoped(ctx context.Context, c call, in ScopedKeyUpdate) (ScopedKeyUpdated, error) {
+func (a *api) updateScoped(ctx context.Context, c call, in ScopedKeyUpdate) (ScopedKey, error) {
 	limits, err := in.limits()
 	if err != nil {
-		return ScopedKeyUpdated{}, err
+		return ScopedKey{}, err
 	}
 	body := rota.KeyUpdate{Name: in.Name, Scopes: rota.Some(in.Scopes), RateLimits: limits, ExpiresAt: in.ExpiresAt}
 	k, err := a.Control.UpdateKey(ctx, c.who, in.KeyID, body)
 	if err != nil {
-		return ScopedKeyUpdated{}, renamed(err)
+		return ScopedKey{}, renamed(err)
 	}
-	s := scoped(k)
-	return ScopedKeyUpdated{ID: s.ID, Scopes: s.Scopes, UserType: s.UserType, OrgID: k.Account, ExpiresAt: s.ExpiresAt}, nil
+	return scoped(k), nil
 }
 
 func (a *api) regenerateScoped(ctx context.Context, c call, in ScopedKeyID) (ScopedKeySecret, error) {
