@@ -79,7 +79,7 @@ func (d *decision) overlap(at time.Time) {
 	switch {
 	case t.OpenRuns == 0 || t.Policy.Overlap == rota.OverlapAllowAll:
 		d.fire(at)
-	case t.Policy.Overlap == rota.OverlapBufferOne && t.Buffered.IsZero() && t.Status == rota.ScheduleActive:
+	case t.Policy.Overlap == rota.OverlapBufferOne && t.Buffered.IsZero() && t.Status == rota.ScheduleActive && !exhausted(*t):
 		t.Buffered = at
 		d.record(at, rota.Buffered, rota.Reason{Code: "overlap", Message: "it waits for " + d.other() + " to end"})
 	default:

@@ -216,16 +216,6 @@ func TestTriggerTakesTheLastRun(t *testing.T) {
 	require.Zero(t, d.Timer.NextRunAt)
 }
 
-// What waits for another run to end has taken its place among max_runs, and keeps
-// it when the bound is lowered.
-func TestALoweredMaxRunsLeavesWhatWaits(t *testing.T) {
-	timer := planned(t, everyMinute, func(p *rota.Policy) { p.MaxRuns, p.Overlap = new(int64(2)), rota.OverlapBufferOne })
-	timer.RunCount, timer.Buffered, timer.NextRunAt = 5, at(time.Second), time.Time{}
-	d := Decide(timer, at(2*time.Second), start)
-	require.Equal(t, []string{"fired 1s"}, said(d.Records))
-	require.Equal(t, rota.ScheduleCompleted, d.Timer.Status)
-}
-
 func TestIntervalNeverDrifts(t *testing.T) {
 	timer := planned(t, everyMinute, func(p *rota.Policy) { p.Overlap, p.JitterSeconds = rota.OverlapAllowAll, 7 })
 	for i := 1; i <= 10_000; i++ {

@@ -9,18 +9,22 @@ import (
 
 // Dropped returns what to put on record when a change takes nominal times from a
 // timer that have come and have not started: of an active one, because of their
-// jitter or because the engine was busy; of a paused one, because it was paused.
+// jitter, because the engine was busy, or because max_runs no longer leaves room
+// for the one that waits for a run to end; of a paused one, because it was paused.
 // last is the last nominal time that is on record, and matters of a paused one alone.
 func Dropped(before, after rota.Timer, last, now time.Time) []rota.Occurrence {
+	d := decision{Decision: rota.Decision{Timer: before}, now: now}
+	if !before.Buffered.IsZero() && after.Buffered.IsZero() && exhausted(after) {
+		d.record(before.Buffered, rota.Blocked, usedUp(after.Policy))
+	}
 	from, until, why := dropped(before, after, last, now)
 	if from.IsZero() {
-		return nil
+		return d.Records
 	}
-	cal, err := calendar.Parse(before.Spec, before.Anchor)
-	if err != nil {
-		return nil // Decide pauses such a timer
+	var err error
+	if d.cal, err = calendar.Parse(before.Spec, before.Anchor); err != nil {
+		return d.Records // Decide pauses such a timer
 	}
-	d := decision{Decision: rota.Decision{Timer: before}, cal: cal, now: now}
 	d.drop(from, until, why)
 	return d.Records
 }

@@ -44,6 +44,56 @@ func TestATriggerDropsNothingThatIsAhead(t *testing.T) {
 	require.Equal(t, rota.ScheduleCompleted, d.Timer.Status)
 }
 
+// An occurrence that waits for a run to end has a place among max_runs. When there
+// is none any more, it is blocked.
+func TestMaxRunsBoundsWhatWaits(t *testing.T) {
+	tests := []struct {
+		name    string
+		maxRuns int64
+		change  func(rota.Timer) rota.Timer
+		want    []string
+		waits   bool
+		status  rota.ScheduleStatus
+	}{
+		{"room for it alone", 4, replanned, nil, true, rota.ScheduleActive},
+		{"as many as have started", 3, replanned, []string{"blocked max_runs 1m0s"}, false, rota.ScheduleCompleted},
+		{"fewer than have started", 1, replanned, []string{"blocked max_runs 1m0s"}, false, rota.ScheduleCompleted},
+		{"more than both", 9, replanned, nil, true, rota.ScheduleActive},
+		{"a trigger takes the last", 4, triggered, []string{"blocked max_runs 1m0s"}, false, rota.ScheduleCompleted},
+		{"a trigger leaves one", 5, triggered, nil, true, rota.ScheduleActive},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			before := planned(t, everyMinute, func(p *rota.Policy) { p.Overlap = rota.OverlapAllowAll })
+			before.RunCount, before.OpenRuns, before.Buffered = 3, 1, at(time.Minute)
+			before.NextRunAt, before.DueAt = at(2*time.Minute), at(2*time.Minute)
+			before.Policy.MaxRuns = &tt.maxRuns
+			after := tt.change(before)
+			require.Equal(t, tt.want, said(Dropped(before, after, time.Time{}, at(90*time.Second))))
+			require.Equal(t, tt.waits, !after.Buffered.IsZero())
+			require.Equal(t, tt.status, after.Status)
+		})
+	}
+}
+
+func replanned(t rota.Timer) rota.Timer {
+	after, _ := Plan(t, at(90*time.Second))
+	return after
+}
+
+func triggered(t rota.Timer) rota.Timer {
+	return Trigger(t, at(90*time.Second), at(90*time.Second)).Timer
+}
+
+// Where max_runs is used up, a trigger that finds a run in its way does not wait.
+func TestATriggerDoesNotWaitBeyondMaxRuns(t *testing.T) {
+	timer := planned(t, everyMinute, func(p *rota.Policy) { p.MaxRuns, p.Overlap = new(int64(3)), rota.OverlapBufferOne })
+	timer.RunCount, timer.OpenRuns, timer.Backlog = 3, 1, 2
+	d := Trigger(timer, at(time.Second), at(time.Second))
+	require.Equal(t, []string{"skipped_overlap overlap 1s"}, said(d.Records))
+	require.Zero(t, d.Timer.Buffered)
+}
+
 // What a pause kept from starting is on record, with the reason of the pause, when
 // it ends: by a resumption, a deletion, or other times.
 func TestAPauseIsOnRecord(t *testing.T) {

@@ -108,8 +108,12 @@ func advance(t rota.Timer, cal calendar.Calendar, after time.Time) rota.Timer {
 }
 
 // aim gives an active timer its next nominal time. If that is zero, there is
-// none: the timer is completed, once nothing waits in it.
+// none: the timer is completed, once nothing waits in it. What waits for a run
+// to end gives way if max_runs leaves it no place.
 func aim(t rota.Timer, next time.Time) rota.Timer {
+	if runsLeft(t) < 0 {
+		t.Buffered = time.Time{}
+	}
 	switch {
 	case !next.IsZero():
 		t.NextRunAt, t.DueAt = next, Due(t.ScheduleID, t.Policy, next)

@@ -16,7 +16,8 @@ const pastTolerance = time.Minute
 // that is accepted.
 //
 // The next time is computed as of now if the times change, and stays if they do
-// not. A paused schedule stays paused, a completed one becomes active. A time
+// not. A paused schedule stays paused, a completed one becomes active, and an active
+// one that has started as many runs as its policy now allows is completed. A time
 // that has come and waits for its jitter still waits, unless there is a spec: then
 // it is dropped, see Dropped.
 //
@@ -102,7 +103,8 @@ func checkOnce(t rota.Timer, cal calendar.Calendar, now time.Time) error {
 	return nil
 }
 
-// replan computes the timer's next time and refuses one that has none.
+// replan computes the timer's next time and refuses one that has none, unless it is
+// because max_runs was lowered to what has started: then that completes it.
 func replan(t rota.Timer, cal calendar.Calendar, now time.Time) (rota.Timer, error) {
 	if err := CheckSpan(t.Policy); err != nil {
 		return t, err
@@ -111,11 +113,12 @@ func replan(t rota.Timer, cal calendar.Calendar, now time.Time) (rota.Timer, err
 	if t.Spec.Type == rota.Once {
 		after = now.Add(-pastTolerance)
 	}
+	completes := t.Status != rota.ScheduleCompleted && t.RunCount > 0 && exhausted(t)
 	t = plan(t, cal, after)
 	if !t.DueAt.IsZero() && t.DueAt.Before(now) {
 		t.DueAt = now // that is when it became due
 	}
-	if t.Status == rota.ScheduleCompleted {
+	if t.Status == rota.ScheduleCompleted && !completes {
 		return t, rota.InvalidField("policy", "leaves no time for a run: see start_at, end_at and max_runs")
 	}
 	return t, nil

@@ -32,6 +32,7 @@ func replanCases(t *testing.T) []replanCase {
 	require.NoError(t, err)
 	over := planned(t, everyMinute, func(p *rota.Policy) { p.MaxRuns = new(int64(1)) })
 	over.RunCount = 1
+	ran := over
 	over = rest(over, rota.ScheduleCompleted, nil)
 	return []replanCase{
 		{
@@ -86,6 +87,10 @@ func replanCases(t *testing.T) []replanCase {
 		{
 			name: "a paused one", timer: paused, spec: rota.Some(hourly), at: 90 * time.Second,
 			status: rota.SchedulePaused, anchor: 90 * time.Second,
+		},
+		{
+			name: "as many runs as have started", timer: ran, policy: func(p *rota.Policy) { p.MaxRuns, p.EndAt = new(int64(1)), &late }, at: 90 * time.Second,
+			status: rota.ScheduleCompleted,
 		},
 		{
 			name: "a completed one", timer: over, policy: func(p *rota.Policy) { p.MaxRuns = new(int64(2)) }, at: 90 * time.Second,

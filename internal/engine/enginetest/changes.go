@@ -25,6 +25,26 @@ var changes = []testCase{
 		w.pass(w.blink())
 		w.shows(s, "fired, fired")
 	}},
+	{name: "max_runs that is lowered keeps what waits from starting", run: func(w *world) {
+		release := w.model.holds()
+		a, policy := w.agent("large/m"), rota.PolicyUpdate{Overlap: rota.Some(rota.OverlapBufferOne)}
+		keeps, loses := w.schedule(a, w.every(2), policy), w.schedule(a, w.every(2), policy)
+		w.pass(w.units(5))
+		w.shows(keeps, "fired, buffered")
+		w.shows(loses, "fired, buffered")
+		w.limit(keeps, 2)
+		w.limit(loses, 1)
+		require.Equal(w, "fired, buffered", w.outcomes(keeps))
+		require.Equal(w, "fired, blocked", w.outcomes(loses), "with the change")
+		require.Equal(w, "max_runs", w.ledger(loses)[1].Reason.Code)
+		require.Equal(w, rota.ScheduleCompleted, w.read(loses).Status)
+		release()
+		w.pass(w.units(3))
+		w.shows(keeps, "fired, fired")
+		require.Equal(w, "fired, blocked", w.outcomes(loses))
+		w.asked(3)
+		require.Equal(w, rota.ScheduleCompleted, w.read(keeps).Status)
+	}},
 	{name: "a pause blocks what waits in the queue", run: func(w *world) {
 		s, release := w.queued()
 		w.pause(s)
@@ -184,6 +204,14 @@ var changes = []testCase{
 func (w *world) update(s rota.Schedule, spec rota.Spec) {
 	w.Helper()
 	in := rota.ScheduleUpdate{Spec: rota.Some(spec)}
+	_, err := w.control.UpdateSchedule(w.Context(), caller, s.AgentID, s.ID, in, control.Write{})
+	require.NoError(w, err)
+}
+
+// limit gives a schedule another max_runs.
+func (w *world) limit(s rota.Schedule, maxRuns int64) {
+	w.Helper()
+	in := rota.ScheduleUpdate{Policy: rota.PolicyUpdate{MaxRuns: rota.Some(maxRuns)}}
 	_, err := w.control.UpdateSchedule(w.Context(), caller, s.AgentID, s.ID, in, control.Write{})
 	require.NoError(w, err)
 }
