@@ -1,0 +1,122 @@
+package clients
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A line is what the Python side prints: the title of a group, or what became of
+// a case.
+type line struct {
+	Group, Title     string
+	Op, Case         string
+	Offered          bool
+	Mode             string
+	Outcome, Detail  string
+	Seconds          float64
+	version, storage string
+}
+
+// name is how a case is listed.
+func (l line) name() string {
+	if l.Op == "" {
+		return l.Case
+	}
+	return l.Op + ": " + l.Case
+}
+
+// TestOperations runs every operation that each version of the client has,
+// plainly and awaited, on each database, and compares the table in
+// docs/compatibility.md with what came out.
+func TestOperations(t *testing.T) {
+	needPython(t)
+	lines := results(t)
+	failures, seen := make(map[string][]string), []string{}
+	for _, l := range lines {
+		if l.Outcome == "" {
+			continue
+		}
+		if _, ok := failures[l.name()]; !ok {
+			failures[l.name()] = nil
+			seen = append(seen, l.name())
+		}
+		if l.Outcome == "failed" {
+			failures[l.name()] = append(failures[l.name()], fmt.Sprintf("%s, %s, %s: %s", l.version, l.Mode, l.storage, l.Detail))
+		}
+	}
+	for _, name := range seen {
+		judge(t, name, failures[name])
+	}
+	logSlowest(t, lines)
+	goldenTable(t, table(lines))
+}
+
+// logSlowest names the cases that took longest.
+func logSlowest(t *testing.T, lines []line) {
+	slow := slices.Clone(lines)
+	slices.SortFunc(slow, func(a, b line) int { return cmp.Compare(b.Seconds, a.Seconds) })
+	for _, l := range slow[:min(5, len(slow))] {
+		t.Logf("%.1fs: %s, %s, %s, %s", l.Seconds, l.name(), l.version, l.Mode, l.storage)
+	}
+}
+
+// results runs the cases of all versions on all databases, a few processes at a
+// time.
+func results(t *testing.T) (all []line) {
+	t.Helper()
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	turns := make(chan struct{}, 4)
+	var errs []error
+	for _, d := range databases() {
+		s := d.start(t)
+		for _, v := range versions {
+			group.Go(func() {
+				turns <- struct{}{}
+				defer func() { <-turns }()
+				lines, err := v.judge(s, d.name)
+				mu.Lock()
+				defer mu.Unlock()
+				all, errs = append(all, lines...), append(errs, err)
+			})
+		}
+	}
+	group.Wait()
+	require.NoError(t, errors.Join(errs...))
+	slices.SortStableFunc(all, func(a, b line) int { return strings.Compare(a.Group, b.Group) })
+	return all
+}
+
+// judge runs all cases with a version of the client.
+func (v version) judge(s *server, storage string) (all []line, err error) {
+	path, err := v.install()
+	if err != nil {
+		return nil, err
+	}
+	var out, complaints bytes.Buffer
+	cmd := exec.Command(path, "-B", "judge", s.url, key, audience, "v"+strings.ReplaceAll(v.client, ".", "-"))
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("client %s: %w\n%s", v.client, err, &complaints)
+	}
+	for d := json.NewDecoder(&out); ; {
+		l := line{version: v.client, storage: storage}
+		if err := d.Decode(&l); errors.Is(err, io.EOF) {
+			return all, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("client %s: %w", v.client, err)
+		}
+		all = append(all, l)
+	}
+}
