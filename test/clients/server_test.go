@@ -70,15 +70,21 @@ type server struct {
 	lock string
 }
 
-// start starts rota on a database of the kind, and returns when it says where
-// it listens.
-func (d database) start(t *testing.T, flags ...string) *server {
+// start starts rota on a database of the kind, with a scripted model.
+func (d database) start(t *testing.T) *server {
+	t.Helper()
+	return d.launch(t, "--model-url", model(t).URL)
+}
+
+// launch starts rota on a database of the kind, and returns when it says where it
+// listens.
+func (d database) launch(t *testing.T, flags ...string) *server {
 	t.Helper()
 	path, err := binary()
 	require.NoError(t, err)
 	dir := t.TempDir()
 	source := d.source(t, dir)
-	args := []string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--model-url", model(t).URL, "--log-level", "warn"}
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--log-level", "warn"}
 	cmd := exec.Command(path, append(args, flags...)...)
 	cmd.Env = append(os.Environ(), "ROTA_BOOTSTRAP_KEY="+key, "ROTA_PUBLIC_URL="+audience, "ROTA_SECRET_KEY="+strings.Repeat("5e", 32))
 	if d.driver == "pgx" {
