@@ -1,11 +1,13 @@
 package clients
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,47 +19,83 @@ import (
 // still has in its hands then never arrives.
 type proxy struct {
 	url     string
-	posts   atomic.Int64
-	notable chan int64 // gets the number of each post that is a multiple of every
-	every   int64
+	notable chan struct{} // gets one for the first of every so many posts
+	every   int
+
+	mu    sync.Mutex // guards what follows
+	posts int
+	seen  map[string]bool             // the bodies of posts
+	open  map[*http.Request]time.Time // what the server has not answered yet
 }
 
-func startProxy(t *testing.T, target string, every int64) *proxy {
+func startProxy(t *testing.T, target string, every int) *proxy {
 	t.Helper()
 	to, err := url.Parse(target)
 	require.NoError(t, err)
-	p := &proxy{notable: make(chan int64, 64), every: every}
+	p := &proxy{notable: make(chan struct{}, 64), every: every, seen: make(map[string]bool), open: make(map[*http.Request]time.Time)}
 	carry := httputil.NewSingleHostReverseProxy(to)
 	carry.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && !p.hold(r) {
-			panic(http.ErrAbortHandler)
+		if r.Method == http.MethodPost {
+			p.hold(r)
 		}
+		p.note(r, time.Now())
+		defer p.note(r, time.Time{})
 		carry.ServeHTTP(w, r)
 	}))
-	s.Config.ErrorLog = nil
 	t.Cleanup(s.Close)
 	p.url = s.URL
 	return p
 }
 
-// hold keeps a request back, and says whether its caller is still there.
-func (p *proxy) hold(r *http.Request) bool {
-	n := p.posts.Add(1)
-	if n%p.every == 1 {
-		select {
-		case p.notable <- n:
-		default:
+// hold keeps a request back. It does not return to one whose caller has gone.
+func (p *proxy) hold(r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	select {
+	case <-time.After(p.delay(string(body))):
+	case <-r.Context().Done():
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// delay counts a post, and says how long it is held: the first attempt of some
+// for longer than the client waits.
+func (p *proxy) delay(body string) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.posts++
+	if p.posts%p.every == 1 {
+		p.notable <- struct{}{}
+	}
+	again := p.seen[body]
+	p.seen[body] = true
+	if p.posts%97 == 0 && !again {
+		return silence
+	}
+	return time.Duration(p.posts%20) * time.Millisecond
+}
+
+func (p *proxy) note(r *http.Request, since time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open[r] = since; since.IsZero() {
+		delete(p.open, r)
+	}
+}
+
+// patient says whether every caller will wait for a while yet: an answer that
+// comes now is not lost on its way to one that hangs up, which no server can know.
+func (p *proxy) patient() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, since := range p.open {
+		if time.Since(since) > 3*time.Second {
+			return false
 		}
 	}
-	delay := time.Duration(n%20) * time.Millisecond
-	if n%97 == 0 {
-		delay = silence
-	}
-	select {
-	case <-time.After(delay):
-		return true
-	case <-r.Context().Done():
-		return false
-	}
+	return true
 }

@@ -5,6 +5,7 @@ JSON object a line for each that does not parse, and at the end how many did.
     parse.py < ANSWERS
 """
 
+import importlib
 import inspect
 import json
 import re
@@ -15,11 +16,8 @@ try:
 except ModuleNotFoundError:  # the oldest version has the short name only
     import mka1 as package
 
-import importlib
-
 errors = importlib.import_module(package.__name__ + ".errors")
 models = importlib.import_module(package.__name__ + ".models")
-unmarshal_json = importlib.import_module(package.__name__ + ".utils").unmarshal_json
 SPACES = {"models": models, "errors": errors}
 
 
@@ -52,7 +50,7 @@ def main():
             continue
         try:
             if model is not None:
-                unmarshal_json(json.dumps(answer["body"]), model)
+                model.model_validate(answer["body"])
             parsed += 1
         except Exception as e:
             print(json.dumps({"op": op, "problem": str(e)[:1000], "body": answer["body"]}))

@@ -11,7 +11,7 @@ import sys
 
 from meetkai_mka1 import SDK
 
-AT_ONCE = 100  # as many connections as the client opens
+AT_ONCE = 50
 
 
 async def main(url, key, agent, what, count, equal, timeout_ms=None):
