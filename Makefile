@@ -40,6 +40,8 @@ parts: # What .ci/run goes through.
 .PHONY: tests
 tests: ## All tests of the main module, with the race detector but for ten simulated years.
 	$(GO) test -race -timeout 15m ./...
+	@# go test says nothing of what it skips.
+	@$(GO) test -race -v -run '^TestPython$$' ./test/clients | awk '/is not tried/ { print "SKIPPED: test/clients:", $$0 }'
 	@# This one must have run: the race detector cannot be there, so it is not among those above.
 	$(GO) test -v -run '^TestTenYears$$' ./internal/engine/embedded | awk '{ print } /^--- PASS: TestTenYears/ { ran = 1 } END { exit !ran }'
 
