@@ -40,15 +40,17 @@ var requirements string
 
 var errNoPython = errors.New("the vendor's client is not tried: there is no Python 3.10 or newer with the module venv")
 
-// findPython returns a Python that the client runs on.
-var findPython = sync.OnceValues(func() (string, error) {
+// An interpreter is a Python that the client runs on.
+type interpreter struct{ name, version string }
+
+var findPython = sync.OnceValues(func() (interpreter, error) {
 	for _, name := range []string{"python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"} {
-		check := "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))"
-		if exec.Command(name, "-c", check).Run() == nil {
-			return name, nil
+		check := "import sys, venv, ensurepip; print(sys.version); sys.exit(sys.version_info < (3, 10))"
+		if out, err := exec.Command(name, "-c", check).Output(); err == nil {
+			return interpreter{name, string(out)}, nil
 		}
 	}
-	return "", errNoPython
+	return interpreter{}, errNoPython
 })
 
 // needPython ends the test where there is no Python for the client.
@@ -84,12 +86,8 @@ func (v version) install() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out, err := exec.Command(base, "-c", "import sys; print(sys.version)").Output()
-	if err != nil {
-		return "", err
-	}
 	wanted := fmt.Sprintf("%smeetkai-mka1==%s\npydantic==%s\n", requirements, v.client, v.pydantic)
-	sum := sha256.Sum256([]byte(string(out) + wanted))
+	sum := sha256.Sum256([]byte(base.version + wanted))
 	dir := filepath.Join(cache, "rota-test-clients", v.client+"-"+hex.EncodeToString(sum[:6]))
 	unlock, err := lock(dir)
 	if err != nil {
@@ -100,7 +98,7 @@ func (v version) install() (string, error) {
 	if _, err := os.Stat(done); err == nil {
 		return path, nil
 	}
-	return path, errors.Join(makeEnvironment(base, dir, wanted), os.WriteFile(done, nil, 0o600))
+	return path, errors.Join(makeEnvironment(base.name, dir, wanted), os.WriteFile(done, nil, 0o600))
 }
 
 func makeEnvironment(base, dir, wanted string) error {

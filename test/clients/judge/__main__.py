@@ -33,6 +33,8 @@ def main(url, key, audience, user, only=""):
 def outcome(c, run):
     begin, outcome, detail = time.monotonic(), "passed", ""
     try:
+        if c.op:
+            c.method(c.sdk(), c.op)
         run(c)
     except Absent as e:
         outcome, detail = "absent", str(e)
