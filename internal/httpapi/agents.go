@@ -32,7 +32,7 @@ func (a *api) agentOperations() []*operation {
 			like(`{"name": "Morning brief", "model": "auto", "instructions": "Sum up the news since {{last_run_at}}.", "tools": [{"type": "web_search"}]}`).
 			with("idempotency_key"),
 		answers(Route{http.MethodGet, agentPath, rota.ReadAgents, http.StatusOK, "get_agent"}, a.getAgent).
-			says(tag, "Get an agent", ""),
+			says(tag, "Get an agent", "The agent with its present configuration."),
 		accepts(Route{http.MethodPost, agentPath, rota.WriteAgents, http.StatusOK, "update_agent"}, a.updateAgent).
 			says(tag, "Update an agent", "Changes the fields that are sent and leaves the others as they are. If that is a change, it is a new version; runs that were made before keep the version that they have.").
 			like(`{"instructions": "Sum up the news in five lines.", "description": null}`).
@@ -50,7 +50,7 @@ func (a *api) versionOperations() []*operation {
 			says(tag, "List the versions of an agent", "Every configuration that the agent has had, the newest first.").
 			offsets(),
 		answers(Route{http.MethodGet, versionPath, rota.ReadAgents, http.StatusOK, "get_agent_version"}, a.getVersion).
-			says(tag, "Get a version of an agent", ""),
+			says(tag, "Get a version of an agent", "The configuration that the agent had at the version."),
 		answers(Route{http.MethodPost, versionPath + "/rollback", rota.WriteAgents, http.StatusOK, "rollback_agent_version"}, a.rollback).
 			says(tag, "Roll an agent back", "Gives the agent the configuration of the version again, as a new version. If it has that configuration, nothing changes.").
 			with("idempotency_key", "if_match"),

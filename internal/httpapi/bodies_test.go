@@ -256,7 +256,7 @@ func TestBodySize(t *testing.T) {
 	h := newServer(t, errReached)
 	body := `{"input":"` + strings.Repeat("x", 1<<20-12) + `"}`
 	require.Len(t, body, 1<<20)
-	require.Equal(t, http.StatusConflict, answer(h, request(http.MethodPost, runs, body)).Code)
+	require.Equal(t, http.StatusServiceUnavailable, answer(h, request(http.MethodPost, runs, body)).Code)
 
 	for _, path := range []string{runs, runs + "/arun_1/cancel"} {
 		w := answer(h, request(http.MethodPost, path, body+" "))
@@ -268,9 +268,9 @@ func TestBodySize(t *testing.T) {
 func TestMediaTypes(t *testing.T) {
 	h := newServer(t, errReached)
 	for contentType, want := range map[string]int{
-		"":                                  http.StatusConflict,
-		"application/json":                  http.StatusConflict,
-		"Application/JSON; charset=UTF-8":   http.StatusConflict,
+		"":                                  http.StatusServiceUnavailable,
+		"application/json":                  http.StatusServiceUnavailable,
+		"Application/JSON; charset=UTF-8":   http.StatusServiceUnavailable,
 		"application/json; charset=latin1":  http.StatusUnsupportedMediaType,
 		"application/x-www-form-urlencoded": http.StatusUnsupportedMediaType,
 		"application/json;;":                http.StatusUnsupportedMediaType,

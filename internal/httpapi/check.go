@@ -50,7 +50,7 @@ func (c checker) check(at fieldPath, s *huma.Schema, v value) error {
 		return nil
 	case s.Discriminator != nil:
 		return c.variant(at, s, v)
-	case s.AnyOf != nil:
+	case s.OneOf != nil:
 		return c.either(at, s, v)
 	case !fits(s, v.kind()):
 		return at.invalid("%s", expected(phrase(s), v))
@@ -114,7 +114,7 @@ func expected(phrase string, v value) string {
 // either checks a union whose branches have different types.
 func (c checker) either(at fieldPath, s *huma.Schema, v value) error {
 	var phrases []string
-	for _, branch := range s.AnyOf {
+	for _, branch := range s.OneOf {
 		branch = c.resolve(branch)
 		if fits(branch, v.kind()) {
 			return c.check(at, branch, v)

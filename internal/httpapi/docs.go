@@ -179,7 +179,7 @@ func (d *document) refObject(objects []refObject, t reflect.Type) []refObject {
 func (d *document) fields(s *huma.Schema) []refField {
 	resolved := d.check.resolve(s)
 	var fields []refField
-	for _, variant := range resolved.OneOf {
+	for _, variant := range variantsOf(resolved) {
 		v := d.check.resolve(variant)
 		fields = append(fields, refField{Name: fmt.Sprint(v.Properties["type"].Enum[0]), Type: "variant", Fields: d.fields(variant)})
 	}
@@ -194,11 +194,27 @@ func (d *document) fields(s *huma.Schema) []refField {
 	return fields
 }
 
+// variantsOf returns the branches of a union of objects.
+func variantsOf(s *huma.Schema) []*huma.Schema {
+	if s.Discriminator == nil {
+		return nil
+	}
+	return s.OneOf
+}
+
+// alternativesOf returns the branches of a union of different types.
+func alternativesOf(s *huma.Schema) []*huma.Schema {
+	if s.Discriminator != nil {
+		return nil
+	}
+	return s.OneOf
+}
+
 // inner returns the fields of what a field holds.
 func (d *document) inner(s *huma.Schema) []refField {
 	switch r := d.check.resolve(s); {
-	case r.AnyOf != nil && s.Ref == "" && r.AnyOf[0].Ref != "":
-		return d.fields(r.AnyOf[0]) // an object or null
+	case r.OneOf != nil && s.Ref == "" && r.OneOf[0].Ref != "":
+		return d.fields(r.OneOf[0]) // an object or null
 	case r.Type == huma.TypeArray:
 		return nil
 	default:
@@ -229,13 +245,13 @@ func (d *document) order(s *huma.Schema) []string {
 func (d *document) typeName(s *huma.Schema) string {
 	s = d.check.resolve(s)
 	var names []string
-	for _, branch := range s.AnyOf {
+	for _, branch := range alternativesOf(s) {
 		names = append(names, d.typeName(branch))
 	}
 	switch {
 	case names != nil:
 		return strings.Join(names, " | ")
-	case s.OneOf != nil:
+	case s.Discriminator != nil:
 		return "object"
 	case s.Type == "":
 		return "any JSON"

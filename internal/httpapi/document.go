@@ -4,27 +4,28 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-
-	"github.com/rota-run/rota"
 )
 
 const apiAbout = `Rota keeps AI agents on a schedule: save an agent, say when it runs, and see what came of every run.
 
 Every request needs ` + "`Authorization: Bearer <key>`" + `. What one end user has, another does not see: send
 ` + "`X-On-Behalf-Of`" + ` to act for one. Lists come in pages, with ` + "`after`" + ` and ` + "`before`" + ` as cursors.
-Every change can carry an ` + "`Idempotency-Key`" + `, and a change of one object an ` + "`If-Match`" + ` with its ETag.`
+Every change can carry an ` + "`Idempotency-Key`" + `, and a change of one object an ` + "`If-Match`" + ` with its ETag.
+Answers may get new members, and new words where a description says so: ignore what you do not know. A method that a
+path does not have is answered by 405, with ` + "`Allow`" + `.`
 
 const (
 	mediaJSON   = "application/json"
 	mediaEvents = "text/event-stream"
+
+	// bearerAuth names the security scheme. Generators make a type of it, so that it
+	// must not have the name of a component.
+	bearerAuth = "bearerAuth"
 )
 
 // A document is what the API says about itself.
@@ -40,7 +41,11 @@ func newDocument(version string, ops []*operation) *document {
 	r := newRegistry()
 	o := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
-		Info:    &huma.Info{Title: "Rota", Version: version, Description: apiAbout, License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}},
+		Info: &huma.Info{
+			Title: "Rota", Version: semver(version), Description: apiAbout,
+			Contact: &huma.Contact{Name: "Rota", URL: "https://github.com/rota-run/rota"},
+			License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
+		},
 		Servers: []*huma.Server{{URL: "/"}},
 		Tags: []*huma.Tag{
 			{Name: "Agents", Description: "An agent is a saved configuration of a model: model, instructions, tools."},
@@ -53,9 +58,10 @@ func newDocument(version string, ops []*operation) *document {
 		Components: &huma.Components{
 			Schemas:    r,
 			Parameters: parameters(),
-			Responses:  failures(r),
+			Headers:    answerHeaders(),
+			Responses:  failures(r, ops),
 			SecuritySchemes: map[string]*huma.SecurityScheme{
-				"key": {Type: "http", Scheme: "bearer", Description: "The secret of a key, or a token. The scopes name what the key must be allowed to do."},
+				bearerAuth: {Type: "http", Scheme: "bearer", Description: "The secret of a key, or a token. The scopes name what the key must be allowed to do."},
 			},
 		},
 	}
@@ -83,6 +89,17 @@ func indented(o *huma.OpenAPI) []byte {
 	return b.Bytes()
 }
 
+var semverForm = regexp.MustCompile(`^v?(\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?)$`)
+
+// semver returns the version as packages write it, which generators copy into the
+// packages that they make. A build that does not know its version is 0.0.0-dev.
+func semver(version string) string {
+	if m := semverForm.FindStringSubmatch(version); m != nil {
+		return m[1]
+	}
+	return "0.0.0-dev"
+}
+
 func describe(r huma.Registry, op *operation) *huma.Operation {
 	o := &huma.Operation{
 		Method:      op.Method,
@@ -92,7 +109,7 @@ func describe(r huma.Registry, op *operation) *huma.Operation {
 		Summary:     op.summary,
 		Description: op.about,
 		Parameters:  operationParams(op),
-		Security:    []map[string][]string{{"key": scopesOf(op)}},
+		Security:    []map[string][]string{{bearerAuth: scopesOf(op)}},
 		Responses:   map[string]*huma.Response{strconv.Itoa(op.Status): success(r, op)},
 	}
 	if op.input != nil {
@@ -115,16 +132,10 @@ func scopesOf(op *operation) []string {
 	return []string{string(op.Scope)}
 }
 
-// failure refers to the answer of a name, as the group of the operation has it.
+// failure refers to the answer of a name.
 func failure(op *operation, name string) *huma.Response {
-	if strings.HasPrefix(op.Path, authPath) {
-		name = authFailure + name
-	}
-	return &huma.Response{Ref: "#/components/responses/" + name}
+	return &huma.Response{Ref: "#/components/responses/" + failureName(op, name)}
 }
-
-// authFailure begins the names of the answers of the authentication group.
-const authFailure = "authentication_"
 
 var braces = regexp.MustCompile(`\{(\w+)\}`)
 
@@ -159,66 +170,10 @@ func jsonContent(s *huma.Schema) map[string]*huma.MediaType {
 	return map[string]*huma.MediaType{mediaJSON: {Schema: s}}
 }
 
-func success(r huma.Registry, op *operation) *huma.Response {
-	res := &huma.Response{Description: http.StatusText(op.Status)}
-	if op.output == nil {
-		res.Content = map[string]*huma.MediaType{mediaEvents: {Schema: &huma.Schema{Type: huma.TypeString}}}
-		return res
-	}
-	res.Content = jsonContent(r.Schema(op.output, true, ""))
-	if _, ok := version(reflect.Zero(op.output).Interface()); ok {
-		res.Headers = map[string]*huma.Header{"ETag": {
-			Description: "The version of the object, for If-Match.",
-			Schema:      &huma.Schema{Type: huma.TypeString, Examples: []any{`"3"`}},
-		}}
-	}
-	return res
-}
-
-// failuresOf returns the codes that callers of the operation should expect
-// besides those that any operation may answer.
-func failuresOf(op *operation) []rota.Code {
-	codes := []rota.Code{rota.Invalid, rota.Unauthenticated, rota.Denied}
-	if braces.MatchString(op.Path) {
-		codes = append(codes, rota.NotFound)
-	}
-	if op.Method != http.MethodGet {
-		codes = append(codes, rota.Conflict)
-	}
-	if slices.Contains(op.params, "if_match") {
-		codes = append(codes, rota.Precondition)
-	}
-	if op.input != nil {
-		codes = append(codes, rota.TooLarge, rota.BadMediaType)
-	}
-	return codes
-}
-
-// failures returns an answer for every code, and one that stands for all.
-func failures(r huma.Registry) map[string]*huma.Response {
-	all := make(map[string]*huma.Response)
-	for prefix, body := range map[string]*huma.Schema{"": schemaOf[ErrorBody](r), authFailure: schemaOf[AuthErrorBody](r)} {
-		all[prefix+"failure"] = &huma.Response{Description: "Any other failure", Content: jsonContent(body)}
-		for _, c := range rota.Codes {
-			all[prefix+string(c)] = &huma.Response{Description: http.StatusText(kinds[c].status), Content: jsonContent(body)}
-		}
-	}
-	return all
-}
-
-func families() []any {
-	var names []string
-	for _, k := range kinds {
-		names = append(names, k.family)
-	}
-	slices.Sort(names)
-	return anys(slices.Compact(names))
-}
-
 // parameters returns what operations share, by the names that they use.
 func parameters() map[string]*huma.Param {
 	one, most := 1.0, 100.0
-	zero, minute, week := 0.0, 60.0, 604_800.0
+	zero, minute, week, exact := 0.0, 60.0, 604_800.0, float64(maxSequence)
 	moment := &huma.Schema{Type: huma.TypeString, Format: "date-time"}
 	all := map[string]*huma.Param{
 		"limit":  query("limit", "How many to answer.", &huma.Schema{Type: huma.TypeInteger, Minimum: &one, Maximum: &most, Default: 20}),
@@ -229,7 +184,7 @@ func parameters() map[string]*huma.Param {
 		"offset": query("offset", "How many to pass over. Not together with after or before, unless it is 0.", &huma.Schema{Type: huma.TypeInteger, Minimum: &zero, Default: 0}),
 
 		"include_deleted": query("include_deleted", "Whether a deleted schedule is answered as well.", &huma.Schema{Type: huma.TypeBoolean, Default: false}),
-		"starting_after":  query("starting_after", "The sequence number of the last event that is not wanted again.", &huma.Schema{Type: huma.TypeInteger, Minimum: &zero}),
+		"starting_after":  query("starting_after", "The sequence number of the last event that is not wanted again.", &huma.Schema{Type: huma.TypeInteger, Format: "int64", Minimum: &zero, Maximum: &exact}),
 
 		"outcome":       query("outcome", "Only those with this outcome.", &huma.Schema{Type: huma.TypeString, Enum: anys(outcomes)}),
 		"from":          query("from", "Only nominal times at or after this one.", moment),
@@ -243,9 +198,9 @@ func parameters() map[string]*huma.Param {
 		"agent_filter":  query("agent_id", "Only those of this agent.", text(0, 0)),
 		"status":        query("status", "Only those in this state.", &huma.Schema{Type: huma.TypeString, Enum: anys(listedStatuses)}),
 
-		"last_event_id":   header(headerLastEventID, "The same as starting_after, as clients of event streams send it.", text(0, 0)),
-		"on_behalf_of":    header(headerEndUser, "The end user whom the request is for. Absent: the account itself.", pattern(1, 150, `^[\x20-\x7E]+$`)),
-		"idempotency_key": header(headerIdempotencyKey, "Makes the change happen once: the same key and request within 24 hours get the first answer again.", pattern(1, 255, `^[\x20-\x7E]+$`)),
+		"last_event_id":   header(headerLastEventID, "The same as starting_after, as clients of event streams send it.", &huma.Schema{Type: huma.TypeInteger, Format: "int64", Minimum: &zero, Maximum: &exact}),
+		"on_behalf_of":    header(headerEndUser, "The end user whom the request is for. Absent: the account itself.", pattern(1, 150, `^([!-)+-~]|[!-~][ -~]*[!-~])$`)),
+		"idempotency_key": header(headerIdempotencyKey, "Makes the change happen once: the same key and request within 24 hours get the first answer again.", pattern(1, 255, `^[!-~]([ -~]*[!-~])?$`)),
 		"if_match":        header(headerIfMatch, "The ETag that the object must have; 412 if it has changed.", pattern(0, 0, `^(\*|(W/)?"[1-9][0-9]*")$`)),
 	}
 	all["version"] = &huma.Param{Name: "version", In: "path", Required: true, Description: "Of the agent; 1 is the first.", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &one}}

@@ -58,7 +58,8 @@ func (f noAgents) Agent(context.Context, rota.Owner, rota.AgentID) (rota.Agent, 
 }
 
 // errReached says that a request passed everything before the store.
-var errReached = rota.Errorf(rota.Conflict, "reached the store")
+// Any operation may answer it.
+var errReached = rota.Errorf(rota.Unavailable, "reached the store")
 
 // newServer returns a server in front of a store that fails with err.
 func newServer(t *testing.T, err error, change ...func(*httpapi.Config)) http.Handler {

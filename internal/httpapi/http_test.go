@@ -131,9 +131,9 @@ func TestCredentials(t *testing.T) {
 		{secret, 401},
 		{"Bearer wrong-" + secret, 401},
 		{"Bearer rk_expired-long-ago-12345", 401},
-		{"Bearer " + secret, 409},
-		{"bearer " + secret, 409},
-		{"Bearer Bearer " + secret, 409},
+		{"Bearer " + secret, 503},
+		{"bearer " + secret, 503},
+		{"Bearer Bearer " + secret, 503},
 	} {
 		r := request(http.MethodGet, agent, "")
 		r.Header.Set("Authorization", tt.authorization)
@@ -235,8 +235,8 @@ func TestGeneratedClientsMaySendMore(t *testing.T) {
 		return answer(h, request(method, path, body, "User-Agent", agent)).Code
 	}
 	const generated = "speakeasy-sdk/python 0.12.128 2.950.2 1.1.0 meetkai-mka1"
-	require.Equal(t, http.StatusConflict, send(http.MethodGet, agent+"?new=1", "", generated))
-	require.Equal(t, http.StatusConflict, send(http.MethodPost, runs, `{"input":"hi","new":{"a":1}}`, generated))
+	require.Equal(t, http.StatusServiceUnavailable, send(http.MethodGet, agent+"?new=1", "", generated))
+	require.Equal(t, http.StatusServiceUnavailable, send(http.MethodPost, runs, `{"input":"hi","new":{"a":1}}`, generated))
 	require.Equal(t, []string{"/api/v1/agents/{agent_id} query", "/api/v1/agents/{agent_id}/runs body"}, ignored)
 	require.Equal(t, http.StatusBadRequest, send(http.MethodPost, runs, `{"input":1,"new":1}`, generated), "what is known is checked")
 	require.Equal(t, http.StatusBadRequest, send(http.MethodPost, runs, `{"input":"hi","new":1}`, "python-httpx/0.28"))
@@ -319,8 +319,8 @@ func TestOnRequest(t *testing.T) {
 	answer(h, request(http.MethodGet, "/wp-login.php", ""))
 	answer(h, request(http.MethodPatch, agents, ""))
 	require.Equal(t, []string{
-		"GET /api/v1/agents/{agent_id} 409",
-		"HEAD /api/v1/agents/{agent_id} 409",
+		"GET /api/v1/agents/{agent_id} 503",
+		"HEAD /api/v1/agents/{agent_id} 503",
 		"GET other 404",
 		"PATCH other 405",
 	}, seen)

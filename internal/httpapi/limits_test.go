@@ -75,7 +75,7 @@ func TestRateLimitsAreShared(t *testing.T) {
 	s.handler = newServer(t, errReached, func(o *httpapi.Config) {
 		o.Now, o.Keys, o.Limits = s.clock.Now, s.store.Reader(), &auth.Limiter{Store: ports.Limiter(s.store)}
 	})
-	c.send(http.MethodGet, agents+"/agent_1", "").is(http.StatusConflict)
+	c.send(http.MethodGet, agents+"/agent_1", "").is(http.StatusServiceUnavailable)
 	s.clock.advance(-time.Hour) // which costs nobody an hour
 	c.passes(0, "20")
 }

@@ -22,8 +22,8 @@ func (c checker) plain(s *huma.Schema, v value, partial bool) value {
 				return c.plain(branch, v, false) // it replaces what was there
 			}
 		}
-	case s.AnyOf != nil:
-		for _, branch := range s.AnyOf {
+	case s.OneOf != nil:
+		for _, branch := range s.OneOf {
 			if branch = c.resolve(branch); fits(branch, v.kind()) {
 				return c.plain(branch, v, partial)
 			}

@@ -28,7 +28,7 @@ func (a *api) runOperations() []*operation {
 			like(`{"input": "What happened today?", "metadata": {"source": "manual"}}`).
 			with("idempotency_key").once(),
 		answers(Route{http.MethodGet, runPath, rota.ReadAgents, http.StatusOK, "get_agent_run"}, a.getRun).
-			says(tag, "Get a run of an agent", ""),
+			says(tag, "Get a run of an agent", "The run as it is now: poll it until its status is one that ends a run."),
 		events,
 		answers(Route{http.MethodPost, runPath + "/cancel", rota.WriteAgents, http.StatusOK, "cancel_agent_run"}, a.cancelRun).
 			says(tag, "Cancel a run", "Ends the run. Its status becomes failed and its phase cancelled.").
@@ -67,6 +67,10 @@ func (a *api) streamRunEvents(ctx context.Context, c call) (stream, error) {
 	return stream{EventReader: events}, err
 }
 
+// maxSequence is the largest sequence number that every reader of JSON tells
+// exactly.
+const maxSequence = 1<<53 - 1
+
 // startingAfter returns the sequence number after which a stream begins. The
 // header wins: a browser that connects again sends it with the first URL.
 func startingAfter(r *http.Request) (int64, error) {
@@ -78,7 +82,7 @@ func startingAfter(r *http.Request) (int64, error) {
 		return -1, nil // numbers begin with 0
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 {
+	if err != nil || n < 0 || n > maxSequence {
 		return 0, rota.InvalidField(name, "must be the sequence number of an event, a whole number from 0")
 	}
 	return n, nil

@@ -22,7 +22,7 @@ func (a *api) scheduleOperations() []*operation {
 			like(`{"schedule": {"type": "cron", "cron_expression": "0 9 * * MON-FRI", "timezone": "Europe/Madrid"}, "input": "Write the brief for {{scheduled_for}}."}`).
 			with("idempotency_key").once(),
 		answers(Route{http.MethodGet, schedulePath, rota.ReadAgents, http.StatusOK, "get_agent_schedule"}, a.getSchedule).
-			says(tag, "Get a schedule", "").
+			says(tag, "Get a schedule", "The schedule with its state and its next time.").
 			with("include_deleted"),
 		accepts(Route{http.MethodPost, schedulePath, rota.WriteAgents, http.StatusOK, "update_agent_schedule"}, a.updateSchedule).
 			says(tag, "Update a schedule", "Changes the fields that are sent and leaves the others as they are. A completed schedule that gets a time in the future becomes active again.").

@@ -114,7 +114,7 @@ func (conversation) Schema(huma.Registry) *huma.Schema {
 	}
 	return &huma.Schema{
 		Description: "The conversation that runs join: its id, an object with its id, or null.",
-		AnyOf:       []*huma.Schema{text(1, 256), byID, null()},
+		OneOf:       []*huma.Schema{text(1, 256), byID, null()},
 	}
 }
 
@@ -172,7 +172,7 @@ func text(low, high int) *huma.Schema {
 func inputSchema(minLength, maxLength, minItems *int) *huma.Schema {
 	return &huma.Schema{
 		Description: "What the model is given: a text, or items of the Responses API.",
-		AnyOf: []*huma.Schema{
+		OneOf: []*huma.Schema{
 			{Type: huma.TypeString, MinLength: minLength, MaxLength: maxLength},
 			{Type: huma.TypeArray, Items: ref("InputItem"), MinItems: minItems},
 		},
@@ -283,7 +283,7 @@ func refine(r huma.Registry) {
 	for _, name := range []string{"Schedule", "ScheduleCreate", "ScheduleUpdate"} {
 		m[name].Properties["context_management"] = &huma.Schema{
 			Description: "How a long history is cut down, for providers that do so; kept and passed on.",
-			AnyOf:       []*huma.Schema{{Type: huma.TypeArray, Items: ref("ContextManagement"), MaxItems: new(16)}, null()},
+			OneOf:       []*huma.Schema{{Type: huma.TypeArray, Items: ref("ContextManagement"), MaxItems: new(16)}, null()},
 		}
 	}
 	for _, name := range []string{"ScheduleCreate", "ScheduleUpdate"} {
@@ -292,11 +292,8 @@ func refine(r huma.Registry) {
 	}
 	m["RunCreate"].Properties["input"] = inputSchema(new(1), nil, new(1))
 	for name, s := range m {
-		switch {
-		case strings.HasSuffix(name, "List"):
+		if strings.HasSuffix(name, "List") {
 			s.Properties["object"].Enum = []any{"list"}
-		case strings.HasSuffix(name, "Deleted"):
-			s.Properties["deleted"].Enum = []any{true}
 		}
 	}
 	m["AgentDeleted"].Properties["object"].Enum = []any{rota.ObjectAgentDeleted}
@@ -305,7 +302,7 @@ func refine(r huma.Registry) {
 }
 
 // finish makes the components say what huma leaves out or gets wrong, and
-// opens those that only answers use: clients must expect new fields there.
+// opens those that only answers use.
 func finish(r huma.Registry, requests []*huma.Schema) {
 	for name, s := range r.Map() {
 		if t := r.TypeFromRef(refPrefix + name); t != nil {
@@ -315,11 +312,13 @@ func finish(r huma.Registry, requests []*huma.Schema) {
 	}
 	closed := reachable(r, requests)
 	for name, s := range r.Map() {
-		if closed[name] && !strings.HasSuffix(name, "Update") {
-			optionalMayBeNull(s)
+		if !closed[name] {
+			open(s)
+			continue
 		}
-		if s.AdditionalProperties == false && !closed[name] {
-			s.AdditionalProperties = nil
+		defaultsInWords(s)
+		if !strings.HasSuffix(name, "Update") {
+			optionalMayBeNull(s)
 		}
 	}
 }
@@ -332,7 +331,7 @@ func pointersMayBeNull(s *huma.Schema, t reflect.Type) {
 		switch {
 		case p == nil || f.Type.Kind() != reflect.Pointer || strings.Contains(options, "omitempty"):
 		case p.Ref != "":
-			s.Properties[name] = &huma.Schema{Description: p.Description, AnyOf: []*huma.Schema{{Ref: p.Ref}, null()}}
+			s.Properties[name] = &huma.Schema{Description: p.Description, OneOf: []*huma.Schema{{Ref: p.Ref}, null()}}
 		default:
 			p.Nullable = true
 		}
@@ -346,10 +345,10 @@ func optionalMayBeNull(s *huma.Schema) {
 		switch {
 		case slices.Contains(s.Required, name), p.Nullable:
 		case p.Ref != "":
-			s.Properties[name] = &huma.Schema{Description: p.Description, AnyOf: []*huma.Schema{{Ref: p.Ref}, null()}}
-		case p.AnyOf != nil:
-			if !slices.ContainsFunc(p.AnyOf, func(b *huma.Schema) bool { return b.Type == "null" }) {
-				p.AnyOf = append(p.AnyOf, null())
+			s.Properties[name] = &huma.Schema{Description: p.Description, OneOf: []*huma.Schema{{Ref: p.Ref}, null()}}
+		case p.OneOf != nil:
+			if !slices.ContainsFunc(p.OneOf, func(b *huma.Schema) bool { return b.Type == "null" }) {
+				p.OneOf = append(p.OneOf, null())
 			}
 		case p.Type != "":
 			p.Nullable = true

@@ -7,11 +7,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,6 +22,7 @@ import (
 	"github.com/pb33f/libopenapi-validator/config"
 	verrors "github.com/pb33f/libopenapi-validator/errors"
 	"github.com/pb33f/libopenapi-validator/paths"
+	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -70,12 +73,21 @@ func TestWrongTrafficIsFound(t *testing.T) {
 		Method: http.MethodPost, Target: "/api/v1/agents", Body: []byte(`{"name":"a","model":"m"}`), Fits: new(true),
 		Header: http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer rk_1"}},
 		Response: &response{
-			http.StatusNotFound,
-			http.Header{"Content-Type": {"application/json"}},
-			[]byte(`{"error":{"message":"no","type":"invalid_request_error","code":"not_found","param":null}}`),
+			http.StatusTooManyRequests,
+			http.Header{"Content-Type": {"application/json"}, "X-Request-Id": {"req_1"}, "Retry-After": {"1"}},
+			[]byte(`{"error":{"message":"no","type":"invalid_request_error","code":"rate_limited","param":null}}`),
 		},
 	}
 	require.Empty(t, d.faults(good))
+	for _, header := range []string{"X-Request-Id", "Retry-After"} {
+		bad := good
+		bad.Response = &response{good.Response.Status, good.Response.Header.Clone(), good.Response.Body}
+		bad.Response.Header.Del(header)
+		assert.Len(t, d.faults(bad), 1, header)
+	}
+	unnamed := good
+	unnamed.Response = &response{http.StatusNotFound, good.Response.Header, good.Response.Body}
+	assert.Len(t, d.faults(unnamed), 1, "a status that the operation does not name")
 	for _, body := range []string{`{"name":"a"}`, `{"name":1,"model":"m"}`, `{"name":"a","model":"m","nmae":"b"}`} {
 		bad := good
 		bad.Body = []byte(body)
@@ -117,7 +129,7 @@ func recorded(t *testing.T) []exchange {
 }
 
 type document struct {
-	libopenapi.Document
+	model     *v3.Document
 	validator validator.Validator
 }
 
@@ -129,7 +141,9 @@ func readDocument(t *testing.T) document {
 	require.NoError(t, err)
 	v, errs := validator.NewValidator(doc, config.WithFormatAssertions())
 	require.NoError(t, errors.Join(errs...))
-	return document{doc, v}
+	model, err := doc.BuildV3Model()
+	require.NoError(t, err)
+	return document{&model.Model, v}
 }
 
 func (d document) hold(t *testing.T, x exchange) {
@@ -159,8 +173,33 @@ func (d document) faults(x exchange) []string {
 		if ok, errs := d.validator.ValidateHttpResponse(x.request(), res); !ok {
 			faults = append(faults, "the answer does not fit the document: "+explain(errs)+"\n"+string(x.Response.Body))
 		}
+		faults = append(faults, d.unnamed(x)...)
 	}
 	return faults
+}
+
+// unnamed says so if the operation does not name the status of the answer.
+func (d document) unnamed(x exchange) []string {
+	op := d.named(x)
+	if op == nil {
+		return nil // no operation has this path and method
+	}
+	answer := op.Responses.Codes.GetOrZero(strconv.Itoa(x.Response.Status))
+	if answer == nil {
+		return []string{fmt.Sprintf("the operation does not name the status %d", x.Response.Status)}
+	}
+	return nil
+}
+
+// named returns the operation that the exchange is about, or nil.
+func (d document) named(x exchange) *v3.Operation {
+	r := x.request()
+	r.URL.Path = strings.TrimSuffix(r.URL.Path, "/")
+	item, _, _ := paths.FindPath(r, d.model, nil)
+	if item == nil {
+		return nil
+	}
+	return item.GetOperations().GetOrZero(strings.ToLower(x.Method))
 }
 
 func (x exchange) request() *http.Request {
@@ -176,21 +215,17 @@ func (x exchange) request() *http.Request {
 // many.
 func (d document) operation(t *testing.T, x exchange) string {
 	t.Helper()
-	model, err := d.BuildV3Model()
-	require.NoError(t, err)
 	r := x.request()
 	r.URL.Path = strings.TrimSuffix(r.URL.Path, "/")
-	_, errs, path := paths.FindPath(r, &model.Model, nil)
+	_, errs, path := paths.FindPath(r, d.model, nil)
 	require.Empty(t, errs)
 	return x.Method + " " + path
 }
 
 func (d document) operations(t *testing.T) []string {
 	t.Helper()
-	model, err := d.BuildV3Model()
-	require.NoError(t, err)
 	var all []string
-	for path, item := range model.Model.Paths.PathItems.FromOldest() {
+	for path, item := range d.model.Paths.PathItems.FromOldest() {
 		for method := range item.GetOperations().FromOldest() {
 			all = append(all, strings.ToUpper(method)+" "+path)
 		}
