@@ -35,11 +35,17 @@ func PlanBackfill(t rota.Timer, ledger []rota.Occurrence, from, to, now time.Tim
 	if t.Status == rota.ScheduleActive && !t.NextRunAt.IsZero() {
 		b.to = earlier(b.to, t.NextRunAt.Add(-time.Millisecond)) // what is next is not of the past
 	}
-	times := b.count(from, b.to.Add(time.Millisecond))
+	if start := t.Policy.StartAt; start != nil {
+		b.from = later(b.from, start.Time)
+	}
+	if last := t.Policy.EndAt; last != nil {
+		b.to = earlier(b.to, last.Time)
+	}
+	times := b.count(b.from, b.to.Add(time.Millisecond))
 	if times.count > rota.MaxBackfill {
 		return Backfill{}, rota.InvalidField("to", "must be nearer to from: there are more than %d times between them", rota.MaxBackfill)
 	}
-	for at, ok := b.decision.from(from); ok && !at.After(b.to); at, ok = nextNominal(t.Policy, cal, at) {
+	for at, ok := b.decision.from(b.from); ok && !at.After(b.to); at, ok = nextNominal(t.Policy, cal, at) {
 		b.add(at, ledger)
 	}
 	if left := max(runsLeft(t)-int64(t.Backlog), 0); int64(len(b.times)) > left {
@@ -74,8 +80,16 @@ func (b *backfill) foreign(o rota.Occurrence) bool {
 	if o.ScheduledUntil == nil {
 		return false
 	}
-	s := b.count(o.ScheduledFor.Time, o.ScheduledUntil.Add(time.Millisecond))
+	s := b.whole(o.ScheduledFor.Time, o.ScheduledUntil.Add(time.Millisecond))
 	return s.count != o.Count || !s.first.Equal(o.ScheduledFor.Time) || !s.last.Equal(o.ScheduledUntil.Time)
+}
+
+// whole is count, with the times that the policy's span no longer has: they are on
+// record from when it had them.
+func (b *backfill) whole(from, end time.Time) span {
+	d := b.decision
+	d.Timer.Policy.StartAt, d.Timer.Policy.EndAt = nil, nil
+	return d.count(from, end)
 }
 
 // split takes the times of the backfill out of the spans on record.
@@ -86,8 +100,8 @@ func (b *backfill) split(ledger []rota.Occurrence) []Split {
 			continue
 		}
 		first, end := o.ScheduledFor.Time, o.ScheduledUntil.Add(time.Millisecond)
-		older := b.count(first, earlier(b.from, end))
-		newer := b.count(later(b.to.Add(time.Millisecond), first), end)
+		older := b.whole(first, earlier(b.from, end))
+		newer := b.whole(later(b.to.Add(time.Millisecond), first), end)
 		if older.count+newer.count == o.Count {
 			continue
 		}
