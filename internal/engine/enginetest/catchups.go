@@ -91,7 +91,7 @@ var catchups = []testCase{
 			require.Equal(w, s.CreatedAt.Add(w.units(float64(2*(i+1)))), mustTime(w, c.nominal), "the oldest first")
 		}
 	}},
-	{name: "a backlog outlives a crash", run: func(w *world) {
+	{name: "a backlog survives a crash", run: func(w *world) {
 		s := w.missedThree()
 		release := w.model.holds()
 		w.start()
@@ -108,7 +108,7 @@ var catchups = []testCase{
 		w.shows(s, "fired, fired, fired")
 		require.EqualValues(w, 3, w.read(s).RunCount)
 	}},
-	{name: "a pause gives up what waits for its turn", run: func(w *world) {
+	{name: "a pause blocks what waits to catch up", run: func(w *world) {
 		s := w.missedThree()
 		release := w.model.holds()
 		w.start()
@@ -121,7 +121,7 @@ var catchups = []testCase{
 		w.asked(1)
 		w.shows(s, "fired, blocked, blocked")
 	}},
-	{name: "a provider that has no worker left holds up no other", run: func(w *world) {
+	{name: "a provider without free workers does not hold up others", run: func(w *world) {
 		w.setup.CatchupRate = 100
 		w.restart()
 		small, large := w.agent("small/m"), w.agent("large/m")

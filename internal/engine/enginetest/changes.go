@@ -75,7 +75,7 @@ var changes = []testCase{
 		release()
 		w.blocked(s, rota.RunErrAgentDeleted)
 	}},
-	{name: "what is at work goes on when its schedule is deleted", run: func(w *world) {
+	{name: "a running run goes on when its schedule is deleted", run: func(w *world) {
 		s := w.schedule(w.agent("large/m"), w.every(2), rota.PolicyUpdate{})
 		release := w.model.holds()
 		w.pass(w.units(2))
@@ -150,7 +150,7 @@ var changes = []testCase{
 		w.askedFor(ids[:4])
 		require.Equal(w, rota.PhaseCancelled, w.readRun(ids[4]).Phase)
 	}},
-	{name: "a run at work is cancelled, and its worker is free", run: func(w *world) {
+	{name: "a running run is cancelled, and its worker is free", run: func(w *world) {
 		release := w.model.holds()
 		ids := w.runs(w.agent("large/m"), 5)
 		w.askedFor(ids[:4])
@@ -165,7 +165,7 @@ var changes = []testCase{
 		w.phase(ids[4], rota.PhaseCompleted)
 		w.phase(ids[0], rota.PhaseCancelled)
 	}},
-	{name: "a run is cancelled in the moment in which it is claimed", run: func(w *world) {
+	{name: "a run is cancelled while it is being claimed", run: func(w *world) {
 		w.model.takes(time.Hour)
 		a := w.agent("large/m")
 		w.pass(w.units(1))
@@ -188,7 +188,7 @@ var changes = []testCase{
 			}
 		})
 	}},
-	{name: "a trigger runs at once, and twice in a moment", run: func(w *world) {
+	{name: "a trigger runs at once, and several can in the same millisecond", run: func(w *world) {
 		s := w.schedule(w.agent("large/m"), w.every(100), rota.PolicyUpdate{Overlap: rota.Some(rota.OverlapAllowAll)})
 		w.pass(w.units(1))
 		for range 3 {

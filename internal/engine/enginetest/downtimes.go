@@ -115,7 +115,7 @@ var downtimes = []testCase{
 			require.EqualValues(w, past/time.Second, total, "each second has its outcome")
 		})
 	}},
-	{name: "stopping waits for what is at work", run: func(w *world) {
+	{name: "stopping waits for running runs", run: func(w *world) {
 		w.model.takes(w.units(3))
 		ids := w.runs(w.agent("large/m"), 5)
 		w.askedFor(ids[:4])
@@ -130,7 +130,7 @@ var downtimes = []testCase{
 		w.phase(ids[4], rota.PhaseCompleted)
 		w.askedFor(ids[:4], ids[4:]) // what had not started starts now, and nothing twice
 	}},
-	{name: "stopping leaves what takes too long to the next start", run: func(w *world) {
+	{name: "stopping leaves runs that take too long to the next start", run: func(w *world) {
 		w.setup.DrainTimeout = w.units(2)
 		w.restart()
 		w.model.takes(w.units(5))

@@ -5,7 +5,7 @@
 // not their business.
 //
 // A case is a bubble of time, unless time cannot be simulated for the engine.
-// It is told in units of time, so that it also runs in real time: what happens
+// It is written in units of time, so that it also runs in real time: what happens
 // one unit after another is after it, however late the engine is.
 package enginetest
 
@@ -52,7 +52,7 @@ type Rig struct {
 
 	// Unit, if not zero, is for engines that keep time where nobody can
 	// simulate it: the cases run in real time, side by side. It is the unit of
-	// time that they are told in, in whole seconds, and longer than the engine
+	// time that they are written in, in whole seconds, and longer than the engine
 	// is late.
 	Unit time.Duration
 
@@ -96,7 +96,7 @@ type world struct {
 	unit    time.Duration
 	setup   Setup // for the next start
 	model   *model
-	store   *frail
+	store   *faulty
 	engine  rota.Engine
 	control *control.Control
 	cancel  context.CancelFunc
@@ -104,9 +104,9 @@ type world struct {
 	alive   bool
 	ended   chan error
 
-	mu    sync.Mutex
-	ahead time.Duration  // how far the wall clock has been set forward
-	told  []engine.Ended // runs of which the engine has said that they ended
+	mu        sync.Mutex
+	ahead     time.Duration  // how far the wall clock has been set forward
+	announced []engine.Ended // runs of which the engine has said that they ended
 }
 
 func newWorld(t tester, rig Rig, place string) *world {
@@ -136,7 +136,7 @@ func MemoryDir(tb testing.TB) string {
 func (w *world) start() {
 	store, err := w.rig.Open(w.Context(), w.setup.Place)
 	require.NoError(w, err)
-	w.store = &frail{Store: store}
+	w.store = &faulty{Store: store}
 	hub := events.NewHub()
 	run := &runner.Runner{Store: ports.Runner(w.store), Gateway: w.model, Hub: hub, Settle: policy.Settle, Now: w.now, Log: w.setup.Log}
 	killed, abort := context.WithCancel(context.Background())
@@ -152,7 +152,7 @@ func (w *world) start() {
 		hub.End(e.Run)
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.told = append(w.told, e)
+		w.announced = append(w.announced, e)
 	}
 	w.setup.Provider = func(model string) string { p, _ := w.model.Resolve(model); return p }
 	w.engine = w.rig.New(w.setup)

@@ -44,7 +44,7 @@ var failures = []testCase{
 		require.NotEqual(w, w.model.calls()[0].key, w.model.calls()[6].key, "the provider has answered")
 		require.Equal(w, 2, w.readRun(id).Attempts)
 	}},
-	{name: "a retry outlives a restart", run: func(w *world) {
+	{name: "a retry survives a restart", run: func(w *world) {
 		w.model.isBusyOnce(reply{err: busy(w.units(6))})
 		id := w.runs(w.agent("large/m"), 1)[0]
 		w.phase(id, rota.PhaseWaiting)
@@ -116,7 +116,7 @@ var failures = []testCase{
 		w.passTo(s.CreatedAt.Add(w.units(6)))
 		w.shows(s, "fired, fired")
 	}},
-	{name: "the end of a run is stored when the store can again", run: func(w *world) {
+	{name: "the end of a run is stored once the store works again", run: func(w *world) {
 		w.model.takes(w.units(2))
 		id := w.runs(w.agent("large/m"), 1)[0]
 		w.asked(1)
@@ -126,7 +126,7 @@ var failures = []testCase{
 		w.phase(id, rota.PhaseCompleted)
 		require.Len(w, w.model.calls(), 1, "the model was asked once")
 	}},
-	{name: "the next attempt is stored when the store can again", run: func(w *world) {
+	{name: "the next attempt is stored once the store works again", run: func(w *world) {
 		w.model.isBusyOnce(reply{takes: w.units(2), err: busy(0)})
 		id := w.runs(w.agent("large/m"), 1)[0]
 		w.asked(1)

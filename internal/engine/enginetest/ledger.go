@@ -17,18 +17,16 @@ import (
 // what must be true of any of them.
 type observed struct {
 	*stage
-	name string // in messages
-	rota.Schedule
+	name          string // in messages
+	rota.Schedule        // as it was last read
 
-	plan      plan
-	before    plan           // the one that this step has replaced, or the same
-	walked    time.Time      // every nominal time up to here is on record
-	exhausted bool           // all the runs that the plan allows have been taken
-	deleted   bool           // and its last times were looked at
-	stopped   bool           // it was paused or deleted at the last look too
-	skips     map[int64]bool // times that are marked to be skipped
-	left      time.Time      // up to here the plan before was on record when it was replaced; zero if none was
-	refilled  time.Time      // the first time that a backfill of this step may change; zero if none
+	plan, before plan           // the one in force, and the one that this step has replaced or the same
+	walked       time.Time      // every nominal time up to here is on record
+	exhausted    bool           // all the runs that the plan allows have been taken
+	rests        bool           // it was paused or deleted at the last look too
+	skips        map[int64]bool // times that are marked to be skipped
+	dropped      []time.Time    // those of a plan that this step has replaced that had come without an outcome
+	backfilled   time.Time      // the first time that a backfill of this step may change; zero if none
 
 	rows map[int64]rota.Occurrence // by the first nominal time
 	runs []*run
@@ -43,6 +41,19 @@ type plan struct {
 	made   time.Time
 }
 
+// with returns the schedule's plan with a spec, if there is one, and a policy.
+func (r *observed) with(spec rota.Opt[rota.Spec], p rota.Policy, now time.Time) plan {
+	next := r.plan
+	if spec.Apply(&next.spec); !spec.IsZero() {
+		next.anchor = now
+	}
+	next.policy, next.made = p, now
+	var err error
+	next.cal, err = calendar.Parse(next.spec, next.anchor)
+	require.NoError(r, err)
+	return next
+}
+
 // next returns the first nominal time after another.
 func (p plan) next(after time.Time) (time.Time, bool) {
 	if s := p.policy.StartAt; s != nil && after.Before(s.Time) {
@@ -52,18 +63,33 @@ func (p plan) next(after time.Time) (time.Time, bool) {
 	return n, ok && (p.policy.EndAt == nil || !n.After(p.policy.EndAt.Time))
 }
 
+// nth returns the nominal time after as many others, or the last.
+func (p plan) nth(after time.Time, others int) (time.Time, bool) {
+	n, ok := p.next(after)
+	for next, more := n, ok; more && others >= 0; others-- {
+		n = next
+		next, more = p.next(n)
+	}
+	return n, ok
+}
+
+// leavesTime reports whether a schedule that has the plan from now on has a time
+// to come. That of once may have just passed.
+func (p plan) leavesTime(now time.Time) bool {
+	if p.spec.Type == rota.Once {
+		now = now.Add(-time.Minute)
+	}
+	_, ok := p.next(now)
+	return ok
+}
+
 // has reports whether an instant is a nominal time.
 func (p plan) has(at time.Time) bool {
 	n, ok := p.next(at.Add(-time.Millisecond))
 	return ok && n.Equal(at)
 }
 
-// due returns when a nominal time is to start.
-func (p plan) due(id rota.ScheduleID, n time.Time) time.Time {
-	return policy.Due(id, p.policy, n)
-}
-
-// counts reports whether a span has as many nominal times as it says.
+// counts reports whether a row stands for as many nominal times as it says.
 func (p plan) counts(o rota.Occurrence) bool {
 	n, count := o.ScheduledFor.Time, int64(1)
 	for ok := true; n.Before(end(o)) && count <= o.Count; count++ {
@@ -82,126 +108,82 @@ func end(o rota.Occurrence) time.Time {
 	return o.ScheduledFor.Time
 }
 
-// create notes what a schedule was given when it was made.
-func (r *observed) create(spec rota.Spec, p rota.Policy, now time.Time) {
-	r.set(rota.Some(spec), p, now)
-	r.before = r.plan
-	r.start(now, r.NextRunAt)
-}
-
 // start begins to look for the nominal times of a plan that is in force from now on.
-func (r *observed) start(now time.Time, next *rota.Instant) {
-	r.plan.made, r.walked, r.exhausted = now, now, false
-	if next != nil && !next.After(now) { // it waits for its jitter, or has just passed
+func (r *observed) start(now time.Time) {
+	r.walked, r.exhausted = now, false
+	if next := r.NextRunAt; next != nil && !next.After(now) { // it waits for its jitter, or has just passed
 		r.walked = next.Add(-time.Millisecond)
 	}
 }
 
-// set gives the plan a spec and a policy.
-func (r *observed) set(spec rota.Opt[rota.Spec], p rota.Policy, now time.Time) {
-	spec.Apply(&r.plan.spec)
-	r.plan.policy = p
-	if !spec.IsZero() {
-		r.plan.anchor = now
-	}
-	var err error
-	r.plan.cal, err = calendar.Parse(r.plan.spec, r.plan.anchor)
-	require.NoError(r, err)
-}
-
-// replan notes that the schedule has been given a spec or a policy.
-func (r *observed) replan(spec rota.Opt[rota.Spec], p rota.Policy, got rota.Schedule, now time.Time) {
-	old := r.plan.policy
-	changed := !spec.IsZero() || !equal(p.StartAt, old.StartAt) || !equal(p.EndAt, old.EndAt) || !equal(p.MaxRuns, old.MaxRuns) || p.JitterSeconds != old.JitterSeconds
-	if !spec.IsZero() {
-		clear(r.skips)
-	}
-	r.set(spec, p, now)
-	if changed && r.Status == rota.ScheduleActive && !r.exhausted {
-		r.left = r.walked
-	}
-	if changed {
-		r.start(now, got.NextRunAt)
-	}
-}
-
-// checkLeft checks that what had come of a plan that was replaced is on record,
-// or still to come.
-func (r *observed) checkLeft() {
-	if r.left.IsZero() {
+// replan notes that the schedule has been given another plan.
+func (r *observed) replan(next plan, anew bool, nextRunAt *rota.Instant) {
+	a, b := r.plan.policy, next.policy
+	if !anew && equal(a.StartAt, b.StartAt) && equal(a.EndAt, b.EndAt) && equal(a.MaxRuns, b.MaxRuns) && a.JitterSeconds == b.JitterSeconds {
+		next.made, r.plan = r.plan.made, next
 		return
 	}
-	for n, ok := r.before.next(r.left); ok && !n.After(r.plan.made); n, ok = r.before.next(n) {
-		r.holds(r.covered(n) || r.NextRunAt != nil && n.Equal(r.NextRunAt.Time), "%s has no outcome, and the plan that it was in is over", n)
+	for n, ok := r.plan.next(r.walked); ok && !n.After(next.made) && r.Status == rota.ScheduleActive && !r.exhausted; n, ok = r.plan.next(n) {
+		r.dropped = append(r.dropped, n)
 	}
-	r.left = time.Time{}
+	if anew {
+		clear(r.skips)
+	}
+	r.plan, r.NextRunAt = next, nextRunAt
+	r.start(next.made)
 }
 
 // observe reads the schedule, and checks what has become of it since the last look.
 func (r *observed) observe(now time.Time) {
 	was := r.Schedule
-	s, err := r.control.Schedule(r.Context(), caller, r.AgentID, r.ID, true)
-	require.NoError(r, err)
-	r.Schedule = s
-	var begun, blocked int64
-	for _, o := range r.news(was.PauseReason) {
-		known, had := r.rows[o.ScheduledFor.UnixMilli()]
+	r.Schedule = r.read(was)
+	rested := was.Status == r.Status && (was.Status == rota.SchedulePaused || was.Status == rota.ScheduleDeleted)
+	got := r.news(was)
+	r.checkSplits(got)
+	manual := int64(0)
+	for _, o := range got {
+		known := r.rows[o.ScheduledFor.UnixMilli()]
 		r.rows[o.ScheduledFor.UnixMilli()] = o
-		if had {
-			r.checkChange(known, o)
-		} else {
-			r.checkRow(o)
+		r.checkChange(known, o)
+		if o.Outcome != known.Outcome && o.RunID == nil {
+			r.holds(r.excused(o, was, r.plan) || r.excused(o, was, r.before), "%s is %s for %v", o.ScheduledFor, o.Outcome, o.Reason)
 		}
-		if o.RunID != nil && known.RunID == nil {
+		if o.RunID != nil && (known.RunID == nil || *known.RunID != *o.RunID) {
 			r.begin(o)
-			if o.Trigger != rota.TriggerManual && !overlaps(known) { // what waits for a run to end has its place in max_runs
-				begun++
+			if o.Trigger == rota.TriggerManual {
+				manual++
 			}
-		}
-		if o.Outcome == rota.Blocked && o.RunID != nil && known.Outcome != rota.Blocked {
-			blocked++
+			r.holds(o.Trigger == rota.TriggerManual || !rested, "it was %s, and %s has started", r.Status, o.ScheduledFor)
 		}
 	}
-	r.stopped = was.Status == r.Status
-	r.checkStarts(was, begun, blocked)
+	if most := r.plan.policy.MaxRuns; most != nil {
+		r.holds(r.RunCount <= max(*most, was.RunCount)+manual, "%d runs, and now %d: max_runs is %d", was.RunCount, r.RunCount, *most)
+	}
 	r.checkFields()
-	r.checkLeft()
-	if !r.deleted && r.Status != rota.SchedulePaused {
+	if r.Status != rota.SchedulePaused && !rested {
 		r.checkWalk(now, r.NextRunAt)
 	}
-	r.deleted = r.Status == rota.ScheduleDeleted
-	r.before, r.refilled = r.plan, time.Time{}
+	r.rests, r.before, r.dropped, r.backfilled = rested, r.plan, nil, time.Time{}
 }
 
-// news reads again the rows that may have changed since the last look. A span
-// that a backfill has split is forgotten first, and what a pause kept from
-// starting is on record when that is over.
-func (r *observed) news(pause *rota.PauseReason) []rota.Occurrence {
+// news reads the rows that are new or may have changed since the last look.
+func (r *observed) news(was rota.Schedule) []rota.Occurrence {
 	from := earlier(r.seen, r.walked).Add(-time.Minute)
-	if pause != nil {
-		from = earlier(from, pause.At.Time)
+	if was.PauseReason != nil { // what it kept from starting is on record when it is over
+		from = earlier(from, was.PauseReason.At.Time)
 	}
-	if !r.left.IsZero() {
-		from = earlier(from, r.left)
+	for _, n := range r.dropped {
+		from = earlier(from, n)
 	}
 	for _, o := range r.rows {
-		if x := r.stage.runs[runID(o)]; o.Outcome == rota.Buffered || x != nil && x.ended.IsZero() {
+		x := r.stage.runs[runID(o)]
+		split := o.ScheduledUntil != nil && !r.backfilled.IsZero() && !end(o).Before(r.backfilled)
+		if o.Outcome == rota.Buffered || x != nil && !x.checked || split {
 			from = earlier(from, o.ScheduledFor.Time)
 		}
 	}
-	for _, x := range r.runs {
-		if x.Attempts == 0 && x.ScheduledFor != nil && !x.checked { // it may have been blocked
-			from = earlier(from, x.ScheduledFor.Time)
-		}
-	}
-	if !r.refilled.IsZero() {
-		from = earlier(from, r.refilled)
-		for key, o := range r.rows {
-			if o.ScheduledUntil != nil && !end(o).Before(r.refilled) {
-				from = earlier(from, o.ScheduledFor.Time)
-				delete(r.rows, key)
-			}
-		}
+	if !r.backfilled.IsZero() {
+		from = earlier(from, r.backfilled)
 	}
 	return r.occurrences(r, rota.OccurrenceFilter{From: from}, rota.Page{Limit: 100, Ascending: true})
 }
@@ -213,37 +195,77 @@ func runID(o rota.Occurrence) rota.RunID {
 	return *o.RunID
 }
 
-// checkChange checks that an outcome that is final stays as it is: only what is
-// buffered gets another, what a backfill lines up, and a run that was blocked.
-func (r *observed) checkChange(was, o rota.Occurrence) {
-	blocked := was.Outcome == rota.Fired && o.Outcome == rota.Blocked && runID(o) == runID(was)
-	backfilled := was.Outcome != rota.Fired && o.Trigger == rota.TriggerBackfill && !r.refilled.IsZero()
-	r.holds(was.Outcome == o.Outcome || was.Outcome == rota.Buffered || blocked || backfilled, "%s was %s, and is %s", o.ScheduledFor, was.Outcome, o.Outcome)
+// checkSplits checks that a span that a backfill has split has lost no time.
+func (r *observed) checkSplits(got []rota.Occurrence) {
+	if r.backfilled.IsZero() {
+		return
+	}
+	for _, span := range r.rows {
+		count := int64(0)
+		for _, o := range got {
+			_, known := r.rows[o.ScheduledFor.UnixMilli()]
+			within := !o.ScheduledFor.Before(span.ScheduledFor.Time) && !o.ScheduledFor.After(end(span))
+			if within && o.Trigger != rota.TriggerManual && (!known || o.ScheduledFor.Equal(span.ScheduledFor.Time)) {
+				count += o.Count
+			}
+		}
+		r.holds(span.ScheduledUntil == nil || end(span).Before(r.backfilled) || count == span.Count,
+			"%s to %s stood for %d times, and a backfill has made %d of them", span.ScheduledFor, end(span), span.Count, count)
+	}
 }
 
-// checkRow checks a row that is new.
+// checkChange checks a row that is new or was another. An outcome that is final
+// stays as it is: only what is buffered gets another, what a backfill lines up,
+// and a run that was blocked.
+func (r *observed) checkChange(was, o rota.Occurrence) {
+	if was.Outcome == "" {
+		r.checkRow(o)
+		return
+	}
+	same := was.Outcome == o.Outcome && (was.RunID == nil || runID(was) == runID(o)) && (was.Count == o.Count || !r.backfilled.IsZero())
+	waited := was.Outcome == rota.Buffered && was.Count == o.Count
+	blocked := was.Outcome == rota.Fired && o.Outcome == rota.Blocked && runID(o) == runID(was)
+	backfilled := was.Outcome != rota.Fired && o.Trigger == rota.TriggerBackfill && !r.backfilled.IsZero()
+	r.holds(same || waited || blocked || backfilled, "%s was %s %s, and is %s %s", o.ScheduledFor, was.Outcome, runID(was), o.Outcome, runID(o))
+}
+
+// checkRow checks a row that is new: the times that it stands for, and that it is
+// on record when the first is due. Until a plan was made, it had no due times.
 func (r *observed) checkRow(o rota.Occurrence) {
 	at := later(o.RecordedAt.Time, r.seen) // by a clock that may have been set back
-	n := o.ScheduledFor.Time
 	if o.Trigger == rota.TriggerManual {
 		r.holds(o.Count == 1, "a trigger stands for %d times", o.Count)
 		return
 	}
-	plans := []plan{r.plan, r.before}
-	r.holds(!r.refilled.IsZero() || slices.ContainsFunc(plans, func(p plan) bool { return p.counts(o) }),
-		"%s to %s does not stand for %d nominal times", n, end(o), o.Count)
-	if o.Trigger == rota.TriggerBackfill {
+	plans, n := []plan{r.plan, r.before}, o.ScheduledFor.Time
+	r.holds(slices.ContainsFunc(plans, func(p plan) bool { return p.counts(o) }), "%s to %s are not %d nominal times", n, end(o), o.Count)
+	r.holds(!at.Before(end(o)) && !at.After(r.wall()), "%s is %s at %s", o.ScheduledFor, o.Outcome, at)
+	if o.Trigger == rota.TriggerBackfill || o.Outcome == rota.Blocked || !r.backfilled.IsZero() && o.Outcome == rota.MissedOutcome {
 		return
 	}
-	early := !slices.ContainsFunc(plans, func(p plan) bool { return !at.Before(p.due(r.ID, n)) })
-	if o.Outcome == rota.Blocked {
-		early = at.Before(end(o))
-	}
-	r.holds(!early && !at.Before(end(o)), "%s is %s at %s, before it is due", o.ScheduledFor, o.Outcome, o.RecordedAt)
+	onTime := slices.ContainsFunc(plans, func(p plan) bool {
+		due := later(policy.Due(r.ID, p.policy, n), p.made)
+		latest := later(n.Add(time.Duration(p.policy.JitterSeconds)*time.Second), p.made) // one that is due later may be before it in line
+		waited := p.policy.Overlap == rota.OverlapBufferOne                               // for a run to end
+		return !at.Before(due) && (r.away(due, at) || o.Outcome != rota.MissedOutcome && (!at.After(latest) || waited))
+	})
+	r.holds(onTime, "%s is %s at %s, before or after it was due", o.ScheduledFor, o.Outcome, at)
 	r.holds(o.RunID == nil || !r.skips[n.UnixMilli()], "%s is marked to be skipped, and has started", o.ScheduledFor)
-	if o.Outcome == rota.MissedOutcome && r.refilled.IsZero() {
-		r.holds(slices.ContainsFunc(plans, func(p plan) bool { return r.away(p.due(r.ID, n), at) }), "%s is missed, and somebody looked", o.ScheduledFor)
-	}
+}
+
+// excused reports whether a reason not to start can be that of a row, under a plan.
+func (r *observed) excused(o rota.Occurrence, was rota.Schedule, p plan) bool {
+	late := o.RecordedAt.Sub(end(o)) > time.Duration(p.policy.MaxLatenessSeconds)*time.Second
+	changed := was.Status != r.Status || was.Version != r.Version || p.policy.MaxRuns != nil
+	paused := was.PauseReason != nil
+	return map[string]bool{
+		"overlap":  p.policy.Overlap != rota.OverlapAllowAll,
+		"catch_up": p.policy.Missed != rota.MissedSkip, "backfill": !r.backfilled.IsZero(),
+		"policy_skip": p.policy.Missed == rota.MissedSkip, "superseded": p.policy.Missed != rota.MissedAll,
+		"too_many": p.policy.Missed == rota.MissedAll, "too_late": late,
+		"requested": r.skips[o.ScheduledFor.UnixMilli()], "max_runs": p.policy.MaxRuns != nil,
+		"not_active": changed, rota.RunErrPaused: paused,
+	}[o.Reason.Code]
 }
 
 // away reports whether nobody looked for a while between two instants.
@@ -267,20 +289,6 @@ func (r *observed) begin(o rota.Occurrence) {
 	r.runs = append(r.runs, x)
 }
 
-// checkStarts checks that occurrences could start since the last look.
-func (r *observed) checkStarts(was rota.Schedule, begun, blocked int64) {
-	rested := was.Status == rota.SchedulePaused || was.Status == rota.ScheduleDeleted
-	r.holds(begun == 0 || !rested || r.Status != was.Status, "it is %s, and %d times have started", r.Status, begun)
-	if most := r.plan.policy.MaxRuns; most != nil && equal(most, r.before.policy.MaxRuns) {
-		r.holds(begun == 0 || was.RunCount+begun <= *most+blocked, "%d runs, and %d more: max_runs is %d", was.RunCount, begun, *most)
-	}
-}
-
-// overlaps reports whether an occurrence waits for another run to end.
-func overlaps(o rota.Occurrence) bool {
-	return o.Outcome == rota.Buffered && o.Reason.Code == "overlap"
-}
-
 // checkFields checks that the fields of the schedule agree with its record.
 func (r *observed) checkFields() {
 	var started, count, waiting, overlapping int64
@@ -293,15 +301,14 @@ func (r *observed) checkFields() {
 		}
 		if o.Outcome == rota.Buffered {
 			waiting++
-			if overlaps(o) {
+			if o.Reason.Code == "overlap" {
 				overlapping++
 			}
 		}
 	}
 	r.holds(r.RunCount == count, "run_count is %d, and %d have started", r.RunCount, count)
-	r.holds(overlapping <= 1, "%d times wait for a run to end", overlapping)
 	open := slices.ContainsFunc(r.runs, func(x *run) bool { return x.ended.IsZero() })
-	r.holds(overlapping == 0 || open, "a time waits for a run to end, and all have ended")
+	r.holds(overlapping == 0 || overlapping == 1 && open, "%d times wait for a run to end (one has not: %t)", overlapping, open)
 	active, completed := r.Status == rota.ScheduleActive, r.Status == rota.ScheduleCompleted
 	r.holds(active || r.NextRunAt == nil && (waiting == 0 || completed && overlapping == 0),
 		"it is %s: %d times wait, and the next is %v", r.Status, waiting, r.NextRunAt)
@@ -311,22 +318,22 @@ func (r *observed) checkFields() {
 }
 
 // checkWalk checks that every nominal time that has come is on record, that the
-// first that is not is the next, and that this one is still to start.
+// first that is not is the next, and that this one is still to start. Those of a
+// plan that was replaced are on record too, or still to come.
 func (r *observed) checkWalk(now time.Time, next *rota.Instant) {
+	for _, n := range r.dropped {
+		r.holds(r.covered(n) || next != nil && !next.After(n) && r.plan.has(n), "%s has no outcome, and the plan that it was in is over", n)
+	}
 	n, ok := r.plan.next(r.walked)
 	for ; ok && !n.After(now) && (next == nil || n.Before(next.Time)) && r.covered(n); n, ok = r.plan.next(n) {
 		r.walked = n
 	}
-	if r.Status != rota.ScheduleActive {
-		r.holds(!ok || n.After(now) || r.exhausted, "%s has no outcome", n)
-		return
-	}
 	if next == nil {
-		r.holds(!ok || r.exhausted, "%s is to come, and next_run_at is null", n)
+		r.holds(!ok || r.exhausted || r.Status != rota.ScheduleActive && n.After(now), "%s has no outcome, and next_run_at is null", n)
 		return
 	}
 	r.holds(ok && n.Equal(next.Time), "next_run_at is %s, and %s has no outcome", next, n)
-	due := r.plan.due(r.ID, n)
+	due := policy.Due(r.ID, r.plan.policy, n)
 	r.holds(due.After(now), "%s was due at %s, and nothing came of it", n, due)
 }
 
@@ -344,16 +351,21 @@ func (r *observed) covered(n time.Time) bool {
 }
 
 // checkLedger checks that a schedule's whole record is what was seen of it,
-// whichever way it is read, and that nothing waits in it any more.
+// whichever way it is read, that nothing waits in it any more, and that no time of
+// its last plan is on record twice.
 func (r *observed) checkLedger() {
 	rows := r.occurrences(r, rota.OccurrenceFilter{}, rota.Page{Limit: 7, Ascending: true})
 	back := r.occurrences(r, rota.OccurrenceFilter{}, rota.Page{Limit: 5})
 	slices.Reverse(back)
 	require.Equal(r, rows, back, "%s: the record, read both ways", r.name)
+	var last time.Time
 	for _, o := range rows {
-		was, known := r.rows[o.ScheduledFor.UnixMilli()]
-		r.holds(known && was.Outcome == o.Outcome && was.Count == o.Count, "%s is %s of %d times, and was %s of %d", o.ScheduledFor, o.Outcome, o.Count, was.Outcome, was.Count)
-		r.holds(o.Outcome != rota.Buffered, "%s still waits", o.ScheduledFor)
+		was := r.rows[o.ScheduledFor.UnixMilli()]
+		r.holds(was.Outcome == o.Outcome && was.Count == o.Count && o.Outcome != rota.Buffered, "%s is %s of %d times, and was %s of %d", o.ScheduledFor, o.Outcome, o.Count, was.Outcome, was.Count)
+		if o.Trigger != rota.TriggerManual && !o.ScheduledFor.Before(r.plan.made) {
+			r.holds(o.ScheduledFor.After(last), "%s is on record twice", o.ScheduledFor)
+			last = end(o)
+		}
 	}
 	r.holds(len(rows) == len(r.rows), "%d rows on record, and %d were seen", len(rows), len(r.rows))
 }

@@ -141,7 +141,7 @@ func (w *world) hears(e engine.Ended) {
 	w.soon(func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		require.Contains(w, w.told, e)
+		require.Contains(w, w.announced, e)
 	})
 }
 

@@ -24,7 +24,7 @@ var queues = []testCase{
 			require.Less(w, c.beside, 4)
 		}
 	}},
-	{name: "a provider's bound holds nobody else up", run: func(w *world) {
+	{name: "a provider's limit does not hold up other providers", run: func(w *world) {
 		end := w.model.holds()
 		small := w.runs(w.agent("small/m"), 5)
 		large := w.runs(w.agent("large/m"), 2)
@@ -39,7 +39,7 @@ var queues = []testCase{
 		w.pass(0)
 		w.askedFor(first, small[2:4], small[4:])
 	}},
-	{name: "a worker that is freed during a step is not forgotten", run: func(w *world) {
+	{name: "a worker that is freed during a step is used", run: func(w *world) {
 		w.setup.MaxConcurrentRuns = 2
 		w.restart()
 		release := make(chan struct{})

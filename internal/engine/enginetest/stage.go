@@ -29,13 +29,6 @@ type stage struct {
 	seen      time.Time // the last look
 }
 
-// An agent is known by its id, and whether it is there.
-type agent struct {
-	id      rota.AgentID
-	deleted bool
-	moves   int // to the other provider
-}
-
 // A run is what is known of a run.
 type run struct {
 	rota.Run               // as it was last read
@@ -160,8 +153,7 @@ func (s *stage) checkCall(x *run, c call, all []call) {
 		return
 	}
 	if r := x.of; r != nil {
-		stopped := r.Status == rota.ScheduleDeleted || r.Status == rota.SchedulePaused && x.Trigger != rota.TriggerManual
-		require.False(s, stopped && r.stopped, "%s: the model was asked at %s, and it was %s before", r.name, at, r.Status)
+		r.holds(!r.rests || r.Status == rota.SchedulePaused && x.Trigger == rota.TriggerManual, "the model was asked at %s, and it was %s before", at, r.Status)
 	}
 }
 

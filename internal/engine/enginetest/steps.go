@@ -17,31 +17,29 @@ import (
 	"github.com/rota-run/rota/internal/gateway"
 )
 
-// An amount of time passes.
-type pass struct{ d time.Duration }
-
-func (p pass) play(s *stage) { s.pass(s.atMost(p.d, 50)) }
-
-// Time passes up to a nominal time of a schedule, or nearly.
-type until struct {
-	which, nth int
-	off        time.Duration
+// A step is one thing that happens.
+type step struct {
+	text string
+	play func(*stage)
 }
 
-func (u until) play(s *stage) {
-	r := s.schedule(u.which)
-	if r == nil {
-		return
-	}
-	n, ok := r.plan.next(s.wall())
-	for range u.nth {
-		if next, more := r.plan.next(n); ok && more {
-			n = next
+// pass lets time pass.
+func pass(d time.Duration) step {
+	return step{fmt.Sprintf("pass %s", d), func(s *stage) { s.pass(s.atMost(d, 50)) }}
+}
+
+// until lets time pass up to a nominal time of a schedule, or nearly.
+func until(which, nth int, off time.Duration) step {
+	return step{fmt.Sprintf("until time %d of %d, and %s", nth, which, off), func(s *stage) {
+		r := s.schedule(which)
+		if r == nil {
+			return
 		}
-	}
-	if d := n.Add(u.off).Sub(s.wall()); ok && d > 0 {
-		s.pass(s.atMost(d, 50))
-	}
+		n, ok := r.plan.nth(s.wall(), nth)
+		if d := n.Add(off).Sub(s.wall()); ok && d > 0 {
+			s.pass(s.atMost(d, 50))
+		}
+	}}
 }
 
 // atMost cuts a time down to three days, and to that in which the busiest
@@ -49,10 +47,9 @@ func (u until) play(s *stage) {
 func (s *stage) atMost(d time.Duration, times int) time.Duration {
 	d = min(d, 72*time.Hour)
 	for _, r := range s.schedules {
-		if first, ok := r.plan.next(s.wall()); ok && r.Status == rota.ScheduleActive {
-			if second, ok := r.plan.next(first); ok {
-				d = min(d, time.Duration(times)*second.Sub(first))
-			}
+		first, _ := r.plan.next(s.wall())
+		if second, ok := r.plan.next(first); ok && !first.IsZero() && r.Status == rota.ScheduleActive {
+			d = min(d, time.Duration(times)*second.Sub(first))
 		}
 	}
 	return d
@@ -64,6 +61,99 @@ func (s *stage) schedule(which int) *observed {
 		return nil
 	}
 	return s.schedules[which%len(s.schedules)]
+}
+
+// ask is a call of the API about a schedule. The call also says whether it may be
+// refused. It must be if the schedule is deleted. What is refused changes nothing.
+func ask(which int, what string, call func(*observed) (mayBe bool, err error)) step {
+	return step{fmt.Sprintf("%s %d", what, which), func(s *stage) {
+		r := s.schedule(which)
+		if r == nil {
+			return
+		}
+		mayBe, err := call(r)
+		if r.Status == rota.ScheduleDeleted {
+			r.holds(errors.Is(err, rota.NotFound), "it is deleted, and %s gives %v", what, err)
+		} else if err != nil {
+			r.holds(mayBe && (errors.Is(err, rota.Invalid) || errors.Is(err, rota.Conflict)), "%s is refused: %v", what, err)
+			r.holds(s.read(r.Schedule).Version == r.Version, "%s is refused, and has changed it", what)
+		}
+	}}
+}
+
+func pause(which int) step {
+	return ask(which, "pause", func(r *observed) (bool, error) {
+		_, err := r.control.PauseSchedule(r.Context(), caller, r.AgentID, r.ID, rota.SchedulePause{}, control.Write{})
+		return r.Status == rota.ScheduleCompleted, err
+	})
+}
+
+func resume(which int) step {
+	return ask(which, "resume", func(r *observed) (bool, error) {
+		_, err := r.control.ResumeSchedule(r.Context(), caller, r.AgentID, r.ID, rota.SchedulePause{}, control.Write{})
+		return r.Status == rota.ScheduleCompleted, err
+	})
+}
+
+func trigger(which int) step {
+	return ask(which, "trigger", func(r *observed) (bool, error) {
+		o, err := r.control.TriggerSchedule(r.Context(), caller, r.AgentID, r.ID, control.Write{})
+		r.holds(err != nil || o.Trigger == rota.TriggerManual && o.RecordedAt.Equal(r.wall()), "triggered, it is by %s at %s", o.Trigger, o.RecordedAt)
+		return false, err
+	})
+}
+
+func remove(which int) step {
+	return ask(which, "delete", func(r *observed) (bool, error) {
+		_, err := r.control.DeleteSchedule(r.Context(), caller, r.AgentID, r.ID, control.Write{})
+		return false, err
+	})
+}
+
+// skip marks one of the next nominal times.
+func skip(which, nth int) step {
+	return ask(which, fmt.Sprintf("skip time %d of", nth), func(r *observed) (bool, error) {
+		n, ok := r.plan.nth(r.wall(), nth)
+		_, err := r.control.SkipOccurrence(r.Context(), caller, r.AgentID, r.ID, rota.OccurrenceSkip{ScheduledFor: rota.InstantOf(n)}, control.Write{})
+		if err == nil {
+			r.skips[n.UnixMilli()] = true
+		}
+		return !ok || r.Status == rota.ScheduleCompleted || r.NextRunAt != nil && n.Before(r.NextRunAt.Time), err
+	})
+}
+
+// unskip takes the first mark away.
+func unskip(which int) step {
+	return ask(which, "unskip", func(r *observed) (bool, error) {
+		first := int64(1)
+		if len(r.skips) > 0 {
+			first = slices.Min(slices.Collect(maps.Keys(r.skips)))
+		}
+		in := rota.OccurrenceSkip{ScheduledFor: rota.InstantOf(time.UnixMilli(first))}
+		_, err := r.control.UnskipOccurrence(r.Context(), caller, r.AgentID, r.ID, in, control.Write{})
+		if err == nil {
+			delete(r.skips, first)
+		}
+		return false, err
+	})
+}
+
+// backfill asks to run times of the past.
+func backfill(which int, back, span time.Duration) step {
+	return ask(which, fmt.Sprintf("backfill %s from %s ago on, of", span, back), func(r *observed) (bool, error) {
+		from := rota.InstantOf(r.wall().Add(-back))
+		in := rota.BackfillCreate{From: from, To: rota.InstantOf(from.Add(min(span, back))), DryRun: rota.Some(false)}
+		got, err := r.control.BackfillSchedule(r.Context(), caller, r.AgentID, r.ID, in, control.Write{})
+		if err == nil && len(got.Data) > 0 {
+			r.backfilled = from.Time
+		}
+		for _, o := range got.Data {
+			n, was := o.ScheduledFor.Time, r.rows[o.ScheduledFor.UnixMilli()]
+			r.holds(r.plan.has(n) && !n.Before(from.Time) && !n.After(in.To.Time) && (was.RunID == nil || was.Outcome == rota.Blocked),
+				"a backfill is of %s, which is %s", n, was.Outcome)
+		}
+		return r.Status == rota.SchedulePaused || r.plan.policy.MaxRuns != nil, err
+	})
 }
 
 // Terms are when and how a schedule runs, counted from the moment in which it is set.
@@ -95,40 +185,58 @@ func (t terms) from(now time.Time) (rota.Spec, rota.PolicyUpdate) {
 	return t.spec, p
 }
 
-// Somebody makes a schedule.
-type create struct {
-	agent int
-	terms
+func create(agent int, t terms) step {
+	return step{fmt.Sprintf("create %+v", t), func(s *stage) {
+		a, now := s.hire(agent), s.wall()
+		spec, p := t.from(now)
+		s.seed++
+		cryptotest.SetGlobalRandom(s.test, s.seed) // jitter depends on the identifier
+		in := rota.ScheduleCreate{Spec: spec, Input: rota.InputText("hi"), Policy: p}
+		got, err := s.control.CreateSchedule(s.Context(), caller, a.id, in, control.Write{})
+		r := &observed{
+			stage: s, name: fmt.Sprintf("schedule %d", len(s.schedules)), Schedule: got,
+			rows: map[int64]rota.Occurrence{}, skips: map[int64]bool{},
+		}
+		r.plan = r.with(rota.Some(spec), p.Apply(rota.DefaultPolicy()), now)
+		r.holds(r.plan.leavesTime(now) == (err == nil), "it is to be made, and the answer is %v", err)
+		if err == nil {
+			r.before = r.plan
+			r.start(now)
+			s.schedules = append(s.schedules, r)
+		}
+	}}
 }
 
-func (c create) play(s *stage) {
-	a := s.hire(c.agent)
-	now := s.wall()
-	spec, p := c.from(now)
-	s.seed++
-	cryptotest.SetGlobalRandom(s.test, s.seed) // jitter depends on the identifier
-	in := rota.ScheduleCreate{Spec: spec, Input: rota.InputText("hi"), Policy: p}
-	got, err := s.control.CreateSchedule(s.Context(), caller, a.id, in, control.Write{})
-	if s.refused(err, false) {
-		return
-	}
-	r := &observed{
-		stage: s, name: fmt.Sprintf("schedule %d", len(s.schedules)), Schedule: got,
-		rows: map[int64]rota.Occurrence{}, skips: map[int64]bool{},
-	}
-	r.plan.policy = rota.DefaultPolicy()
-	r.create(spec, p.Apply(rota.DefaultPolicy()), now)
-	s.schedules = append(s.schedules, r)
+// update changes the policy and perhaps the spec.
+func update(which int, anew bool, t terms) step {
+	return ask(which, fmt.Sprintf("update %t %+v of", anew, t), func(r *observed) (bool, error) {
+		now := r.wall()
+		spec, p := t.from(now)
+		in := rota.ScheduleUpdate{Policy: p, Input: rota.Some(rota.InputText("hello"))}
+		if anew {
+			in.Spec = rota.Some(spec)
+		}
+		got, err := r.control.UpdateSchedule(r.Context(), caller, r.AgentID, r.ID, in, control.Write{})
+		next := r.with(in.Spec, p.Apply(r.plan.policy), now)
+		if err == nil {
+			r.replan(next, anew, got.NextRunAt)
+		}
+		once := next.spec.Type == rota.Once // its time may be on record
+		most := next.policy.MaxRuns
+		return once || !next.leavesTime(now) || r.Status == rota.ScheduleCompleted && most != nil && r.RunCount >= *most, err
+	})
+}
+
+// An agent is known by its id, and whether it is there.
+type agent struct {
+	id      rota.AgentID
+	deleted bool
+	moves   int // to the other provider
 }
 
 // hire returns one of two agents that are there.
 func (s *stage) hire(which int) *agent {
-	var there []*agent
-	for _, a := range s.agents {
-		if !a.deleted {
-			there = append(there, a)
-		}
-	}
+	there := slices.DeleteFunc(slices.Clone(s.agents), func(a *agent) bool { return a.deleted })
 	for len(there) < 2 {
 		a := &agent{id: s.agent([]string{"large/m", "small/m"}[len(s.agents)%2])}
 		s.agents, there = append(s.agents, a), append(there, a)
@@ -136,212 +244,44 @@ func (s *stage) hire(which int) *agent {
 	return there[which%2]
 }
 
-// refused reports whether a call was refused, and checks that one for what is
-// deleted is, and that others are refused for what was asked.
-func (s *stage) refused(err error, deleted bool) bool {
-	s.Helper()
-	ok := err == nil || errors.Is(err, rota.Invalid) || errors.Is(err, rota.Conflict)
-	if deleted {
-		ok = errors.Is(err, rota.NotFound)
-	}
-	require.True(s, ok, "refused (deleted %t): %v", deleted, err)
-	return err != nil
+func dismiss(which int) step {
+	return step{fmt.Sprintf("delete agent %d", which), func(s *stage) {
+		a := s.hire(which)
+		_, err := s.control.DeleteAgent(s.Context(), caller, a.id, control.Write{})
+		require.NoError(s, err)
+		a.deleted = true
+	}}
 }
 
-// gone reports whether a schedule is deleted.
-func (r *observed) gone() bool { return r.Status == rota.ScheduleDeleted }
-
-// Somebody changes a schedule.
-type update struct {
-	which int
-	spec  bool // also the spec
-	terms
+// move gives an agent a model of the other provider.
+func move(which int) step {
+	return step{fmt.Sprintf("move agent %d", which), func(s *stage) {
+		a := s.hire(which)
+		a.moves++
+		in := rota.AgentUpdate{Model: rota.Some([]string{"large/m", "small/m"}[a.moves%2])}
+		_, err := s.control.UpdateAgent(s.Context(), caller, a.id, in, control.Write{})
+		require.NoError(s, err)
+	}}
 }
 
-func (u update) play(s *stage) {
-	r := s.schedule(u.which)
-	if r == nil {
-		return
-	}
-	now := s.wall()
-	spec, p := u.from(now)
-	in := rota.ScheduleUpdate{Policy: p, Input: rota.Some(rota.InputText("hello"))}
-	if u.spec {
-		in.Spec = rota.Some(spec)
-	}
-	got, err := s.control.UpdateSchedule(s.Context(), caller, r.AgentID, r.ID, in, control.Write{})
-	if !s.refused(err, r.gone()) {
-		r.replan(in.Spec, p.Apply(r.plan.policy), got, now)
-	}
+func startRun(agent int) step {
+	return step{fmt.Sprintf("start a run of agent %d", agent), func(s *stage) {
+		x, err := s.control.StartRun(s.Context(), caller, s.hire(agent).id, rota.RunCreate{Input: rota.InputText("hi")}, control.Write{})
+		require.NoError(s, err)
+		s.run(x.ID)
+	}}
 }
 
-// Somebody pauses a schedule.
-type pause struct{ which int }
-
-func (p pause) play(s *stage) {
-	r := s.schedule(p.which)
-	if r == nil {
-		return
-	}
-	_, err := s.control.PauseSchedule(s.Context(), caller, r.AgentID, r.ID, rota.SchedulePause{}, control.Write{})
-	s.refused(err, r.gone())
-}
-
-// Somebody resumes a schedule.
-type resume struct{ which int }
-
-func (p resume) play(s *stage) {
-	r := s.schedule(p.which)
-	if r == nil {
-		return
-	}
-	_, err := s.control.ResumeSchedule(s.Context(), caller, r.AgentID, r.ID, rota.SchedulePause{}, control.Write{})
-	s.refused(err, r.gone())
-}
-
-// Somebody asks to skip one of the next nominal times.
-type skip struct{ which, nth int }
-
-func (k skip) play(s *stage) {
-	r := s.schedule(k.which)
-	if r == nil {
-		return
-	}
-	n, ok := r.plan.next(s.wall())
-	for i := 0; i < k.nth && ok; i++ {
-		n, ok = r.plan.next(n)
-	}
-	if !ok {
-		return
-	}
-	in := rota.OccurrenceSkip{ScheduledFor: rota.InstantOf(n)}
-	_, err := s.control.SkipOccurrence(s.Context(), caller, r.AgentID, r.ID, in, control.Write{})
-	if !s.refused(err, r.gone()) {
-		r.skips[n.UnixMilli()] = true
-	}
-}
-
-// Somebody takes the first mark of a schedule away.
-type unskip struct{ which int }
-
-func (k unskip) play(s *stage) {
-	r := s.schedule(k.which)
-	if r == nil || len(r.skips) == 0 || r.Status == rota.ScheduleDeleted {
-		return
-	}
-	first := slices.Min(slices.Collect(maps.Keys(r.skips)))
-	in := rota.OccurrenceSkip{ScheduledFor: rota.InstantOf(time.UnixMilli(first))}
-	_, err := s.control.UnskipOccurrence(s.Context(), caller, r.AgentID, r.ID, in, control.Write{})
-	s.refused(err, false)
-	delete(r.skips, first)
-}
-
-// Somebody lets a schedule run now.
-type trigger struct{ which int }
-
-func (t trigger) play(s *stage) {
-	r := s.schedule(t.which)
-	if r == nil {
-		return
-	}
-	o, err := s.control.TriggerSchedule(s.Context(), caller, r.AgentID, r.ID, control.Write{})
-	if !s.refused(err, r.gone()) {
-		r.holds(o.Trigger == rota.TriggerManual && o.RecordedAt.Equal(s.wall()), "triggered, it is by %s at %s", o.Trigger, o.RecordedAt)
-	}
-}
-
-// Somebody asks to run times of the past.
-type backfill struct {
-	which      int
-	back, span time.Duration
-}
-
-func (b backfill) play(s *stage) {
-	r := s.schedule(b.which)
-	if r == nil {
-		return
-	}
-	now := s.wall()
-	from := rota.InstantOf(now.Add(-b.back))
-	to := rota.InstantOf(from.Add(min(b.span, b.back)))
-	in := rota.BackfillCreate{From: from, To: to, DryRun: rota.Some(false)}
-	got, err := s.control.BackfillSchedule(s.Context(), caller, r.AgentID, r.ID, in, control.Write{})
-	if s.refused(err, r.gone()) || len(got.Data) == 0 {
-		return
-	}
-	r.refilled = from.Time
-	for _, o := range got.Data {
-		n := o.ScheduledFor.Time
-		was := r.rows[n.UnixMilli()]
-		r.holds(r.plan.has(n) && !n.Before(from.Time) && !n.After(to.Time) && (was.RunID == nil || was.Outcome == rota.Blocked),
-			"a backfill is of %s, which is %s", n, was.Outcome)
-	}
-}
-
-// Somebody deletes a schedule.
-type remove struct{ which int }
-
-func (d remove) play(s *stage) {
-	r := s.schedule(d.which)
-	if r == nil {
-		return
-	}
-	_, err := s.control.DeleteSchedule(s.Context(), caller, r.AgentID, r.ID, control.Write{})
-	s.refused(err, r.gone())
-}
-
-// Somebody deletes an agent.
-type dismiss struct{ which int }
-
-func (d dismiss) play(s *stage) {
-	a := s.hire(d.which)
-	_, err := s.control.DeleteAgent(s.Context(), caller, a.id, control.Write{})
-	require.NoError(s, err)
-	a.deleted = true
-}
-
-// Somebody starts a run.
-type start struct{ agent int }
-
-func (r start) play(s *stage) {
-	a := s.hire(r.agent)
-	x, err := s.control.StartRun(s.Context(), caller, a.id, rota.RunCreate{Input: rota.InputText("hi")}, control.Write{})
-	require.NoError(s, err)
-	s.run(x.ID)
-}
-
-// Somebody cancels a run.
-type cancel struct{ which int }
-
-func (c cancel) play(s *stage) {
-	var open []*run
-	for _, x := range s.order {
-		if x.ended.IsZero() {
-			open = append(open, x)
+func cancelRun(which int) step {
+	return step{fmt.Sprintf("cancel run %d", which), func(s *stage) {
+		open := slices.DeleteFunc(slices.Clone(s.order), func(x *run) bool { return !x.ended.IsZero() })
+		if len(open) > 0 {
+			x := open[which%len(open)]
+			s.cancelRun(x.ID)
+			x.cancelled = true
 		}
-	}
-	if len(open) == 0 {
-		return
-	}
-	x := open[c.which%len(open)]
-	s.cancelRun(x.ID)
-	x.cancelled = true
+	}}
 }
-
-// An agent moves to the other provider.
-type move struct{ agent int }
-
-func (m move) play(s *stage) {
-	a := s.hire(m.agent)
-	a.moves++
-	in := rota.AgentUpdate{Model: rota.Some([]string{"large/m", "small/m"}[a.moves%2])}
-	_, err := s.control.UpdateAgent(s.Context(), caller, a.id, in, control.Write{})
-	require.NoError(s, err)
-}
-
-// The model changes its ways. Which of the answers a call gets depends on its
-// occurrence, and on how often the run was asked.
-type behave struct{ answers []answer }
 
 // An answer is how a model answers a call.
 type answer struct {
@@ -349,21 +289,25 @@ type answer struct {
 	fails string
 }
 
-func (b behave) play(s *stage) {
-	s.model.will(func(n int) reply {
-		c := s.model.asked[n-1]
-		i := int(hash(c.nominal) % 97)
-		for _, other := range s.model.asked {
-			if other.run == c.run {
-				i++
+// behave changes the ways of the model. Which of the answers a call gets depends
+// on its occurrence, and on how often the run was asked.
+func behave(answers []answer) step {
+	return step{fmt.Sprintf("behave %v", answers), func(s *stage) {
+		s.model.will(func(n int) reply {
+			c := s.model.asked[n-1]
+			i := int(hash(c.nominal) % 97)
+			for _, other := range s.model.asked {
+				if other.run == c.run {
+					i++
+				}
 			}
-		}
-		r := b.answers[i%len(b.answers)].reply()
-		if r.takes > 0 {
-			r.takes += time.Duration(hash(string(c.run))%900) * time.Millisecond // few calls end at the same moment
-		}
-		return r
-	})
+			r := answers[i%len(answers)].reply()
+			if r.takes > 0 {
+				r.takes += time.Duration(hash(string(c.run))%900) * time.Millisecond // few calls end at the same moment
+			}
+			return r
+		})
+	}}
 }
 
 func hash(s string) uint32 {
@@ -373,37 +317,33 @@ func hash(s string) uint32 {
 }
 
 func (a answer) reply() reply {
+	r := reply{takes: a.takes}
 	switch a.fails {
 	case "rejects":
-		return reply{takes: a.takes, err: &gateway.Error{Code: rota.RunErrRejected, Message: "no", Answered: true}}
+		r.err = &gateway.Error{Code: rota.RunErrRejected, Message: "no", Answered: true}
 	case "is busy":
-		return reply{takes: a.takes, err: busy(7 * time.Minute)}
+		r.err = busy(7 * time.Minute)
 	case "breaks":
-		return reply{takes: a.takes, err: &gateway.Error{Code: rota.RunErrConnection, Message: "broken", Retryable: true}}
+		r.err = &gateway.Error{Code: rota.RunErrConnection, Message: "broken", Retryable: true}
 	}
-	return reply{takes: a.takes}
+	return r
 }
 
-// The server dies with one of its next writes, or somewhat later, and is
-// started again after a while.
-type crash struct {
-	writes int
-	kept   bool // the last of them
-	within time.Duration
-	down   time.Duration
-}
-
-func (c crash) play(s *stage) {
-	var g gap
-	s.store.dieLater(fate{left: c.writes, kept: c.kept, fulfil: func() { g.from = s.wall() }})
-	s.pass(s.atMost(c.within, 50))
-	if g.from.IsZero() {
-		g.from = s.wall()
-	}
-	s.kill()
-	time.Sleep(s.atMost(c.down, 500))
-	s.start()
-	s.gapUntilNow(g)
+// crashes lets the server die with one of its next writes, or somewhat later, and
+// starts it again after a while. kept says whether the last write is durable.
+func crashes(writes int, kept bool, within, down time.Duration) step {
+	return step{fmt.Sprintf("crash in %s or at write %d (%t), for %s", within, writes, kept, down), func(s *stage) {
+		var g gap
+		s.store.dieLater(crash{left: writes, kept: kept, onDeath: func() { g.from = s.wall() }})
+		s.pass(s.atMost(within, 50))
+		if g.from.IsZero() {
+			g.from = s.wall()
+		}
+		s.kill()
+		time.Sleep(s.atMost(down, 500))
+		s.start()
+		s.gapUntilNow(g)
+	}}
 }
 
 // gapUntilNow notes that nobody has looked up to now.
@@ -412,32 +352,32 @@ func (s *stage) gapUntilNow(g gap) {
 	s.gaps = append(s.gaps, g)
 }
 
-// The server is stopped in good order, and started again after a while.
-type restart struct{ down time.Duration }
-
-func (r restart) play(s *stage) {
-	g := gap{from: s.wall()}
-	s.stop()
-	time.Sleep(s.atMost(r.down, 500))
-	s.start()
-	s.gapUntilNow(g)
+// restarts stops the server in good order, and starts it again after a while.
+func restarts(down time.Duration) step {
+	return step{fmt.Sprintf("restart after %s", down), func(s *stage) {
+		g := gap{from: s.wall()}
+		s.stop()
+		time.Sleep(s.atMost(down, 500))
+		s.start()
+		s.gapUntilNow(g)
+	}}
 }
 
-// The machine sleeps for a while.
-type suspend struct{ d time.Duration }
-
-func (p suspend) play(s *stage) {
-	g := gap{from: s.wall()}
-	s.setClock(s.atMost(p.d, 500))
-	s.engine.Changed()
-	s.gapUntilNow(g)
+// suspend lets the machine sleep for a while.
+func suspend(d time.Duration) step {
+	return step{fmt.Sprintf("suspend %s", d), func(s *stage) {
+		g := gap{from: s.wall()}
+		s.setClock(s.atMost(d, 500))
+		s.engine.Changed()
+		s.gapUntilNow(g)
+	}}
 }
 
-// The clock is set back. Nobody asks for anything until it has caught up.
-type setBack struct{ d time.Duration }
-
-func (b setBack) play(s *stage) {
-	s.setClock(-b.d)
-	s.engine.Changed()
-	s.pass(b.d + time.Second)
+// setBack sets the clock back. Nobody asks for anything until it has caught up.
+func setBack(d time.Duration) step {
+	return step{fmt.Sprintf("set the clock back %s", d), func(s *stage) {
+		s.setClock(-d)
+		s.engine.Changed()
+		s.pass(d + time.Second)
+	}}
 }

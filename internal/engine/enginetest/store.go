@@ -11,15 +11,15 @@ import (
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
-// A frail store fails when it is told to, and counts what is asked of it.
-type frail struct {
+// A faulty store fails when it is told to, and counts what is asked of it.
+type faulty struct {
 	store.Store
 	updates failing // all of them
 	fires   failing // those that decide something that is due
 
 	mu         sync.Mutex
 	dead       bool
-	fate       *fate
+	crash      *crash
 	afterClaim func() // called once, between an update that claims runs and the moment its caller hears of it
 }
 
@@ -52,28 +52,28 @@ func (f *failing) next() error {
 		return nil
 	}
 	f.left--
-	return errFrail
+	return errFaulty
 }
 
-var errFrail = rota.Errorf(rota.Unavailable, "the disk is full")
+var errFaulty = rota.Errorf(rota.Unavailable, "the disk is full")
 
 // Update implements [store.Store].
-func (s *frail) Update(ctx context.Context, fn func(context.Context, sqlstore.Queries) error) error {
+func (s *faulty) Update(ctx context.Context, fn func(context.Context, sqlstore.Queries) error) error {
 	if s.updates.next() != nil || s.isDead() {
-		return errFrail
+		return errFaulty
 	}
 	if f := s.dying(); f != nil {
-		f.fulfil()
+		f.onDeath()
 		if f.kept {
 			_ = s.Store.Update(ctx, fn) // whoever asked never hears of it
 		}
-		return errFrail
+		return errFaulty
 	}
-	var did *deeds
+	var did *trace
 	toFire := sync.OnceValue(s.fires.next) // an update can be made again
 	err := s.Store.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) error {
-		did = new(deeds)
-		err := fn(context.WithValue(ctx, deedsKey{}, did), tx)
+		did = new(trace)
+		err := fn(context.WithValue(ctx, traceKey{}, did), tx)
 		if err == nil && did.fired {
 			err = toFire()
 		}
@@ -88,11 +88,11 @@ func (s *frail) Update(ctx context.Context, fn func(context.Context, sqlstore.Qu
 	return nil
 }
 
-// deeds are what an update did.
-type deeds struct{ fired, claimed bool }
+// A trace is what an update did.
+type trace struct{ fired, claimed bool }
 
-// deedsKey is the key of the deeds in an update's context.
-type deedsKey struct{}
+// traceKey is the key of the trace in an update's context.
+type traceKey struct{}
 
 // Watched returns the queue of a transaction of [Setup.Store], so that the suite
 // knows what is done in it. Every engine under test must use it.
@@ -102,7 +102,7 @@ type watched struct{ engine.Queue }
 
 // FireDue implements [engine.Queue].
 func (w watched) FireDue(ctx context.Context, now time.Time, limit int, decide rota.Decide) ([]rota.Fire, error) {
-	did := ctx.Value(deedsKey{}).(*deeds)
+	did := ctx.Value(traceKey{}).(*trace)
 	return w.Queue.FireDue(ctx, now, limit, func(timer rota.Timer) rota.Decision {
 		did.fired = true
 		return decide(timer)
@@ -111,20 +111,20 @@ func (w watched) FireDue(ctx context.Context, now time.Time, limit int, decide r
 
 // ClaimRuns implements [engine.Queue].
 func (w watched) ClaimRuns(ctx context.Context, now time.Time, provider string, limit int) ([]rota.Work, error) {
-	did := ctx.Value(deedsKey{}).(*deeds)
+	did := ctx.Value(traceKey{}).(*trace)
 	work, err := w.Queue.ClaimRuns(ctx, now, provider, limit)
 	did.claimed = did.claimed || len(work) > 0
 	return work, err
 }
 
-func (s *frail) isDead() bool {
+func (s *faulty) isDead() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.dead
 }
 
 // claimed returns what is to be called after an update, if anything is.
-func (s *frail) claimed(did deeds) (after func()) {
+func (s *faulty) claimed(did trace) (after func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if did.claimed {
@@ -134,45 +134,45 @@ func (s *frail) claimed(did deeds) (after func()) {
 }
 
 // die makes every update fail.
-func (s *frail) die() {
+func (s *faulty) die() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dead = true
 }
 
-// A fate is how a store will die.
-type fate struct {
-	left   int  // updates before the last
-	kept   bool // whether the last is durable; nobody hears of it anyway
-	fulfil func()
+// A crash is how a store will die.
+type crash struct {
+	left    int  // updates before the last
+	kept    bool // whether the last is durable; nobody hears of it anyway
+	onDeath func()
 }
 
-// dieLater gives the store a fate.
-func (s *frail) dieLater(f fate) {
+// dieLater sets how the store will die.
+func (s *faulty) dieLater(c crash) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fate = &f
+	s.crash = &c
 }
 
-// dying returns the store's fate if this update is the last, and makes every
+// dying returns how the store dies if this update is the last, and makes every
 // other one fail.
-func (s *frail) dying() *fate {
+func (s *faulty) dying() *crash {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fate == nil {
+	if s.crash == nil {
 		return nil
 	}
-	s.fate.left--
-	if s.fate.left >= 0 {
+	s.crash.left--
+	if s.crash.left >= 0 {
 		return nil
 	}
 	s.dead = true
-	return s.fate
+	return s.crash
 }
 
 // onClaim calls fn between the next update that claims runs and the moment its
 // caller hears of it.
-func (s *frail) onClaim(fn func()) {
+func (s *faulty) onClaim(fn func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.afterClaim = fn

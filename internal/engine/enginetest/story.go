@@ -29,9 +29,8 @@ func RunStories(t *testing.T, rig Rig) {
 		defer checks.Value.Set(checks.DefValue)
 	}
 	rapid.Check(t, func(rt *rapid.T) {
-		told := stories().Draw(rt, "story")
-		fault := ""
-		t.Run("story", func(t *testing.T) { fault = told.play(t, rig, rt.Logf) })
+		drawn, fault := stories().Draw(rt, "story"), ""
+		t.Run("story", func(t *testing.T) { fault = drawn.play(t, rig, rt.Logf) })
 		if fault != "" {
 			rt.Fatal(fault)
 		}
@@ -50,16 +49,13 @@ func (t story) GoString() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "from %s on:", t.begins.Format(time.RFC3339))
 	for _, s := range t.steps {
-		fmt.Fprintf(&b, "\n\t%s", strings.TrimPrefix(fmt.Sprintf("%T%+v", s, s), "enginetest."))
+		fmt.Fprintf(&b, "\n\t%s", s.text)
 	}
 	return b.String()
 }
 
-// A step is one thing that happens.
-type step interface{ play(*stage) }
-
 // A verdict is a test that can fail without ending the one that runs it: what
-// fails is told, and the story stops there.
+// fails is kept, and the story stops there.
 type verdict struct {
 	*testing.T
 	fault string
@@ -97,7 +93,7 @@ func (t story) play(test *testing.T, rig Rig, logf func(string, ...any)) string 
 			}
 		}()
 		for _, step := range t.steps {
-			logf("%s %T%+v", s.wall().Format(time.RFC3339Nano), step, step)
+			logf("%s %s", s.wall().Format(time.RFC3339Nano), step.text)
 			step.play(s)
 			synctest.Wait()
 			s.look()
@@ -121,12 +117,12 @@ func stories() *rapid.Generator[story] {
 		if err != nil {
 			panic(err)
 		}
-		told := story{begins: at}
+		drawn := story{begins: at}
 		for last := false; !last; {
 			next := scenes.Draw(t, "scene")
-			told.steps, last = append(told.steps, next.step), next.last
+			drawn.steps, last = append(drawn.steps, next.step), next.last
 		}
-		return told
+		return drawn
 	})
 }
 
@@ -165,49 +161,48 @@ func some(t *rapid.T, most time.Duration) time.Duration {
 // drawStep draws a step. What is listed twice is twice as likely.
 func drawStep(t *rapid.T) step {
 	which, nth := even(t, 8), even(t, 4)
+	answers := func() []answer { return []answer{drawAnswer(t), drawAnswer(t), drawAnswer(t)}[:1+nth%3] }
+	off := func() time.Duration {
+		return oneOf(t, 0, -time.Millisecond, time.Millisecond, 3*time.Second, 40*time.Second)
+	}
 	return oneOf(t,
-		func() step { return pass{some(t, time.Hour)} },
-		func() step { return pass{some(t, time.Minute)} },
-		func() step { return drawUntil(t) },
-		func() step { return drawUntil(t) },
-		func() step { return drawUntil(t) },
-		func() step { return drawUntil(t) },
-		func() step { return create{which, drawTerms(t)} },
-		func() step { return create{which, drawTerms(t)} },
-		func() step { return create{which, drawTerms(t)} },
-		func() step { return update{which, oneOf(t, true, false), drawTerms(t)} },
-		func() step { return update{which, oneOf(t, true, false), drawTerms(t)} },
-		func() step { return pause{which} },
-		func() step { return resume{which} },
-		func() step { return resume{which} },
-		func() step { return skip{which, nth} },
-		func() step { return unskip{which} },
-		func() step { return trigger{which} },
-		func() step { return trigger{which} },
-		func() step { return backfill{which, some(t, 12*time.Hour), some(t, 12*time.Hour)} },
-		func() step { return backfill{which, some(t, 12*time.Hour), some(t, 12*time.Hour)} },
-		func() step { return remove{which} },
-		func() step { return dismiss{which} },
-		func() step { return start{which} },
-		func() step { return cancel{which} },
-		func() step { return move{which} },
-		func() step { return behave{[]answer{drawAnswer(t), drawAnswer(t), drawAnswer(t)}[:1+nth%3]} },
-		func() step { return behave{[]answer{drawAnswer(t), drawAnswer(t), drawAnswer(t)}[:1+nth%3]} },
+		func() step { return pass(some(t, time.Hour)) },
+		func() step { return pass(some(t, time.Minute)) },
+		func() step { return until(which, nth, off()) },
+		func() step { return until(which, nth, off()) },
+		func() step { return until(which, nth, off()) },
+		func() step { return until(which, nth, off()) },
+		func() step { return create(which, drawTerms(t)) },
+		func() step { return create(which, drawTerms(t)) },
+		func() step { return create(which, drawTerms(t)) },
+		func() step { return update(which, oneOf(t, true, false), drawTerms(t)) },
+		func() step { return update(which, oneOf(t, true, false), drawTerms(t)) },
+		func() step { return pause(which) },
+		func() step { return resume(which) },
+		func() step { return resume(which) },
+		func() step { return skip(which, nth) },
+		func() step { return unskip(which) },
+		func() step { return trigger(which) },
+		func() step { return trigger(which) },
+		func() step { return backfill(which, some(t, 12*time.Hour), some(t, 12*time.Hour)) },
+		func() step { return backfill(which, some(t, 12*time.Hour), some(t, 12*time.Hour)) },
+		func() step { return remove(which) },
+		func() step { return dismiss(which) },
+		func() step { return startRun(which) },
+		func() step { return cancelRun(which) },
+		func() step { return move(which) },
+		func() step { return behave(answers()) },
+		func() step { return behave(answers()) },
 		func() step { return drawCrash(t) },
 		func() step { return drawCrash(t) },
-		func() step { return restart{some(t, 6*time.Hour)} },
-		func() step { return suspend{some(t, 6*time.Hour)} },
-		func() step { return setBack{some(t, time.Minute)} },
+		func() step { return restarts(some(t, 6*time.Hour)) },
+		func() step { return suspend(some(t, 6*time.Hour)) },
+		func() step { return setBack(some(t, time.Minute)) },
 	)()
 }
 
-func drawUntil(t *rapid.T) step {
-	off := oneOf(t, 0, -time.Millisecond, time.Millisecond, 3*time.Second, 40*time.Second)
-	return until{which: even(t, 8), nth: even(t, 4), off: off}
-}
-
 func drawCrash(t *rapid.T) step {
-	return crash{writes: even(t, 6), kept: oneOf(t, false, true), within: some(t, time.Hour), down: some(t, 6*time.Hour)}
+	return crashes(even(t, 6), oneOf(t, false, true), some(t, time.Hour), some(t, 6*time.Hour))
 }
 
 func drawAnswer(t *rapid.T) answer {

@@ -63,14 +63,14 @@ var times = []testCase{
 			require.EqualValues(w, fires, w.read(s).RunCount)
 		}
 	}},
-	{name: "an idle engine leaves the store alone", run: func(w *world) {
+	{name: "an idle engine does not write", run: func(w *world) {
 		w.schedule(w.agent("large/m"), rota.Spec{Type: rota.Interval, IntervalSeconds: 7 * 86400}, rota.PolicyUpdate{})
 		w.pass(w.units(1))
 		w.store.updates.fail(0)
 		w.pass(w.units(float64(w.rounds(20_000, 4)))) // a day and more, if time is simulated
 		require.Zero(w, w.store.updates.count())
 	}},
-	{name: "a change wakes it", run: func(w *world) {
+	{name: "a change wakes the engine", run: func(w *world) {
 		a := w.agent("large/m")
 		w.pass(w.units(1))
 		asked := time.Now()
@@ -102,7 +102,7 @@ var times = []testCase{
 		w.shows(s, "missed, fired, fired") // and it goes on
 		w.shows(none, "missed, fired")
 	}},
-	{name: "a clock that is set back hastens nothing", run: func(w *world) {
+	{name: "nothing starts early when the clock is set back", run: func(w *world) {
 		w.kill()
 		w.setClock(time.Hour)
 		w.start()

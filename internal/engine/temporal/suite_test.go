@@ -37,7 +37,7 @@ func TestSuite(t *testing.T) {
 		Cut:   func(e rota.Engine) { e.(*member).client.Close() },
 		Unit:  4 * time.Second, AtOnce: 8,
 		Deviations: map[string]string{
-			"an idle engine leaves the store alone": "its keeper looks each second for what Temporal has woken nobody for, and says that it does",
+			"an idle engine does not write": "its keeper looks each second for what Temporal has woken nobody for, and says that it does",
 		},
 	})
 }
