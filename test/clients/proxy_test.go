@@ -21,6 +21,7 @@ type proxy struct {
 	url     string
 	notable chan struct{} // gets one for the first of every so many posts
 	every   int
+	waiting bool // the callers wait, however long it takes
 
 	mu    sync.Mutex // guards what follows
 	posts int
@@ -93,7 +94,7 @@ func (p *proxy) patient() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, since := range p.open {
-		if time.Since(since) > 3*time.Second {
+		if !p.waiting && time.Since(since) > 3*time.Second {
 			return false
 		}
 	}

@@ -48,6 +48,7 @@ func TestPatient(t *testing.T) {
 			t.Parallel()
 			s := d.start(t)
 			p, agent := startProxy(t, s.url, 1000), s.agent(t)
+			p.waiting = true
 			answers := s.startMany(t, p, agent, "run", 10, "equal", "20000")
 			judge(t, fmt.Sprintf("a patient client, on %s: ten equal starts at once make ten runs", d.name),
 				ten(answers, s.all(t, agent, "run")))

@@ -53,11 +53,11 @@ func databases() []database {
 		{
 			name: "SQLite", driver: "sqlite", lock: "UPDATE agents SET id = id WHERE 0",
 			source: func(_ *testing.T, dir string) string {
-				return "file:" + filepath.Join(dir, "rota.db") + "?_txlock=immediate"
+				return "file:" + filepath.Join(dir, "rota.db") + "?_txlock=immediate&_pragma=busy_timeout(60000)"
 			},
 		},
 		{
-			name: "PostgreSQL", driver: "pgx", lock: "LOCK TABLE agents, schedules, runs, open_runs IN ACCESS EXCLUSIVE MODE",
+			name: "PostgreSQL", driver: "pgx", lock: "LOCK TABLE agents IN ACCESS EXCLUSIVE MODE",
 			source: func(t *testing.T, _ string) string { return postgrestest.URL(t) },
 		},
 	}
