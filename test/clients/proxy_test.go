@@ -21,27 +21,23 @@ type proxy struct {
 	url     string
 	notable chan struct{} // gets one for the first of every so many posts
 	every   int
-	waiting bool // the callers wait, however long it takes
 
 	mu    sync.Mutex // guards what follows
 	posts int
-	seen  map[string]bool             // the bodies of posts
-	open  map[*http.Request]time.Time // what the server has not answered yet
+	seen  map[string]bool // the bodies of posts
 }
 
 func startProxy(t *testing.T, target string, every int) *proxy {
 	t.Helper()
 	to, err := url.Parse(target)
 	require.NoError(t, err)
-	p := &proxy{notable: make(chan struct{}, 64), every: every, seen: make(map[string]bool), open: make(map[*http.Request]time.Time)}
+	p := &proxy{notable: make(chan struct{}, 64), every: every, seen: make(map[string]bool)}
 	carry := httputil.NewSingleHostReverseProxy(to)
 	carry.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
 			p.hold(r)
 		}
-		p.note(r, time.Now())
-		defer p.note(r, time.Time{})
 		carry.ServeHTTP(w, r)
 	}))
 	t.Cleanup(s.Close)
@@ -78,25 +74,4 @@ func (p *proxy) delay(body string) time.Duration {
 		return silence
 	}
 	return time.Duration(p.posts%20) * time.Millisecond
-}
-
-func (p *proxy) note(r *http.Request, since time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.open[r] = since; since.IsZero() {
-		delete(p.open, r)
-	}
-}
-
-// patient says whether every caller will wait for a while yet: an answer that
-// comes now is not lost on its way to one that hangs up, which no server can know.
-func (p *proxy) patient() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, since := range p.open {
-		if !p.waiting && time.Since(since) > 3*time.Second {
-			return false
-		}
-	}
-	return true
 }
