@@ -97,7 +97,7 @@ func (s Switch) check(ctx context.Context, db *postgres.Store, c client.Client) 
 	case err != nil:
 		return fmt.Errorf("--temporal-address: Temporal at %s does not answer (if it never will again, --abandon): %w", s.Temporal.Address, err)
 	}
-	at, err := db.Exports().Destination(ctx)
+	at, err := sqlstore.External{Queries: db.Queries}.Destination(ctx)
 	if err == nil && at.Namespace != "" && at.Namespace != id {
 		err = fmt.Errorf("--temporal-namespace: the schedules of this database are not in the namespace %q of Temporal at %s, but in the one with the id %s",
 			s.Temporal.Namespace, s.Temporal.Address, at.Namespace)

@@ -57,12 +57,13 @@ func (p parts) temporal(run *runner.Runner) (*onTemporal, error) {
 
 // temporalStore returns the store of an engine on Temporal.
 func temporalStore(s store.Store) temporal.Store {
-	q := s.Reader()
+	x := sqlstore.External{Queries: s.Reader()}
 	return temporal.Store{
-		LeadershipReader: q, AttemptReader: q, ExportReader: q.Exports(),
+		LeadershipReader: x, AttemptReader: x, ExportReader: x,
 		Updater: store.On(s, func(q sqlstore.Queries) temporal.Tx {
+			x := sqlstore.External{Queries: q}
 			return temporal.Tx{
-				Queue: q, LeadershipReader: q, LeadershipWriter: q, AttemptReader: q, AttemptWriter: q, ExportWriter: q.Exports(),
+				Queue: x, LeadershipReader: x, LeadershipWriter: x, AttemptReader: x, AttemptWriter: x, ExportWriter: x,
 			}
 		}),
 	}

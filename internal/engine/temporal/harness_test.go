@@ -97,12 +97,13 @@ func (w *world) engineOf(db *postgres.Store, c client.Client, namespace, queue s
 
 // storeOf returns the store of an engine, whose queue somebody may watch.
 func storeOf(s store.Store, watched func(engine.Queue) engine.Queue) temporal.Store {
-	q := s.Reader()
+	x := sqlstore.External{Queries: s.Reader()}
 	return temporal.Store{
-		LeadershipReader: q, AttemptReader: q, ExportReader: q.Exports(),
+		LeadershipReader: x, AttemptReader: x, ExportReader: x,
 		Updater: store.On(s, func(q sqlstore.Queries) temporal.Tx {
+			x := sqlstore.External{Queries: q}
 			return temporal.Tx{
-				Queue: watched(q), LeadershipReader: q, LeadershipWriter: q, AttemptReader: q, AttemptWriter: q, ExportWriter: q.Exports(),
+				Queue: watched(x), LeadershipReader: x, LeadershipWriter: x, AttemptReader: x, AttemptWriter: x, ExportWriter: x,
 			}
 		}),
 	}
@@ -188,9 +189,9 @@ func (w *world) await(what string, done func() bool) {
 	}
 }
 
-// awaitShown waits until a schedule says that Temporal has it.
-func (w *world) awaitShown(id rota.ScheduleID) {
-	w.await("the schedule says that it is shown", func() bool {
+// awaitExported waits until a schedule says that Temporal has it.
+func (w *world) awaitExported(id rota.ScheduleID) {
+	w.await("the schedule says that it is exported", func() bool {
 		s, err := w.control.Schedule(w.Context(), caller, w.agent, id, false)
 		require.NoError(w, err)
 		return s.TemporalScheduleID != nil && *s.TemporalScheduleID == string(id)
@@ -209,8 +210,8 @@ func (w *world) read(id rota.RunID) rota.Run {
 	return r
 }
 
-// shown returns what Temporal has of a schedule; nil if it does not have it.
-func (w *world) shown(id rota.ScheduleID) *client.ScheduleDescription {
+// exported returns what Temporal has of a schedule; nil if it does not have it.
+func (w *world) exported(id rota.ScheduleID) *client.ScheduleDescription {
 	d, err := w.client.ScheduleClient().GetHandle(w.Context(), string(id)).Describe(w.Context())
 	if err != nil {
 		return nil
@@ -221,7 +222,7 @@ func (w *world) shown(id rota.ScheduleID) *client.ScheduleDescription {
 // action returns what Temporal starts when a time of a schedule has come.
 func (w *world) action(id rota.ScheduleID) *client.ScheduleWorkflowAction {
 	w.Helper()
-	d := w.shown(id)
+	d := w.exported(id)
 	require.NotNil(w, d)
 	return d.Schedule.Action.(*client.ScheduleWorkflowAction)
 }

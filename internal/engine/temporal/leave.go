@@ -13,7 +13,7 @@ import (
 )
 
 // settled is how long the processes usually take to notice that another kind of
-// engine keeps time, and to tell Temporal what they are telling it.
+// engine keeps time, and to end the exports to Temporal that have begun.
 const settled = 3 * time.Second
 
 // A Leaving takes an installation away from Temporal, when another kind of
@@ -24,7 +24,7 @@ type Leaving struct {
 	Settle   rota.Settle
 	Now      func() time.Time
 	Wait     time.Duration  // for runs that Temporal's workers still work on
-	Progress func(runs int) // is told, each second, how many those are
+	Progress func(runs int) // called each second with how many those are
 }
 
 // Leave waits until the runs that workers have taken from Temporal have ended,
@@ -34,16 +34,16 @@ type Leaving struct {
 func (l Leaving) Leave(ctx context.Context) error {
 	engine.Pause(ctx, settled)
 	until := l.Now().Add(l.Wait)
-	carried, err := l.Store.Claimed(ctx)
-	for err == nil && len(carried) > 0 && l.Now().Before(until) && ctx.Err() == nil {
-		l.Progress(len(carried))
+	claimed, err := l.Store.Claimed(ctx)
+	for err == nil && len(claimed) > 0 && l.Now().Before(until) && ctx.Err() == nil {
+		l.Progress(len(claimed))
 		engine.Pause(ctx, time.Second)
-		carried, err = l.Store.Claimed(ctx)
+		claimed, err = l.Store.Claimed(ctx)
 	}
 	if err = errors.Join(err, context.Cause(ctx)); err != nil {
 		return err
 	}
-	for _, w := range carried {
+	for _, w := range claimed {
 		err = errors.Join(err, l.interrupt(ctx, w.At))
 	}
 	return errors.Join(err, l.clear(ctx))

@@ -78,7 +78,7 @@ func waits(h *history.History) bool {
 // for the schedule, and whose history is as wanted..
 func (w *world) fired(s rota.Schedule, wanted func(*history.History) bool) (id string) {
 	w.await("a wake-up", func() bool {
-		d := w.shown(s.ID)
+		d := w.exported(s.ID)
 		if d == nil {
 			return false
 		}

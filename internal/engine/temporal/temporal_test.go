@@ -30,33 +30,33 @@ func TestScheduleShows(t *testing.T) {
 	w := newWorld(t)
 	w.start(w.engine)
 	s := w.schedule(rota.Spec{Type: rota.Cron, CronExpression: "30 9 * * *", Timezone: "Europe/Madrid"}, rota.PolicyUpdate{})
-	w.await("Temporal has it", func() bool { return w.shown(s.ID) != nil })
+	w.await("Temporal has it", func() bool { return w.exported(s.ID) != nil })
 	up, err := w.control.Upcoming(t.Context(), caller, w.agent, s.ID, 5)
 	require.NoError(t, err)
-	next := w.shown(s.ID).Info.NextActionTimes
+	next := w.exported(s.ID).Info.NextActionTimes
 	for i, u := range up.Data {
 		require.Equal(t, u.ScheduledFor.Time, next[i])
 	}
-	w.awaitShown(s.ID)
+	w.awaitExported(s.ID)
 
 	_, err = w.control.PauseSchedule(t.Context(), caller, w.agent, s.ID, rota.SchedulePause{Note: rota.Some("holiday")}, control.Write{})
 	require.NoError(t, err)
-	w.await("it is paused", func() bool { return w.shown(s.ID).Schedule.State.Paused })
-	require.Equal(t, "manual: holiday", w.shown(s.ID).Schedule.State.Note)
+	w.await("it is paused", func() bool { return w.exported(s.ID).Schedule.State.Paused })
+	require.Equal(t, "manual: holiday", w.exported(s.ID).Schedule.State.Note)
 	_, err = w.control.ResumeSchedule(t.Context(), caller, w.agent, s.ID, rota.SchedulePause{}, control.Write{})
 	require.NoError(t, err)
-	w.await("it goes on", func() bool { return !w.shown(s.ID).Schedule.State.Paused })
-	require.Empty(t, w.shown(s.ID).Schedule.State.Note)
+	w.await("it goes on", func() bool { return !w.exported(s.ID).Schedule.State.Paused })
+	require.Empty(t, w.exported(s.ID).Schedule.State.Note)
 
 	renamed := rota.ScheduleUpdate{Spec: rota.Some(every(7200)), Name: rota.Some("digest")}
 	_, err = w.control.UpdateSchedule(t.Context(), caller, w.agent, s.ID, renamed, control.Write{})
 	require.NoError(t, err)
-	w.await("it has other times", func() bool { return len(w.shown(s.ID).Schedule.Spec.Intervals) == 1 })
+	w.await("it has other times", func() bool { return len(w.exported(s.ID).Schedule.Spec.Intervals) == 1 })
 	require.Equal(t, "digest", w.action(s.ID).StaticSummary)
 	require.Equal(t, 10*time.Minute, w.action(s.ID).WorkflowRunTimeout)
 	_, err = w.control.DeleteSchedule(t.Context(), caller, w.agent, s.ID, control.Write{})
 	require.NoError(t, err)
-	w.await("it is gone", func() bool { return w.shown(s.ID) == nil })
+	w.await("it is gone", func() bool { return w.exported(s.ID) == nil })
 
 	once := w.schedule(rota.Spec{Type: rota.Once, RunAt: time.Now().Add(2 * time.Second).Format(time.RFC3339)}, rota.PolicyUpdate{})
 	w.await("once has passed", func() bool {
@@ -64,7 +64,7 @@ func TestScheduleShows(t *testing.T) {
 		require.NoError(t, err)
 		return got.Status == rota.ScheduleCompleted && got.TemporalScheduleID == nil
 	})
-	require.Nil(t, w.shown(once.ID))
+	require.Nil(t, w.exported(once.ID))
 }
 
 // TestDifferencesAreRepaired: whoever changes Temporal's schedules by hand is
@@ -74,7 +74,7 @@ func TestDifferencesAreRepaired(t *testing.T) {
 	stop := w.start(w.engine)
 	lost, paused := w.schedule(every(3600), rota.PolicyUpdate{}), w.schedule(every(3600), rota.PolicyUpdate{})
 	for _, s := range []rota.Schedule{lost, paused} {
-		w.awaitShown(s.ID)
+		w.awaitExported(s.ID)
 	}
 	stop()
 	schedules := w.client.ScheduleClient()
@@ -101,10 +101,10 @@ func TestDifferencesAreRepaired(t *testing.T) {
 	})
 
 	w.start(w.newEngine(w.db))
-	w.await("what was deleted is back", func() bool { return w.shown(lost.ID) != nil })
-	w.await("what was paused goes on", func() bool { return !w.shown(paused.ID).Schedule.State.Paused })
-	w.await("what belongs to no schedule is gone", func() bool { return w.shown("asch_orphan") == nil })
-	require.NotNil(t, w.shown("asch_foreign"), "it is another installation's")
+	w.await("what was deleted is back", func() bool { return w.exported(lost.ID) != nil })
+	w.await("what was paused goes on", func() bool { return !w.exported(paused.ID).Schedule.State.Paused })
+	w.await("what belongs to no schedule is gone", func() bool { return w.exported("asch_orphan") == nil })
+	require.NotNil(t, w.exported("asch_foreign"), "it is another installation's")
 }
 
 // TestAnotherTaskQueue: no two installations share one, and if the settings name
@@ -113,7 +113,7 @@ func TestAnotherTaskQueue(t *testing.T) {
 	w := newWorld(t)
 	stop := w.start(w.engine)
 	s := w.schedule(every(3600), rota.PolicyUpdate{})
-	w.await("Temporal has it", func() bool { return w.shown(s.ID) != nil })
+	w.await("Temporal has it", func() bool { return w.exported(s.ID) != nil })
 	require.Equal(t, "rota-testanothertaskqueue", w.action(s.ID).TaskQueue)
 	w.await("Temporal lists it", func() bool {
 		list, err := w.client.ScheduleClient().List(t.Context(), client.ScheduleListOptions{})
@@ -149,7 +149,7 @@ func TestLeaving(t *testing.T) {
 	w := newWorld(t)
 	stop := w.start(w.engine)
 	s := w.schedule(every(3600), rota.PolicyUpdate{})
-	w.awaitShown(s.ID)
+	w.awaitExported(s.ID)
 	stop()
 	schedules := w.client.ScheduleClient()
 	require.NoError(t, schedules.GetHandle(t.Context(), string(s.ID)).Delete(t.Context()))
@@ -161,7 +161,7 @@ func TestLeaving(t *testing.T) {
 		return tx.SaveLeadership(ctx, rota.EngineTemporal, cluster.Leadership{Kind: rota.EngineEmbedded, Installation: t.Name()})
 	})
 	require.NoError(t, temporal.Leaving{Store: storeOf(w.db, func(q engine.Queue) engine.Queue { return q }), Client: w.client, Settle: policy.Settle, Now: time.Now}.Leave(t.Context()))
-	require.Nil(t, w.shown(s.ID))
+	require.Nil(t, w.exported(s.ID))
 	got, err := w.control.Schedule(t.Context(), caller, w.agent, s.ID, false)
 	require.NoError(t, err)
 	require.Nil(t, got.TemporalScheduleID)
@@ -383,7 +383,7 @@ func TestAnAttemptIsNotTakenFromItsWorkflow(t *testing.T) {
 	w.start(w.engine)
 	r := w.run()
 	<-begun
-	postgrestest.Exec(t, w.url, "UPDATE open_runs SET carried = carried - 86400000")
+	postgrestest.Exec(t, w.url, "UPDATE open_runs SET worker_since = worker_since - 86400000")
 	require.NoError(t, w.engine.TakeBack(t.Context()))
 	d, err := w.client.DescribeWorkflowExecution(t.Context(), string(r.ID)+"/1", "")
 	require.NoError(t, err)

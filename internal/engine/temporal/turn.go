@@ -192,7 +192,7 @@ func (e *Engine) startAttempt(ctx context.Context, c cluster.Claim) error {
 		EnableEagerStart:         true,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-	}, runWorkflow, carried{Attempt: c.At, TimeoutSeconds: c.Policy.TimeoutSeconds, Silence: e.silence()})
+	}, runWorkflow, runInput{Attempt: c.At, TimeoutSeconds: c.Policy.TimeoutSeconds, Silence: e.silence()})
 	var already *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &already) {
 		return nil

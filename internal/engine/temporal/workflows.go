@@ -20,8 +20,8 @@ const (
 	giveActivity  = "rota.return"
 )
 
-// A carried is the input of a Run: an attempt, and nothing of what it says.
-type carried struct {
+// A runInput is the input of a Run: an attempt, and nothing of what it says.
+type runInput struct {
 	rota.Attempt
 	TimeoutSeconds int64         // the longest that the attempt may take
 	Silence        time.Duration // of its worker, after which that counts as dead
@@ -72,7 +72,7 @@ func Fire(ctx workflow.Context, id rota.ScheduleID) error {
 }
 
 // Run is the workflow of one attempt of a run.
-func Run(ctx workflow.Context, c carried) error {
+func Run(ctx workflow.Context, c runInput) error {
 	carry := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: time.Duration(c.TimeoutSeconds)*time.Second + overtime,
 		HeartbeatTimeout:    c.Silence,

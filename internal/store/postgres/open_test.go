@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"database/sql"
+	"flag"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -23,8 +24,11 @@ import (
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
+var update = flag.Bool("update", false, "write schema.sql anew")
+
 // TestSchemaIsThatOfSQLite: the same migrations, and after them the same tables
-// with the same columns and indexes, but for what passes between processes.
+// with the same columns and indexes, but for what passes between processes and
+// what an engine outside needs.
 func TestSchemaIsThatOfSQLite(t *testing.T) {
 	dir := t.TempDir()
 	s, err := sqlite.Open(t.Context(), dir, sqlite.Options{})
@@ -40,11 +44,36 @@ func TestSchemaIsThatOfSQLite(t *testing.T) {
 		FROM sqlite_schema m JOIN pragma_table_info(m.name) c
 		WHERE m.type = 'table' AND m.name NOT LIKE 'goose_%' AND m.name NOT LIKE 'sqlite_%'`),
 		names(t, conn, `SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'YES' THEN '' ELSE ' NOT NULL' END
-		FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'goose_%' AND table_name <> 'run_events'`))
+		FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE 'goose_%' AND table_name <> 'run_events'
+		AND (table_name, column_name) NOT IN (('engine', 'namespace'), ('engine', 'queue'), ('open_runs', 'worker_since'), ('timers', 'sync_at'))`))
 	require.Equal(t, sqliteNames(t, db, `SELECT name FROM sqlite_schema
 		WHERE type = 'index' AND name NOT LIKE 'sqlite_%'`),
 		names(t, conn, `SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND tablename NOT LIKE 'goose_%'
-		AND tablename <> 'run_events' AND indexname NOT IN (SELECT conname FROM pg_constraint)`))
+		AND tablename <> 'run_events' AND indexname <> 'timers_sync' AND indexname NOT IN (SELECT conname FROM pg_constraint)`))
+}
+
+// TestSchemaGolden keeps schema.sql, which is for people, true to the migrations.
+func TestSchemaGolden(t *testing.T) {
+	databaseURL := postgrestest.URL(t)
+	tables := names(t, connect(t, databaseURL), `SELECT 'CREATE TABLE ' || c.relname || E' (\n  ' || (
+		SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod) ||
+			CASE WHEN a.attcollation = 'pg_catalog."C"'::regcollation THEN ' COLLATE "C"' ELSE '' END ||
+			CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END || COALESCE(' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid), ''), E',\n  ' ORDER BY a.attnum)
+			FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+			WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) || (
+		SELECT string_agg(E',\n  ' || pg_get_constraintdef(k.oid), '' ORDER BY k.contype DESC, k.conname) FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'f', 'p', 'u')) ||
+		E'\n);\n' || COALESCE((
+		SELECT string_agg(replace(pg_get_indexdef(i.indexrelid), n.nspname || '.', '') || E';\n', '' ORDER BY i.indexrelid::regclass::text)
+			FROM pg_index i WHERE i.indrelid = c.oid AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid)), '')
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = current_schema() AND c.relkind = 'r' AND c.relname NOT LIKE 'goose_%'`)
+	got := "-- The schema after all migrations. Written by go test ./internal/store/postgres -run Golden -update.\n\n" + strings.Join(tables, "\n")
+	if *update {
+		require.NoError(t, os.WriteFile("schema.sql", []byte(got), 0o644))
+	}
+	want, err := os.ReadFile("schema.sql")
+	require.NoError(t, err)
+	require.Equal(t, string(want), got, "run with -update")
 }
 
 func files(t *testing.T, dir string) []string {

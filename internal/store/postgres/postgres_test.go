@@ -38,11 +38,9 @@ func connect(t testing.TB, databaseURL string) *pgx.Conn {
 // every statement that the suite made.
 func TestStore(t *testing.T) {
 	var all statements
-	t.Run("suite", func(t *testing.T) {
-		storetest.Run(t, func(t *testing.T) store.Store {
-			return open(t, postgrestest.URL(t), postgres.Tracing(&all))
-		})
-	})
+	traced := func(t *testing.T) store.Store { return open(t, postgrestest.URL(t), postgres.Tracing(&all)) }
+	t.Run("suite", func(t *testing.T) { storetest.Run(t, traced) })
+	t.Run("external", func(t *testing.T) { storetest.RunExternal(t, traced) })
 	t.Run("events", func(t *testing.T) { testEvents(t, postgres.Tracing(&all)) })
 	t.Run("plans", func(t *testing.T) { checkPlans(t, all.seen) })
 }

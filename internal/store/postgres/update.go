@@ -67,7 +67,7 @@ func (s *Store) once(ctx context.Context, fn func(context.Context, sqlstore.Quer
 	}
 	defer conn.Release() // closes a connection that has a transaction
 	d := newDialog(conn.Conn(), &s.steps)
-	err = call(ctx, fn, sqlstore.NewLocking(d))
+	err = call(ctx, fn, sqlstore.NewShared(d))
 	if err == nil {
 		err = d.failure // which fn kept to itself
 	}

@@ -126,7 +126,7 @@ func TestAScheduleInTheMomentOfASwitch(t *testing.T) {
 	close(release)
 	require.NoError(t, group.Wait())
 	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
-		last, err := tx.Exports().ResyncAll(ctx, cluster.Destination{}, "", 10)
+		last, err := sqlstore.External{Queries: tx}.ResyncAll(ctx, cluster.Destination{}, "", 10)
 		require.EqualValues(t, "asch_1", last)
 		return err
 	}))

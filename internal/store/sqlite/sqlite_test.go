@@ -63,14 +63,12 @@ func (r *recorded) Close() error {
 
 // scans are the statements that may read a whole table, and why.
 var scans = map[string]string{
-	"SELECT DISTINCT o.provider FROM open_runs":                    "at the start of the engine, once",
-	"UPDATE open_runs SET phase = 'waiting' WHERE":                 "at the start of the engine, once",
-	"SELECT o.run_id, t.policy FROM open_runs":                     "at the start of the engine, once",
-	"SELECT o.provider, COUNT(*) FROM open_runs":                   "by the index of what is worked on, which is bounded",
-	"SELECT o.run_id, o.attempts, o.provider, o.carried, t.policy": "likewise",
-	"UPDATE schedules SET temporal_schedule_id = NULL":             "when another kind of engine has taken over",
-	"SELECT s.id, s.public, s.sealed":                              "the signing keys are few, and all are wanted",
-	"SELECT o.phase, COUNT(*) FROM open_runs":                      "a count for the operator, of work that is bounded by what runs and waits",
+	"SELECT DISTINCT o.provider FROM open_runs":    "at the start of the engine, once",
+	"UPDATE open_runs SET phase = 'waiting' WHERE": "at the start of the engine, once",
+	"SELECT o.run_id, t.policy FROM open_runs":     "at the start of the engine, once",
+	"SELECT o.provider, COUNT(*) FROM open_runs":   "by the index of what is worked on, which is bounded",
+	"SELECT s.id, s.public, s.sealed":              "the signing keys are few, and all are wanted",
+	"SELECT o.phase, COUNT(*) FROM open_runs":      "a count for the operator, of work that is bounded by what runs and waits",
 }
 
 func checkPlans(t *testing.T, seen map[string]bool) {
@@ -136,15 +134,15 @@ func openRaw(t *testing.T, path string) *sql.DB {
 	return db
 }
 
-// TestSchema keeps schema.sql, which is for people, true to the migrations.
-func TestSchema(t *testing.T) {
+// TestSchemaGolden keeps schema.sql, which is for people, true to the migrations.
+func TestSchemaGolden(t *testing.T) {
 	db := openRaw(t, migrated(t))
 	rows, err := db.Query(`SELECT sql FROM sqlite_schema
 		WHERE sql IS NOT NULL AND tbl_name NOT LIKE 'goose_%' AND tbl_name NOT LIKE 'sqlite_%'
 		ORDER BY tbl_name, type DESC, name`)
 	require.NoError(t, err)
 	defer rows.Close()
-	got := "-- The schema after all migrations. Written by go test ./internal/store/sqlite -run TestSchema -update.\n"
+	got := "-- The schema after all migrations. Written by go test ./internal/store/sqlite -run Golden -update.\n"
 	for rows.Next() {
 		var one string
 		require.NoError(t, rows.Scan(&one))

@@ -105,7 +105,7 @@ func (q Queries) DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID,
 		notActive, id); err != nil {
 		return err
 	}
-	if err := q.write(ctx, `UPDATE timers SET `+restDeleted+`
+	if err := q.write(ctx, `UPDATE timers SET `+restDeleted+q.ifShared(setUnsynced)+`
 		WHERE schedule_id IN (SELECT s.id FROM schedules s WHERE s.agent_id = ? AND s.deleted_at IS NULL)`, id); err != nil {
 		return err
 	}

@@ -60,14 +60,12 @@ func (q Queries) SaveLeadership(ctx context.Context, before rota.EngineKind, l c
 	if now.Kind != before {
 		return rota.Errorf(rota.Conflict, "the engine of this database is %s now", now.Kind)
 	}
-	if err := q.write(ctx, `UPDATE engine SET kind = ?, installation = ?, since = ?, seen_at = ? WHERE id = 1`,
-		l.Kind, l.Installation, zeroMS(l.Since), zeroMS(l.SeenAt)); err != nil {
-		return err
+	set := ""
+	if l.Kind == rota.EngineTemporal && before != l.Kind {
+		set = q.ifShared(clearDestination)
 	}
-	if l.Kind == before || l.Kind != rota.EngineTemporal {
-		return nil
-	}
-	return q.Exports().saveDestination(ctx, cluster.Destination{})
+	return q.write(ctx, `UPDATE engine SET kind = ?, installation = ?, since = ?, seen_at = ?`+set+` WHERE id = 1`,
+		l.Kind, l.Installation, zeroMS(l.Since), zeroMS(l.SeenAt))
 }
 
 // Busy counts the runs that are worked on, by provider. Of the transactions
@@ -86,38 +84,4 @@ func (q Queries) Busy(ctx context.Context) (map[string]int, error) {
 		return err
 	}, `SELECT o.provider, COUNT(*) FROM open_runs o WHERE o.phase = 'running' GROUP BY o.provider`)
 	return busy, err
-}
-
-// TakeRun gives a claimed run to the one worker that asks first for this
-// attempt. Others get NotFound, as do all when the attempt is over.
-func (q Queries) TakeRun(ctx context.Context, a rota.Attempt, now time.Time) (rota.Work, error) {
-	n, err := q.exec(ctx, `UPDATE open_runs SET carried = ?
-		WHERE run_id = ? AND attempts = ? AND phase = 'running' AND carried = 0`, now.UnixMilli(), a.Run, a.Attempt)
-	if err := must("attempt", n, err); err != nil {
-		return rota.Work{}, err
-	}
-	return one(ctx, q.db, "attempt", scanWork, selectWork+` WHERE o.run_id = ?`, a.Run)
-}
-
-// Unstarted returns the attempts that were claimed before an instant and that no
-// worker has begun.
-func (q Queries) Unstarted(ctx context.Context, before time.Time) ([]cluster.Claim, error) {
-	return all(ctx, q.db, scanClaim, selectClaim+`WHERE o.phase = 'running' AND o.carried = 0 AND o.started_at < ?`, before.UnixMilli())
-}
-
-// Claimed returns the attempts that workers are working on.
-func (q Queries) Claimed(ctx context.Context) ([]cluster.Claim, error) {
-	return all(ctx, q.db, scanClaim, selectClaim+`WHERE o.phase = 'running' AND o.carried > 0`)
-}
-
-// selectClaim reads what scanClaim scans.
-const selectClaim = `SELECT o.run_id, o.attempts, o.provider, o.carried, t.policy FROM open_runs o
-	LEFT JOIN timers t ON t.schedule_id = o.schedule_id `
-
-func scanClaim(row Scanner) (cluster.Claim, error) {
-	c := cluster.Claim{Policy: rota.DefaultPolicy()}
-	var since int64
-	err := row.Scan(&c.At.Run, &c.At.Attempt, &c.Provider, &since, policyText{&c.Policy})
-	c.Since = orZero(since)
-	return c, err
 }

@@ -114,20 +114,20 @@ func (b *batch) start(void map[rota.RunID]bool) ([]rota.Fire, []Step) {
 			queue = append(queue, queueRow(*o.RunID, &o.ScheduleID, d.Provider, b.now.UnixMilli()))
 		}
 	}
-	return fires, []Step{{addScheduledRun, runs}, {enqueue, queue}, {saveState, timerRows(all)}}
+	return fires, []Step{{addScheduledRun, runs}, {enqueue, queue}, b.saveState(timersAfter(all)...)}
 }
 
-// timerRows returns the timers as they are after what was decided of them.
-func timerRows(all []decided) [][]any {
-	rows := make([][]any, 0, len(all))
+// timersAfter returns the timers as they are after what was decided of them.
+func timersAfter(all []decided) []rota.Timer {
+	timers := make([]rota.Timer, 0, len(all))
 	for i := range all {
 		d := &all[i]
 		if d.fires == 0 {
 			d.Timer.LastRunAt = d.before.LastRunAt
 		}
-		rows = append(rows, timerRow(d.Timer))
+		timers = append(timers, d.Timer)
 	}
-	return rows
+	return timers
 }
 
 // addScheduledRun starts the run of an occurrence, a runRow, with the

@@ -7,40 +7,45 @@ import (
 	"github.com/rota-run/rota"
 )
 
-// NewLocking returns the queries over a transaction of a database in which
-// others write at the same time, each seeing what is committed (READ
-// COMMITTED). What a transaction reads in order to change it stays locked until
-// it ends. Rows are locked in this order, so that few transactions ever wait
-// for each other:
+// NewShared returns the queries over a transaction of a database that several
+// processes share.
+//
+// Others write at the same time, each seeing what is committed (READ COMMITTED).
+// What a transaction reads in order to change it stays locked until it ends. Rows
+// are locked in this order, so that few transactions ever wait for each other:
 //
 //	agents ─► timers ─► schedules ─► open_runs ─► runs
 //
 // The lock on a timer is also the lock on the occurrences of its schedule.
-func NewLocking(db DB) Queries { return Queries{db: checked{db}, locks: true} }
+//
+// An engine outside may lead a shared database. It has columns for that, which
+// are written together with the rest of their rows: see [External].
+func NewShared(db DB) Queries { return Queries{db: checked{db}, shared: true} }
 
-// hold ends a SELECT whose rows, of the tables with these aliases, nobody else
-// may change meanwhile.
-func (q Queries) hold(tables string) string { return q.lock(" FOR UPDATE OF " + tables) }
-
-// take is hold for rows of which any will do: it passes over those that
-// another transaction has locked.
-func (q Queries) take(tables string) string {
-	return q.lock(" FOR UPDATE OF " + tables + " SKIP LOCKED")
-}
-
-// share ends a SELECT whose rows stay as they are, for others too.
-func (q Queries) share(tables string) string { return q.lock(" FOR SHARE OF " + tables) }
-
-func (q Queries) lock(words string) string {
-	if !q.locks {
+// ifShared returns a part of a statement that only a shared database has.
+func (q Queries) ifShared(words string) string {
+	if !q.shared {
 		return ""
 	}
 	return words
 }
 
+// hold ends a SELECT whose rows, of the tables with these aliases, nobody else
+// may change meanwhile.
+func (q Queries) hold(tables string) string { return q.ifShared(" FOR UPDATE OF " + tables) }
+
+// take is hold for rows of which any will do: it passes over those that
+// another transaction has locked.
+func (q Queries) take(tables string) string {
+	return q.ifShared(" FOR UPDATE OF " + tables + " SKIP LOCKED")
+}
+
+// share ends a SELECT whose rows stay as they are, for others too.
+func (q Queries) share(tables string) string { return q.ifShared(" FOR SHARE OF " + tables) }
+
 // holdTimers locks the schedules of an agent.
 func (q Queries) holdTimers(ctx context.Context, id rota.AgentID) error {
-	if !q.locks {
+	if !q.shared {
 		return nil
 	}
 	_, err := all(ctx, q.db, scanText, `SELECT s.id FROM timers t JOIN schedules s ON s.id = t.schedule_id
@@ -51,7 +56,7 @@ func (q Queries) holdTimers(ctx context.Context, id rota.AgentID) error {
 // holdEveryTimer waits for those who are writing timers, and lets nobody begin to:
 // who adds one looks at the kind of engine first.
 func (q Queries) holdEveryTimer(ctx context.Context) error {
-	if !q.locks {
+	if !q.shared {
 		return nil
 	}
 	return q.write(ctx, `LOCK TABLE timers IN SHARE ROW EXCLUSIVE MODE`)
@@ -66,7 +71,7 @@ const (
 
 // holdName locks what has no row yet until the transaction ends.
 func (q Queries) holdName(ctx context.Context, class int32, name string) error {
-	if !q.locks {
+	if !q.shared {
 		return nil
 	}
 	h := fnv.New32a()

@@ -123,7 +123,7 @@ func (q Queries) RequeueRun(ctx context.Context, a rota.Attempt, provider string
 		attempts = attempts - 1, provider = ?, response_id = NULL,
 		started_at = CASE WHEN attempts = 1 THEN NULL ELSE first_start END,
 		first_start = CASE WHEN attempts = 1 THEN NULL ELSE first_start END
-		WHERE run_id = ? AND phase = 'running' AND carried = 0 AND `+ofAttempt, provider, a.Run, a.Attempt)
+		WHERE run_id = ? AND phase = 'running'`+q.ifShared(noWorker)+` AND `+ofAttempt, provider, a.Run, a.Attempt)
 }
 
 // SetResponse notes the id of the response that the provider has begun.
@@ -138,8 +138,8 @@ func (q Queries) DelayRun(ctx context.Context, a rota.Attempt, at time.Time, ans
 	if answered {
 		failures = 1
 	}
-	return q.write(ctx, `UPDATE open_runs SET phase = 'waiting', ready_at = ?, failures = failures + ?, response_id = NULL,
-		carried = 0 WHERE run_id = ? AND phase = 'running' AND `+ofAttempt, at.UnixMilli(), failures, a.Run, a.Attempt)
+	return q.write(ctx, `UPDATE open_runs SET phase = 'waiting', ready_at = ?, failures = failures + ?, response_id = NULL`+
+		q.ifShared(clearWorker)+` WHERE run_id = ? AND phase = 'running' AND `+ofAttempt, at.UnixMilli(), failures, a.Run, a.Attempt)
 }
 
 // FinishRun ends a run and settles its schedule's timer. If the run had
@@ -192,7 +192,7 @@ func (q Queries) settle(ctx context.Context, before rota.Timer, r rota.Result, s
 		return false, err
 	}
 	due := !after.DueAt.IsZero() && !after.DueAt.After(r.CompletedAt) || !after.CatchUp().IsZero()
-	return due, q.write(ctx, saveState, timerRow(after)...)
+	return due, q.db.Write(ctx, q.saveState(after))
 }
 
 // An openRun is what open_runs knows of a run.

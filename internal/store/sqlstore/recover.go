@@ -9,11 +9,12 @@ import (
 
 // Recover returns the runs that a dead process left running to the queue,
 // fails those whose policy forbids that with worker_lost, and moves the
-// runs of providers that are not listed to the first that is.
+// runs of providers that are not listed to the first that is. It leaves the
+// attempts that workers of an engine outside have.
 func (q Queries) Recover(ctx context.Context, now time.Time, providers []string, settle rota.Settle) (rota.Recovered, error) {
 	var done rota.Recovered
 	running, err := all(ctx, q.db, scanCutOff, `SELECT o.run_id, t.policy FROM open_runs o
-		JOIN timers t ON t.schedule_id = o.schedule_id WHERE o.phase = 'running' AND o.carried = 0`)
+		JOIN timers t ON t.schedule_id = o.schedule_id WHERE o.phase = 'running'`+q.ifShared(noWorker))
 	if err != nil {
 		return done, err
 	}
@@ -26,30 +27,12 @@ func (q Queries) Recover(ctx context.Context, now time.Time, providers []string,
 		}
 		done.Lost = append(done.Lost, c.id)
 	}
-	n, err := q.exec(ctx, `UPDATE open_runs SET phase = 'waiting' WHERE phase = 'running' AND carried = 0`)
+	n, err := q.exec(ctx, `UPDATE open_runs SET phase = 'waiting' WHERE phase = 'running'`+q.ifShared(noWorker))
 	done.Resumed = int(n)
 	if err != nil {
 		return done, err
 	}
 	return done, q.Rehome(ctx, providers)
-}
-
-// ReturnRun does for one attempt whose worker is lost what Recover does for
-// all. It does nothing if the attempt is over.
-func (q Queries) ReturnRun(ctx context.Context, a rota.Attempt, now time.Time, settle rota.Settle) (rota.Finish, error) {
-	running, err := all(ctx, q.db, scanCutOff, `SELECT o.run_id, t.policy FROM open_runs o
-		LEFT JOIN timers t ON t.schedule_id = o.schedule_id
-		WHERE o.run_id = ? AND o.attempts = ? AND o.phase = 'running'`, a.Run, a.Attempt)
-	if err != nil || len(running) == 0 {
-		return rota.Finish{}, err
-	}
-	if running[0].policy.Retry.OnCrash == rota.OnCrashNever {
-		end := lost(now)
-		end.Attempt = a.Attempt
-		return q.FinishRun(ctx, a.Run, end, settle)
-	}
-	return rota.Finish{}, q.write(ctx, `UPDATE open_runs SET phase = 'waiting', carried = 0
-		WHERE run_id = ? AND attempts = ? AND phase = 'running'`, a.Run, a.Attempt)
 }
 
 // lost is the end of a run that its policy does not let begin again.

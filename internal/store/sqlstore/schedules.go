@@ -15,7 +15,7 @@ const scheduleTables = ` FROM schedules s JOIN timers t ON t.schedule_id = s.id 
 
 // restDeleted leaves a deleted schedule's timer with nothing to do.
 const restDeleted = `status = 'deleted', next_run_at = NULL, due_at = NULL, buffered = NULL, backlog = 0, backlog_to = NULL,
-	catch_up = NULL, pause_reason = NULL, skips = NULL, tell_at = ` + syncNow
+	catch_up = NULL, pause_reason = NULL, skips = NULL`
 
 func scanSchedule(row Scanner) (rota.Schedule, error) {
 	s := rota.Schedule{Object: rota.ObjectSchedule}
@@ -98,8 +98,8 @@ func (q Queries) AddSchedule(ctx context.Context, o rota.Owner, s rota.Schedule,
 	}
 	return q.write(ctx, `INSERT INTO timers (status, spec, policy, anchor, next_run_at, due_at, open_runs, buffered,
 		run_count, consecutive_failures, last_run_at, last_run_id, last_response_id, pause_reason, skips,
-		backlog, backlog_to, catch_up, schedule_id, agent_id, account, end_user, tell_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, `+syncNow+`)`,
+		backlog, backlog_to, catch_up, schedule_id, agent_id, account, end_user`+q.ifShared(`, sync_at`)+`)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?`+q.ifShared(`, `+syncNow)+`)`,
 		append(append(timerContent(t), timerState(t)...), t.ScheduleID, t.AgentID, o.Account, o.EndUser)...)
 }
 
@@ -121,7 +121,7 @@ func (q Queries) SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule
 	}
 	if err := q.write(ctx, `UPDATE timers SET status = ?, spec = ?, policy = ?, anchor = ?, next_run_at = ?, due_at = ?,
 		open_runs = ?, buffered = ?, run_count = ?, consecutive_failures = ?, last_run_at = ?, last_run_id = ?,
-		last_response_id = ?, pause_reason = ?, skips = ?, backlog = ?, backlog_to = ?, catch_up = ?, tell_at = `+syncNow+` WHERE schedule_id = ?`,
+		last_response_id = ?, pause_reason = ?, skips = ?, backlog = ?, backlog_to = ?, catch_up = ?`+q.ifShared(setUnsynced)+` WHERE schedule_id = ?`,
 		append(append(timerContent(t), timerState(t)...), t.ScheduleID)...); err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (q Queries) DeleteSchedule(ctx context.Context, o rota.Owner, a rota.AgentI
 	if err := q.blockBuffered(ctx, id); err != nil {
 		return err
 	}
-	return q.write(ctx, `UPDATE timers SET `+restDeleted+` WHERE schedule_id = ?`, id)
+	return q.write(ctx, `UPDATE timers SET `+restDeleted+q.ifShared(setUnsynced)+` WHERE schedule_id = ?`, id)
 }
 
 // notActive is why a buffered occurrence never started.
@@ -252,11 +252,17 @@ func timerState(t rota.Timer) []any {
 	}
 }
 
-// saveState writes back what firing changed, a timerRow.
-const saveState = `UPDATE timers SET next_run_at = ?, due_at = ?, open_runs = ?, buffered = ?, run_count = ?,
+// saveState writes back what firing changed of timers.
+func (q Queries) saveState(all ...rota.Timer) Step {
+	rows := make([][]any, len(all))
+	for i, t := range all {
+		rows[i] = append(timerState(t), t.Status)
+		if q.shared {
+			rows[i] = append(rows[i], t.Status)
+		}
+		rows[i] = append(rows[i], t.ScheduleID)
+	}
+	return Step{`UPDATE timers SET next_run_at = ?, due_at = ?, open_runs = ?, buffered = ?, run_count = ?,
 	consecutive_failures = ?, last_run_at = ?, last_run_id = ?, last_response_id = ?, pause_reason = ?, skips = ?,
-	backlog = ?, backlog_to = ?, catch_up = ?, status = ?,
-	tell_at = CASE WHEN status = ? THEN tell_at ELSE ` + syncNow + ` END` + fromEach + `
-	WHERE schedule_id = ?`
-
-func timerRow(t rota.Timer) []any { return append(timerState(t), t.Status, t.Status, t.ScheduleID) }
+	backlog = ?, backlog_to = ?, catch_up = ?, status = ?` + q.ifShared(setUnsyncedIfNew) + fromEach + `WHERE schedule_id = ?`, rows}
+}

@@ -91,8 +91,8 @@ func number(query, prefix string) string {
 // exist or belongs to another owner. The error of a write may be that of a later
 // one, or of the commit.
 type Queries struct {
-	db    DB
-	locks bool
+	db     DB
+	shared bool // by several processes: see [NewShared]
 }
 
 // exec runs one statement and returns how many rows it changed.

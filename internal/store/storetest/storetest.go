@@ -1,11 +1,13 @@
 // Package storetest states what every [store.Store] must do, as tests that run
-// against any of them. There are no switches: a store does all of it.
+// against any of them. There are no switches: a store does all of it. What an
+// engine outside of the process needs is a second suite: see [RunExternal].
 package storetest
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -20,17 +22,17 @@ import (
 // Run runs the suite. open returns a store that is empty and that nobody else
 // uses; the suite closes it.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	for _, group := range [][]testCase{
-		roundTrips, owners, deletions, pages, filters, updates, answers, fires, backlogs, claims, ends, recoveries, keys, clusters, exports,
-	} {
-		for _, c := range group {
-			t.Run(c.name, func(t *testing.T) {
-				t.Parallel()
-				s := open(t)
-				t.Cleanup(func() { require.NoError(t, s.Close()) })
-				c.run(newWorld(t, s))
-			})
-		}
+	run(t, open, roundTrips, owners, deletions, pages, filters, updates, answers, fires, backlogs, claims, ends, recoveries, keys, clusters)
+}
+
+func run(t *testing.T, open func(t *testing.T) store.Store, groups ...[]testCase) {
+	for _, c := range slices.Concat(groups...) {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			t.Cleanup(func() { require.NoError(t, s.Close()) })
+			c.run(newWorld(t, s))
+		})
 	}
 }
 

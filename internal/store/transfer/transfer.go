@@ -1,8 +1,8 @@
 // Package transfer copies a whole installation from one database to another,
 // and then compares the two.
 //
-// It knows no table by name: each database says what it has, and both must say
-// the same. Rows are copied in the order of their primary keys, in batches that
+// Each database says which tables and columns it has, and both must say the same,
+// but for a few columns that only PostgreSQL has. Rows are copied in the order of their primary keys, in batches that
 // are each one transaction of the target, so that the target always holds the
 // beginning of each table. A transfer that was cut off finds out how far it
 // came by reading that.

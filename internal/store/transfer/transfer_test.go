@@ -16,6 +16,10 @@ import (
 	"github.com/rota-run/rota/internal/store/transfer"
 )
 
+// inPostgresOnly are the columns that SQLite does not have: those for an engine
+// outside of the process.
+func inPostgresOnly() []string { return []string{"namespace", "queue", "sync_at", "worker_since"} }
+
 func TestCatalogsAgree(t *testing.T) {
 	var both [][]transfer.Table
 	for _, k := range kinds() {
@@ -29,6 +33,9 @@ func TestCatalogsAgree(t *testing.T) {
 		both = append(both, tables)
 	}
 	require.Greater(t, len(both[0]), 7)
+	for i := range both[1] {
+		both[1][i].Columns = slices.DeleteFunc(both[1][i].Columns, func(c transfer.Column) bool { return slices.Contains(inPostgresOnly(), c.Name) })
+	}
 	require.Equal(t, both[0], both[1])
 }
 
@@ -71,7 +78,11 @@ func TestThereAndBack(t *testing.T) {
 				back, _, err := move(t, over, second, from, third, nil)
 				require.NoError(t, err)
 				require.Equal(t, counts, back)
-				require.Equal(t, from.whole(t, first), from.whole(t, third))
+				var lost []string
+				if from.name != over.name {
+					lost = inPostgresOnly()
+				}
+				require.Equal(t, from.whole(t, first, lost...), from.whole(t, third, lost...))
 				s := over.open(t, second)
 				n, err := s.Reader().OpenRuns(t.Context())
 				require.NoError(t, err)

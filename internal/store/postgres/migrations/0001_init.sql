@@ -115,12 +115,12 @@ CREATE TABLE timers (
   last_response_id     TEXT,
   pause_reason         TEXT,
   skips                TEXT,             -- nominal times ahead that somebody asked to skip
-  tell_at              BIGINT            -- when to tell Temporal of the schedule; NULL if it knows all
+  sync_at              BIGINT            -- when to sync the schedule to Temporal; NULL if it is in sync
 );
 -- The engine reads this and nothing else to find what is due.
 CREATE INDEX timers_due ON timers (due_at, schedule_id) WHERE due_at IS NOT NULL;
 CREATE INDEX timers_catch_up ON timers (catch_up, schedule_id) WHERE catch_up IS NOT NULL;
-CREATE INDEX timers_tell ON timers (tell_at, schedule_id) WHERE tell_at IS NOT NULL;
+CREATE INDEX timers_sync ON timers (sync_at, schedule_id) WHERE sync_at IS NOT NULL;
 
 -- The ledger. Its primary key is what makes a double fire impossible.
 CREATE TABLE occurrences (
@@ -180,13 +180,13 @@ CREATE TABLE open_runs (
   first_start BIGINT,
   attempts    BIGINT NOT NULL,
   failures    BIGINT NOT NULL,            -- attempts that the provider answered with a failure
-  carried     BIGINT NOT NULL DEFAULT 0,  -- when a worker of Temporal took the attempt; 0 if none has
-  response_id TEXT
+  response_id TEXT,
+  worker_since BIGINT                     -- when a worker of Temporal took the attempt; NULL if none has
 );
 CREATE INDEX open_runs_queue ON open_runs (provider, ready_at, run_id) WHERE phase <> 'running';
 CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase <> 'running';
 CREATE INDEX open_runs_unstarted ON open_runs (schedule_id) WHERE phase = 'queued';
-CREATE INDEX open_runs_running ON open_runs (provider, carried) WHERE phase = 'running';
+CREATE INDEX open_runs_running ON open_runs (provider, worker_since) WHERE phase = 'running';
 
 -- What runs say, on its way from the process that works on them to those where
 -- somebody watches. A row is of no use after some minutes.
@@ -216,9 +216,9 @@ CREATE TABLE engine (
   id           BIGINT PRIMARY KEY CHECK (id = 1),
   kind         TEXT NOT NULL,    -- embedded or temporal; empty until the first one has begun
   installation TEXT NOT NULL,    -- tells this database's schedules from others in one Temporal
-  namespace    TEXT NOT NULL,    -- where Temporal has every schedule; empty until it has
-  queue        TEXT NOT NULL,    -- likewise
   since        BIGINT NOT NULL,  -- when an engine began to look at what is due
-  seen_at      BIGINT NOT NULL   -- when one last did
+  seen_at      BIGINT NOT NULL,  -- when one last did
+  namespace    TEXT NOT NULL DEFAULT '',  -- where Temporal has every schedule; empty until it has
+  queue        TEXT NOT NULL DEFAULT ''   -- likewise
 );
-INSERT INTO engine (id, kind, installation, namespace, queue, since, seen_at) VALUES (1, '', '', '', '', 0, 0);
+INSERT INTO engine (id, kind, installation, since, seen_at) VALUES (1, '', '', 0, 0);

@@ -112,13 +112,11 @@ CREATE TABLE timers (
   last_run_id          TEXT,
   last_response_id     TEXT,
   pause_reason         TEXT,
-  skips                TEXT,              -- nominal times ahead that somebody asked to skip
-  tell_at              INTEGER            -- when to tell Temporal of the schedule; NULL if it knows all
+  skips                TEXT               -- nominal times ahead that somebody asked to skip
 ) STRICT;
 -- The engine reads this and nothing else to find what is due.
 CREATE INDEX timers_due ON timers (due_at, schedule_id) WHERE due_at IS NOT NULL;
 CREATE INDEX timers_catch_up ON timers (catch_up, schedule_id) WHERE catch_up IS NOT NULL;
-CREATE INDEX timers_tell ON timers (tell_at, schedule_id) WHERE tell_at IS NOT NULL;
 
 -- The ledger. Its primary key is what makes a double fire impossible.
 CREATE TABLE occurrences (
@@ -178,13 +176,12 @@ CREATE TABLE open_runs (
   first_start INTEGER,
   attempts    INTEGER NOT NULL,
   failures    INTEGER NOT NULL,            -- attempts that the provider answered with a failure
-  carried     INTEGER NOT NULL DEFAULT 0,  -- when a worker of Temporal took the attempt; 0 if none has
   response_id TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX open_runs_queue ON open_runs (provider, ready_at, run_id) WHERE phase <> 'running';
 CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase <> 'running';
 CREATE INDEX open_runs_unstarted ON open_runs (schedule_id) WHERE phase = 'queued';
-CREATE INDEX open_runs_running ON open_runs (provider, carried) WHERE phase = 'running';
+CREATE INDEX open_runs_running ON open_runs (provider) WHERE phase = 'running';
 
 -- The answers to requests with an Idempotency-Key.
 CREATE TABLE answers (
@@ -203,9 +200,7 @@ CREATE TABLE engine (
   id           INTEGER PRIMARY KEY CHECK (id = 1),
   kind         TEXT NOT NULL,     -- embedded or temporal; empty until the first one has begun
   installation TEXT NOT NULL,     -- tells this database's schedules from others in one Temporal
-  namespace    TEXT NOT NULL,     -- where Temporal has every schedule; empty until it has
-  queue        TEXT NOT NULL,     -- likewise
   since        INTEGER NOT NULL,  -- when an engine began to look at what is due
   seen_at      INTEGER NOT NULL   -- when one last did
 ) STRICT;
-INSERT INTO engine (id, kind, installation, namespace, queue, since, seen_at) VALUES (1, '', '', '', '', 0, 0);
+INSERT INTO engine (id, kind, installation, since, seen_at) VALUES (1, '', '', 0, 0);

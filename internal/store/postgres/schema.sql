@@ -1,0 +1,212 @@
+-- The schema after all migrations. Written by go test ./internal/store/postgres -run Golden -update.
+
+CREATE TABLE agent_versions (
+  agent_id text COLLATE "C" NOT NULL,
+  version bigint NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  restored_from_version bigint,
+  configuration text NOT NULL,
+  created_at bigint NOT NULL,
+  PRIMARY KEY (agent_id, version),
+  FOREIGN KEY (agent_id) REFERENCES agents(id)
+);
+
+CREATE TABLE agents (
+  id text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  end_user text COLLATE "C" NOT NULL,
+  name text NOT NULL,
+  description text,
+  model text NOT NULL,
+  instructions text,
+  tools text NOT NULL,
+  tool_choice text NOT NULL,
+  parallel_tool_calls boolean NOT NULL,
+  max_tool_calls bigint,
+  fallback_models text NOT NULL,
+  text text,
+  reasoning text,
+  metadata text NOT NULL,
+  version bigint NOT NULL,
+  created_at bigint NOT NULL,
+  updated_at bigint NOT NULL,
+  deleted_at bigint,
+  retention_expires_at bigint,
+  PRIMARY KEY (id)
+);
+CREATE INDEX agents_by_owner ON agents USING btree (account, end_user, id) WHERE (deleted_at IS NULL);
+
+CREATE TABLE answers (
+  account text COLLATE "C" NOT NULL,
+  end_user text COLLATE "C" NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  fingerprint bytea NOT NULL,
+  body bytea NOT NULL,
+  at bigint NOT NULL,
+  PRIMARY KEY (account, end_user, key)
+);
+CREATE INDEX answers_by_age ON answers USING btree (at);
+
+CREATE TABLE engine (
+  id bigint NOT NULL,
+  kind text NOT NULL,
+  installation text NOT NULL,
+  since bigint NOT NULL,
+  seen_at bigint NOT NULL,
+  namespace text NOT NULL DEFAULT ''::text,
+  queue text NOT NULL DEFAULT ''::text,
+  PRIMARY KEY (id),
+  CHECK ((id = 1))
+);
+
+CREATE TABLE keys (
+  id text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  name text NOT NULL,
+  hint text NOT NULL,
+  hash bytea NOT NULL,
+  scopes text NOT NULL,
+  rate_limits text NOT NULL,
+  spent text NOT NULL DEFAULT '{}'::text,
+  created_at bigint NOT NULL,
+  expires_at bigint,
+  revoked_at bigint,
+  UNIQUE (hash),
+  PRIMARY KEY (id)
+);
+CREATE INDEX keys_by_account ON keys USING btree (account, id);
+
+CREATE TABLE occurrences (
+  schedule_id text COLLATE "C" NOT NULL,
+  scheduled_for bigint NOT NULL,
+  scheduled_until bigint,
+  id text COLLATE "C" NOT NULL,
+  count bigint NOT NULL,
+  outcome text COLLATE "C" NOT NULL,
+  reason text,
+  run_id text COLLATE "C",
+  trigger text NOT NULL,
+  lateness_ms bigint,
+  recorded_at bigint NOT NULL,
+  PRIMARY KEY (schedule_id, scheduled_for)
+);
+CREATE INDEX occurrences_unfired ON occurrences USING btree (schedule_id, outcome, scheduled_for) WHERE (outcome <> 'fired'::text);
+
+CREATE TABLE open_runs (
+  run_id text COLLATE "C" NOT NULL,
+  schedule_id text COLLATE "C",
+  provider text COLLATE "C" NOT NULL,
+  phase text COLLATE "C" NOT NULL,
+  ready_at bigint NOT NULL,
+  started_at bigint,
+  first_start bigint,
+  attempts bigint NOT NULL,
+  failures bigint NOT NULL,
+  response_id text,
+  worker_since bigint,
+  PRIMARY KEY (run_id)
+);
+CREATE INDEX open_runs_queue ON open_runs USING btree (provider, ready_at, run_id) WHERE (phase <> 'running'::text);
+CREATE INDEX open_runs_running ON open_runs USING btree (provider, worker_since) WHERE (phase = 'running'::text);
+CREATE INDEX open_runs_unstarted ON open_runs USING btree (schedule_id) WHERE (phase = 'queued'::text);
+CREATE INDEX open_runs_waiting ON open_runs USING btree (ready_at) WHERE (phase <> 'running'::text);
+
+CREATE TABLE run_events (
+  run_id text COLLATE "C" NOT NULL,
+  seq bigint NOT NULL,
+  data bytea NOT NULL,
+  at bigint NOT NULL,
+  PRIMARY KEY (run_id, seq)
+);
+CREATE INDEX run_events_by_age ON run_events USING btree (at);
+
+CREATE TABLE runs (
+  id text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  end_user text COLLATE "C" NOT NULL,
+  agent_id text COLLATE "C" NOT NULL,
+  agent_version bigint NOT NULL,
+  schedule_id text COLLATE "C",
+  scheduled_for bigint,
+  trigger text NOT NULL,
+  fire text,
+  input text NOT NULL,
+  conversation text,
+  previous_response_id text,
+  context_management text,
+  metadata text NOT NULL,
+  created_at bigint NOT NULL,
+  phase text NOT NULL,
+  started_at bigint,
+  attempts bigint NOT NULL,
+  lateness_ms bigint,
+  response_id text,
+  response text,
+  usage text,
+  error text,
+  completed_at bigint,
+  PRIMARY KEY (id)
+);
+CREATE INDEX runs_by_agent ON runs USING btree (agent_id, id);
+
+CREATE TABLE schedules (
+  id text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  end_user text COLLATE "C" NOT NULL,
+  agent_id text COLLATE "C" NOT NULL,
+  key_id text COLLATE "C",
+  name text,
+  input text NOT NULL,
+  conversation text,
+  previous_response_id text,
+  context_management text,
+  metadata text NOT NULL,
+  temporal_schedule_id text,
+  version bigint NOT NULL,
+  created_at bigint NOT NULL,
+  updated_at bigint NOT NULL,
+  deleted_at bigint,
+  PRIMARY KEY (id),
+  FOREIGN KEY (agent_id) REFERENCES agents(id)
+);
+CREATE INDEX schedules_by_agent ON schedules USING btree (agent_id, id) WHERE (deleted_at IS NULL);
+CREATE INDEX schedules_by_key ON schedules USING btree (key_id, id) WHERE (deleted_at IS NULL);
+CREATE INDEX schedules_by_owner ON schedules USING btree (account, end_user, id) WHERE (deleted_at IS NULL);
+
+CREATE TABLE schema_versions (
+  version integer NOT NULL,
+  fingerprint text NOT NULL,
+  written_by text NOT NULL,
+  PRIMARY KEY (version)
+);
+
+CREATE TABLE timers (
+  schedule_id text COLLATE "C" NOT NULL,
+  agent_id text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  end_user text COLLATE "C" NOT NULL,
+  status text NOT NULL,
+  spec text NOT NULL,
+  policy text NOT NULL,
+  anchor bigint NOT NULL,
+  next_run_at bigint,
+  due_at bigint,
+  open_runs bigint NOT NULL,
+  buffered bigint,
+  backlog bigint NOT NULL,
+  backlog_to bigint,
+  catch_up bigint,
+  run_count bigint NOT NULL,
+  consecutive_failures bigint NOT NULL,
+  last_run_at bigint,
+  last_run_id text,
+  last_response_id text,
+  pause_reason text,
+  skips text,
+  sync_at bigint,
+  PRIMARY KEY (schedule_id),
+  FOREIGN KEY (schedule_id) REFERENCES schedules(id)
+);
+CREATE INDEX timers_catch_up ON timers USING btree (catch_up, schedule_id) WHERE (catch_up IS NOT NULL);
+CREATE INDEX timers_due ON timers USING btree (due_at, schedule_id) WHERE (due_at IS NOT NULL);
+CREATE INDEX timers_sync ON timers USING btree (sync_at, schedule_id) WHERE (sync_at IS NOT NULL);
