@@ -102,8 +102,8 @@ CREATE TABLE open_runs (
   first_start bigint,
   attempts bigint NOT NULL,
   failures bigint NOT NULL,
-  response_id text,
   worker_since bigint,
+  response_id text,
   PRIMARY KEY (run_id)
 );
 CREATE INDEX open_runs_queue ON open_runs USING btree (provider, ready_at, run_id) WHERE (phase <> 'running'::text);

@@ -284,3 +284,14 @@ func TestOtherTables(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"theirs"}, seen.ignored)
 }
+
+// TestOtherColumns: only the columns that PostgreSQL alone has may stay behind.
+func TestOtherColumns(t *testing.T) {
+	k := kinds()[1]
+	source := k.filled(t, 3)
+	postgrestest.Exec(t, source, `ALTER TABLE agents ADD COLUMN theirs TEXT`)
+	for _, to := range kinds() {
+		_, _, err := move(t, k, source, to, to.empty(t), nil)
+		require.ErrorContains(t, err, "the table agents has other columns in the source than in the target")
+	}
+}

@@ -180,8 +180,8 @@ CREATE TABLE open_runs (
   first_start BIGINT,
   attempts    BIGINT NOT NULL,
   failures    BIGINT NOT NULL,            -- attempts that the provider answered with a failure
-  response_id TEXT,
-  worker_since BIGINT                     -- when a worker of Temporal took the attempt; NULL if none has
+  worker_since BIGINT,                    -- when a worker of Temporal took the attempt; NULL if none has
+  response_id TEXT
 );
 CREATE INDEX open_runs_queue ON open_runs (provider, ready_at, run_id) WHERE phase <> 'running';
 CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase <> 'running';
