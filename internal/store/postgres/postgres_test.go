@@ -83,6 +83,7 @@ var scans = map[string]string{
 	"SELECT DISTINCT o.provider FROM open_runs":        "at the start of the engine, once",
 	"SELECT o.provider, COUNT(*) FROM open_runs":       "by the index of what is worked on, which is bounded",
 	"UPDATE schedules SET temporal_schedule_id = NULL": "when another kind of engine has taken over",
+	"SELECT version, fingerprint, written_by":          "at the start of a process, once",
 	"SELECT o.phase, COUNT(*) FROM open_runs":          "a count for the operator, of work that is bounded by what runs and waits",
 }
 

@@ -59,8 +59,8 @@ func testEvents(t *testing.T, o postgres.Options) {
 	require.Len(t, after("a", -1), 2)
 	require.Empty(t, after("b", -1))
 
-	postgrestest.Exec(t, databaseURL, `INSERT INTO runs (id, account, end_user, agent_id, trigger, input, metadata, created_at, phase, attempts, completed_at)
-		SELECT id, 'acme', '', 'agt_1', 'api', '""', '{}', 0, 'queued', 0, at FROM (VALUES ('open', NULL), ('ended', 1)) v (id, at)`)
+	postgrestest.Exec(t, databaseURL, `INSERT INTO runs (id, account, end_user, agent_id, agent_version, trigger, input, metadata, created_at, phase, attempts, completed_at)
+		SELECT id, 'acme', '', 'agt_1', 1, 'api', '""', '{}', 0, 'queued', 0, at FROM (VALUES ('open', NULL), ('ended', 1)) v (id, at)`)
 	ended, err := s.EndedAmong(t.Context(), []rota.RunID{"ended", "open", "absent"})
 	require.NoError(t, err)
 	require.ElementsMatch(t, []rota.RunID{"ended", "absent"}, ended)

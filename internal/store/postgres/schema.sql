@@ -71,6 +71,10 @@ CREATE TABLE keys (
   created_at bigint NOT NULL,
   expires_at bigint,
   revoked_at bigint,
+  end_user text COLLATE "C",
+  team_id text,
+  created_by text COLLATE "C",
+  generation bigint NOT NULL,
   UNIQUE (hash),
   PRIMARY KEY (id)
 );
@@ -179,6 +183,16 @@ CREATE TABLE schema_versions (
   written_by text NOT NULL,
   PRIMARY KEY (version)
 );
+
+CREATE TABLE signing_keys (
+  id text COLLATE "C" NOT NULL,
+  public bytea NOT NULL,
+  sealed bytea NOT NULL,
+  created_at bigint NOT NULL,
+  retired_at bigint,
+  PRIMARY KEY (id)
+);
+CREATE INDEX signing_keys_by_end ON signing_keys USING btree (retired_at);
 
 CREATE TABLE timers (
   schedule_id text COLLATE "C" NOT NULL,
