@@ -94,6 +94,9 @@ func (b *backfill) whole(from, end time.Time) span {
 
 // split takes the times of the backfill out of the spans on record.
 func (b *backfill) split(ledger []rota.Occurrence) []Split {
+	if len(b.times) == 0 {
+		return nil
+	}
 	var out []Split
 	for _, o := range ledger {
 		if o.ScheduledUntil == nil || b.foreign(o) {
