@@ -145,7 +145,8 @@ func (r *observed) observe(now time.Time) {
 		known := r.rows[o.ScheduledFor.UnixMilli()]
 		r.rows[o.ScheduledFor.UnixMilli()] = o
 		r.checkChange(known, o)
-		if o.Outcome != known.Outcome && o.RunID == nil {
+		part := !r.backfilled.IsZero() && o.Trigger != rota.TriggerBackfill // of a span that was split
+		if o.Outcome != known.Outcome && o.RunID == nil && !part {
 			r.holds(r.excused(o, was, r.plan) || r.excused(o, was, r.before), "%s is %s for %v", o.ScheduledFor, o.Outcome, o.Reason)
 		}
 		if o.RunID != nil && (known.RunID == nil || *known.RunID != *o.RunID) {
@@ -195,21 +196,24 @@ func runID(o rota.Occurrence) rota.RunID {
 	return *o.RunID
 }
 
-// checkSplits checks that a span that a backfill has split has lost no time.
+// checkSplits checks that a span that a backfill has split has lost no time. One
+// that is from before the spec may stay whole: its times are others.
 func (r *observed) checkSplits(got []rota.Occurrence) {
-	if r.backfilled.IsZero() {
-		return
-	}
 	for _, span := range r.rows {
-		count := int64(0)
+		if r.backfilled.IsZero() || span.ScheduledUntil == nil || end(span).Before(r.backfilled) {
+			continue
+		}
+		count, whole := int64(0), false
 		for _, o := range got {
 			_, known := r.rows[o.ScheduledFor.UnixMilli()]
 			within := !o.ScheduledFor.Before(span.ScheduledFor.Time) && !o.ScheduledFor.After(end(span))
-			if within && o.Trigger != rota.TriggerManual && (!known || o.ScheduledFor.Equal(span.ScheduledFor.Time)) {
+			first := o.ScheduledFor.Equal(span.ScheduledFor.Time)
+			whole = whole || first && o.Count == span.Count
+			if within && o.Trigger != rota.TriggerManual && (!known || first) {
 				count += o.Count
 			}
 		}
-		r.holds(span.ScheduledUntil == nil || end(span).Before(r.backfilled) || count == span.Count,
+		r.holds(count == span.Count || whole && span.ScheduledFor.Before(r.plan.anchor),
 			"%s to %s stood for %d times, and a backfill has made %d of them", span.ScheduledFor, end(span), span.Count, count)
 	}
 }
