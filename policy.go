@@ -18,8 +18,9 @@ type Policy struct {
 
 // Retry says what becomes of a run that an attempt did not finish.
 type Retry struct {
-	MaxAttempts int     `json:"max_attempts" doc:"Attempts in all, for failures that a repetition can mend."`
-	OnCrash     OnCrash `json:"on_crash" enum:"resume,never"`
+	MaxAttempts    int     `json:"max_attempts" doc:"Rounds in all over the agent's model and its fallback models, for failures that a repetition can mend."`
+	MaxWaitSeconds int64   `json:"max_wait_seconds" doc:"The longest wait before another round that a provider may ask for. A run that is asked to wait longer waits this long, and asks again."`
+	OnCrash        OnCrash `json:"on_crash" enum:"resume,never"`
 }
 
 // Overlap says what happens when an occurrence falls due while a run of the
@@ -56,7 +57,7 @@ func DefaultPolicy() Policy {
 		Overlap:            OverlapSkip,
 		Missed:             MissedLatest,
 		MaxLatenessSeconds: 3600,
-		Retry:              Retry{MaxAttempts: 3, OnCrash: OnCrashResume},
+		Retry:              Retry{MaxAttempts: 3, MaxWaitSeconds: 3600, OnCrash: OnCrashResume},
 		TimeoutSeconds:     600,
 		Variables:          true,
 	}
@@ -80,8 +81,9 @@ type PolicyUpdate struct {
 
 // RetryUpdate is a Retry in a request.
 type RetryUpdate struct {
-	MaxAttempts Opt[int]     `json:"max_attempts,omitzero" minimum:"1" maximum:"20" nullable:"true"`
-	OnCrash     Opt[OnCrash] `json:"on_crash,omitzero" enum:"resume,never" nullable:"true"`
+	MaxAttempts    Opt[int]     `json:"max_attempts,omitzero" minimum:"1" maximum:"20" nullable:"true"`
+	MaxWaitSeconds Opt[int64]   `json:"max_wait_seconds,omitzero" minimum:"0" maximum:"86400" nullable:"true"`
+	OnCrash        Opt[OnCrash] `json:"on_crash,omitzero" enum:"resume,never" nullable:"true"`
 }
 
 // IsZero reports whether the update changes nothing.
@@ -105,6 +107,7 @@ func (u PolicyUpdate) Apply(p Policy) Policy {
 	}
 	if r, ok := u.Retry.Get(); ok {
 		applyOrDefault(r.MaxAttempts, &p.Retry.MaxAttempts, def.Retry.MaxAttempts)
+		applyOrDefault(r.MaxWaitSeconds, &p.Retry.MaxWaitSeconds, def.Retry.MaxWaitSeconds)
 		applyOrDefault(r.OnCrash, &p.Retry.OnCrash, def.Retry.OnCrash)
 	}
 	return p

@@ -1,6 +1,9 @@
 package rota
 
-import "time"
+import (
+	"bytes"
+	"time"
+)
 
 // A Run is one execution of an agent. Source: contract.md, Runs.
 type Run struct {
@@ -8,7 +11,7 @@ type Run struct {
 	ID                 RunID             `json:"id"`
 	AgentID            AgentID           `json:"agent_id"`
 	AgentVersion       int64             `json:"agent_version" doc:"The version of the agent that the run was made with, and runs with."`
-	Status             RunStatus         `json:"status" enum:"queued,completed,failed"`
+	Status             RunStatus         `json:"status" enum:"queued,submitting,completed,failed,cancelled,incomplete"`
 	Input              Input             `json:"input"`
 	Conversation       Conversation      `json:"conversation"`
 	PreviousResponseID *string           `json:"previous_response_id"`
@@ -16,32 +19,93 @@ type Run struct {
 	Metadata           map[string]string `json:"metadata"`
 	GatewayResponseID  *string           `json:"gateway_response_id"`
 	GatewayResponse    Any               `json:"gateway_response" doc:"The whole response object, or null."`
-	Error              *RunError         `json:"error"`
+	Error              *RunError         `json:"error" doc:"Why the run failed; while it waits, why the last attempt did."`
+	Reason             *RunError         `json:"reason" doc:"Why a cancelled run was cancelled, else null."`
 	CreatedAt          Instant           `json:"created_at"`
 	CompletedAt        *Instant          `json:"completed_at"`
 	ScheduleID         *ScheduleID       `json:"schedule_id"`
 	ScheduledFor       *Instant          `json:"scheduled_for" doc:"The nominal time of the occurrence that started the run."`
 	Trigger            Trigger           `json:"trigger" enum:"api,schedule,manual,backfill"`
-	Phase              Phase             `json:"phase" enum:"queued,running,waiting,completed,failed,cancelled"`
-	StartedAt          *Instant          `json:"started_at" doc:"When the last attempt began."`
-	Attempts           int               `json:"attempts" doc:"How often the model was asked."`
+	Phase              Phase             `json:"phase" enum:"queued,running,waiting,completed,failed,cancelled,incomplete"`
+	StartedAt          *Instant          `json:"started_at" doc:"When the first attempt began."`
+	ReadyAt            *Instant          `json:"ready_at" doc:"Until when a waiting run waits, else null."`
+	Attempts           []RunAttempt      `json:"attempts" doc:"The calls of models, in their order."`
+	Request            *RunRequest       `json:"request,omitempty" doc:"What was sent to the model; null before that. Lists leave it out."`
 	Usage              Any               `json:"usage" doc:"The usage object of the response, or null."`
 	LatenessMS         *int64            `json:"lateness_ms" doc:"From the nominal time to the first start."`
+
+	// Attempt is the number of the last attempt that began; 0 before the first.
+	Attempt int `json:"-"`
+
+	// NoDeltas leaves the events of single tokens out of the run's events.
+	NoDeltas bool `json:"-"`
+}
+
+// A RunAttempt is one call of a model for a run. A round asks the agent's model
+// and then, as long as calls fail before any output, its fallback models in their
+// order. Only between rounds is there a wait.
+type RunAttempt struct {
+	Number       int      `json:"number" doc:"1 is the first."`
+	Round        int      `json:"round" doc:"Which round over the model and its fallbacks; 1 is the first."`
+	Model        string   `json:"model" doc:"As the agent names it."`
+	StartedAt    Instant  `json:"started_at"`
+	EndedAt      *Instant `json:"ended_at" doc:"null while it is under way, and if a crash cut it off."`
+	Code         *string  `json:"code" doc:"Why it failed; null if it did not."`
+	Message      *string  `json:"message" doc:"The same in words."`
+	Retryable    bool     `json:"retryable" doc:"The failure is of a kind that another attempt may mend."`
+	RetryAfterMS *int64   `json:"retry_after_ms" doc:"How long the provider asked to wait."`
+	WaitMS       *int64   `json:"wait_ms" doc:"How long the run waits after it before the next round; null if the next attempt follows at once or there is none."`
+	Usage        Any      `json:"usage" doc:"The usage object of its response, or null."`
+}
+
+// A RunRequest is what was sent to the model: after variables were filled in, and
+// under the name that the provider knows the model by.
+type RunRequest struct {
+	Model        string   `json:"model"`
+	Instructions *string  `json:"instructions"`
+	Input        Input    `json:"input"`
+	NotSent      []string `json:"not_sent" doc:"Fields that were asked for and left out, because the provider does not take them."`
+}
+
+// Stored returns the request without what the agent's configuration and the run's
+// input say already.
+func (q RunRequest) Stored(agent AgentConfig, input Input) RunRequest {
+	if q.Instructions != nil && agent.Instructions != nil && *q.Instructions == *agent.Instructions {
+		q.Instructions = nil
+	}
+	if bytes.Equal(q.Input.RawMessage, input.RawMessage) {
+		q.Input = Input{}
+	}
+	return q
+}
+
+// Whole returns a stored request with what Stored left out.
+func (q RunRequest) Whole(agent AgentConfig, input Input) RunRequest {
+	if q.Instructions == nil {
+		q.Instructions = agent.Instructions
+	}
+	if q.Input.IsZero() {
+		q.Input = input
+	}
+	return q
 }
 
 // RunStatus is the state of a run as the published API knows it.
 type RunStatus string
 
 const (
-	RunQueued    RunStatus = "queued" // it has not ended
-	RunCompleted RunStatus = "completed"
-	RunFailed    RunStatus = "failed" // also a run that was cancelled
+	RunQueued     RunStatus = "queued"     // no worker has it yet, or it waits before another attempt
+	RunSubmitting RunStatus = "submitting" // a model is being asked
+	RunCompleted  RunStatus = "completed"
+	RunFailed     RunStatus = "failed"
+	RunCancelled  RunStatus = "cancelled"
+	RunIncomplete RunStatus = "incomplete" // a limit stopped the model; the response's incomplete_details says which
 )
 
 // Phase is the state of a run in full.
 //
 //	queued ──► running ──► completed
-//	  ▲          │  │
+//	  ▲          │  ├────► incomplete
 //	  │          │  └────► failed
 //	crash        ▼
 //	          waiting ──► running      a failure that a repetition may mend
@@ -56,17 +120,21 @@ const (
 	PhaseCompleted Phase = "completed"
 	PhaseFailed    Phase = "failed"
 	PhaseCancelled Phase = "cancelled"
+
+	// PhaseIncomplete is the end of a run whose model was stopped by a limit. Its
+	// response counts, and is not asked for again.
+	PhaseIncomplete Phase = "incomplete"
 )
 
 // Status returns the phase as the published API knows it.
 func (p Phase) Status() RunStatus {
 	switch p {
-	case PhaseCompleted:
-		return RunCompleted
-	case PhaseFailed, PhaseCancelled:
-		return RunFailed
-	default:
+	case PhaseQueued, PhaseWaiting:
 		return RunQueued
+	case PhaseRunning:
+		return RunSubmitting
+	default:
+		return RunStatus(p)
 	}
 }
 
@@ -89,7 +157,6 @@ const (
 	RunErrRateLimited   = "rate_limited"     // 429
 	RunErrProvider      = "provider_error"   // the provider answered 5xx, or with a failed response
 	RunErrRejected      = "request_rejected" // the provider answered 4xx: asking again cannot help
-	RunErrIncomplete    = "incomplete"       // the model stopped before its answer was whole
 	RunErrAgentDeleted  = "agent_deleted"    // the agent was deleted before the run began
 	RunErrPaused        = "schedule_paused"  // the schedule was paused before the run began
 	RunErrDeleted       = "schedule_deleted" // the schedule was deleted before the run began
@@ -103,17 +170,50 @@ type RunCreate struct {
 	Input              Input             `json:"input"`
 	Conversation       Conversation      `json:"conversation,omitzero"`
 	PreviousResponseID Opt[string]       `json:"previous_response_id,omitzero" minLength:"1" maxLength:"256" nullable:"true"`
+	ContextManagement  Opt[Any]          `json:"context_management,omitzero" nullable:"true"`
+	Stream             Opt[bool]         `json:"stream,omitzero" nullable:"true" doc:"false leaves the events of single tokens out of the run's events."`
 	Metadata           map[string]string `json:"metadata,omitempty"`
+}
+
+// RunWakeCreate is the body that wakes a sleeping run.
+type RunWakeCreate struct {
+	Input Input `json:"input"`
+}
+
+// RunWake is the answer to waking a run. Source: contract.md, Runs.
+type RunWake struct {
+	Object            string `json:"object" enum:"agent.run.wake"`
+	RunID             RunID  `json:"run_id"`
+	GatewayResponseID string `json:"gateway_response_id"`
+	GatewayWake       Object `json:"gateway_wake"`
+}
+
+// MCPApprovalCreate is the body that decides a tool call for which a run asked
+// for approval.
+type MCPApprovalCreate struct {
+	ApprovalRequestID string      `json:"approval_request_id" minLength:"1" maxLength:"256"`
+	Approve           bool        `json:"approve"`
+	Reason            Opt[string] `json:"reason,omitzero" maxLength:"2000" nullable:"true"`
+}
+
+// MCPApproval is the answer to a decision. Source: contract.md, Runs.
+type MCPApproval struct {
+	Object            string `json:"object" enum:"agent.run.mcp_approval"`
+	ApprovalRequestID string `json:"approval_request_id"`
+	Approved          bool   `json:"approved"`
+	SourceRunID       RunID  `json:"source_run_id"`
+	ContinuationRun   Run    `json:"continuation_run"`
 }
 
 // Work is a run that its worker is about to start.
 type Work struct {
-	Run        Run
+	Run        Run // its Attempts are those before this one
 	Owner      Owner
 	Agent      AgentConfig // of the version that the run was made with
 	Provider   string      // under which the run was queued
 	Policy     Policy      // of the schedule, or the default
 	Fire       FireContext
+	StartedAt  time.Time // of this attempt
 	Failures   int       // attempts that the provider answered with a failure
 	ResponseID string    // of an attempt that a crash cut off; empty otherwise
 	Blocked    *RunError // why the run must not start; nil if it may
@@ -130,18 +230,83 @@ type FireContext struct {
 }
 
 // At returns the attempt that the work is.
-func (w Work) At() Attempt { return Attempt{Run: w.Run.ID, Attempt: w.Run.Attempts} }
+func (w Work) At() Attempt { return Attempt{Run: w.Run.ID, Attempt: w.Run.Attempt} }
+
+// Model returns the model that the attempt asks, as the agent names it.
+func (w Work) Model() string {
+	_, model := NextAttempt(w.Run.Attempts)
+	if model = min(model, len(w.Agent.FallbackModels)); model > 0 {
+		return w.Agent.FallbackModels[model-1]
+	}
+	return w.Agent.Model
+}
+
+// WithLastAttempt returns the run with what its stored form leaves out of
+// Attempts, Error and Reason: an attempt that is under way, that a crash cut off,
+// or that alone brought the answer is not in the stored list.
+func (r Run) WithLastAttempt(model string, started time.Time) Run {
+	if r.Attempts == nil {
+		r.Attempts = []RunAttempt{}
+	}
+	if r.Attempt > len(r.Attempts) {
+		round, _ := NextAttempt(r.Attempts)
+		a := RunAttempt{Number: r.Attempt, Round: round, Model: model, StartedAt: InstantOf(started), Usage: AnyOf(nil)}
+		switch {
+		case r.CompletedAt != nil:
+			a.StartedAt, a.EndedAt, a.Usage = *r.StartedAt, r.CompletedAt, r.Usage.Or(AnyOf(nil))
+		case r.Phase != PhaseRunning:
+			lost := RunError{Code: RunErrWorkerLost, Message: "the worker was lost during this attempt"}
+			a.Code, a.Message, a.Retryable = &lost.Code, &lost.Message, true
+		}
+		r.Attempts = append(r.Attempts, a)
+	}
+	if n := len(r.Attempts); n > 0 && r.Phase == PhaseWaiting && r.Attempts[n-1].Code != nil {
+		r.Error = &RunError{Code: *r.Attempts[n-1].Code, Message: *r.Attempts[n-1].Message}
+	}
+	if r.Phase == PhaseCancelled {
+		r.Error, r.Reason = nil, r.Error
+	}
+	return r
+}
+
+// NextAttempt returns the place of the attempt that follows done: its round (1
+// is the first), and which model it asks (0 is the agent's own, 1 its first
+// fallback). An attempt that a crash cut off is made again at its place.
+func NextAttempt(done []RunAttempt) (round, model int) {
+	round = 1
+	for _, a := range done {
+		switch {
+		case a.EndedAt == nil:
+		case a.WaitMS != nil:
+			round, model = round+1, 0
+		default:
+			model++
+		}
+	}
+	return round, model
+}
+
+// A Delay says how a run goes on after an attempt that failed.
+type Delay struct {
+	Attempt  Attempt
+	Attempts []RunAttempt // all so far, this one included
+	Provider string       // that serves the model of the next attempt
+	Until    time.Time    // when the next attempt may begin
+	Answered bool         // the provider answered this one with a failure
+}
 
 // Result is how a run ended.
 type Result struct {
-	Phase       Phase // completed, failed or cancelled
+	Phase       Phase // completed, failed, cancelled or incomplete
 	ResponseID  string
 	Response    Any
 	Usage       Any
-	Error       *RunError // nil if completed
+	Error       *RunError // why it failed or was cancelled; else nil
 	Blocked     bool      // the run never started: its agent or schedule was gone or paused
 	CompletedAt time.Time
-	Attempt     int // the attempt that ends the run; 0: whichever is under way
+	Attempt     int         // the attempt that ends the run; 0: whichever is under way
+	Last        *RunAttempt // that attempt with its end; nil if nobody knows more of it than the rest of Result says
+	Request     *RunRequest // what the last attempt asked; nil if it is not known
 }
 
 // Settle says what becomes of the timer of a schedule when one of its runs has

@@ -37,6 +37,17 @@ func (r Runs) Cancel(ctx context.Context, agent rota.AgentID, id rota.RunID, opt
 	return call[rota.Run](ctx, r.s, http.MethodPost, runPath(agent, id, "cancel"), nil, opts)
 }
 
+// Wake gives a sleeping run new input.
+func (r Runs) Wake(ctx context.Context, agent rota.AgentID, id rota.RunID, body rota.RunWakeCreate, opts ...CallOption) (rota.RunWake, error) {
+	return call[rota.RunWake](ctx, r.s, http.MethodPost, runPath(agent, id, "wake"), body, opts)
+}
+
+// DecideMCPApproval approves or denies a tool call for which a run asked for
+// approval.
+func (r Runs) DecideMCPApproval(ctx context.Context, agent rota.AgentID, id rota.RunID, body rota.MCPApprovalCreate, opts ...CallOption) (rota.MCPApproval, error) {
+	return call[rota.MCPApproval](ctx, r.s, http.MethodPost, runPath(agent, id, "mcp-approvals"), body, opts)
+}
+
 func runPath(agent rota.AgentID, id rota.RunID, more ...string) []string {
 	return append(agentPath(agent, "runs", string(id)), more...)
 }

@@ -168,10 +168,12 @@ func allSchedulesVerbs() []verbCase {
 func runAndKeyVerbs() []verbCase {
 	return []verbCase{
 		{"runs|get|arun_1", `GET /api/v1/runs/arun_1 `},
-		{"agent-runs|create|--agent-id|agt_1|--input|go|--conversation|conv_1|--metadata|a=b", `POST /api/v1/agents/agt_1/runs {"input":"go","conversation":"conv_1","metadata":{"a":"b"}}`},
+		{"agent-runs|create|--agent-id|agt_1|--input|go|--conversation|conv_1|--metadata|a=b", `POST /api/v1/agents/agt_1/runs {"input":"go","conversation":"conv_1","stream":true,"metadata":{"a":"b"}}`},
 		{"agent-runs|list|--agent-id|agt_1", `GET /api/v1/agents/agt_1/runs `},
 		{"agent-runs|get|--agent-id|agt_1|--run-id|arun_1", `GET /api/v1/agents/agt_1/runs/arun_1 `},
 		{"agent-runs|cancel|--agent-id|agt_1|--run-id|arun_1", `POST /api/v1/agents/agt_1/runs/arun_1/cancel `},
+		{"agent-runs|wake|--agent-id|agt_1|--run-id|arun_1|--input|go on", `POST /api/v1/agents/agt_1/runs/arun_1/wake {"input":"go on"}`},
+		{"agent-runs|decide|--agent-id|agt_1|--run-id|arun_1|--approval-request-id|mcpr_1|--deny|--reason|no", `POST /api/v1/agents/agt_1/runs/arun_1/mcp-approvals {"approval_request_id":"mcpr_1","approve":false,"reason":"no"}`},
 		{"keys|create|--name|ci|--account|acme|--scope|read:agents|--scope|write:agents", `POST /api/v1/keys {"name":"ci","account":"acme","scopes":["read:agents","write:agents"]}`},
 		{"keys|list", `GET /api/v1/keys `},
 		{"keys|revoke|--key-id|key_1", `DELETE /api/v1/keys/key_1 `},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +16,8 @@ type agentRunsCmd struct {
 	List   agentRunsList   `cmd:"" help:"List the runs of an agent." example:"rota agent-runs list --agent-id $AGENT --all --output json"`
 	Get    agentRunsGet    `cmd:"" help:"Show a run." example:"rota agent-runs get --agent-id $AGENT --run-id $RUN"`
 	Cancel agentRunsCancel `cmd:"" help:"End a run that has not ended." example:"rota agent-runs cancel --agent-id $AGENT --run-id $RUN"`
+	Wake   agentRunsWake   `cmd:"" help:"Give a run that sleeps new input." example:"rota agent-runs wake --agent-id $AGENT --run-id $RUN --input 'The report is there.'"`
+	Decide agentRunsDecide `cmd:"" help:"Approve or deny a tool call for which a run asked for approval." example:"rota agent-runs decide --agent-id $AGENT --run-id $RUN --approval-request-id mcpr_1 --approve"`
 	Events agentRunsEvents `cmd:"" help:"Print the events of a run as they come, one JSON object per line." example:"rota agent-runs events --agent-id $AGENT --run-id $RUN"`
 }
 
@@ -55,6 +56,7 @@ func (f runFlags) create() rota.RunCreate {
 		Input:              rota.InputText(text(f.Input)),
 		Conversation:       f.Continuity.conversation(),
 		PreviousResponseID: clearable(f.Continuity.PreviousResponseID),
+		Stream:             rota.Some(true),
 		Metadata:           f.Metadata.Metadata,
 	}
 }
@@ -84,6 +86,31 @@ type agentRunsCancel struct {
 
 func (c *agentRunsCancel) Run(ctx context.Context, s *session) error {
 	return show(s, runCard)(s.Runs.Cancel(ctx, c.AgentID, c.RunID, s.call...))
+}
+
+type agentRunsWake struct {
+	runID
+	Input string `required:"" placeholder:"TEXT" help:"What the run goes on with."`
+}
+
+func (c *agentRunsWake) Run(ctx context.Context, s *session) error {
+	return show(s, func(w rota.RunWake) []line {
+		return []line{{"run", string(w.RunID)}, {"response", w.GatewayResponseID}}
+	})(s.Runs.Wake(ctx, c.AgentID, c.RunID, rota.RunWakeCreate{Input: rota.InputText(c.Input)}, s.call...))
+}
+
+type agentRunsDecide struct {
+	runID
+	ApprovalRequestID string  `required:"" placeholder:"ID" help:"Id of the approval request."`
+	Approve           bool    `xor:"decision" required:"" help:"Let the tool be called."`
+	Deny              bool    `xor:"decision" required:"" help:"Do not call it."`
+	Reason            *string `placeholder:"TEXT" help:"Why, for the model."`
+}
+
+func (c *agentRunsDecide) Run(ctx context.Context, s *session) error {
+	body := rota.MCPApprovalCreate{ApprovalRequestID: c.ApprovalRequestID, Approve: c.Approve, Reason: clearable(c.Reason)}
+	return show(s, func(a rota.MCPApproval) []line { return runCard(a.ContinuationRun) })(
+		s.Runs.DecideMCPApproval(ctx, c.AgentID, c.RunID, body, s.call...))
 }
 
 type agentRunsEvents struct {
@@ -131,13 +158,15 @@ func runCard(r rota.Run) []line {
 		{"schedule", text(r.ScheduleID)},
 		{"phase", string(r.Phase)},
 		{"error", errorText(r.Error)},
+		{"reason", errorText(r.Reason)},
 		{"trigger", string(r.Trigger)},
 		{"scheduled for", stamp(r.ScheduledFor)},
 		{"created", stamp(&r.CreatedAt)},
 		{"started", stamp(r.StartedAt)},
 		{"completed", stamp(r.CompletedAt)},
 		{"took", took(r)},
-		{"attempts", strconv.Itoa(r.Attempts)},
+		{"waits until", stamp(r.ReadyAt)},
+		{"attempts", attemptsText(r.Attempts)},
 		{"tokens", tokens(r.Usage)},
 		{"response", text(r.GatewayResponseID)},
 		{"conversation", anyText(r.Conversation.Any)},
@@ -155,7 +184,23 @@ func errorText(e *rota.RunError) string {
 	return e.Code + ": " + e.Message
 }
 
-// took returns how long the last attempt of a run that has ended took.
+// attemptsText returns one line for each call of a model.
+func attemptsText(attempts []rota.RunAttempt) string {
+	var lines []string
+	for _, a := range attempts {
+		end := "answered"
+		switch {
+		case a.Code != nil:
+			end = *a.Code + ": " + text(a.Message)
+		case a.EndedAt == nil:
+			end = "under way"
+		}
+		lines = append(lines, fmt.Sprintf("%d  %s  %s  %s", a.Number, stamp(&a.StartedAt), a.Model, end))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// took returns how long a run that has ended took, waits included.
 func took(r rota.Run) string {
 	if r.StartedAt == nil || r.CompletedAt == nil {
 		return ""

@@ -61,7 +61,8 @@ type policyFlags struct {
 	EndAt              *rota.Instant `placeholder:"TIME" help:"No run after this time."`
 	MaxRuns            *int64        `placeholder:"N" help:"Complete the schedule after this many runs."`
 	PauseAfterFailures *int          `placeholder:"N" help:"Pause the schedule when this many runs in a row have failed."`
-	MaxAttempts        *int          `placeholder:"N" help:"How often a run that fails is tried in all."`
+	MaxAttempts        *int          `placeholder:"N" help:"How often a run that fails is tried in all, each time over the fallback models too."`
+	MaxWait            *span         `placeholder:"TIME" help:"The longest wait before another attempt that a provider may ask for."`
 	OnCrash            *rota.OnCrash `enum:"resume,never" placeholder:"WHAT" help:"A run that a crash of the server cut off: resume or never."`
 	Timeout            *span         `placeholder:"TIME" help:"The longest that one attempt may take."`
 	Variables          *bool         `placeholder:"BOOL" help:"Fill in {{scheduled_for}} and the other variables: true or false."`
@@ -108,8 +109,8 @@ func (p policyFlags) update() rota.PolicyUpdate {
 		TimeoutSeconds:     seconds(p.Timeout),
 		Variables:          some(p.Variables),
 	}
-	if p.MaxAttempts != nil || p.OnCrash != nil {
-		u.Retry = rota.Some(rota.RetryUpdate{MaxAttempts: some(p.MaxAttempts), OnCrash: some(p.OnCrash)})
+	if p.MaxAttempts != nil || p.MaxWait != nil || p.OnCrash != nil {
+		u.Retry = rota.Some(rota.RetryUpdate{MaxAttempts: some(p.MaxAttempts), MaxWaitSeconds: seconds(p.MaxWait), OnCrash: some(p.OnCrash)})
 	}
 	return u
 }

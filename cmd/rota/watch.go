@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -120,11 +121,10 @@ func verdict(w io.Writer, r rota.Run) error {
 	case rota.PhaseCompleted:
 		_, err := fmt.Fprintln(w, completedText(r))
 		return err
+	case rota.PhaseIncomplete:
+		return errors.New("the answer is incomplete: a limit stopped the model")
 	case rota.PhaseFailed, rota.PhaseCancelled:
-		if r.Error == nil {
-			return fmt.Errorf("the run %s", r.Phase)
-		}
-		return fmt.Errorf("the run %s: %s", r.Phase, errorText(r.Error))
+		return fmt.Errorf("the run %s: %s", r.Phase, errorText(cmp.Or(r.Error, r.Reason)))
 	}
 	return fmt.Errorf("the events have ended, but the run is %s", r.Phase)
 }

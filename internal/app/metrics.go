@@ -93,7 +93,7 @@ func (m *metrics) setActive(active bool) {
 }
 
 func (m *metrics) started(w rota.Work) {
-	if w.Run.Attempts == 1 && w.Run.LatenessMS != nil {
+	if w.Run.Attempt == 1 && w.Run.LatenessMS != nil {
 		m.lateness.Observe(float64(*w.Run.LatenessMS) / 1000)
 	}
 }

@@ -40,9 +40,14 @@ func newRun(a rota.Agent, in rota.RunCreate, now time.Time) rota.Run {
 		Conversation: present(in.Conversation),
 		Metadata:     in.Metadata,
 		Trigger:      rota.TriggerAPI,
+		Attempts:     []rota.RunAttempt{},
 		CreatedAt:    rota.InstantOf(now),
 	}
 	in.PreviousResponseID.ApplyNullable(&r.PreviousResponseID)
+	in.ContextManagement.Apply(&r.ContextManagement)
+	if deltas, ok := in.Stream.Get(); ok {
+		r.NoDeltas = !deltas
+	}
 	if r.Metadata == nil {
 		r.Metadata = map[string]string{}
 	}
@@ -107,6 +112,35 @@ func (c *Control) CancelRun(ctx context.Context, who auth.Caller, agent rota.Age
 	return r, err
 }
 
+// WakeRun gives a sleeping run new input. A run that does not sleep is a Conflict,
+// and until runs have tools that sleep, none does. Scope write:agents.
+func (c *Control) WakeRun(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID, _ rota.RunWakeCreate) (rota.RunWake, error) {
+	run, err := c.changeable(ctx, who, agent, id)
+	if err == nil {
+		err = rota.Errorf(rota.Conflict, "the run does not sleep: its status is %s", run.Status)
+	}
+	return rota.RunWake{}, err
+}
+
+// DecideMCPApproval decides a tool call for which a run asked for approval. A run
+// that has not asked is a Conflict, and until runs have such tools, none has.
+// Scope write:agents.
+func (c *Control) DecideMCPApproval(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID, in rota.MCPApprovalCreate) (rota.MCPApproval, error) {
+	_, err := c.changeable(ctx, who, agent, id)
+	if err == nil {
+		err = rota.Errorf(rota.Conflict, "the run has no open approval request %q", in.ApprovalRequestID)
+	}
+	return rota.MCPApproval{}, err
+}
+
+// changeable returns a run that the caller may change.
+func (c *Control) changeable(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID) (rota.Run, error) {
+	if err := who.Require(rota.WriteAgents); err != nil {
+		return rota.Run{}, err
+	}
+	return c.Store.Run(ctx, who.Owner, agent, id)
+}
+
 // An EventReader gives the events of a run in order. Next blocks until there
 // is one, and returns io.EOF after the terminal event, or ctx's error.
 type EventReader interface {
@@ -115,7 +149,8 @@ type EventReader interface {
 
 // RunEvents returns the events of a run after a sequence number (-1: all), and
 // at last one terminal event. Of a run that has ended there is only that one.
-// The reader lives as long as ctx. Scope read:agents.
+// It returns nil if after says that the terminal event of such a run has been
+// seen. The reader lives as long as ctx. Scope read:agents.
 func (c *Control) RunEvents(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID, after int64) (EventReader, error) {
 	if err := who.Require(rota.ReadAgents); err != nil {
 		return nil, err
@@ -128,6 +163,10 @@ func (c *Control) RunEvents(ctx context.Context, who auth.Caller, agent rota.Age
 	run, err := c.Store.Run(ctx, who.Owner, agent, id) // it may have ended before there was a reader
 	if err != nil {
 		return nil, err
+	}
+	if run.CompletedAt != nil && after >= Terminal(run).Seq {
+		r.Close()
+		return nil, nil
 	}
 	return &runEvents{
 		log:   r,
@@ -169,11 +208,8 @@ func (r *runEvents) Next(ctx context.Context) (events.Event, error) {
 // Terminal returns the one event that says how a run ended. Its sequence
 // number is above those of the events of every attempt.
 func Terminal(r rota.Run) events.Event {
-	seq := events.FirstSeq(r.Attempts + 1)
-	kind := "response.failed"
-	if r.Status == rota.RunCompleted {
-		kind = "response.completed"
-	}
+	seq := events.FirstSeq(r.Attempt + 1)
+	kind := "response." + string(r.Status)
 	response := r.GatewayResponse
 	if response.IsZero() {
 		response = rota.AnyOf(map[string]any{

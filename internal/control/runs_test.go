@@ -107,8 +107,7 @@ func TestRunEventsOfAnEndedRun(t *testing.T) {
 	require.Equal(t, "response.completed", last)
 	seqs, _ = rest(t, w.events(t.Context(), r, 999_999))
 	require.Len(t, seqs, 1)
-	seqs, _ = rest(t, w.events(t.Context(), r, 1_000_000))
-	require.Empty(t, seqs, "who has seen it gets nothing more")
+	require.Nil(t, w.events(t.Context(), r, 1_000_000), "who has seen it gets nothing more")
 }
 
 func TestRunEventsOfACancelledRun(t *testing.T) {
@@ -119,14 +118,15 @@ func TestRunEventsOfACancelledRun(t *testing.T) {
 		got := make(chan []int64, 1)
 		go func() {
 			seqs, last := rest(t, reader)
-			require.Equal(t, "response.failed", last)
+			require.Equal(t, "response.cancelled", last)
 			got <- seqs
 		}()
 		synctest.Wait()
 		cancelled, err := w.CancelRun(t.Context(), caller, r.AgentID, r.ID, control.Write{})
 		require.NoError(t, err)
 		require.Equal(t, []int64{0}, <-got)
-		require.Equal(t, rota.RunErrCancelled, cancelled.Error.Code)
+		require.Nil(t, cancelled.Error)
+		require.Equal(t, rota.RunErrCancelled, cancelled.Reason.Code)
 		require.Equal(t, []rota.RunID{r.ID}, w.engine.cancelled)
 	})
 }
@@ -150,7 +150,7 @@ func TestCancelRun(t *testing.T) {
 		got, err := w.CancelRun(t.Context(), caller, r.AgentID, r.ID, control.Write{})
 		require.NoError(t, err)
 		require.Equal(t, rota.PhaseCancelled, got.Phase)
-		require.Equal(t, rota.RunFailed, got.Status)
+		require.Equal(t, rota.RunCancelled, got.Status)
 	}
 	require.Empty(t, w.claim())
 

@@ -180,7 +180,7 @@ func (s *Step) catchUp(ctx context.Context, q Queue, got *Taken, m Moment) error
 func (s *Step) sort(ctx context.Context, q Queue, got *Taken, claimed []rota.Work, now time.Time) error {
 	for _, w := range claimed {
 		id := w.Run.ID
-		provider := s.Provider(w.Agent.Model)
+		provider := s.Provider(w.Model())
 		switch {
 		case w.Blocked != nil:
 			end := rota.Result{Phase: rota.PhaseCancelled, Blocked: true, Error: w.Blocked, CompletedAt: now}

@@ -77,9 +77,6 @@ type response struct {
 	Output     []item          `json:"output"`
 	OutputText string          `json:"output_text"`
 	Usage      json.RawMessage `json:"usage"`
-	Incomplete struct {
-		Reason string `json:"reason"`
-	} `json:"incomplete_details"`
 }
 
 type item struct {
@@ -102,31 +99,25 @@ func (a *attempt) finish(status string, object []byte) (Response, error) {
 		status = r.Status
 	}
 	switch status {
-	case "completed":
-		return a.answer(&r, object), nil
+	case "completed", "incomplete":
+		return a.answer(status, &r, object), nil
 	case "failed":
 		e := failureOf(object).failed()
 		e.Response = object
 		return Response{}, e
 	default:
-		return Response{}, incomplete(status, r.Incomplete.Reason, object)
+		return Response{}, &Error{
+			Code: rota.RunErrProvider, Message: "the provider cancelled the response", Answered: true, Response: object,
+		}
 	}
 }
 
-func (a *attempt) answer(r *response, object []byte) Response {
-	answer := Response{ID: a.id, Status: "completed", Body: object, Output: r.text(), ToolActivity: r.usedTools()}
+func (a *attempt) answer(status string, r *response, object []byte) Response {
+	answer := Response{ID: a.id, Status: status, Body: object, Output: r.text(), ToolActivity: r.usedTools()}
 	if bytes.HasPrefix(r.Usage, []byte("{")) {
 		answer.Usage = r.Usage
 	}
 	return answer
-}
-
-func incomplete(status, reason string, object []byte) *Error {
-	message := "the model stopped before its answer was whole" + after(reason)
-	if status != "incomplete" {
-		message = "the provider cancelled the response"
-	}
-	return &Error{Code: rota.RunErrIncomplete, Message: message, Answered: true, Response: object}
 }
 
 // text returns what the model said.

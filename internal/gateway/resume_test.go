@@ -63,7 +63,6 @@ func TestResumeFailures(t *testing.T) {
 	for _, c := range []failureCase{
 		{name: "busy", reply: gatewaytest.Status(503, nil, ""), code: rota.RunErrProvider, again: true},
 		{name: "failed", reply: gatewaytest.JSON(200, `{"id":"r/1","status":"failed","error":{"code":"server_error"}}`), code: rota.RunErrProvider, again: true, answered: true},
-		{name: "incomplete", reply: gatewaytest.JSON(200, `{"id":"r/1","status":"incomplete","error":null}`), code: rota.RunErrIncomplete, answered: true},
 		{name: "not streamed", reply: gatewaytest.JSON(200, `{"id":"r/1","status":"in_progress","error":null}`), code: rota.RunErrStreamEnded, again: true},
 		{name: "error", reply: gatewaytest.JSON(200, `{"error":{"code":"invalid_id"}}`), code: rota.RunErrProvider, answered: true},
 	} {

@@ -36,10 +36,10 @@ type Event struct {
 	Data []byte // a JSON object, which may be kept but not changed
 }
 
-// A Response is an answer that is whole.
+// A Response is an answer that is whole, or that a limit cut short.
 type Response struct {
 	ID           string
-	Status       string // "completed"
+	Status       string // "completed" or "incomplete"
 	Body         []byte // the response object, as it was sent
 	Usage        []byte // its usage object, or nil
 	Output       string // the text of the answer

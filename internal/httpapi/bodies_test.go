@@ -50,7 +50,7 @@ func badFields() []badBody {
 		{agents, `{}`, "name", "is required"},
 		{agents, `{"name":"a"}`, "model", "is required"},
 		{agents, `{"Name":"a","model":"m"}`, "Name", "is not a field here; these are: description, fallback_models, instructions, max_tool_calls, metadata, model, name, parallel_tool_calls, reasoning, text, tool_choice, tools"},
-		{runs, `{"input":"hi","status":"queued"}`, "status", "is not a field here; these are: conversation, input, metadata, previous_response_id"},
+		{runs, `{"input":"hi","status":"queued"}`, "status", "is not a field here; these are: context_management, conversation, input, metadata, previous_response_id, stream"},
 		{schedules, `{"input":"hi"}`, "schedule", "is required"},
 		{schedules, `{"schedule":{"type":"cron","cron_expression":"* * * * *"}}`, "input", "is required"},
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -117,6 +118,12 @@ func describe(r huma.Registry, op *operation) *huma.Operation {
 		content := jsonContent(op.schema)
 		content[mediaJSON].Example = json.RawMessage(op.example)
 		o.RequestBody = &huma.RequestBody{Required: !op.optional, Content: content}
+	}
+	if op.output == nil {
+		o.Responses[strconv.Itoa(http.StatusNoContent)] = &huma.Response{
+			Headers:     withHeaders(headerRequestID),
+			Description: "The run has ended, and Last-Event-ID names its terminal event: there is nothing to connect for again.",
+		}
 	}
 	for _, c := range failuresOf(op) {
 		o.Responses[strconv.Itoa(kinds[c].status)] = failure(op, string(c))

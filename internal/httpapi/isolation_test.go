@@ -18,7 +18,10 @@ var goodBody = map[string]string{
 	"create_agent_schedule": `{"schedule":{"type":"interval","interval_seconds":60},"input":"hi"}`,
 	"update_agent_schedule": `{"name":"b"}`,
 	"create_agent_run":      `{"input":"hi"}`,
-	"create_key":            `{"name":"k","scopes":["write:apikeys"]}`,
+	"wake_agent_run":        `{"input":"hi"}`,
+
+	"create_agent_run_mcp_approval": `{"approval_request_id":"mcpr_1","approve":true}`,
+	"create_key":                    `{"name":"k","scopes":["write:apikeys"]}`,
 
 	"exchange_api_key_token":    `{"audience":"https://rota.example.com","externalUserId":"u"}`,
 	"get_jwt_from_key":          `{"audience":"https://rota.example.com","externalUserId":"u"}`,
@@ -105,7 +108,11 @@ func TestEveryOperationNeedsItsScopeOnly(t *testing.T) {
 		}
 		ids["key_id"] = acme.send(http.MethodPost, keys, `{"name":"k","scopes":["write:apikeys"]}`).is(http.StatusCreated).id()
 		narrow := s.key("acme", "rk_only-for-"+r.OperationID, r.Scope)
-		narrow.send(r.Method, ids.in(r.Path), ids.in(goodBody[r.OperationID])).is(r.Status)
+		want := r.Status
+		if r.OperationID == "wake_agent_run" || r.OperationID == "create_agent_run_mcp_approval" {
+			want = http.StatusConflict // no run sleeps or asks
+		}
+		narrow.send(r.Method, ids.in(r.Path), ids.in(goodBody[r.OperationID])).is(want)
 	}
 }
 

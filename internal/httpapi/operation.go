@@ -123,7 +123,10 @@ func (a *api) handle(op *operation) http.HandlerFunc {
 			return
 		}
 		defer written()
-		if s, ok := answer.(stream); ok {
+		if s, ok := answer.(stream); ok && s.ended(r) {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		} else if ok {
 			s.admitted = a.stillAdmitted(op, r)
 			a.send(w, r, s)
 			return

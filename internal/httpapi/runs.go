@@ -31,7 +31,15 @@ func (a *api) runOperations() []*operation {
 			says(tag, "Get a run of an agent", "The run as it is now: poll it until its status is one that ends a run."),
 		events,
 		answers(Route{http.MethodPost, runPath + "/cancel", rota.WriteAgents, http.StatusOK, "cancel_agent_run"}, a.cancelRun).
-			says(tag, "Cancel a run", "Ends the run. Its status becomes failed and its phase cancelled.").
+			says(tag, "Cancel a run", "Ends a run that has not ended. One that is cancelled stays as it is; one that ended otherwise answers 409.").
+			with("idempotency_key"),
+		accepts(Route{http.MethodPost, runPath + "/wake", rota.WriteAgents, http.StatusOK, "wake_agent_run"}, a.wakeRun).
+			says(tag, "Wake a sleeping run", "Gives a run that sleeps new input. A run that does not sleep answers 409; runs of this version of Rota never do.").
+			like(`{"input": "The report has arrived."}`).
+			with("idempotency_key"),
+		accepts(Route{http.MethodPost, runPath + "/mcp-approvals", rota.WriteAgents, http.StatusCreated, "create_agent_run_mcp_approval"}, a.decideMCPApproval).
+			says(tag, "Decide a tool call", "Approves or denies a call for which the run asked for approval. A run that has not asked answers 409; runs of this version of Rota never ask.").
+			like(`{"approval_request_id": "mcpr_1", "approve": true}`).
 			with("idempotency_key"),
 		answers(Route{http.MethodGet, "/api/v1/runs/{run_id}", rota.ReadAgents, http.StatusOK, "get_run"}, a.getRunByID).
 			says(tag, "Get a run", "For those who know the id of the run and not that of its agent."),
@@ -56,6 +64,14 @@ func (a *api) getRunByID(ctx context.Context, c call) (rota.Run, error) {
 
 func (a *api) cancelRun(ctx context.Context, c call) (rota.Run, error) {
 	return a.Control.CancelRun(ctx, c.who, c.agent(), c.run(), c.write)
+}
+
+func (a *api) wakeRun(ctx context.Context, c call, in rota.RunWakeCreate) (rota.RunWake, error) {
+	return a.Control.WakeRun(ctx, c.who, c.agent(), c.run(), in)
+}
+
+func (a *api) decideMCPApproval(ctx context.Context, c call, in rota.MCPApprovalCreate) (rota.MCPApproval, error) {
+	return a.Control.DecideMCPApproval(ctx, c.who, c.agent(), c.run(), in)
 }
 
 func (a *api) streamRunEvents(ctx context.Context, c call) (stream, error) {

@@ -26,11 +26,11 @@ func TestRuns(t *testing.T) {
 	require.Regexp(t, `^arun_[0-9a-f]{32}$`, created.id())
 	require.Empty(t, created.Header.Get("ETag"), "a run has no version")
 	r := created.object()
-	require.Len(t, r, 23, "the 14 fields of the published object and 9 of ours")
+	require.Len(t, r, 25, "the 14 fields of the published object and 11 of ours")
 	for field, want := range map[string]any{
 		"object": "agent.run", "status": "queued", "phase": "queued", "trigger": "api", "conversation": "conv_1", "previous_response_id": nil,
 		"gateway_response_id": nil, "gateway_response": nil, "error": nil, "completed_at": nil, "schedule_id": nil, "scheduled_for": nil,
-		"started_at": nil, "attempts": 0.0, "usage": nil, "lateness_ms": nil,
+		"started_at": nil, "ready_at": nil, "reason": nil, "context_management": nil, "attempts": []any{}, "usage": nil, "lateness_ms": nil,
 	} {
 		require.Contains(t, r, field)
 		require.Equal(t, want, r[field], field)
@@ -48,9 +48,10 @@ func TestCancel(t *testing.T) {
 	c := newAPI(t).acme()
 	path := c.newRun(c.newAgent("a"))
 	r := c.send(http.MethodPost, path+"/cancel", "").is(http.StatusOK).object()
-	require.Equal(t, "failed", r["status"])
+	require.Equal(t, "cancelled", r["status"])
 	require.Equal(t, "cancelled", r["phase"])
-	require.Equal(t, "cancelled", r["error"].(map[string]any)["code"])
+	require.Nil(t, r["error"])
+	require.Equal(t, "cancelled", r["reason"].(map[string]any)["code"])
 	require.NotNil(t, r["completed_at"])
 	require.Equal(t, r, c.send(http.MethodPost, path+"/cancel", "{}").is(http.StatusOK).object(), "cancelled stays cancelled")
 }
@@ -86,7 +87,7 @@ func TestCompletedRuns(t *testing.T) {
 	all := eventsOf(t, stream)
 	require.Len(t, all, 1, "a single terminal event")
 	require.Contains(t, all[0].Data, `"type":"response.completed"`)
-	require.Empty(t, eventsOf(t, c.send(http.MethodGet, path+"/events", "", "Last-Event-ID", all[0].LastEventID)))
+	require.Empty(t, c.send(http.MethodGet, path+"/events", "", "Last-Event-ID", all[0].LastEventID).is(http.StatusNoContent).Body)
 	require.Empty(t, eventsOf(t, c.send(http.MethodGet, path+"/events?starting_after="+all[0].LastEventID, "")))
 	require.Empty(t, c.send(http.MethodHead, path+"/events", "").is(http.StatusOK).Body)
 	c.send(http.MethodGet, path+"x/events", "").is(http.StatusNotFound)

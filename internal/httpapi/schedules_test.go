@@ -35,7 +35,7 @@ func TestScheduleDefaults(t *testing.T) {
 		"pause_reason": nil, "consecutive_failures": 0.0, "version": 1.0,
 		"policy": map[string]any{
 			"overlap": "skip", "missed": "latest", "max_lateness_seconds": 3600.0, "jitter_seconds": 0.0, "start_at": nil, "end_at": nil,
-			"max_runs": nil, "pause_after_failures": nil, "retry": map[string]any{"max_attempts": 3.0, "on_crash": "resume"}, "timeout_seconds": 600.0, "variables": true,
+			"max_runs": nil, "pause_after_failures": nil, "retry": map[string]any{"max_attempts": 3.0, "max_wait_seconds": 3600.0, "on_crash": "resume"}, "timeout_seconds": 600.0, "variables": true,
 		},
 	} {
 		require.Contains(t, s, field)

@@ -280,7 +280,7 @@ func refine(r huma.Registry) {
 	}
 	m["PreviewCreate"].Properties["schedule"] = ref("ScheduleSpecInput")
 	m["ContextManagement"] = contextManagement()
-	for _, name := range []string{"Schedule", "ScheduleCreate", "ScheduleUpdate"} {
+	for _, name := range []string{"Schedule", "ScheduleCreate", "ScheduleUpdate", "Run", "RunCreate"} {
 		m[name].Properties["context_management"] = &huma.Schema{
 			Description: "How a long history is cut down, for providers that do so; kept and passed on.",
 			OneOf:       []*huma.Schema{{Type: huma.TypeArray, Items: ref("ContextManagement"), MaxItems: new(16)}, null()},

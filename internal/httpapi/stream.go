@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// keepAlive is how long a stream may be silent before a comment tells
-	// proxies that it lives.
+	// keepAlive is how long a stream may be silent before a comment shows that it
+	// lives. The published Python client gives up after five seconds.
 	keepAlive = 2 * time.Second
 
 	// writeTimeout is how long a client may take for what is written at once.
@@ -33,6 +33,12 @@ type stream struct {
 	admitted func() error // asks whether its request would still be let in; nil for always
 }
 
+// ended reports whether there is nothing left to send to a client that connects
+// again, which is told not to do so any more.
+func (s stream) ended(r *http.Request) bool {
+	return s.EventReader == nil && r.Header.Get(headerLastEventID) != ""
+}
+
 // send writes the events of s until they end, the client goes or reads too
 // slowly, the server stops, or the request would not be let in any more. A stream that does not reach its end is cut off,
 // so that nobody takes it for whole.
@@ -43,6 +49,9 @@ func (a *api) send(w http.ResponseWriter, r *http.Request, s stream) {
 	h.Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
 	if r.Method == http.MethodHead {
+		return
+	}
+	if s.EventReader == nil {
 		return
 	}
 	err := s.transmit(r.Context(), w, gate{admitted: s.admitted, now: a.Now, asked: a.Now()})

@@ -73,6 +73,8 @@ func settle(t rota.Timer, r rota.Result) rota.Timer {
 	case rota.PhaseCompleted:
 		t.ConsecutiveFailures = 0
 		t.LastResponseID = cmp.Or(r.ResponseID, t.LastResponseID) // without an id there is nothing to go on from
+	case rota.PhaseIncomplete:
+		t.LastResponseID = cmp.Or(r.ResponseID, t.LastResponseID)
 	case rota.PhaseFailed:
 		t.ConsecutiveFailures++
 	}

@@ -211,30 +211,73 @@ func TestDue(t *testing.T) {
 }
 
 func TestRetryDelay(t *testing.T) {
-	r := rota.Retry{MaxAttempts: 100}
+	r := rota.Retry{MaxWaitSeconds: 3600}
 	full := time.Second
-	for attempt := 1; attempt < 100; attempt++ {
-		d, ok := RetryDelay(r, "arun_1", attempt, 0)
-		require.True(t, ok)
+	for round := 1; round < 100; round++ {
+		d := RetryDelay(r, "arun_1", round, 0)
 		require.LessOrEqual(t, d, full)
 		require.Greater(t, d, full/2)
 		full = min(2*full, time.Minute)
 	}
-	_, ok := RetryDelay(r, "arun_1", 100, 0)
-	require.False(t, ok)
-	_, ok = RetryDelay(rota.Retry{MaxAttempts: 1}, "arun_1", 1, time.Second)
-	require.False(t, ok)
+	require.Equal(t, 17*time.Minute, RetryDelay(r, "arun_1", 1, 17*time.Minute))
+	require.Equal(t, time.Hour, RetryDelay(r, "arun_1", 1, 24*time.Hour), "the policy bounds what a provider may ask for")
+	require.Greater(t, RetryDelay(r, "arun_1", 50, time.Second), 30*time.Second, "the longer of the two")
+	require.NotEqual(t, RetryDelay(r, "arun_1", 5, 0), RetryDelay(r, "arun_2", 5, 0), "runs that failed together are spread out")
+}
 
-	d, _ := RetryDelay(r, "arun_1", 1, 17*time.Minute)
-	require.Equal(t, 17*time.Minute, d)
-	d, _ = RetryDelay(r, "arun_1", 1, 24*time.Hour)
-	require.Equal(t, time.Hour, d, "no provider is believed for longer")
-	d, _ = RetryDelay(r, "arun_1", 50, time.Second)
-	require.Greater(t, d, 30*time.Second, "the longer of the two")
+// TestFailed follows runs of two fallback models, letter by letter: f is a failure
+// that a repetition may mend, x one that it may not, o one after output, c a crash.
+// A digit is the model that is asked, _ a wait, ! the end.
+func TestFailed(t *testing.T) {
+	for story, want := range map[string]string{
+		"fff":       "012_0",
+		"xxx":       "012!",
+		"xfx":       "012_0",
+		"o":         "0_0",
+		"fo":        "01_0",
+		"ffffff":    "012_012!",
+		"oo":        "0_0!",
+		"fcf":       "0112",
+		"cccf":      "00001",
+		"fffxxx":    "012_012!",
+		"xxfxxcxff": "012_0122!",
+	} {
+		w := rota.Work{Policy: rota.DefaultPolicy(), Agent: rota.AgentConfig{Model: "0", FallbackModels: []string{"1", "2"}}}
+		w.Policy.Retry.MaxAttempts = 2
+		got := w.Model()
+		for i, event := range story {
+			round, _ := rota.NextAttempt(w.Run.Attempts)
+			a := rota.RunAttempt{Number: i + 1, Round: round, Model: w.Model(), EndedAt: instant(0), Retryable: event != 'x'}
+			again := true
+			if event == 'c' {
+				a.EndedAt = nil
+			} else {
+				a, again = Failed(w, a, event == 'o')
+			}
+			w.Run.Attempts = append(w.Run.Attempts, a)
+			if a.WaitMS != nil {
+				got += "_"
+			}
+			if !again {
+				got += "!"
+				break
+			}
+			got += w.Model()
+		}
+		require.Equal(t, want, got, story)
+	}
+}
 
-	one, _ := RetryDelay(r, "arun_1", 5, 0)
-	two, _ := RetryDelay(r, "arun_2", 5, 0)
-	require.NotEqual(t, one, two, "runs that failed together part")
+func TestFailedWaitsAsLongAsAProviderOfTheRoundAskedFor(t *testing.T) {
+	w := rota.Work{Policy: rota.DefaultPolicy(), Agent: rota.AgentConfig{Model: "0", FallbackModels: []string{"1"}}}
+	asked := int64(90_000)
+	first, again := Failed(w, rota.RunAttempt{Number: 1, Round: 1, EndedAt: instant(0), Retryable: true, RetryAfterMS: &asked}, false)
+	require.True(t, again)
+	require.Nil(t, first.WaitMS)
+	w.Run.Attempts = []rota.RunAttempt{first}
+	second, again := Failed(w, rota.RunAttempt{Number: 2, Round: 1, EndedAt: instant(0)}, false)
+	require.True(t, again)
+	require.Equal(t, asked, *second.WaitMS)
 }
 
 func TestSkipAndUnskip(t *testing.T) {

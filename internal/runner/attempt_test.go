@@ -108,7 +108,7 @@ func TestCompleted(t *testing.T) {
 	b.runner.OnDone = func(_ rota.Work, r rota.Result, text string) { output = text }
 	r := b.attempt(t.Context())
 	require.Equal(t, rota.PhaseCompleted, r.Phase)
-	require.Equal(t, 1, r.Attempts)
+	require.Len(t, r.Attempts, 1)
 	require.Equal(t, "resp_1", *r.GatewayResponseID)
 	require.JSONEq(t, gatewaytest.Response("resp_1", "ok"), string(r.GatewayResponse.RawMessage))
 	require.NotEmpty(t, r.Usage.RawMessage)
@@ -126,7 +126,7 @@ func TestOutcomes(t *testing.T) {
 		"broken stream": {gatewaytest.Stream(gatewaytest.Created("resp_1")), rota.PhaseWaiting, ""},
 		"rejected":      {gatewaytest.JSON(http.StatusBadRequest, `{"error":{"message":"no such model"}}`), rota.PhaseFailed, rota.RunErrRejected},
 		"a page":        {gatewaytest.HTML(http.StatusOK), rota.PhaseFailed, rota.RunErrBadResponse},
-		"incomplete":    {gatewaytest.Stream(gatewaytest.Incomplete("resp_1", "half", "max_output_tokens")), rota.PhaseFailed, rota.RunErrIncomplete},
+		"incomplete":    {gatewaytest.Stream(gatewaytest.Incomplete("resp_1", "half", "max_output_tokens")), rota.PhaseIncomplete, ""},
 		"empty":         {gatewaytest.Text(""), rota.PhaseFailed, rota.RunErrEmptyOutput},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,12 +134,21 @@ func TestOutcomes(t *testing.T) {
 			b.model.Script(tt.reply)
 			r := b.attempt(t.Context())
 			require.Equal(t, tt.phase, r.Phase, r.Error)
-			if tt.code != "" {
+			require.Len(t, r.Attempts, 1)
+			switch tt.phase {
+			case rota.PhaseFailed:
 				require.Equal(t, tt.code, r.Error.Code)
-				return
+				require.Equal(t, tt.code, *r.Attempts[0].Code)
+			case rota.PhaseWaiting:
+				require.Equal(t, rota.RunQueued, r.Status)
+				require.Equal(t, 1, b.woken, "the engine hears of the new time")
+				require.Equal(t, *r.Attempts[0].Code, r.Error.Code, "a run that waits says why")
+				require.Equal(t, *r.Attempts[0].WaitMS, r.ReadyAt.Sub(r.Attempts[0].EndedAt.Time).Milliseconds(), "and until when")
+			case rota.PhaseIncomplete:
+				require.Equal(t, rota.RunIncomplete, r.Status)
+				require.Nil(t, r.Error)
+				require.Contains(t, string(r.GatewayResponse.RawMessage), "max_output_tokens")
 			}
-			require.Equal(t, rota.RunQueued, r.Status)
-			require.Equal(t, 1, b.woken, "the engine hears of the new time")
 		})
 	}
 }
@@ -158,7 +167,7 @@ func TestAttempts(t *testing.T) {
 	r := b.attempt(t.Context())
 	require.Equal(t, rota.PhaseFailed, r.Phase)
 	require.Equal(t, rota.RunErrProvider, r.Error.Code)
-	require.Equal(t, 3, r.Attempts)
+	require.Len(t, r.Attempts, 3)
 	var keys []string
 	for _, c := range b.model.Calls() {
 		keys = append(keys, c.IdempotencyKey())

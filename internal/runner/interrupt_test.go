@@ -29,7 +29,7 @@ func (m *model) Resolve(name string) (string, string) { return "model", name }
 func (m *model) Stream(ctx context.Context, req gateway.Request, started func(string), _ func(gateway.Event)) (gateway.Response, error) {
 	m.asked = req
 	started("resp_7")
-	return gateway.Response{ID: "resp_7", Body: []byte(`{}`), Output: "ok"}, m.then(ctx)
+	return gateway.Response{ID: "resp_7", Status: "completed", Body: []byte(`{}`), Output: "ok"}, m.then(ctx)
 }
 
 // What an interrupted attempt has begun is on record, for the next to attach to.

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/gateway"
@@ -10,9 +11,11 @@ import (
 // A publisher appends the model's events to a run's log under the run's own
 // sequence numbers, which go on when an attempt is repeated.
 type publisher struct {
-	log   *events.Log
-	seq   int64
-	spoke bool // text has come, whatever the end of the response repeats of it
+	log      *events.Log
+	seq      int64
+	noDeltas bool // leave out what comes token by token
+	spoke    bool // text has come, whatever the end of the response repeats of it
+	output   bool // there was output of any kind
 }
 
 // publish keeps back the events that end a response: the run may go on with
@@ -22,6 +25,10 @@ func (p *publisher) publish(e gateway.Event) {
 		return
 	}
 	p.spoke = p.spoke || speaks(e)
+	p.output = p.output || p.spoke || strings.HasPrefix(e.Type, "response.output_item.")
+	if p.noDeltas && strings.HasSuffix(e.Type, ".delta") {
+		return
+	}
 	p.log.Append(events.Event{Seq: p.seq, Data: renumber(e.Data, p.seq)})
 	p.seq++
 }

@@ -28,17 +28,23 @@ type body struct {
 // maxMetadata is how many keys of metadata the Responses API takes.
 const maxMetadata = 16
 
-// request builds the request of an attempt: the version of the agent, and the run's
-// input. What is at its default is left out, for servers that know less.
-func request(w rota.Work, model string) ([]byte, error) {
-	input, err := filledItems(w)
+// request builds the request of an attempt from the agent's configuration and the
+// run's input, and returns what of it is kept on record. What is at its default is
+// left out, for servers that know less.
+func request(w rota.Work, model string) ([]byte, rota.RunRequest, error) {
+	sent := rota.RunRequest{Model: model, Instructions: instructions(w), NotSent: []string{}}
+	var err error
+	if sent.Input, err = filledInput(w); err != nil {
+		return nil, sent, err
+	}
+	input, err := items(sent.Input)
 	if err != nil {
-		return nil, err
+		return nil, sent, err
 	}
 	b := body{
 		Model:              model,
 		Input:              input,
-		Instructions:       instructions(w),
+		Instructions:       sent.Instructions,
 		MaxToolCalls:       w.Agent.MaxToolCalls,
 		Text:               unlessEmpty(w.Agent.Text),
 		Reasoning:          unlessEmpty(w.Agent.Reasoning),
@@ -50,7 +56,8 @@ func request(w rota.Work, model string) ([]byte, error) {
 	if len(w.Agent.Tools) > 0 {
 		b.Tools, b.ToolChoice, b.ParallelToolCalls = w.Agent.Tools, w.Agent.ToolChoice.RawMessage, &w.Agent.ParallelToolCalls
 	}
-	return json.Marshal(b)
+	raw, err := json.Marshal(b)
+	return raw, sent, err
 }
 
 // fills reports whether variables are filled in: what a caller sends in a run of
@@ -65,17 +72,12 @@ func instructions(w rota.Work) *string {
 	return new(prompt.Render(*w.Agent.Instructions, w.Fire))
 }
 
-// filledItems returns the input of the request, with the variables filled in if
-// they are.
-func filledItems(w rota.Work) (json.RawMessage, error) {
+// filledInput returns the run's input, with the variables filled in if they are.
+func filledInput(w rota.Work) (rota.Input, error) {
 	if !fills(w) {
-		return items(w.Run.Input)
+		return w.Run.Input, nil
 	}
-	in, err := prompt.RenderInput(w.Run.Input, w.Fire)
-	if err != nil {
-		return nil, err
-	}
-	return items(in)
+	return prompt.RenderInput(w.Run.Input, w.Fire)
 }
 
 func unlessEmpty(o rota.Object) json.RawMessage {
@@ -135,7 +137,14 @@ func message(text string) json.RawMessage {
 	}).RawMessage
 }
 
-// idempotencyKey names what is asked. It stays the same while nobody knows
-// whether the model has been asked (a crash, a broken connection), and changes
-// when the provider has answered with a failure, which it may otherwise repeat.
-func idempotencyKey(w rota.Work) string { return fmt.Sprintf("%s-%d", w.Run.ID, w.Failures) }
+// idempotencyKey names what is asked of a model. It stays the same while nobody
+// knows whether the model has been asked (a crash, a broken connection), and
+// changes when the provider has answered with a failure, which it may otherwise
+// repeat.
+func idempotencyKey(w rota.Work) string {
+	key := fmt.Sprintf("%s-%d", w.Run.ID, w.Failures)
+	if _, model := rota.NextAttempt(w.Run.Attempts); model > 0 {
+		key += fmt.Sprintf("-%d", model) // another model may be asked at the same provider
+	}
+	return key
+}

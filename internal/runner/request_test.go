@@ -63,8 +63,9 @@ func TestRequestGoldens(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := request(work(t, tt.agent, tt.run), "m")
+			got, sent, err := request(work(t, tt.agent, tt.run), "m")
 			require.NoError(t, err)
+			require.Equal(t, "m", sent.Model)
 			require.JSONEq(t, tt.want, string(got))
 			require.NotContains(t, string(got), "null")
 		})
@@ -96,8 +97,10 @@ func TestMetadataRoom(t *testing.T) {
 }
 
 func TestIdempotencyKey(t *testing.T) {
-	w := rota.Work{Run: rota.Run{ID: "arun_1", Attempts: 5}, Failures: 2}
+	w := rota.Work{Run: rota.Run{ID: "arun_1", Attempt: 5}, Failures: 2}
 	require.Equal(t, "arun_1-2", idempotencyKey(w))
+	w.Run.Attempts = []rota.RunAttempt{{EndedAt: new(rota.Instant)}}
+	require.Equal(t, "arun_1-2-1", idempotencyKey(w), "a fallback model is asked something else")
 }
 
 func TestRenumber(t *testing.T) {
@@ -116,29 +119,38 @@ func TestRenumber(t *testing.T) {
 	}
 }
 
-func TestOutcome(t *testing.T) {
-	w := rota.Work{Run: rota.Run{ID: "arun_1", Attempts: 1}, Policy: rota.DefaultPolicy()}
-	fail := func(retry bool, after time.Duration) error {
-		return &gateway.Error{Code: "c", Message: "m", Retryable: retry, RetryAfter: after, ResponseID: "resp_1", Response: []byte(`{}`)}
-	}
-	end, _ := outcome(w, gateway.Response{ID: "resp_1", Body: []byte(`{"a":1}`), Usage: []byte(`{}`)}, nil)
-	require.Equal(t, &rota.Result{Phase: rota.PhaseCompleted, ResponseID: "resp_1", Response: raw([]byte(`{"a":1}`)), Usage: raw([]byte(`{}`))}, end)
+func TestEnd(t *testing.T) {
+	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	r := &Runner{Now: func() time.Time { return now.Add(time.Second) }}
+	w := rota.Work{Run: rota.Run{ID: "arun_1", Attempt: 1}, Policy: rota.DefaultPolicy(), StartedAt: now, Agent: rota.AgentConfig{Model: "m"}}
 
-	end, after := outcome(w, gateway.Response{}, fail(true, time.Hour))
-	require.Nil(t, end)
-	require.Equal(t, time.Hour, after)
+	answer := call{resp: gateway.Response{ID: "resp_1", Status: "incomplete", Body: []byte(`{"a":1}`), Usage: []byte(`{}`)}}
+	a, again := r.outcome(w, answer)
+	require.False(t, again)
+	require.Equal(t, "m", a.Model)
+	require.Equal(t, 1, a.Round)
+	require.Equal(t, time.Second, a.EndedAt.Sub(a.StartedAt.Time))
+	require.Nil(t, a.Code)
+	end := r.end(w, answer, a)
+	require.Equal(t, rota.PhaseIncomplete, end.Phase)
+	require.Nil(t, end.Error)
+	require.JSONEq(t, `{"a":1}`, string(end.Response.RawMessage))
+	require.Zero(t, end.Attempt, "an answer counts, whoever got it")
 
-	failed := &rota.Result{
-		Phase: rota.PhaseFailed, ResponseID: "resp_1", Response: raw([]byte(`{}`)), Error: &rota.RunError{Code: "c", Message: "m"},
-	}
-	end, _ = outcome(w, gateway.Response{}, fail(false, time.Hour))
-	require.Equal(t, failed, end)
-	w.Run.Attempts = 3
-	end, _ = outcome(w, gateway.Response{}, fail(true, 0))
-	require.Equal(t, failed, end, "that was the last attempt")
-	end, _ = outcome(w, gateway.Response{}, errNotGateway{})
-	require.Equal(t, rota.RunErrBadResponse, end.Error.Code)
-	require.NotContains(t, end.Error.Message, "secret", "the cause is not for the caller")
+	refused := call{err: &gateway.Error{Code: "c", Message: "m", RetryAfter: time.Hour, ResponseID: "resp_1", Response: []byte(`{}`)}}
+	a, again = r.outcome(w, refused)
+	require.False(t, again)
+	require.Equal(t, time.Hour.Milliseconds(), *a.RetryAfterMS)
+	end = r.end(w, refused, a)
+	require.Equal(t, rota.PhaseFailed, end.Phase)
+	require.Equal(t, &rota.RunError{Code: "c", Message: "m"}, end.Error)
+	require.Equal(t, "resp_1", end.ResponseID)
+	require.Equal(t, 1, end.Attempt)
+
+	hidden := call{err: errNotGateway{}}
+	a, _ = r.outcome(w, hidden)
+	require.Equal(t, rota.RunErrBadResponse, *a.Code)
+	require.NotContains(t, *a.Message, "secret", "the cause is not for the caller")
 }
 
 type errNotGateway struct{}

@@ -42,7 +42,7 @@ type Gateway interface {
 // Attempt makes one attempt of a claimed run and writes down how it went. It
 // blocks until then. If ctx ends, the run stays as it is, to be resumed.
 func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
-	log := r.Log.With("run_id", w.Run.ID, "agent_id", w.Run.AgentID, "attempt", w.Run.Attempts)
+	log := r.Log.With("run_id", w.Run.ID, "agent_id", w.Run.AgentID, "attempt", w.Run.Attempt)
 	if w.Run.ScheduleID != nil {
 		log = log.With("schedule_id", *w.Run.ScheduleID, "scheduled_for", w.Run.ScheduledFor)
 	}
@@ -50,37 +50,44 @@ func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
 	defer n.writing.Wait()
 	said := r.Hub.Open(w.Run.ID)
 	defer r.Hub.Rest(w.Run.ID, said)
-	resp, err := r.ask(ctx, w, log, said, &n)
-	if err != nil && ctx.Err() != nil {
+	call := r.ask(ctx, w, log, said, &n)
+	if call.err != nil && ctx.Err() != nil {
 		log.Info("run interrupted")
 		r.leave(w)
 		return
 	}
 	n.ended.Store(true)
-	end, after := outcome(w, resp, err)
-	if end == nil {
-		r.delay(ctx, log, w, err, after)
+	a, again := r.outcome(w, call)
+	if again {
+		r.delay(ctx, log, w, a, call.err)
 		return
 	}
-	end.CompletedAt = rota.InstantOf(r.Now()).Time
-	if end.Phase != rota.PhaseCompleted { // an answer counts, whoever got it
-		end.Attempt = w.Run.Attempts
-	}
-	r.finish(ctx, log, w, *end, resp.Output)
+	r.finish(ctx, log, w, r.end(w, call, a), call.resp.Output)
+}
+
+// A call is what came of asking a model.
+type call struct {
+	request rota.RunRequest
+	resp    gateway.Response
+	output  bool // the model had begun to answer
+	err     error
 }
 
 // ask streams the model's answer into the run's log of events.
-func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, said *events.Log, n *notes) (gateway.Response, error) {
-	provider, model := r.Gateway.Resolve(w.Agent.Model)
-	body, err := request(w, model)
+func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, said *events.Log, n *notes) call {
+	provider, model := r.Gateway.Resolve(w.Model())
+	c := call{}
+	body, sent, err := request(w, model)
 	if err != nil {
-		return gateway.Response{}, err
+		c.err = err
+		return c
 	}
+	c.request = sent
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(w.Policy.TimeoutSeconds)*time.Second, context.DeadlineExceeded)
 	defer cancel()
 
-	pub := publisher{log: said, seq: events.FirstSeq(w.Run.Attempts)}
-	resp, err := r.Gateway.Stream(ctx, gateway.Request{
+	pub := publisher{log: said, seq: events.FirstSeq(w.Run.Attempt), noDeltas: w.Run.NoDeltas}
+	c.resp, c.err = r.Gateway.Stream(ctx, gateway.Request{
 		Provider:       provider,
 		Body:           body,
 		IdempotencyKey: idempotencyKey(w),
@@ -88,13 +95,14 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, said *e
 	}, func(id string) {
 		n.writing.Go(func() { r.note(log, n, w.At(), id) })
 	}, pub.publish)
-	if err == nil && resp.Output == "" && !resp.ToolActivity && !pub.spoke {
-		err = &gateway.Error{
+	c.output = pub.output
+	if c.err == nil && c.resp.Status == "completed" && c.resp.Output == "" && !c.resp.ToolActivity && !pub.spoke {
+		c.err = &gateway.Error{
 			Code: rota.RunErrEmptyOutput, Message: "the answer is empty and no tool was used",
-			Response: resp.Body, ResponseID: resp.ID,
+			Response: c.resp.Body, ResponseID: c.resp.ID,
 		}
 	}
-	return resp, err
+	return c
 }
 
 // notes are what is stored of an attempt while it lasts.
@@ -116,30 +124,46 @@ func (r *Runner) note(log *slog.Logger, n *notes, a rota.Attempt, response strin
 	}
 }
 
-// outcome says how an attempt ended: with the end of the run, or, if that is
-// nil, with a delay before the next attempt.
-func outcome(w rota.Work, resp gateway.Response, err error) (*rota.Result, time.Duration) {
-	if err == nil {
-		return &rota.Result{
-			Phase: rota.PhaseCompleted, ResponseID: resp.ID, Response: raw(resp.Body), Usage: raw(resp.Usage),
-		}, 0
+// outcome returns the attempt with its end, and whether another one follows.
+func (r *Runner) outcome(w rota.Work, c call) (rota.RunAttempt, bool) {
+	round, _ := rota.NextAttempt(w.Run.Attempts)
+	a := rota.RunAttempt{
+		Number: w.Run.Attempt, Round: round, Model: w.Model(), StartedAt: rota.InstantOf(w.StartedAt),
+		EndedAt: rota.InstantOrNil(r.Now()), Usage: raw(c.resp.Usage),
 	}
-	var failure *gateway.Error
-	if !errors.As(err, &failure) {
-		failure = &gateway.Error{Code: rota.RunErrBadResponse, Message: "the request could not be made", Err: err}
+	if c.err == nil {
+		return a, false
 	}
-	if failure.Retryable {
-		if d, ok := policy.RetryDelay(w.Policy.Retry, w.Run.ID, w.Run.Attempts, failure.RetryAfter); ok {
-			return nil, d
-		}
+	f := failure(c.err)
+	a.Code, a.Message, a.Retryable = &f.Code, &f.Message, f.Retryable
+	if f.RetryAfter > 0 {
+		a.RetryAfterMS = new(f.RetryAfter.Milliseconds())
 	}
-	return &rota.Result{
-		Phase:      rota.PhaseFailed,
-		ResponseID: failure.ResponseID,
-		Response:   raw(failure.Response),
-		Usage:      raw(resp.Usage),
-		Error:      &rota.RunError{Code: failure.Code, Message: failure.Message},
-	}, 0
+	return policy.Failed(w, a, c.output)
+}
+
+// failure returns why a call failed.
+func failure(err error) *gateway.Error {
+	var f *gateway.Error
+	if errors.As(err, &f) {
+		return f
+	}
+	return &gateway.Error{Code: rota.RunErrBadResponse, Message: "the request could not be made", Err: err}
+}
+
+// end returns the end of the run after its last attempt.
+func (r *Runner) end(w rota.Work, c call, a rota.RunAttempt) rota.Result {
+	end := rota.Result{
+		Phase: rota.Phase(c.resp.Status), ResponseID: c.resp.ID, Response: raw(c.resp.Body), Usage: raw(c.resp.Usage),
+		CompletedAt: a.EndedAt.Time, Last: &a, Request: new(c.request.Stored(w.Agent, w.Run.Input)),
+	}
+	if c.err != nil {
+		f := failure(c.err)
+		end.Phase, end.ResponseID, end.Response = rota.PhaseFailed, f.ResponseID, raw(f.Response)
+		end.Error = &rota.RunError{Code: f.Code, Message: f.Message}
+		end.Attempt = w.Run.Attempt // an answer counts, whoever got it
+	}
+	return end
 }
 
 func raw(b []byte) rota.Any { return rota.Any{RawMessage: b} }
@@ -153,12 +177,18 @@ func (r *Runner) leave(w rota.Work) {
 	}
 }
 
-func (r *Runner) delay(ctx context.Context, log *slog.Logger, w rota.Work, why error, d time.Duration) {
-	failure := new(gateway.Error)
-	errors.As(why, &failure)
-	at := rota.InstantOf(r.Now().Add(d)).Time
+func (r *Runner) delay(ctx context.Context, log *slog.Logger, w rota.Work, a rota.RunAttempt, why error) {
+	wait := time.Duration(0)
+	if a.WaitMS != nil {
+		wait = time.Duration(*a.WaitMS) * time.Millisecond
+	}
+	d := rota.Delay{
+		Attempt: w.At(), Attempts: append(w.Run.Attempts, a), Until: a.EndedAt.Add(wait), Answered: failure(why).Answered,
+	}
+	w.Run.Attempts = d.Attempts
+	d.Provider, _ = r.Gateway.Resolve(w.Model())
 	err := r.write(ctx, log, 0, func(ctx context.Context, tx Tx) error {
-		return tx.DelayRun(ctx, w.At(), at, failure.Answered)
+		return tx.DelayRun(ctx, d)
 	})
 	if err != nil {
 		log.Error("the next attempt could not be stored; the run will be resumed", "err", err)
@@ -166,14 +196,14 @@ func (r *Runner) delay(ctx context.Context, log *slog.Logger, w rota.Work, why e
 	}
 	r.Changed()
 	// The provider's words may quote the input, which is not for the log.
-	log.Warn("attempt failed", "code", failure.Code, "again_in", d.Round(time.Millisecond))
+	log.Warn("attempt failed", "code", *a.Code, "again_in", wait.Round(time.Millisecond), "next_model", w.Model())
 	log.Debug("why the attempt failed", "err", why)
 }
 
 func (r *Runner) finish(ctx context.Context, log *slog.Logger, w rota.Work, end rota.Result, output string) {
 	var done rota.Finish
 	stay := time.Duration(0)
-	if end.Phase == rota.PhaseCompleted {
+	if end.Error == nil {
 		stay = keepAnswer
 	}
 	err := r.write(ctx, log, stay, func(ctx context.Context, tx Tx) error {

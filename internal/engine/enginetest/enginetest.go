@@ -203,9 +203,9 @@ func (w *world) setClock(forward time.Duration) {
 	w.ahead += forward
 }
 
-func (w *world) agent(model string) rota.AgentID {
+func (w *world) agent(model string, fallbacks ...string) rota.AgentID {
 	w.Helper()
-	a, err := w.control.CreateAgent(w.Context(), caller, rota.AgentCreate{Name: "a", Model: model}, control.Write{})
+	a, err := w.control.CreateAgent(w.Context(), caller, rota.AgentCreate{Name: "a", Model: model, FallbackModels: fallbacks}, control.Write{})
 	require.NoError(w, err)
 	return a.ID
 }

@@ -42,7 +42,7 @@ var failures = []testCase{
 		require.Equal(w, append(append([]rota.RunID{id}, others...), id), w.model.runs())
 		w.on(again, w.model.calls()[6].at)
 		require.NotEqual(w, w.model.calls()[0].key, w.model.calls()[6].key, "the provider has answered")
-		require.Equal(w, 2, w.readRun(id).Attempts)
+		require.Len(w, w.readRun(id).Attempts, 2)
 	}},
 	{name: "a retry survives a restart", run: func(w *world) {
 		w.model.isBusyOnce(reply{err: busy(w.units(6))})
@@ -56,6 +56,61 @@ var failures = []testCase{
 		w.passTo(again)
 		w.phase(id, rota.PhaseCompleted)
 		require.Equal(w, []rota.RunID{id, id}, w.model.runs())
+	}},
+	{name: "fallback models are asked before the run waits, each at its provider", run: func(w *world) {
+		w.model.will(func(n int) reply {
+			if n <= 3 {
+				return reply{err: busy(w.units(3))}
+			}
+			return reply{}
+		})
+		a := w.agent("large/m", "small/n")
+		id := w.runs(a, 1)[0]
+		w.asked(2)
+		w.phase(id, rota.PhaseWaiting)
+		again := w.model.calls()[1].ended.Add(w.units(3))
+		w.passTo(again.Add(-w.blink()))
+		require.Len(w, w.model.calls(), 2, "the wait follows the round")
+		w.passTo(again)
+		w.asked(4)
+		w.phase(id, rota.PhaseCompleted)
+		var asked []string
+		for _, c := range w.model.calls() {
+			asked = append(asked, c.provider)
+		}
+		require.Equal(w, []string{"large", "small", "large", "small"}, asked)
+		r := w.readRun(id)
+		var models []string
+		for i, x := range r.Attempts {
+			models = append(models, x.Model)
+			require.Equal(w, i+1, x.Number)
+			require.Equal(w, 1+i/2, x.Round)
+		}
+		require.Equal(w, []string{"large/m", "small/n", "large/m", "small/n"}, models)
+		require.Nil(w, r.Attempts[3].Code, "the last one has answered")
+		require.Equal(w, "n", r.Request.Model)
+	}},
+	{name: "a crash does not change which model is asked", run: func(w *world) {
+		w.model.will(func(n int) reply {
+			if n == 1 {
+				return reply{err: busy(0)}
+			}
+			return reply{takes: w.units(1)}
+		})
+		id := w.runs(w.agent("large/m", "small/n"), 1)[0]
+		w.asked(2)
+		w.kill()
+		w.start()
+		w.asked(3)
+		w.pass(w.units(2))
+		w.phase(id, rota.PhaseCompleted)
+		calls := w.model.calls()
+		require.Equal(w, "small", calls[2].provider)
+		require.Equal(w, calls[1].key, calls[2].key, "nobody knows whether it was asked")
+		r := w.readRun(id)
+		require.Len(w, r.Attempts, 3)
+		require.Nil(w, r.Attempts[1].EndedAt)
+		require.Equal(w, rota.RunErrWorkerLost, *r.Attempts[1].Code)
 	}},
 	{name: "a run is given up after its attempts", run: func(w *world) {
 		w.model.will(func(int) reply { return reply{err: busy(0)} })

@@ -195,13 +195,13 @@ func TestWorkerStops(t *testing.T) {
 	})
 	stop := w.start(w.engine)
 	r := w.run()
-	require.Equal(t, 1, (<-begun).Run.Attempts)
+	require.Equal(t, 1, (<-begun).Run.Attempt)
 	w.will(nil)
 	other := w.newEngine(w.open())
 	w.start(other)
 	stop()
 	w.awaitEnd(r.ID)
-	require.Equal(t, 2, w.read(r.ID).Attempts)
+	require.Len(t, w.read(r.ID).Attempts, 2)
 }
 
 // TestStrandedRunsStart: a process that dies between a claim and Temporal leaves
@@ -330,7 +330,7 @@ func TestAttemptsThatComeToNothing(t *testing.T) {
 	w.start(w.engine)
 	r := w.run()
 	w.awaitEnd(r.ID)
-	require.Equal(t, 2, w.read(r.ID).Attempts)
+	require.Len(t, w.read(r.ID).Attempts, 2)
 
 	begun := make(chan rota.Work)
 	w.will(func(ctx context.Context, work rota.Work) {
@@ -391,7 +391,7 @@ func TestAnAttemptIsNotTakenFromItsWorkflow(t *testing.T) {
 	require.Equal(t, limit, d.ExecutionConfig.WorkflowRunTimeout.AsDuration(), "but not for ever")
 	close(free)
 	w.awaitEnd(r.ID)
-	require.Equal(t, 1, w.read(r.ID).Attempts)
+	require.Len(t, w.read(r.ID).Attempts, 1)
 }
 
 // TestWhoLeavesClaimsNothing: what is queued while a process drains waits for

@@ -177,7 +177,7 @@ func (e *Engine) carry(ctx context.Context, a rota.Attempt) error {
 // was interrupted, or what came of it could not be stored.
 func (e *Engine) over(ctx context.Context, w rota.Work) (bool, error) {
 	r, err := e.cfg.Store.RunByID(ctx, w.Owner, w.Run.ID)
-	return r.Phase != rota.PhaseRunning || r.Attempts != w.Run.Attempts, err
+	return r.Phase != rota.PhaseRunning || r.Attempt != w.Run.Attempt, err
 }
 
 // beat sends heartbeats until stop is called.

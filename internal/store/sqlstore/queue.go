@@ -57,22 +57,31 @@ func (q Queries) ClaimRuns(ctx context.Context, now time.Time, provider string, 
 // start lets runs begin. Those that are blocked are finished in the same
 // transaction.
 func (q Queries) start(ctx context.Context, work []rota.Work, now time.Time) error {
-	var begun [][]any
+	var begun, again [][]any
 	for i := range work {
 		if work[i].Blocked != nil {
 			continue
 		}
 		r := &work[i].Run
-		r.Attempts++
-		r.Phase, r.StartedAt = rota.PhaseRunning, rota.InstantOrNil(now)
+		if r.Attempt > 0 {
+			again = append(again, []any{js(r.Attempts), r.ID}) // a crash may have cut the last one off
+		}
+		r.Attempt++
+		r.Phase, r.Status, work[i].StartedAt = rota.PhaseRunning, rota.RunSubmitting, now
+		r.Error, r.ReadyAt = nil, nil
+		if r.StartedAt == nil {
+			r.StartedAt = rota.InstantOrNil(now)
+		}
 		if r.LatenessMS == nil && r.ScheduledFor != nil {
 			late := now.Sub(r.ScheduledFor.Time).Milliseconds()
 			r.LatenessMS = &late
 		}
-		begun = append(begun, []any{now.UnixMilli(), now.UnixMilli(), r.Attempts, r.ID})
+		begun = append(begun, []any{now.UnixMilli(), now.UnixMilli(), r.Attempt, work[i].Model(), r.ID})
 	}
-	return q.db.Write(ctx, Step{`UPDATE open_runs SET phase = 'running', started_at = ?, first_start = COALESCE(first_start, ?),
-		attempts = ?` + fromEach + `WHERE run_id = ?`, begun})
+	return q.db.Write(ctx,
+		Step{`UPDATE open_runs SET history = ?` + fromEach + `WHERE run_id = ?`, again},
+		Step{`UPDATE open_runs SET phase = 'running', started_at = ?, first_start = COALESCE(first_start, ?),
+			attempts = ?, model = ?` + fromEach + `WHERE run_id = ?`, begun})
 }
 
 func scanWork(row Scanner) (rota.Work, error) {
@@ -91,7 +100,10 @@ func scanWork(row Scanner) (rota.Work, error) {
 	if w.Run.GatewayResponseID != nil {
 		w.ResponseID = *w.Run.GatewayResponseID
 	}
-	if w.Run.Attempts == 0 {
+	if n := len(w.Run.Attempts); w.Run.Phase == rota.PhaseRunning && n > 0 {
+		w.StartedAt, w.Run.Attempts = w.Run.Attempts[n-1].StartedAt.Time, w.Run.Attempts[:n-1]
+	}
+	if w.Run.Attempt == 0 {
 		w.Blocked = blocked(w, !deleted.IsZero(), status)
 	}
 	return w, err
@@ -131,15 +143,15 @@ func (q Queries) SetResponse(ctx context.Context, a rota.Attempt, responseID str
 	return q.write(ctx, `UPDATE open_runs SET response_id = ? WHERE run_id = ? AND `+ofAttempt, responseID, a.Run, a.Attempt)
 }
 
-// DelayRun makes a running run wait until at for its next attempt.
-// answered says that the provider answered this one with a failure.
-func (q Queries) DelayRun(ctx context.Context, a rota.Attempt, at time.Time, answered bool) error {
+// DelayRun makes a running run wait for its next attempt.
+func (q Queries) DelayRun(ctx context.Context, d rota.Delay) error {
 	failures := 0
-	if answered {
+	if d.Answered {
 		failures = 1
 	}
-	return q.write(ctx, `UPDATE open_runs SET phase = 'waiting', ready_at = ?, failures = failures + ?, response_id = NULL`+
-		q.ifShared(clearWorker)+` WHERE run_id = ? AND phase = 'running' AND `+ofAttempt, at.UnixMilli(), failures, a.Run, a.Attempt)
+	return q.write(ctx, `UPDATE open_runs SET phase = 'waiting', ready_at = ?, failures = failures + ?, response_id = NULL,
+		provider = ?, history = ?`+q.ifShared(clearWorker)+` WHERE run_id = ? AND phase = 'running' AND `+ofAttempt,
+		d.Until.UnixMilli(), failures, d.Provider, js(d.Attempts), d.Attempt.Run, d.Attempt.Attempt)
 }
 
 // FinishRun ends a run and settles its schedule's timer. If the run had
@@ -151,7 +163,7 @@ func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, se
 		return rota.Finish{}, err
 	}
 	open, err := one(ctx, q.db, "open run", scanOpen, `DELETE FROM open_runs WHERE run_id = ? AND `+ofAttempt+`
-		RETURNING started_at, first_start, attempts, response_id`, id, r.Attempt)
+		RETURNING phase, started_at, first_start, attempts, response_id, model, history`, id, r.Attempt)
 	if isNotFound(err) {
 		return rota.Finish{}, nil
 	}
@@ -197,15 +209,35 @@ func (q Queries) settle(ctx context.Context, before rota.Timer, r rota.Result, s
 
 // An openRun is what open_runs knows of a run.
 type openRun struct {
+	phase                 rota.Phase
 	startedAt, firstStart msTime
 	attempts              int
-	responseID            sql.NullString
+	responseID, model     sql.NullString
+	history               []rota.RunAttempt
 }
 
 func scanOpen(row Scanner) (openRun, error) {
 	var o openRun
-	err := row.Scan(&o.startedAt, &o.firstStart, &o.attempts, &o.responseID)
+	err := row.Scan(&o.phase, &o.startedAt, &o.firstStart, &o.attempts, &o.responseID, &o.model, jsonText{&o.history})
 	return o, err
+}
+
+// ended returns the attempts of the run when it ends.
+func (o openRun) ended(r rota.Result) []rota.RunAttempt {
+	run := rota.Run{Phase: o.phase, Attempt: o.attempts, Attempts: o.history}.WithLastAttempt(o.model.String, o.startedAt.Time)
+	if o.phase != rota.PhaseRunning {
+		return run.Attempts
+	}
+	last := &run.Attempts[len(run.Attempts)-1]
+	if r.Last != nil {
+		*last = *r.Last
+		return run.Attempts
+	}
+	last.EndedAt, last.Usage = rota.InstantOrNil(r.CompletedAt), r.Usage.Or(rota.AnyOf(nil))
+	if r.Error != nil {
+		last.Code, last.Message = &r.Error.Code, &r.Error.Message
+	}
+	return run.Attempts
 }
 
 // NextWake returns the earliest time after which FireDue or ClaimRuns may

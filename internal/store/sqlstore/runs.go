@@ -10,15 +10,16 @@ import (
 
 // A run that has not ended keeps its moving parts in open_runs.
 const runColumns = `r.id, r.agent_id, r.agent_version, r.schedule_id, r.scheduled_for, r.trigger, r.input, r.conversation,
-	r.previous_response_id, r.context_management, r.metadata, r.created_at, COALESCE(o.phase, r.phase), COALESCE(o.started_at, r.started_at),
-	COALESCE(o.attempts, r.attempts), COALESCE(o.first_start - r.scheduled_for, r.lateness_ms),
-	COALESCE(o.response_id, r.response_id), r.response, r.usage, r.error, r.completed_at`
+	r.previous_response_id, r.context_management, r.no_deltas, r.metadata, r.created_at, COALESCE(o.phase, r.phase),
+	COALESCE(o.first_start, r.started_at), COALESCE(o.attempts, r.attempts),
+	COALESCE(o.first_start - r.scheduled_for, r.lateness_ms), COALESCE(o.response_id, r.response_id), r.response, r.usage,
+	r.error, r.completed_at, COALESCE(o.model, r.model), o.started_at, COALESCE(o.history, r.history), o.ready_at`
 
 const runTables = ` FROM runs r LEFT JOIN open_runs o ON o.run_id = r.id `
 
 func runDest(r *rota.Run) ([]any, func()) {
-	var schedule, response sql.NullString
-	var scheduledFor, created, started, completed msTime
+	var schedule, response, model sql.NullString
+	var scheduledFor, created, started, completed, attempt, ready msTime
 	r.Object = rota.ObjectRun
 	return []any{
 		&r.ID, &r.AgentID, &r.AgentVersion, &schedule, &scheduledFor, &r.Trigger,
@@ -26,18 +27,25 @@ func runDest(r *rota.Run) ([]any, func()) {
 		rawText{&r.Conversation.RawMessage},
 		&r.PreviousResponseID,
 		rawText{&r.ContextManagement.RawMessage},
+		&r.NoDeltas,
 		jsonText{&r.Metadata},
 		&created, &r.Phase, &started,
-		&r.Attempts, &r.LatenessMS, &response,
+		&r.Attempt, &r.LatenessMS, &response,
 		rawText{&r.GatewayResponse.RawMessage},
 		rawText{&r.Usage.RawMessage},
 		jsonText{&r.Error},
-		&completed,
+		&completed, &model, &attempt,
+		jsonText{&r.Attempts},
+		&ready,
 	}, func() {
 		r.ScheduleID, r.GatewayResponseID = ptr[rota.ScheduleID](schedule), ptr[string](response)
 		r.ScheduledFor, r.CreatedAt = scheduledFor.orNil(), created.instant()
 		r.StartedAt, r.CompletedAt = started.orNil(), completed.orNil()
 		r.Status = r.Phase.Status()
+		if r.Phase == rota.PhaseWaiting {
+			r.ReadyAt = ready.orNil()
+		}
+		*r = r.WithLastAttempt(model.String, attempt.Time)
 	}
 }
 
@@ -49,15 +57,31 @@ func scanRun(row Scanner) (rota.Run, error) {
 	return r, err
 }
 
+// selectWholeRun reads a run with what lists leave out.
+const selectWholeRun = `SELECT ` + runColumns + `, r.request, v.configuration ` + runTables + `
+	LEFT JOIN agent_versions v ON v.agent_id = r.agent_id AND v.version = r.agent_version `
+
+func scanWholeRun(row Scanner) (rota.Run, error) {
+	var r rota.Run
+	var agent rota.AgentConfig
+	dest, done := runDest(&r)
+	err := row.Scan(append(dest, jsonText{&r.Request}, jsonText{&agent})...)
+	done()
+	if r.Request != nil {
+		*r.Request = r.Request.Whole(agent, r.Input)
+	}
+	return r, err
+}
+
 // Run returns a run. That of a deleted agent can still be read.
 func (q Queries) Run(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.RunID) (rota.Run, error) {
-	return one(ctx, q.db, "run", scanRun, `SELECT `+runColumns+runTables+`
+	return one(ctx, q.db, "run", scanWholeRun, selectWholeRun+`
 		WHERE r.id = ? AND r.agent_id = ? AND r.account = ? AND r.end_user = ?`, id, a, o.Account, o.EndUser)
 }
 
 // RunByID returns a run, whatever its agent.
 func (q Queries) RunByID(ctx context.Context, o rota.Owner, id rota.RunID) (rota.Run, error) {
-	return one(ctx, q.db, "run", scanRun, `SELECT `+runColumns+runTables+`
+	return one(ctx, q.db, "run", scanWholeRun, selectWholeRun+`
 		WHERE r.id = ? AND r.account = ? AND r.end_user = ?`, id, o.Account, o.EndUser)
 }
 
@@ -76,9 +100,10 @@ func (q Queries) Runs(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.
 // the provider.
 func (q Queries) AddRun(ctx context.Context, o rota.Owner, r rota.Run, provider string) error {
 	if err := q.write(ctx, `INSERT INTO runs (id, account, end_user, agent_id, agent_version, trigger, input, conversation,
-		previous_response_id, context_management, metadata, created_at, phase, attempts) VALUES (?, ?, ?, ?, (SELECT a.version FROM agents a WHERE a.id = ?), ?, ?, ?, ?, ?, ?, ?, 'queued', 0)`,
+		previous_response_id, context_management, no_deltas, metadata, created_at, phase, attempts)
+		VALUES (?, ?, ?, ?, (SELECT a.version FROM agents a WHERE a.id = ?), ?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0)`,
 		r.ID, o.Account, o.EndUser, r.AgentID, r.AgentID, r.Trigger, rawOrNil(r.Input.RawMessage), rawOrNil(r.Conversation.RawMessage),
-		r.PreviousResponseID, rawOrNil(r.ContextManagement.RawMessage), js(r.Metadata), r.CreatedAt.UnixMilli()); err != nil {
+		r.PreviousResponseID, textOrNil(r.ContextManagement.RawMessage), r.NoDeltas, js(r.Metadata), r.CreatedAt.UnixMilli()); err != nil {
 		return err
 	}
 	return q.write(ctx, enqueue, queueRow(r.ID, nil, provider, r.CreatedAt.UnixMilli())...)
@@ -92,19 +117,28 @@ func queueRow(id rota.RunID, schedule *rota.ScheduleID, provider string, readyMS
 	return []any{id, orNull(schedule), provider, readyMS}
 }
 
-// endRun writes how a run ended into its row, with what open_runs knew of it.
+// endRun writes how a run ended into its row, with what open_runs knew of it. Of
+// a single attempt that brought an answer, the rest of the row says all.
 func (q Queries) endRun(ctx context.Context, id rota.RunID, o openRun, r rota.Result) error {
-	var failure any
-	if r.Error != nil {
-		failure = js(r.Error)
-	}
 	if r.ResponseID == "" {
 		r.ResponseID = o.responseID.String
 	}
+	answered := r.Phase == rota.PhaseCompleted || r.Phase == rota.PhaseIncomplete
+	var failure, history, request any
+	if attempts := o.ended(r); len(attempts) > 1 || len(attempts) == 1 && !answered {
+		history = js(attempts)
+	}
+	if r.Error != nil {
+		failure = js(r.Error)
+	}
+	if r.Request != nil {
+		request = js(r.Request)
+	}
 	return q.write(ctx, `UPDATE runs SET phase = ?, started_at = ?, attempts = ?, lateness_ms = ? - scheduled_for,
-		response_id = ?, response = ?, usage = ?, error = ?, completed_at = ? WHERE id = ?`,
-		r.Phase, ms(o.startedAt.Time), o.attempts, ms(o.firstStart.Time), orNull(&r.ResponseID),
-		textOrNil(r.Response.RawMessage), textOrNil(r.Usage.RawMessage), failure, r.CompletedAt.UnixMilli(), id)
+		response_id = ?, response = ?, usage = ?, error = ?, completed_at = ?, model = ?, history = ?, request = ? WHERE id = ?`,
+		r.Phase, ms(o.firstStart.Time), o.attempts, ms(o.firstStart.Time), orNull(&r.ResponseID),
+		textOrNil(r.Response.RawMessage), textOrNil(r.Usage.RawMessage), failure, r.CompletedAt.UnixMilli(),
+		o.model, history, request, id)
 }
 
 // textOrNil is rawOrNil for JSON in which null means absent too.

@@ -127,12 +127,12 @@ func overtaken(w *world) {
 		require.Equal(w, rota.Finish{}, f)
 		w.NoErr(err)
 		w.NoErr(tx.SetResponse(ctx, first, "resp_of_another"))
-		w.NoErr(tx.DelayRun(ctx, first, w.now, true))
+		w.NoErr(tx.DelayRun(ctx, rota.Delay{Attempt: first, Provider: provider, Until: w.now, Answered: true}))
 		return tx.RequeueRun(ctx, first, provider)
 	})
 	w.same(run, w.run(id))
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.DelayRun(ctx, second.At(), w.now, true)
+		return tx.DelayRun(ctx, rota.Delay{Attempt: second.At(), Provider: provider, Until: w.now, Answered: true})
 	})
-	require.Equal(w, 3, w.claimOne().Run.Attempts)
+	require.Equal(w, 3, w.claimOne().Run.Attempt)
 }

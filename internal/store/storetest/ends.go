@@ -36,6 +36,9 @@ func finishFields(w *world) {
 	require.Equal(w, rota.Finish{Ended: true}, w.finish(id, end))
 	want.Phase, want.Status, want.CompletedAt = rota.PhaseCompleted, rota.RunCompleted, p(rota.InstantOf(w.now))
 	want.GatewayResponseID, want.GatewayResponse, want.Usage = &end.ResponseID, end.Response, end.Usage
+	want.Attempts = []rota.RunAttempt{{
+		Number: 1, Round: 1, Model: "mock/small", StartedAt: *want.StartedAt, EndedAt: want.CompletedAt, Usage: end.Usage,
+	}}
 	w.same(want, w.run(id))
 	require.Empty(w, w.open())
 	require.Equal(w, []rota.Outcome{rota.Fired}, outcomes(w.occurrences(s)))
@@ -45,6 +48,10 @@ func finishFields(w *world) {
 	w.finish(r.ID, w.failed("timeout"))
 	want.Phase, want.Status, want.CompletedAt = rota.PhaseFailed, rota.RunFailed, p(rota.InstantOf(w.now))
 	want.Error = &rota.RunError{Code: "timeout", Message: "it failed"}
+	want.Attempts = []rota.RunAttempt{{
+		Number: 1, Round: 1, Model: "mock/small", StartedAt: *want.StartedAt, EndedAt: want.CompletedAt, Usage: rota.AnyOf(nil),
+		Code: p("timeout"), Message: p("it failed"),
+	}}
 	w.same(want, w.run(r.ID))
 }
 
@@ -70,8 +77,10 @@ func finishQueued(w *world) {
 	require.True(w, w.finish(id, end).Ended)
 	got := w.run(id)
 	require.Equal(w, rota.PhaseCancelled, got.Phase)
-	require.Equal(w, rota.RunFailed, got.Status)
-	require.Zero(w, got.Attempts)
+	require.Equal(w, rota.RunCancelled, got.Status)
+	require.Nil(w, got.Error)
+	require.Equal(w, end.Error, got.Reason)
+	require.Empty(w, got.Attempts)
 	require.Nil(w, got.StartedAt)
 	require.Empty(w, w.claim(10))
 	require.Equal(w, []rota.Outcome{rota.Fired}, outcomes(w.occurrences(s)), "somebody cancelled it: it was not blocked")
@@ -169,7 +178,7 @@ func recoverResumes(w *world) {
 	attempts := make(map[rota.RunID]int)
 	for _, work := range w.claim(10) {
 		require.Nil(w, work.Blocked)
-		attempts[work.Run.ID] = work.Run.Attempts
+		attempts[work.Run.ID] = work.Run.Attempt
 	}
 	require.Equal(w, map[rota.RunID]int{id: 2, api.ID: 2, queued.ID: 1}, attempts)
 }

@@ -120,7 +120,7 @@ func returnResumes(w *world) {
 	require.Equal(w, rota.Finish{}, w.giveBack(rota.Attempt{Run: id, Attempt: 2}))
 	require.Empty(w, w.claim(1), "another attempt is nobody's business")
 	w.giveBack(rota.Attempt{Run: id, Attempt: 1})
-	require.Equal(w, 2, w.claimOne().Run.Attempts)
+	require.Equal(w, 2, w.claimOne().Run.Attempt)
 	w.giveBack(rota.Attempt{Run: id, Attempt: 1})
 	require.Empty(w, w.claim(1), "it is over")
 	_, err = w.take(rota.Attempt{Run: id, Attempt: 2})
@@ -149,7 +149,7 @@ func takenStays(w *world) {
 	})
 	require.Empty(w, w.claim(1), "whoever claimed it may put it back only while nobody has it")
 	w.giveBack(rota.Attempt{Run: id, Attempt: 1})
-	require.Equal(w, 2, w.claimOne().Run.Attempts)
+	require.Equal(w, 2, w.claimOne().Run.Attempt)
 	require.Equal(w, rota.Recovered{Resumed: 1}, w.recover(provider), "nobody has it any more")
 }
 

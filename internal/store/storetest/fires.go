@@ -237,7 +237,7 @@ func runContent(w *world) {
 	w.same(rota.Run{
 		Object: rota.ObjectRun, ID: id, AgentID: s.AgentID, AgentVersion: 1, Status: rota.RunQueued, Phase: rota.PhaseQueued, Input: s.Input,
 		Conversation: s.Conversation, Metadata: s.Metadata, CreatedAt: rota.InstantOf(w.now), ScheduleID: &s.ID,
-		ScheduledFor: p(rota.InstantOf(start.Add(time.Minute))), Trigger: rota.TriggerSchedule,
+		ScheduledFor: p(rota.InstantOf(start.Add(time.Minute))), Trigger: rota.TriggerSchedule, Attempts: []rota.RunAttempt{},
 	}, w.run(id))
 }
 
@@ -294,7 +294,7 @@ func nextWake(w *world) {
 	w.at(10 * time.Second)
 	w.claim(1)
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.DelayRun(ctx, rota.Attempt{Run: r.ID}, start.Add(20*time.Second), true)
+		return tx.DelayRun(ctx, rota.Delay{Attempt: rota.Attempt{Run: r.ID}, Provider: provider, Until: start.Add(20 * time.Second), Answered: true})
 	})
 	require.Equal(w, start.Add(20*time.Second), w.wake())
 	w.at(20 * time.Second)

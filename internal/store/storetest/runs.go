@@ -56,7 +56,8 @@ func claimContent(w *world) {
 		ScheduledFor: *w.run(id).ScheduledFor, ScheduleName: name, Timezone: "Europe/Madrid",
 		LastRunAt: rota.InstantOrNil(last), RunCount: 7,
 	}
-	w.same(rota.Work{Run: w.run(id), Owner: w.owner, Agent: a.AgentConfig, Provider: provider, Policy: policy, Fire: fire}, work)
+	w.same(underWay(work), w.run(work.Run.ID))
+	w.same(rota.Work{Run: work.Run, StartedAt: w.now, Owner: w.owner, Agent: a.AgentConfig, Provider: provider, Policy: policy, Fire: fire}, work)
 
 	was := a.AgentConfig
 	waits := w.addRun(a.ID)
@@ -67,7 +68,8 @@ func claimContent(w *world) {
 	r := w.addRun(a.ID)
 	work = w.claimOne()
 	fire = rota.FireContext{ScheduledFor: w.run(r.ID).CreatedAt, Timezone: "UTC"}
-	w.same(rota.Work{Run: w.run(r.ID), Owner: w.owner, Agent: a.AgentConfig, Provider: provider, Policy: rota.DefaultPolicy(), Fire: fire}, work)
+	w.same(underWay(work), w.run(work.Run.ID))
+	w.same(rota.Work{Run: work.Run, StartedAt: w.now, Owner: w.owner, Agent: a.AgentConfig, Provider: provider, Policy: rota.DefaultPolicy(), Fire: fire}, work)
 }
 
 func claimOnce(w *world) {
@@ -118,7 +120,7 @@ func claimProviders(w *world) {
 func (w *world) delay(id rota.RunID, after time.Duration, answered bool) {
 	w.Helper()
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.DelayRun(ctx, rota.Attempt{Run: id}, start.Add(after), answered)
+		return tx.DelayRun(ctx, rota.Delay{Attempt: rota.Attempt{Run: id}, Provider: provider, Until: start.Add(after), Answered: answered})
 	})
 }
 
@@ -146,20 +148,24 @@ func claimCounts(w *world) {
 	_, id := w.fired()
 	w.at(time.Minute + 1500*time.Millisecond)
 	work := w.claimOne()
-	require.Equal(w, 1, work.Run.Attempts)
+	require.Equal(w, 1, work.Run.Attempt)
 	require.Equal(w, rota.PhaseRunning, work.Run.Phase)
 	require.Equal(w, w.now, work.Run.StartedAt.Time)
 	require.EqualValues(w, 1500, *work.Run.LatenessMS)
-	w.same(work.Run, w.run(id))
+	w.same(underWay(work), w.run(id))
 	w.delay(id, 2*time.Minute, true)
 	w.at(2 * time.Minute)
 	work = w.claimOne()
-	require.Equal(w, 2, work.Run.Attempts)
-	require.Equal(w, w.now, work.Run.StartedAt.Time)
+	require.Equal(w, 2, work.Run.Attempt)
+	require.Equal(w, w.now, work.StartedAt)
+	require.Equal(w, time.Minute+1500*time.Millisecond, work.Run.StartedAt.Sub(start), "of the first attempt")
 	require.EqualValues(w, 1500, *work.Run.LatenessMS, "of the first start")
-	w.same(work.Run, w.run(id))
+	w.same(underWay(work), w.run(id))
 	require.Nil(w, w.run(w.addRun(work.Run.AgentID).ID).LatenessMS)
 }
+
+// underWay returns the run of an attempt as it is read meanwhile.
+func underWay(work rota.Work) rota.Run { return work.Run.WithLastAttempt(work.Model(), work.StartedAt) }
 
 func (w *world) pause(s rota.Schedule) {
 	w.Helper()
@@ -187,13 +193,14 @@ func claimBlocked(w *world) {
 		require.NotNil(w, work.Blocked, code)
 		require.Equal(w, code, work.Blocked.Code)
 		require.NotEmpty(w, work.Blocked.Message)
-		require.Zero(w, work.Run.Attempts)
+		require.Zero(w, work.Run.Attempt)
 		end := rota.Result{Phase: rota.PhaseCancelled, Blocked: true, Error: work.Blocked, CompletedAt: w.now}
 		require.True(w, w.finish(id, end).Ended)
 
 		got := w.run(id)
 		require.Equal(w, rota.PhaseCancelled, got.Phase)
-		require.Equal(w, work.Blocked, got.Error)
+		require.Equal(w, work.Blocked, got.Reason)
+		require.Nil(w, got.Error)
 		require.Nil(w, got.StartedAt)
 		require.Nil(w, got.LatenessMS)
 		ledger := w.occurrences(s)
@@ -235,7 +242,12 @@ func requeue(w *world) {
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.SetResponse(ctx, rota.Attempt{Run: id}, "resp_other")
 	})
-	w.delay(id, 2*time.Minute, true)
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.DelayRun(ctx, rota.Delay{
+			Attempt: rota.Attempt{Run: id}, Attempts: []rota.RunAttempt{{Number: 1, Round: 1, Usage: rota.AnyOf(nil)}}, Provider: "other",
+			Until: start.Add(2 * time.Minute), Answered: true,
+		})
+	})
 	before = w.run(id)
 	w.at(2 * time.Minute)
 	require.Len(w, w.claimFrom("other", 10), 1)
@@ -244,7 +256,7 @@ func requeue(w *world) {
 	})
 	w.same(before, w.run(id))
 	work := w.claimOne()
-	require.Equal(w, 2, work.Run.Attempts)
+	require.Equal(w, 2, work.Run.Attempt)
 	require.Equal(w, 1, work.Failures)
 	require.Empty(w, work.ResponseID, "a response belongs to the provider that gave it")
 }

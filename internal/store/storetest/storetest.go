@@ -147,7 +147,7 @@ func (w *world) newRun(a rota.AgentID) rota.Run {
 	at := w.next()
 	return rota.Run{
 		Object: rota.ObjectRun, ID: rota.NewRunID(at), AgentID: a, AgentVersion: 1, Status: rota.RunQueued, Phase: rota.PhaseQueued,
-		Input: rota.InputText("go"), Metadata: map[string]string{}, Trigger: rota.TriggerAPI, CreatedAt: rota.InstantOf(at),
+		Input: rota.InputText("go"), Metadata: map[string]string{}, Trigger: rota.TriggerAPI, CreatedAt: rota.InstantOf(at), Attempts: []rota.RunAttempt{},
 	}
 }
 

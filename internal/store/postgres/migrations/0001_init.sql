@@ -154,6 +154,7 @@ CREATE TABLE runs (
   conversation         TEXT,
   previous_response_id TEXT,
   context_management   TEXT,
+  no_deltas            BOOLEAN NOT NULL DEFAULT FALSE,
   metadata             TEXT NOT NULL,
   created_at           BIGINT NOT NULL,
   phase                TEXT NOT NULL,  -- queued until the run has ended; open_runs says more
@@ -164,7 +165,10 @@ CREATE TABLE runs (
   response             TEXT,
   usage                TEXT,
   error                TEXT,
-  completed_at         BIGINT
+  completed_at         BIGINT,
+  model                TEXT,           -- of the last attempt, as the agent names it
+  history              TEXT,           -- the attempts, unless there was one and it brought the answer
+  request              TEXT            -- what the last attempt asked, but for what the agent or the input says
 );
 CREATE INDEX runs_by_agent ON runs (agent_id, id);
 
@@ -181,7 +185,9 @@ CREATE TABLE open_runs (
   attempts    BIGINT NOT NULL,
   failures    BIGINT NOT NULL,            -- attempts that the provider answered with a failure
   worker_since BIGINT,                    -- when a worker of Temporal took the attempt; NULL if none has
-  response_id TEXT
+  response_id TEXT,
+  model       TEXT,                        -- of the attempt that began last, as the agent names it
+  history     TEXT                         -- the attempts before it
 );
 CREATE INDEX open_runs_queue ON open_runs (provider, ready_at, run_id) WHERE phase <> 'running';
 CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase <> 'running';

@@ -150,6 +150,7 @@ CREATE TABLE runs (
   conversation         TEXT,
   previous_response_id TEXT,
   context_management   TEXT,
+  no_deltas            INTEGER NOT NULL DEFAULT 0,
   metadata             TEXT NOT NULL,
   created_at           INTEGER NOT NULL,
   phase                TEXT NOT NULL,  -- queued until the run has ended; open_runs says more
@@ -160,7 +161,10 @@ CREATE TABLE runs (
   response             TEXT,
   usage                TEXT,
   error                TEXT,
-  completed_at         INTEGER
+  completed_at         INTEGER,
+  model                TEXT,           -- of the last attempt, as the agent names it
+  history              TEXT,           -- the attempts, unless there was one and it brought the answer
+  request              TEXT            -- what the last attempt asked, but for what the agent or the input says
 ) STRICT;
 CREATE INDEX runs_by_agent ON runs (agent_id, id);
 
@@ -176,7 +180,9 @@ CREATE TABLE open_runs (
   first_start INTEGER,
   attempts    INTEGER NOT NULL,
   failures    INTEGER NOT NULL,            -- attempts that the provider answered with a failure
-  response_id TEXT
+  response_id TEXT,
+  model       TEXT,                        -- of the attempt that began last, as the agent names it
+  history     TEXT                         -- the attempts before it
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX open_runs_queue ON open_runs (provider, ready_at, run_id) WHERE phase <> 'running';
 CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase <> 'running';
