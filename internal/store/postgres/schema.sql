@@ -108,6 +108,8 @@ CREATE TABLE open_runs (
   failures bigint NOT NULL,
   worker_since bigint,
   response_id text,
+  model text,
+  history text,
   PRIMARY KEY (run_id)
 );
 CREATE INDEX open_runs_queue ON open_runs USING btree (provider, ready_at, run_id) WHERE (phase <> 'running'::text);
@@ -138,6 +140,7 @@ CREATE TABLE runs (
   conversation text,
   previous_response_id text,
   context_management text,
+  no_deltas boolean NOT NULL DEFAULT false,
   metadata text NOT NULL,
   created_at bigint NOT NULL,
   phase text NOT NULL,
@@ -149,6 +152,9 @@ CREATE TABLE runs (
   usage text,
   error text,
   completed_at bigint,
+  model text,
+  history text,
+  request text,
   PRIMARY KEY (id)
 );
 CREATE INDEX runs_by_agent ON runs USING btree (agent_id, id);
