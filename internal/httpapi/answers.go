@@ -67,7 +67,7 @@ func failuresOf(op *operation) []rota.Code {
 	if op.input != nil {
 		codes = append(codes, rota.TooLarge, rota.BadMediaType)
 	}
-	return codes
+	return append(codes, op.fails...)
 }
 
 // failures returns an answer for every code of the operations, and one for all

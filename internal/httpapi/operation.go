@@ -37,8 +37,9 @@ type operation struct {
 	schema       *huma.Schema // of the body, once the document is made
 	queries      []string     // names of the query parameters, once the document is made
 	do           func(context.Context, call) (any, error)
-	unrepeatable bool // whether an Idempotency-Key is refused
-	starts       bool // whether it starts something that must not be started twice by a client that gave up waiting
+	fails        []rota.Code // besides those that follow from the rest: see [failuresOf]
+	unrepeatable bool        // whether an Idempotency-Key is refused
+	starts       bool        // whether it starts something that must not be started twice by a client that gave up waiting
 }
 
 // answers returns an operation that takes no body.
@@ -90,6 +91,12 @@ func (op *operation) with(params ...string) *operation {
 // says sets what the reference says.
 func (op *operation) says(tag, summary, about string) *operation {
 	op.tag, op.summary, op.about = tag, summary, about
+	return op
+}
+
+// may adds codes of failures that do not follow from the rest.
+func (op *operation) may(fail ...rota.Code) *operation {
+	op.fails = append(op.fails, fail...)
 	return op
 }
 

@@ -98,7 +98,7 @@ func TestWrongTrafficIsFound(t *testing.T) {
 		assert.Empty(t, d.faults(bad), body)
 	}
 	for _, body := range []string{
-		`{}`, `{"error":{"message":"no","type":"invalid_request_error","code":"not_found"}}`,
+		`{}`, `{"error":{"message":"no","type":"invalid_request_error","code":"not_found","details":null}}`,
 		`{"error":{"message":1,"type":"invalid_request_error","code":"not_found","param":null,"details":null}}`,
 	} {
 		bad := good
