@@ -12,7 +12,6 @@ import (
 	"github.com/rota-run/rota/internal/engine/embedded"
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/gateway"
-	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/relay"
 	"github.com/rota-run/rota/internal/runner"
@@ -62,7 +61,7 @@ func assemble(p parts) (server, error) {
 		store: p.store, engine: keeps, metrics: p.metrics, api: p.settings.ServesAPI(),
 		drain: p.settings.DrainTimeout, limits: &auth.Limiter{Store: ports.Limiter(p.store), Default: p.settings.RateLimit},
 		control: &control.Control{
-			Store: ports.Control(p.store), Engine: keeps, Hub: p.hub, Models: p.gateway, Settle: policy.Settle, Now: time.Now,
+			Store: ports.Control(p.store), Engine: keeps, Hub: p.hub, Models: p.gateway, Now: time.Now,
 			MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",
 			Tokens: tokens,
 		},
@@ -111,7 +110,7 @@ func (p parts) hold(kind rota.EngineKind) hold {
 // runner returns what makes attempts. Changed is still to be set.
 func (p parts) runner() *runner.Runner {
 	return &runner.Runner{
-		Store: ports.Runner(p.store), Gateway: p.gateway, Hub: p.hub, Settle: policy.Settle, Now: time.Now, Log: p.log,
+		Store: ports.Runner(p.store), Gateway: p.gateway, Hub: p.hub, Now: time.Now, Log: p.log,
 		OnDone: func(w rota.Work, r rota.Result, output string) {
 			p.metrics.ended(r.Phase, code(r.Error))
 			p.terminal.ended(w, r, output)
@@ -122,20 +121,22 @@ func (p parts) runner() *runner.Runner {
 
 func (p parts) embedded(run *runner.Runner) *embedded.Engine {
 	return embedded.New(embedded.Config{
-		Store: ports.Embedded(p.store), Decide: policy.Decide, Settle: policy.Settle, Attempt: run.Attempt, Now: time.Now, Log: p.log,
-		Provider:          p.provider,
-		CatchUp:           policy.CatchUp,
-		MaxConcurrentRuns: p.settings.MaxConcurrentRuns,
-		CatchupRate:       p.settings.CatchupRate,
-		Providers:         bounds(p.gateway),
-		DrainTimeout:      p.settings.DrainTimeout,
-		OnDecide:          p.metrics.decided,
-		OnStart:           p.metrics.started,
-		OnEnd:             p.ended,
-		Shared:            p.shared(),
-		Deposed:           postgres.ErrLost,
-		OnReady:           p.tookOver,
+		Store: ports.Embedded(p.store), Attempt: run.Attempt, Now: time.Now, Log: p.log,
+		Step:         p.step(),
+		CatchupRate:  p.settings.CatchupRate,
+		DrainTimeout: p.settings.DrainTimeout,
+		OnDecide:     p.metrics.decided,
+		OnStart:      p.metrics.started,
+		OnEnd:        p.ended,
+		Shared:       p.shared(),
+		Deposed:      postgres.ErrLost,
+		OnReady:      p.tookOver,
 	})
+}
+
+// step returns how an engine of either kind takes what is due.
+func (p parts) step() engine.Step {
+	return engine.Step{Provider: p.provider, Providers: bounds(p.gateway), MaxConcurrentRuns: p.settings.MaxConcurrentRuns}
 }
 
 // shared reports whether other processes may have the same database.

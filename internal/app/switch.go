@@ -14,7 +14,6 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/cluster"
 	"github.com/rota-run/rota/internal/engine/temporal"
-	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/settings"
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/sqlstore"
@@ -125,7 +124,7 @@ func change(ctx context.Context, db *postgres.Store, kind rota.EngineKind) (befo
 
 func (s Switch) leave(ctx context.Context, db *postgres.Store, c client.Client) error {
 	return temporal.Leaving{
-		Store: temporalStore(db), Client: c, Settle: policy.Settle, Now: time.Now, Wait: s.Wait,
+		Store: temporalStore(db), Client: c, Now: time.Now, Wait: s.Wait,
 		Progress: func(runs int) { fmt.Fprintf(s.Out, "Temporal's workers still work on %d runs.\n", runs) },
 	}.Leave(ctx)
 }

@@ -11,9 +11,7 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/rota-run/rota"
-	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/temporal"
-	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/runner"
 	"github.com/rota-run/rota/internal/settings"
 	"github.com/rota-run/rota/internal/store"
@@ -40,10 +38,7 @@ func (p parts) temporal(run *runner.Runner) (*onTemporal, error) {
 	return &onTemporal{client: c, Engine: temporal.New(temporal.Config{
 		Store: temporalStore(p.store), Client: c, Address: p.settings.Temporal.Address, Namespace: p.settings.Temporal.Namespace, TaskQueue: p.settings.Temporal.TaskQueue, Installation: p.installation,
 		Attempt: run.Attempt, Now: time.Now, Log: p.log,
-		Step: engine.Step{
-			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: p.provider,
-			MaxConcurrentRuns: p.settings.MaxConcurrentRuns, Providers: bounds(p.gateway),
-		},
+		Step:         p.step(),
 		CatchupRate:  p.settings.CatchupRate,
 		DrainTimeout: p.settings.DrainTimeout,
 		Hold:         p.hold(rota.EngineTemporal),

@@ -32,7 +32,6 @@ type Control struct {
 	Engine rota.Engine
 	Hub    *events.Hub
 	Models Models
-	Settle rota.Settle
 	Now    func() time.Time
 
 	// Tokens is what tokens are made with. The zero value makes none.

@@ -57,7 +57,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	w := &world{T: t, db: store, now: start, engine: &engine{}}
 	w.Control = &control.Control{
-		Store: ports.Control(store), Engine: w.engine, Hub: events.NewHub(), Models: models{}, Settle: policy.Settle,
+		Store: ports.Control(store), Engine: w.engine, Hub: events.NewHub(), Models: models{},
 		Now: func() time.Time { return w.now }, MinInterval: 5 * time.Second,
 	}
 	return w

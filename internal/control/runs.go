@@ -10,6 +10,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
 	"github.com/rota-run/rota/internal/events"
+	"github.com/rota-run/rota/internal/policy"
 )
 
 // StartRun queues a run of an agent. Scope write:agents.
@@ -96,7 +97,7 @@ func (c *Control) CancelRun(ctx context.Context, who auth.Caller, agent rota.Age
 		}
 		why := rota.RunError{Code: rota.RunErrCancelled, Message: "the run was cancelled"}
 		end := rota.Result{Phase: rota.PhaseCancelled, Error: &why, CompletedAt: now}
-		if _, err := tx.FinishRun(ctx, id, end, c.Settle); err != nil {
+		if _, err := tx.FinishRun(ctx, id, end, policy.Settle); err != nil {
 			return run, err
 		}
 		run, err = tx.Run(ctx, who.Owner, agent, id) // it may have ended otherwise, even since it was read

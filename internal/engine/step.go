@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/policy"
 )
 
 // Batch is how many timers one step takes.
@@ -18,13 +19,9 @@ const Batch = 500
 // nothing more is due, it lets what was missed catch up. A step may be taken
 // from one goroutine at a time.
 type Step struct {
-	Decide   func(t rota.Timer, now, since time.Time) rota.Decision
-	Settle   rota.Settle
-	CatchUp  func(t rota.Timer, o rota.Occurrence, now time.Time) rota.Decision
-	Provider func(model string) string // the provider that serves an agent's model
-
+	Provider          func(model string) string // the provider that serves an agent's model
+	Providers         []Provider                // at least one
 	MaxConcurrentRuns int
-	Providers         []Provider // at least one
 
 	turn int // the provider that is served first
 }
@@ -79,7 +76,7 @@ func (s *Step) Take(ctx context.Context, q Queue, m Moment) (Taken, error) {
 	var got Taken
 	_, err := q.FireDue(ctx, m.Now, Batch, func(t rota.Timer) rota.Decision {
 		got.Due++
-		d := s.Decide(t, m.Now, m.Since)
+		d := policy.Decide(t, m.Now, m.Since)
 		got.Decided = append(got.Decided, d.Records...)
 		d.Provider = s.Provider(t.Model)
 		return d
@@ -158,7 +155,7 @@ func (s *Step) catchUp(ctx context.Context, q Queue, got *Taken, m Moment) error
 		room[p.Name] = s.room(p, got)
 	}
 	fires, left, err := q.FireBacklog(ctx, m.Now, m.MakeUp, func(t rota.Timer, o rota.Occurrence) (rota.Decision, bool) {
-		d := s.CatchUp(t, o, m.Now)
+		d := policy.CatchUp(t, o, m.Now)
 		d.Provider = s.Provider(t.Model)
 		if d.Timer.OpenRuns > t.OpenRuns {
 			if room[""] == 0 || room[d.Provider] == 0 {
@@ -184,7 +181,7 @@ func (s *Step) sort(ctx context.Context, q Queue, got *Taken, claimed []rota.Wor
 		switch {
 		case w.Blocked != nil:
 			end := rota.Result{Phase: rota.PhaseCancelled, Blocked: true, Error: w.Blocked, CompletedAt: now}
-			if _, err := q.FinishRun(ctx, id, end, s.Settle); err != nil {
+			if _, err := q.FinishRun(ctx, id, end, policy.Settle); err != nil {
 				return err
 			}
 			got.Ended = append(got.Ended, Ended{id, end.Phase, end.Error.Code})

@@ -17,7 +17,6 @@ import (
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/httpapi"
-	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/sqlite"
@@ -62,7 +61,7 @@ func newAPI(t *testing.T, limits ...rota.RateLimit) *server {
 	s.handler = newServer(t, nil, func(c *httpapi.Config) {
 		c.Now, c.Keys, c.Limits = s.clock.Now, store, &auth.Limiter{Store: ports.Limiter(store), Default: limits}
 		s.control = &control.Control{
-			Store: ports.Control(store), Engine: idle{}, Hub: s.hub, Models: oneProvider{}, Settle: policy.Settle,
+			Store: ports.Control(store), Engine: idle{}, Hub: s.hub, Models: oneProvider{},
 			Now: s.clock.Now, MinInterval: time.Second,
 		}
 		c.Control = s.control

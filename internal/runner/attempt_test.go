@@ -14,7 +14,6 @@ import (
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/gateway"
 	"github.com/rota-run/rota/internal/gateway/gatewaytest"
-	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/runner"
 	"github.com/rota-run/rota/internal/store/sqlite"
@@ -54,7 +53,7 @@ func newSilentBench(t *testing.T, change func(*rota.Agent, *rota.Run)) *bench {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.store.Close()) })
 	b.runner = &runner.Runner{
-		Store: ports.Runner(b.store), Hub: events.NewHub(), Settle: policy.Settle, Log: slog.New(slog.DiscardHandler),
+		Store: ports.Runner(b.store), Hub: events.NewHub(), Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return b.now }, Changed: func() { b.woken++ },
 	}
 	now := rota.InstantOf(b.now)

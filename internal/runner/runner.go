@@ -23,7 +23,6 @@ type Runner struct {
 	Store   Store
 	Gateway Gateway
 	Hub     *events.Hub
-	Settle  rota.Settle
 	Now     func() time.Time
 	Log     *slog.Logger
 	Changed func() // the engine may have something to do
@@ -208,7 +207,7 @@ func (r *Runner) finish(ctx context.Context, log *slog.Logger, w rota.Work, end 
 	}
 	err := r.write(ctx, log, stay, func(ctx context.Context, tx Tx) error {
 		var err error
-		done, err = tx.FinishRun(ctx, w.Run.ID, end, r.Settle)
+		done, err = tx.FinishRun(ctx, w.Run.ID, end, policy.Settle)
 		return err
 	})
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/engine"
+	"github.com/rota-run/rota/internal/policy"
 )
 
 const (
@@ -30,21 +31,16 @@ const (
 
 // Config is what an Engine needs. All fields but the callbacks are required.
 type Config struct {
-	Store    Store
-	Decide   func(t rota.Timer, now, since time.Time) rota.Decision
-	Settle   rota.Settle
-	CatchUp  func(t rota.Timer, o rota.Occurrence, now time.Time) rota.Decision
-	Provider func(model string) string // the provider that serves an agent's model
-	Attempt  func(context.Context, rota.Work)
-	Now      func() time.Time
-	Log      *slog.Logger
+	Store   Store
+	Step    engine.Step
+	Attempt func(context.Context, rota.Work)
+	Now     func() time.Time
+	Log     *slog.Logger
 
-	MaxConcurrentRuns int
-	CatchupRate       int               // starts per second out of backlogs, evenly spread
-	Providers         []engine.Provider // at least one
-	DrainTimeout      time.Duration
-	Shared            bool  // other processes write to the store: it is looked at every ten seconds, whatever they say
-	Deposed           error // when Run's context ends with this cause, nothing is drained; may be nil
+	CatchupRate  int // starts per second out of backlogs, evenly spread
+	DrainTimeout time.Duration
+	Shared       bool  // other processes write to the store: it is looked at every ten seconds, whatever they say
+	Deposed      error // when Run's context ends with this cause, nothing is drained; may be nil
 
 	OnDecide func(rota.Occurrence)  // an outcome was put on record; may be nil
 	OnStart  func(rota.Work)        // a run was handed to a worker; may be nil
@@ -81,10 +77,7 @@ func New(cfg Config) *Engine {
 		cfg:     cfg,
 		changed: make(chan struct{}, 1),
 		look:    lookEvery,
-		step: engine.Step{
-			Decide: cfg.Decide, Settle: cfg.Settle, CatchUp: cfg.CatchUp, Provider: cfg.Provider,
-			MaxConcurrentRuns: cfg.MaxConcurrentRuns, Providers: cfg.Providers,
-		},
+		step:    cfg.Step,
 		brake:   engine.NewBrake(cfg.CatchupRate),
 		cancels: make(map[rota.RunID]context.CancelFunc),
 		busy:    make(map[string]int),
@@ -138,7 +131,7 @@ func (e *Engine) recover(ctx context.Context) error {
 	var got rota.Recovered
 	err := e.cfg.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		var err error
-		got, err = tx.Recover(ctx, e.clock.Since, e.step.Names(), e.cfg.Settle)
+		got, err = tx.Recover(ctx, e.clock.Since, e.step.Names(), policy.Settle)
 		return err
 	})
 	if err != nil {

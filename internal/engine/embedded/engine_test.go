@@ -44,13 +44,12 @@ func inBubble(t *testing.T, fn func(*rig)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{T: t, dir: t.TempDir(), takes: time.Second}
 		r.cfg = embedded.Config{
-			Decide: policy.Decide, Settle: policy.Settle, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-			Provider:          func(model string) string { return model },
-			CatchUp:           policy.CatchUp,
-			MaxConcurrentRuns: 4,
-			CatchupRate:       10,
-			Providers:         []engine.Provider{{Name: "large"}},
-			DrainTimeout:      time.Minute,
+			Step: engine.Step{
+				Provider:          func(model string) string { return model },
+				Providers:         []engine.Provider{{Name: "large"}},
+				MaxConcurrentRuns: 4,
+			},
+			Now: time.Now, Log: slog.New(slog.DiscardHandler), CatchupRate: 10, DrainTimeout: time.Minute,
 		}
 		r.cfg.Attempt = r.attempt
 		r.open()

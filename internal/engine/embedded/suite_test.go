@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/embedded"
 	"github.com/rota-run/rota/internal/engine/enginetest"
-	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
@@ -67,8 +67,7 @@ func newEngine(s enginetest.Setup) rota.Engine {
 		Store: store.On(s.Store, func(q sqlstore.Queries) embedded.Tx {
 			return embedded.Tx{Queue: enginetest.Watched(q), Recoverer: q}
 		}),
-		Decide: policy.Decide, Settle: policy.Settle, Provider: s.Provider, Attempt: s.Attempt,
-		CatchUp: policy.CatchUp, CatchupRate: s.CatchupRate, Providers: s.Providers,
-		OnEnd: s.OnEnd, Now: s.Now, Log: s.Log, MaxConcurrentRuns: s.MaxConcurrentRuns, DrainTimeout: s.DrainTimeout,
+		Step:    engine.Step{Provider: s.Provider, Providers: s.Providers, MaxConcurrentRuns: s.MaxConcurrentRuns},
+		Attempt: s.Attempt, OnEnd: s.OnEnd, Now: s.Now, Log: s.Log, CatchupRate: s.CatchupRate, DrainTimeout: s.DrainTimeout,
 	})
 }

@@ -26,7 +26,6 @@ import (
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/events"
-	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/runner"
 	"github.com/rota-run/rota/internal/store"
@@ -138,7 +137,7 @@ func (w *world) start() {
 	require.NoError(w, err)
 	w.store = &faulty{Store: store}
 	hub := events.NewHub()
-	run := &runner.Runner{Store: ports.Runner(w.store), Gateway: w.model, Hub: hub, Settle: policy.Settle, Now: w.now, Log: w.setup.Log}
+	run := &runner.Runner{Store: ports.Runner(w.store), Gateway: w.model, Hub: hub, Now: w.now, Log: w.setup.Log}
 	killed, abort := context.WithCancel(context.Background())
 	w.abort = abort
 	w.setup.Attempt = func(ctx context.Context, work rota.Work) {
@@ -158,7 +157,7 @@ func (w *world) start() {
 	w.engine = w.rig.New(w.setup)
 	run.Changed = w.engine.Changed
 	w.control = &control.Control{
-		Store: ports.Control(w.store), Engine: w.engine, Hub: hub, Models: w.model, Settle: policy.Settle, Now: w.now, MinInterval: time.Second,
+		Store: ports.Control(w.store), Engine: w.engine, Hub: hub, Models: w.model, Now: w.now, MinInterval: time.Second,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel, w.ended = cancel, make(chan error, 1)

@@ -59,7 +59,7 @@ func newWorld(t *testing.T) *world {
 	})
 	w.engine = w.newEngine(w.db)
 	w.control = &control.Control{
-		Store: ports.Control(w.db), Engine: w.engine, Hub: events.NewHub(), Models: one{}, Settle: policy.Settle, Now: time.Now, MinInterval: time.Second,
+		Store: ports.Control(w.db), Engine: w.engine, Hub: events.NewHub(), Models: one{}, Now: time.Now, MinInterval: time.Second,
 	}
 	a, err := w.control.CreateAgent(t.Context(), caller, rota.AgentCreate{Name: "a", Model: "m"}, control.Write{})
 	require.NoError(t, err)
@@ -85,7 +85,7 @@ func (w *world) engineOf(db *postgres.Store, c client.Client, namespace, queue s
 	return temporal.New(temporal.Config{
 		Store: storeOf(db, func(q engine.Queue) engine.Queue { return q }), Client: c, Namespace: namespace, TaskQueue: queue, Installation: w.Name(),
 		Step: engine.Step{
-			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: func(string) string { return "mock" },
+			Provider:          func(string) string { return "mock" },
 			MaxConcurrentRuns: 10, Providers: []engine.Provider{{Name: "mock"}},
 		},
 		Attempt: w.work, OnStart: func(rota.Work) { w.claims.Add(1) }, Now: time.Now, Log: log, CatchupRate: 10, DrainTimeout: time.Second, Silence: 10 * time.Second, Tell: func() {},

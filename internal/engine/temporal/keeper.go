@@ -10,6 +10,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/engine"
+	"github.com/rota-run/rota/internal/policy"
 )
 
 const (
@@ -102,7 +103,7 @@ func (k *keeper) attend(ctx context.Context) error {
 		}
 		switch lapsed := slept || now.Sub(st.SeenAt) > lapse || now.Before(st.Since); {
 		case st.Since.IsZero(): // another kind of engine was here
-			got, err = tx.Recover(ctx, now, providers, k.cfg.Step.Settle)
+			got, err = tx.Recover(ctx, now, providers, policy.Settle)
 			st.Since = now
 		case lapsed:
 			err = unclaim(ctx, tx, now)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/engine"
+	"github.com/rota-run/rota/internal/policy"
 )
 
 // settled is how long the processes usually take to notice that another kind of
@@ -21,7 +22,6 @@ const settled = 3 * time.Second
 type Leaving struct {
 	Store    Store
 	Client   client.Client // nil if there is no Temporal any more: what it has stays
-	Settle   rota.Settle
 	Now      func() time.Time
 	Wait     time.Duration  // for runs that Temporal's workers still work on
 	Progress func(runs int) // called each second with how many those are
@@ -53,7 +53,7 @@ func (l Leaving) Leave(ctx context.Context) error {
 // works on it has no say in the next attempt.
 func (l Leaving) interrupt(ctx context.Context, a rota.Attempt) error {
 	err := l.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		_, err := tx.ReturnRun(ctx, a, rota.InstantOf(l.Now()).Time, l.Settle)
+		_, err := tx.ReturnRun(ctx, a, rota.InstantOf(l.Now()).Time, policy.Settle)
 		return err
 	})
 	if err != nil {

@@ -17,7 +17,6 @@ import (
 	"github.com/rota-run/rota/internal/engine/enginetest"
 	"github.com/rota-run/rota/internal/engine/temporal"
 	"github.com/rota-run/rota/internal/engine/temporal/temporaltest"
-	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
@@ -85,7 +84,7 @@ func newMember(t *testing.T, address string, s enginetest.Setup) *member {
 	return &member{client: c, Engine: temporal.New(temporal.Config{
 		Store: storeOf(s.Store, enginetest.Watched), Client: c, Namespace: client.DefaultNamespace, TaskQueue: "rota", Installation: installation(s.Place), Attempt: s.Attempt, Now: s.Now, Log: s.Log,
 		Step: engine.Step{
-			Decide: policy.Decide, Settle: policy.Settle, CatchUp: policy.CatchUp, Provider: s.Provider,
+			Provider:          s.Provider,
 			MaxConcurrentRuns: s.MaxConcurrentRuns, Providers: s.Providers,
 		},
 		CatchupRate: s.CatchupRate, DrainTimeout: s.DrainTimeout, Silence: 10 * time.Second, OnEnd: s.OnEnd, Tell: func() {},

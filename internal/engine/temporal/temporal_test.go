@@ -19,7 +19,6 @@ import (
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/temporal"
-	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
@@ -160,7 +159,7 @@ func TestLeaving(t *testing.T) {
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.SaveLeadership(ctx, rota.EngineTemporal, cluster.Leadership{Kind: rota.EngineEmbedded, Installation: t.Name()})
 	})
-	require.NoError(t, temporal.Leaving{Store: storeOf(w.db, func(q engine.Queue) engine.Queue { return q }), Client: w.client, Settle: policy.Settle, Now: time.Now}.Leave(t.Context()))
+	require.NoError(t, temporal.Leaving{Store: storeOf(w.db, func(q engine.Queue) engine.Queue { return q }), Client: w.client, Now: time.Now}.Leave(t.Context()))
 	require.Nil(t, w.exported(s.ID))
 	got, err := w.control.Schedule(t.Context(), caller, w.agent, s.ID, false)
 	require.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/engine"
+	"github.com/rota-run/rota/internal/policy"
 )
 
 // Pollers is how many requests for tasks of each kind a worker keeps open.
@@ -230,7 +231,7 @@ func (e *Engine) lost(id rota.RunID) {
 func (e *Engine) giveBack(ctx context.Context, a rota.Attempt) error {
 	var done rota.Finish
 	err := e.update(ctx, func(ctx context.Context, tx Tx) (err error) {
-		done, err = tx.ReturnRun(ctx, a, rota.InstantOf(e.cfg.Now()).Time, e.cfg.Step.Settle)
+		done, err = tx.ReturnRun(ctx, a, rota.InstantOf(e.cfg.Now()).Time, policy.Settle)
 		return err
 	})
 	if err != nil {
