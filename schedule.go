@@ -181,6 +181,13 @@ func (t Timer) CatchUp() time.Time {
 	return t.BacklogTo
 }
 
+// A TimedSchedule is a schedule and its timer, as they are read and written
+// together. Whose it is, and its identifiers, are those of the timer.
+type TimedSchedule struct {
+	Schedule
+	Timer Timer
+}
+
 // WithTimer returns the schedule with the fields that its timer holds.
 func (s Schedule) WithTimer(t Timer) Schedule {
 	s.Status, s.Spec, s.Policy, s.PauseReason = t.Status, t.Spec, t.Policy, t.PauseReason

@@ -67,5 +67,5 @@ func addSchedule(ctx context.Context, tx sqlstore.Queries, agent rota.AgentID, i
 		Spec:      rota.Spec{Type: rota.Interval, IntervalSeconds: int64(every / time.Second), Timezone: "UTC"},
 		NextRunAt: anchor.Add(every), DueAt: anchor.Add(every),
 	}
-	return tx.AddSchedule(ctx, owner, s.WithTimer(t), t)
+	return tx.AddSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
 }

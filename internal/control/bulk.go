@@ -20,7 +20,7 @@ func (c *Control) PauseSchedules(ctx context.Context, who auth.Caller, in rota.B
 	in.Note.ApplyNullable(&why.Note)
 	b := bulk{who: who, write: w, metadata: in.Metadata, filter: rota.ScheduleFilter{Status: rota.ScheduleActive}}
 	in.AgentID.Apply(&b.filter.AgentID)
-	b.change = func(_ rota.Schedule, t rota.Timer, now time.Time) (rota.Timer, error) {
+	b.change = func(t rota.Timer, now time.Time) (rota.Timer, error) {
 		why.At = rota.InstantOf(now)
 		return policy.Pause(t, why)
 	}
@@ -34,7 +34,7 @@ func (c *Control) ResumeSchedules(ctx context.Context, who auth.Caller, in rota.
 	in.Reason.Apply(&code)
 	b := bulk{who: who, write: w, metadata: in.Metadata, filter: rota.ScheduleFilter{Status: rota.SchedulePaused}}
 	in.AgentID.Apply(&b.filter.AgentID)
-	b.change = func(_ rota.Schedule, t rota.Timer, now time.Time) (rota.Timer, error) {
+	b.change = func(t rota.Timer, now time.Time) (rota.Timer, error) {
 		if t.PauseReason == nil || t.PauseReason.Code != code {
 			return t, nil
 		}
@@ -49,7 +49,7 @@ type bulk struct {
 	write    Write
 	filter   rota.ScheduleFilter
 	metadata map[string]string
-	change   func(rota.Schedule, rota.Timer, time.Time) (rota.Timer, error)
+	change   func(rota.Timer, time.Time) (rota.Timer, error)
 }
 
 const bulkPage = 100 // schedules in one transaction
@@ -64,13 +64,13 @@ func (c *Control) changeAll(ctx context.Context, b bulk) (rota.BulkResult, error
 	}
 	p, begun := rota.Page{Limit: bulkPage, Ascending: true}, false
 	for {
-		var l rota.List[rota.Schedule]
+		var l rota.List[rota.TimedSchedule]
 		var next rota.BulkResult
 		err := c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 			now := c.Now().UTC()
 			next = result
 			if b.write.IdempotencyKey != "" && !begun {
-				l = rota.List[rota.Schedule]{}
+				l = rota.List[rota.TimedSchedule]{}
 				if done, err := replay(ctx, tx, b.who, b.write, now, &next); done || err != nil {
 					return err
 				}
@@ -98,24 +98,21 @@ func (c *Control) changeAll(ctx context.Context, b bulk) (rota.BulkResult, error
 	}
 }
 
-func (b bulk) page(ctx context.Context, tx Tx, page []rota.Schedule, now time.Time) (int, error) {
+func (b bulk) page(ctx context.Context, tx Tx, page []rota.TimedSchedule, now time.Time) (int, error) {
 	changed := 0
 	for _, s := range page {
 		if !hasAll(s.Metadata, b.metadata) {
 			continue
 		}
-		before, err := tx.Timer(ctx, b.who.Owner, s.AgentID, s.ID)
-		if err != nil {
+		before := s.Timer
+		var err error
+		if s.Timer, err = b.change(before, now); err != nil {
 			return 0, err
 		}
-		after, err := b.change(s, before, now)
-		if err != nil {
-			return 0, err
-		}
-		if after.Status == before.Status {
+		if s.Timer.Status == before.Status {
 			continue
 		}
-		if _, err := save(ctx, tx, s, before, after, now); err != nil {
+		if _, err := save(ctx, tx, before, s, now); err != nil {
 			return 0, err
 		}
 		changed++
@@ -164,7 +161,7 @@ func (c *Control) Forecast(ctx context.Context, who auth.Caller, from, to time.T
 			return f, err
 		}
 		for _, s := range l.Data {
-			if err := c.addTo(ctx, &f, who, s, bucket, now); err != nil {
+			if err := addTo(&f, s.Timer, bucket, now); err != nil {
 				return f, err
 			}
 		}
@@ -188,11 +185,7 @@ func forecastSpan(now, from, to time.Time) (time.Time, time.Time) {
 
 // addTo counts the times of one schedule. Runs that it may still start before
 // the forecast begins are not there any more when it does.
-func (c *Control) addTo(ctx context.Context, f *rota.Forecast, who auth.Caller, s rota.Schedule, bucket time.Duration, now time.Time) error {
-	t, err := c.Store.Timer(ctx, who.Owner, s.AgentID, s.ID)
-	if err != nil {
-		return err
-	}
+func addTo(f *rota.Forecast, t rota.Timer, bucket time.Duration, now time.Time) error {
 	cal, err := calendar.Parse(t.Spec, t.Anchor)
 	if err != nil {
 		return err

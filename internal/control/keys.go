@@ -170,11 +170,11 @@ func (c *Control) RevokeKey(ctx context.Context, who auth.Caller, id rota.KeyID)
 // pauseMadeBy pauses the active schedules that a revoked key made.
 func (c *Control) pauseMadeBy(ctx context.Context, who auth.Caller, k rota.Key) error {
 	actor, note := string(who.Key), "the key "+string(k.ID)+" was revoked"
-	var page []rota.Timer
-	for after := rota.ScheduleID(""); after == "" || len(page) == bulkPage; after = page[len(page)-1].ScheduleID {
+	var page []rota.TimedSchedule
+	for after := rota.ScheduleID(""); after == "" || len(page) == bulkPage; after = page[len(page)-1].ID {
 		err := c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 			var err error
-			if page, err = tx.TimersMadeBy(ctx, k.Account, k.ID, after, bulkPage); err != nil {
+			if page, err = tx.SchedulesMadeBy(ctx, k.Account, k.ID, after, bulkPage); err != nil {
 				return err
 			}
 			now := c.Now().UTC()
@@ -188,17 +188,14 @@ func (c *Control) pauseMadeBy(ctx context.Context, who auth.Caller, k rota.Key) 
 	return nil
 }
 
-func pauseAll(ctx context.Context, tx Tx, timers []rota.Timer, why rota.PauseReason) error {
-	for _, before := range timers {
-		s, err := tx.Schedule(ctx, before.Owner, before.AgentID, before.ScheduleID, false)
-		if err != nil {
+func pauseAll(ctx context.Context, tx Tx, schedules []rota.TimedSchedule, why rota.PauseReason) error {
+	for _, s := range schedules {
+		before := s.Timer
+		var err error
+		if s.Timer, err = policy.Pause(before, why); err != nil {
 			return err
 		}
-		after, err := policy.Pause(before, why)
-		if err != nil {
-			return err
-		}
-		if _, err := save(ctx, tx, s, before, after, why.At.Time); err != nil {
+		if _, err := save(ctx, tx, before, s, why.At.Time); err != nil {
 			return err
 		}
 	}

@@ -17,7 +17,12 @@ func (c *Control) AllSchedules(ctx context.Context, who auth.Caller, f rota.Sche
 	if err := who.Require(rota.ReadAgents); err != nil {
 		return rota.List[rota.Schedule]{}, err
 	}
-	return c.Store.AllSchedules(ctx, who.Owner, f, p)
+	l, err := c.Store.AllSchedules(ctx, who.Owner, f, p)
+	out := rota.List[rota.Schedule]{Object: l.Object, Data: make([]rota.Schedule, len(l.Data)), FirstID: l.FirstID, LastID: l.LastID, HasMore: l.HasMore}
+	for i, s := range l.Data {
+		out.Data[i] = s.Schedule
+	}
+	return out, err
 }
 
 // Occurrences returns a page of what became of a schedule's nominal times, in
@@ -170,15 +175,16 @@ func covering(ctx context.Context, tx Tx, who auth.Caller, t rota.Timer, at time
 // SkipOccurrence marks one nominal time ahead to be skipped. Scope
 // write:agents.
 func (c *Control) SkipOccurrence(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.OccurrenceSkip, w Write) (rota.Schedule, error) {
-	return c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, now time.Time) (rota.Schedule, rota.Timer, error) {
-		t, err := policy.Skip(t, in.ScheduledFor, now)
-		return s, t, err
+	return c.change(ctx, who, agent, id, w, func(s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
+		s.Timer, err = policy.Skip(s.Timer, in.ScheduledFor, now)
+		return s, err
 	})
 }
 
 // UnskipOccurrence takes the mark away. Scope write:agents.
 func (c *Control) UnskipOccurrence(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.OccurrenceSkip, w Write) (rota.Schedule, error) {
-	return c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, _ time.Time) (rota.Schedule, rota.Timer, error) {
-		return s, policy.Unskip(t, in.ScheduledFor), nil
+	return c.change(ctx, who, agent, id, w, func(s rota.TimedSchedule, _ time.Time) (rota.TimedSchedule, error) {
+		s.Timer = policy.Unskip(s.Timer, in.ScheduledFor)
+		return s, nil
 	})
 }

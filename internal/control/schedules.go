@@ -20,11 +20,11 @@ func (c *Control) CreateSchedule(ctx context.Context, who auth.Caller, agent rot
 		if _, err := tx.Agent(ctx, who.Owner, agent); err != nil {
 			return rota.Schedule{}, err
 		}
-		s, t, err := c.newSchedule(who, agent, in, now)
+		s, err := c.newSchedule(who, agent, in, now)
 		if err != nil {
-			return s, err
+			return rota.Schedule{}, err
 		}
-		return s, tx.AddSchedule(ctx, who.Owner, s, t)
+		return s.Schedule, tx.AddSchedule(ctx, s)
 	})
 	return withScheduleWarnings(s), err
 }
@@ -39,7 +39,7 @@ func withScheduleWarnings(s rota.Schedule) rota.Schedule {
 	return s
 }
 
-func (c *Control) newSchedule(who auth.Caller, agent rota.AgentID, in rota.ScheduleCreate, now time.Time) (rota.Schedule, rota.Timer, error) {
+func (c *Control) newSchedule(who auth.Caller, agent rota.AgentID, in rota.ScheduleCreate, now time.Time) (rota.TimedSchedule, error) {
 	s := rota.Schedule{
 		Object:       rota.ObjectSchedule,
 		ID:           rota.NewScheduleID(now),
@@ -60,7 +60,7 @@ func (c *Control) newSchedule(who auth.Caller, agent rota.AgentID, in rota.Sched
 	}
 	t := rota.Timer{ScheduleID: s.ID, AgentID: agent, Owner: who.Owner}
 	t, err := policy.Replan(t, rota.Some(in.Spec), in.Policy.Apply(rota.DefaultPolicy()), c.MinInterval, now)
-	return s.WithTimer(t), t, err
+	return rota.TimedSchedule{Schedule: s.WithTimer(t), Timer: t}, err
 }
 
 // present returns the conversation, or an absent one for null.
@@ -94,15 +94,15 @@ func (c *Control) Schedules(ctx context.Context, who auth.Caller, agent rota.Age
 // UpdateSchedule changes what in names, at once: also for runs that wait in
 // the queue. Scope write:agents.
 func (c *Control) UpdateSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.ScheduleUpdate, w Write) (rota.Schedule, error) {
-	s, err := c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, now time.Time) (rota.Schedule, rota.Timer, error) {
-		s, t = updateContent(s, t, in)
-		t, err := policy.Replan(t, in.Spec, in.Policy.Apply(t.Policy), c.MinInterval, now)
-		return s, t, err
+	s, err := c.change(ctx, who, agent, id, w, func(s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
+		s = updateContent(s, in)
+		s.Timer, err = policy.Replan(s.Timer, in.Spec, in.Policy.Apply(s.Timer.Policy), c.MinInterval, now)
+		return s, err
 	})
 	return withScheduleWarnings(s), err
 }
 
-func updateContent(s rota.Schedule, t rota.Timer, in rota.ScheduleUpdate) (rota.Schedule, rota.Timer) {
+func updateContent(s rota.TimedSchedule, in rota.ScheduleUpdate) rota.TimedSchedule {
 	in.Input.Apply(&s.Input)
 	in.Name.ApplyNullable(&s.Name)
 	in.Metadata.Apply(&s.Metadata)
@@ -116,64 +116,60 @@ func updateContent(s rota.Schedule, t rota.Timer, in rota.ScheduleUpdate) (rota.
 	}
 	if !in.PreviousResponseID.IsZero() {
 		in.PreviousResponseID.ApplyNullable(&s.PreviousResponseID)
-		t.LastResponseID = "" // the chain starts anew from what was given
+		s.Timer.LastResponseID = "" // the chain starts anew from what was given
 	}
-	return s, t
+	return s
 }
 
 // PauseSchedule stops a schedule, at once: runs that wait in the queue do not
 // start. One that is paused stays as it is. Scope write:agents.
 func (c *Control) PauseSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.SchedulePause, w Write) (rota.Schedule, error) {
-	return c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, now time.Time) (rota.Schedule, rota.Timer, error) {
+	return c.change(ctx, who, agent, id, w, func(s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
 		actor := string(who.Key)
 		why := rota.PauseReason{Code: rota.PausedManually, Actor: &actor, At: rota.InstantOf(now)}
 		in.Note.ApplyNullable(&why.Note)
-		t, err := policy.Pause(t, why)
-		return s, t, err
+		s.Timer, err = policy.Pause(s.Timer, why)
+		return s, err
 	})
 }
 
 // ResumeSchedule lets a paused schedule go on, with its next time computed
 // from now. One that is active stays as it is. Scope write:agents.
 func (c *Control) ResumeSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, _ rota.SchedulePause, w Write) (rota.Schedule, error) {
-	return c.change(ctx, who, agent, id, w, func(s rota.Schedule, t rota.Timer, now time.Time) (rota.Schedule, rota.Timer, error) {
-		t, err := policy.Resume(t, now)
-		return s, t, err
+	return c.change(ctx, who, agent, id, w, func(s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
+		s.Timer, err = policy.Resume(s.Timer, now)
+		return s, err
 	})
 }
 
 // change reads a schedule and its timer, lets fn change them, and writes them
 // back if it did.
 func (c *Control) change(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, w Write,
-	fn func(rota.Schedule, rota.Timer, time.Time) (rota.Schedule, rota.Timer, error),
+	fn func(rota.TimedSchedule, time.Time) (rota.TimedSchedule, error),
 ) (rota.Schedule, error) {
 	if err := who.Require(rota.WriteAgents); err != nil {
 		return rota.Schedule{}, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Schedule, error) {
-		before, err := tx.Schedule(ctx, who.Owner, agent, id, false)
+		before, err := tx.TimedSchedule(ctx, who.Owner, agent, id)
 		if err != nil {
-			return before, err
-		}
-		was, err := tx.Timer(ctx, who.Owner, agent, id)
-		if err != nil {
-			return before, err
+			return before.Schedule, err
 		}
 		if err := match(w, before.Version); err != nil {
-			return before, err
+			return before.Schedule, err
 		}
-		s, t, err := fn(before, was, now)
+		after, err := fn(before, now)
 		if err != nil {
-			return before, err
+			return before.Schedule, err
 		}
-		s = s.WithTimer(t)
-		if same(before, s) && same(was, t) {
-			return before, nil
+		after.Schedule = after.WithTimer(after.Timer)
+		if same(before, after) {
+			return before.Schedule, nil
 		}
-		if err := undecided(ctx, tx, who, t, now); err != nil {
-			return before, err
+		if err := undecided(ctx, tx, who, after.Timer, now); err != nil {
+			return before.Schedule, err
 		}
-		return save(ctx, tx, s, was, t, now)
+		return save(ctx, tx, before.Timer, after, now)
 	})
 }
 
@@ -195,14 +191,14 @@ func undecided(ctx context.Context, tx Tx, who auth.Caller, t rota.Timer, now ti
 
 // save writes back a schedule whose content or timer has changed, and puts on
 // record the times that the change took from it.
-func save(ctx context.Context, tx Tx, s rota.Schedule, before, after rota.Timer, now time.Time) (rota.Schedule, error) {
-	s = s.WithTimer(after)
+func save(ctx context.Context, tx Tx, before rota.Timer, s rota.TimedSchedule, now time.Time) (rota.Schedule, error) {
+	s.Schedule = s.WithTimer(s.Timer)
 	s.UpdatedAt = rota.InstantOf(now)
 	s.Version++
-	if err := drop(ctx, tx, before, after, now); err != nil {
-		return s, err
+	if err := drop(ctx, tx, before, s.Timer, now); err != nil {
+		return s.Schedule, err
 	}
-	return s, tx.SaveSchedule(ctx, before.Owner, s, after)
+	return s.Schedule, tx.SaveSchedule(ctx, s)
 }
 
 // drop puts on record the times that a change takes from a timer.
@@ -225,18 +221,14 @@ func (c *Control) DeleteSchedule(ctx context.Context, who auth.Caller, agent rot
 		return gone, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Deleted[rota.ScheduleID], error) {
-		s, err := tx.Schedule(ctx, who.Owner, agent, id, false)
+		s, err := tx.TimedSchedule(ctx, who.Owner, agent, id)
 		if err != nil {
 			return gone, err
 		}
 		if err := match(w, s.Version); err != nil {
 			return gone, err
 		}
-		t, err := tx.Timer(ctx, who.Owner, agent, id)
-		if err != nil {
-			return gone, err
-		}
-		if err := drop(ctx, tx, t, policy.Delete(t), now); err != nil {
+		if err := drop(ctx, tx, s.Timer, policy.Delete(s.Timer), now); err != nil {
 			return gone, err
 		}
 		return gone, tx.DeleteSchedule(ctx, who.Owner, agent, id, now)

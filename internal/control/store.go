@@ -72,7 +72,11 @@ type ScheduleReader interface {
 	Schedules(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.Page) (rota.List[rota.Schedule], error)
 
 	// AllSchedules returns the owner's schedules, whatever their agent.
-	AllSchedules(ctx context.Context, o rota.Owner, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.Schedule], error)
+	AllSchedules(ctx context.Context, o rota.Owner, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.TimedSchedule], error)
+
+	// TimedSchedule returns a schedule and its timer, which in a transaction are
+	// locked until it ends.
+	TimedSchedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID) (rota.TimedSchedule, error)
 
 	Timer(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID) (rota.Timer, error)
 
@@ -80,16 +84,20 @@ type ScheduleReader interface {
 	// nominal times which have come without an outcome.
 	OverdueTimers(ctx context.Context, o rota.Owner, a rota.AgentID, now time.Time) ([]rota.Timer, error)
 
-	// TimersMadeBy returns timers of the active schedules that a key made, for
-	// whatever end user, in the order of their ids.
-	TimersMadeBy(ctx context.Context, account string, key rota.KeyID, after rota.ScheduleID, limit int) ([]rota.Timer, error)
+	// SchedulesMadeBy returns the active schedules that a key made, for whatever
+	// end user, in the order of their ids.
+	SchedulesMadeBy(ctx context.Context, account string, key rota.KeyID, after rota.ScheduleID, limit int) ([]rota.TimedSchedule, error)
 }
 
 // ScheduleWriter writes schedules with their timers. The fields that a timer has
 // are taken from the timer.
 type ScheduleWriter interface {
-	AddSchedule(ctx context.Context, o rota.Owner, s rota.Schedule, t rota.Timer) error
-	SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule, t rota.Timer) error
+	AddSchedule(ctx context.Context, s rota.TimedSchedule) error
+
+	// SaveSchedule returns NotFound if the schedule is deleted, or is not that of
+	// the timer's owner.
+	SaveSchedule(ctx context.Context, s rota.TimedSchedule) error
+
 	DeleteSchedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, now time.Time) error
 }
 

@@ -150,7 +150,7 @@ func (r *rig) addSchedule(every time.Duration, change func(*rota.Timer)) rota.Sc
 	t, err := policy.Plan(t, now.Time)
 	require.NoError(r, err)
 	r.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.AddSchedule(ctx, owner, s.WithTimer(t), t)
+		return tx.AddSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
 	})
 	r.engine.Changed()
 	return s.ID

@@ -106,7 +106,7 @@ func TestAScheduleInTheMomentOfASwitch(t *testing.T) {
 	group.Go(func() error {
 		return s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 			sch := rota.Schedule{ID: "asch_1", AgentID: named("a").ID, Input: rota.InputText("hi")}
-			err := tx.AddSchedule(ctx, owner, sch, rota.Timer{ScheduleID: sch.ID, AgentID: sch.AgentID, Owner: owner, Status: rota.ScheduleActive})
+			err := tx.AddSchedule(ctx, rota.TimedSchedule{Schedule: sch, Timer: rota.Timer{ScheduleID: sch.ID, AgentID: sch.AgentID, Owner: owner, Status: rota.ScheduleActive}})
 			require.NoError(t, err)
 			_, err = tx.Schedule(ctx, owner, sch.AgentID, sch.ID, false)
 			close(added)

@@ -18,10 +18,14 @@ const restDeleted = `status = 'deleted', next_run_at = NULL, due_at = NULL, buff
 	catch_up = NULL, pause_reason = NULL, skips = NULL`
 
 func scanSchedule(row Scanner) (rota.Schedule, error) {
-	s := rota.Schedule{Object: rota.ObjectSchedule}
-	var t rota.Timer
+	s, err := scanTimedSchedule(row)
+	return s.Schedule, err
+}
+
+func scanTimedSchedule(row Scanner) (rota.TimedSchedule, error) {
+	s := rota.TimedSchedule{Schedule: rota.Schedule{Object: rota.ObjectSchedule}}
 	var created, updated, deleted msTime
-	dest, done := timerDest(&t)
+	dest, done := timerDest(&s.Timer)
 	err := row.Scan(append([]any{
 		&s.ID, &s.AgentID, &s.Name,
 		rawText{&s.Input.RawMessage},
@@ -33,7 +37,8 @@ func scanSchedule(row Scanner) (rota.Schedule, error) {
 	}, dest...)...)
 	done()
 	s.CreatedAt, s.UpdatedAt, s.DeletedAt = created.instant(), updated.instant(), deleted.orNil()
-	return s.WithTimer(t), err
+	s.Schedule = s.WithTimer(s.Timer)
+	return s, err
 }
 
 // Schedule returns a schedule; one that is deleted only if deleted is true.
@@ -44,6 +49,13 @@ func (q Queries) Schedule(ctx context.Context, o rota.Owner, a rota.AgentID, id 
 		query += ` AND s.deleted_at IS NULL`
 	}
 	return one(ctx, q.db, "schedule", scanSchedule, query+q.hold("t, s"), id, a, o.Account, o.EndUser)
+}
+
+// TimedSchedule returns a schedule that is not deleted, and its timer.
+func (q Queries) TimedSchedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID) (rota.TimedSchedule, error) {
+	return one(ctx, q.db, "schedule", scanTimedSchedule, `SELECT `+scheduleColumns+scheduleTables+`
+		WHERE s.id = ? AND s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL`+q.hold("t, s"),
+		id, a, o.Account, o.EndUser)
 }
 
 // Schedules returns a page of an agent's schedules.
@@ -58,14 +70,15 @@ func (q Queries) Schedules(ctx context.Context, o rota.Owner, a rota.AgentID, p 
 	}.page(ctx, q.db, p)
 }
 
-// AllSchedules returns the owner's schedules, whatever their agent.
-func (q Queries) AllSchedules(ctx context.Context, o rota.Owner, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.Schedule], error) {
-	l := listing[rota.Schedule]{
+// AllSchedules returns the owner's schedules with their timers, whatever their
+// agent.
+func (q Queries) AllSchedules(ctx context.Context, o rota.Owner, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.TimedSchedule], error) {
+	l := listing[rota.TimedSchedule]{
 		query: `SELECT ` + scheduleColumns + scheduleTables + ` WHERE s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL`,
 		key:   "s.id",
 		args:  []any{o.Account, o.EndUser},
-		scan:  scanSchedule,
-		id:    func(s rota.Schedule) string { return string(s.ID) },
+		scan:  scanTimedSchedule,
+		id:    func(s rota.TimedSchedule) string { return string(s.ID) },
 		lock:  q.hold("t, s"),
 	}
 	if f.AgentID != "" {
@@ -77,21 +90,22 @@ func (q Queries) AllSchedules(ctx context.Context, o rota.Owner, f rota.Schedule
 	return l.page(ctx, q.db, p)
 }
 
-// TimersMadeBy returns up to limit timers of the active schedules that a key
-// of the account made, for whatever end user, in the order of their ids.
-func (q Queries) TimersMadeBy(ctx context.Context, account string, key rota.KeyID, after rota.ScheduleID, limit int) ([]rota.Timer, error) {
-	return all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, '' FROM schedules s JOIN timers t ON t.schedule_id = s.id
+// SchedulesMadeBy returns up to limit active schedules that a key of the account
+// made, for whatever end user, in the order of their ids.
+func (q Queries) SchedulesMadeBy(ctx context.Context, account string, key rota.KeyID, after rota.ScheduleID, limit int) ([]rota.TimedSchedule, error) {
+	return all(ctx, q.db, scanTimedSchedule, `SELECT `+scheduleColumns+scheduleTables+`
 		WHERE s.key_id = ? AND s.account = ? AND s.deleted_at IS NULL AND t.status = 'active' AND s.id > ? ORDER BY s.id LIMIT ?`+q.hold("t, s"),
 		key, account, after, limit)
 }
 
-// AddSchedule adds a schedule, which is its content and its timer: the fields
-// that a timer has are taken from the timer.
-func (q Queries) AddSchedule(ctx context.Context, o rota.Owner, s rota.Schedule, t rota.Timer) error {
+// AddSchedule adds a schedule and its timer: the fields that a timer has are
+// taken from the timer.
+func (q Queries) AddSchedule(ctx context.Context, s rota.TimedSchedule) error {
+	t := s.Timer
 	if err := q.write(ctx, `INSERT INTO schedules (id, account, end_user, agent_id, name, input, conversation,
 		previous_response_id, context_management, metadata, temporal_schedule_id, version, created_at, updated_at, key_id)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		s.ID, o.Account, o.EndUser, s.AgentID, s.Name, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage),
+		t.ScheduleID, t.Owner.Account, t.Owner.EndUser, t.AgentID, s.Name, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage),
 		s.PreviousResponseID, rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), s.TemporalScheduleID, s.Version, s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli(),
 		orNull(&s.MadeBy)); err != nil {
 		return err
@@ -100,22 +114,23 @@ func (q Queries) AddSchedule(ctx context.Context, o rota.Owner, s rota.Schedule,
 		run_count, consecutive_failures, last_run_at, last_run_id, last_response_id, pause_reason, skips,
 		backlog, backlog_to, catch_up, schedule_id, agent_id, account, end_user`+q.ifShared(`, sync_at`)+`)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?`+q.ifShared(`, `+syncNow)+`)`,
-		append(append(timerContent(t), timerState(t)...), t.ScheduleID, t.AgentID, o.Account, o.EndUser)...)
+		append(append(timerContent(t), timerState(t)...), t.ScheduleID, t.AgentID, t.Owner.Account, t.Owner.EndUser)...)
 }
 
-// SaveSchedule writes a schedule back. What waits in the timer before and
-// not afterwards becomes blocked. Runs that have not started take over the content.
-func (q Queries) SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule, t rota.Timer) error {
+// SaveSchedule writes a schedule and its timer back. What waits in the timer
+// before and not afterwards becomes blocked. Runs that have not started take over the content.
+func (q Queries) SaveSchedule(ctx context.Context, s rota.TimedSchedule) error {
+	t := s.Timer
 	n, err := q.exec(ctx, `UPDATE schedules SET name = ?, input = ?, conversation = ?, previous_response_id = ?,
 		context_management = ?, metadata = ?, version = ?, updated_at = ?
 		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
 		s.Name, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), s.PreviousResponseID,
-		rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), s.Version, s.UpdatedAt.UnixMilli(), s.ID, o.Account, o.EndUser)
+		rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), s.Version, s.UpdatedAt.UnixMilli(), t.ScheduleID, t.Owner.Account, t.Owner.EndUser)
 	if err := must("schedule", n, err); err != nil {
 		return err
 	}
 	if !waits(t) {
-		if err := q.blockBuffered(ctx, s.ID); err != nil {
+		if err := q.blockBuffered(ctx, t.ScheduleID); err != nil {
 			return err
 		}
 	}
@@ -131,7 +146,7 @@ func (q Queries) SaveSchedule(ctx context.Context, o rota.Owner, s rota.Schedule
 	return q.write(ctx, `UPDATE runs SET input = ?, conversation = ?, previous_response_id = ?, context_management = ?, metadata = ?
 		WHERE id IN (SELECT o.run_id FROM open_runs o WHERE o.schedule_id = ? AND o.phase = 'queued'`+q.hold("o")+`)`,
 		rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), continues(s.PreviousResponseID, t),
-		rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), s.ID)
+		rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), t.ScheduleID)
 }
 
 // continues returns the response that a schedule's next run goes on from: of a

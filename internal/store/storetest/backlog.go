@@ -21,7 +21,7 @@ var backlogs = []testCase{
 	{"a backfill lines up what did not fire", backfillLinesUp},
 	{"overdue timers", overdueTimers},
 	{"the last time on record is no trigger's", lastOnRecord},
-	{"timers by the key that made them", timersMadeBy},
+	{"timers by the key that made them", schedulesMadeBy},
 }
 
 // lineUp adds a schedule that missed the minutes from one to another.
@@ -285,7 +285,7 @@ func overdueTimers(w *world) {
 	require.Empty(w, overdue(rota.Owner{Account: "other", EndUser: w.owner.EndUser}))
 }
 
-func timersMadeBy(w *world) {
+func schedulesMadeBy(w *world) {
 	by := func(k rota.KeyID) func(*rota.Schedule, *rota.Timer) {
 		return func(s *rota.Schedule, _ *rota.Timer) { s.MadeBy = k }
 	}
@@ -297,11 +297,11 @@ func timersMadeBy(w *world) {
 	w.deleteSchedule(w.addSchedule(a.ID, by("key_1")))
 	made := func(account string, after rota.ScheduleID, limit int) []rota.ScheduleID {
 		var ids []rota.ScheduleID
-		got, err := w.store.TimersMadeBy(w.Context(), account, "key_1", after, limit)
+		got, err := w.store.SchedulesMadeBy(w.Context(), account, "key_1", after, limit)
 		require.NoError(w, err)
-		for _, t := range got {
-			ids = append(ids, t.ScheduleID)
-			require.Equal(w, w.owner, t.Owner)
+		for _, s := range got {
+			ids = append(ids, s.ID)
+			w.same(w.timer(s.Schedule), s.Timer)
 		}
 		return ids
 	}

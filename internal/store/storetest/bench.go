@@ -42,7 +42,7 @@ func NewField(b testing.TB, store store.Store, schedules int) *Field {
 		f.update(b, func(ctx context.Context, tx sqlstore.Queries) error {
 			for j := i; j < i+1000; j++ {
 				s, t := benchSchedule(owner, agent.ID, j)
-				if err := tx.AddSchedule(ctx, owner, s, t); err != nil {
+				if err := tx.AddSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t}); err != nil {
 					return err
 				}
 			}

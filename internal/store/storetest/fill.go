@@ -66,7 +66,9 @@ func (w *world) fillSchedules(agents []rota.Agent) {
 			fill(&s, &t)
 			s.ID = made.ID
 		}
-		w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddSchedule(ctx, w.owner, s, t) })
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+			return tx.AddSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
+		})
 	}
 }
 

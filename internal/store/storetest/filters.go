@@ -32,7 +32,12 @@ func filterSchedules(w *world) {
 	} {
 		got, err := w.store.AllSchedules(w.Context(), w.owner, c.filter, rota.Page{Limit: 10, Ascending: true})
 		require.NoError(w, err)
-		w.same(c.want, got.Data)
+		schedules := []rota.Schedule{}
+		for _, s := range got.Data {
+			schedules = append(schedules, s.Schedule)
+			w.same(w.timer(s.Schedule), s.Timer)
+		}
+		w.same(c.want, schedules)
 	}
 }
 

@@ -79,7 +79,9 @@ func decisionInput(w *world) {
 	s, want := w.newSchedule(a.ID)
 	fill(&s, &want)
 	want.DueAt = start
-	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddSchedule(ctx, w.owner, s, want) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.AddSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: want})
+	})
 	want.Model = a.Model
 	called := false
 	w.fire(1, func(t rota.Timer) rota.Decision {
@@ -345,7 +347,9 @@ func fireContext(w *world) {
 	w.fire(1, w.once)
 	s, t := w.schedule(s), w.timer(s)
 	s.Name = p("new")
-	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
+	})
 	w.same(rota.FireContext{
 		ScheduledFor: rota.InstantOf(start.Add(2 * time.Minute)), ScheduleName: "new", Timezone: "Asia/Tokyo", RunCount: 2,
 		LastRunAt: p(rota.InstantOf(firstStart)),

@@ -81,14 +81,22 @@ func foreignWrites(w *world) {
 	t := w.timer(s)
 	for _, o := range w.strangers() {
 		for name, write := range map[string]func(context.Context, sqlstore.Queries) error{
-			"save agent":    func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveAgent(ctx, o, a, nil) },
-			"delete agent":  func(ctx context.Context, tx sqlstore.Queries) error { return tx.DeleteAgent(ctx, o, a.ID, start) },
-			"save schedule": func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveSchedule(ctx, o, s, t) },
+			"save agent":   func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveAgent(ctx, o, a, nil) },
+			"delete agent": func(ctx context.Context, tx sqlstore.Queries) error { return tx.DeleteAgent(ctx, o, a.ID, start) },
+			"save schedule": func(ctx context.Context, tx sqlstore.Queries) error {
+				theirs := t
+				theirs.Owner = o
+				return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: theirs})
+			},
 			"delete schedule": func(ctx context.Context, tx sqlstore.Queries) error {
 				return tx.DeleteSchedule(ctx, o, a.ID, s.ID, start)
 			},
 			"timer": func(ctx context.Context, tx sqlstore.Queries) error {
 				_, err := tx.Timer(ctx, o, a.ID, s.ID)
+				return err
+			},
+			"schedule and timer": func(ctx context.Context, tx sqlstore.Queries) error {
+				_, err := tx.TimedSchedule(ctx, o, a.ID, s.ID)
 				return err
 			},
 		} {
@@ -112,6 +120,8 @@ func wrongAgent(w *world) {
 		_, err := tx.Timer(ctx, w.owner, other.ID, s.ID)
 		return err
 	}), rota.NotFound)
+	_, err = w.store.TimedSchedule(w.Context(), w.owner, other.ID, s.ID)
+	require.ErrorIs(w, err, rota.NotFound)
 }
 
 func unknown(w *world) {
@@ -162,6 +172,8 @@ func (w *world) gone(s rota.Schedule) {
 		_, err := tx.Timer(ctx, w.owner, s.AgentID, s.ID)
 		return err
 	}), rota.NotFound)
+	_, err = w.store.TimedSchedule(w.Context(), w.owner, s.AgentID, s.ID)
+	require.ErrorIs(w, err, rota.NotFound)
 }
 
 func deleteSchedule(w *world) {
@@ -205,7 +217,7 @@ func deleteTwice(w *world) {
 		return tx.DeleteSchedule(ctx, w.owner, a.ID, s.ID, w.now)
 	}), rota.NotFound)
 	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.SaveSchedule(ctx, w.owner, s, rota.Timer{ScheduleID: s.ID, Anchor: start})
+		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: rota.Timer{ScheduleID: s.ID, Owner: w.owner, Anchor: start}})
 	}), rota.NotFound)
 	w.deleteAgent(a.ID)
 	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {

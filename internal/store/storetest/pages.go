@@ -32,7 +32,7 @@ var pages = []testCase{
 			return string(w.addSchedule(a.ID).ID)
 		}, func(p rota.Page) ([]string, bool) {
 			l, err := w.store.AllSchedules(w.Context(), w.owner, rota.ScheduleFilter{}, p)
-			return listed(w, l, err, func(s rota.Schedule) string { return string(s.ID) })
+			return listed(w, l, err, func(s rota.TimedSchedule) string { return string(s.ID) })
 		})
 	}},
 	{"pages of runs", func(w *world) {

@@ -94,8 +94,13 @@ func timerFields(w *world) {
 		if full {
 			fill(&s, &t)
 		}
-		w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddSchedule(ctx, w.owner, s, t) })
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+			return tx.AddSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
+		})
 		w.same(t, w.timer(s))
+		got, err := w.store.TimedSchedule(w.Context(), w.owner, a.ID, s.ID)
+		require.NoError(w, err)
+		w.same(rota.TimedSchedule{Schedule: s.WithTimer(t), Timer: t}, got)
 	}
 }
 
@@ -128,7 +133,7 @@ func saveFields(w *world) {
 		if err := tx.SaveAgent(ctx, w.owner, full, nil); err != nil {
 			return err
 		}
-		return tx.SaveSchedule(ctx, w.owner, s, t)
+		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
 	})
 	got, err := w.store.Agent(w.Context(), w.owner, a.ID)
 	require.NoError(w, err)
@@ -207,6 +212,6 @@ func missing(w *world) {
 	}))
 	require.Error(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 		s, t := w.newSchedule("agt_nobody")
-		return tx.AddSchedule(ctx, w.owner, s, t)
+		return tx.AddSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
 	}))
 }

@@ -173,7 +173,9 @@ func (w *world) pause(s rota.Schedule) {
 	t.Status, t.NextRunAt, t.DueAt, t.Buffered = rota.SchedulePaused, time.Time{}, time.Time{}, time.Time{}
 	t.Backlog, t.BacklogTo = 0, time.Time{}
 	t.PauseReason = &rota.PauseReason{Code: rota.PausedManually, At: rota.InstantOf(w.now)}
-	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
+	})
 }
 
 // stops are the ways in which a run that waits loses its reason.
@@ -299,7 +301,9 @@ func saveWaiting(w *world) {
 	s.Input, s.Metadata = rota.InputText("new"), map[string]string{"new": "1"}
 	s.Conversation, s.PreviousResponseID = rota.Conversation{Any: anyJSON(`"conv_2"`)}, p("resp_5")
 	s.ContextManagement = anyJSON(`[{"type":"compaction","compact_threshold":2000}]`)
-	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
+	})
 	w.same(before, w.run(started))
 	got := w.run(waits)
 	w.same(s.Input, got.Input)
@@ -309,7 +313,9 @@ func saveWaiting(w *world) {
 	w.same(s.ContextManagement, got.ContextManagement)
 
 	s.Conversation, s.PreviousResponseID = rota.Conversation{}, nil
-	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveSchedule(ctx, w.owner, s, t) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
+	})
 	got = w.run(waits)
 	require.True(w, got.Conversation.IsZero())
 	require.Nil(w, got.PreviousResponseID)

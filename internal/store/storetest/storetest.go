@@ -139,7 +139,9 @@ func (w *world) addSchedule(a rota.AgentID, change ...func(*rota.Schedule, *rota
 	for _, c := range change {
 		c(&s, &t)
 	}
-	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddSchedule(ctx, w.owner, s, t) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.AddSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
+	})
 	return s.WithTimer(t)
 }
 

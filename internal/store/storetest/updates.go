@@ -82,7 +82,7 @@ func ownWrites(w *world) {
 	r := w.newRun(a.ID)
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		require.NoError(w, tx.AddAgent(ctx, w.owner, a))
-		require.NoError(w, tx.AddSchedule(ctx, w.owner, s, t))
+		require.NoError(w, tx.AddSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t}))
 		require.NoError(w, tx.AddRun(ctx, w.owner, r, provider))
 		got, err := tx.Agent(ctx, w.owner, a.ID)
 		require.NoError(w, err)
@@ -213,7 +213,7 @@ func concurrent(w *world) {
 						return err
 					}
 					t.RunCount++
-					return tx.SaveSchedule(ctx, w.owner, s, t)
+					return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
 				}))
 				_, err := w.store.Schedules(w.Context(), w.owner, s.AgentID, rota.Page{Limit: 10})
 				w.NoErr(err)
