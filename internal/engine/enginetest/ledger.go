@@ -234,7 +234,7 @@ func (r *observed) checkChange(was, o rota.Occurrence) {
 }
 
 // checkRow checks a row that is new: the times that it stands for, and that it is
-// on record when the first is due. Until a plan was made, it had no due times.
+// on record when the first is due, or when a plan that has it was made.
 func (r *observed) checkRow(o rota.Occurrence) {
 	at := later(o.RecordedAt.Time, r.seen) // by a clock that may have been set back
 	if o.Trigger == rota.TriggerManual {
@@ -248,7 +248,7 @@ func (r *observed) checkRow(o rota.Occurrence) {
 		return
 	}
 	onTime := slices.ContainsFunc(plans, func(p plan) bool {
-		due := later(policy.Due(r.ID, p.policy, n), p.made)
+		due := policy.Due(r.ID, p.policy, n)
 		latest := later(n.Add(time.Duration(p.policy.JitterSeconds)*time.Second), p.made) // one that is due later may be before it in line
 		waited := p.policy.Overlap == rota.OverlapBufferOne                               // for a run to end
 		return !at.Before(due) && (r.away(due, at) || o.Outcome != rota.MissedOutcome && (!at.After(latest) || waited))

@@ -177,6 +177,7 @@ func drawStep(t *rapid.T) step {
 		func() step { return create(which, drawTerms(t)) },
 		func() step { return update(which, oneOf(t, true, false), drawTerms(t)) },
 		func() step { return update(which, oneOf(t, true, false), drawTerms(t)) },
+		func() step { return update(which, false, terms{policy: `{"max_runs": 1}`}) },
 		func() step { return pause(which) },
 		func() step { return resume(which) },
 		func() step { return resume(which) },
