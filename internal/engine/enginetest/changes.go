@@ -252,7 +252,7 @@ func (w *world) blocked(s rota.Schedule, code string) {
 	require.Equal(w, rota.Blocked, o.Outcome)
 	require.Equal(w, code, o.Reason.Code)
 	r := w.readRun(*o.RunID)
-	require.Equal(w, code, r.Error.Code)
+	require.Equal(w, code, r.Reason.Code)
 	require.Empty(w, r.Attempts)
 	require.Zero(w, w.read(s).RunCount)
 }

@@ -41,7 +41,7 @@ type run struct {
 
 // blocked reports whether the run ended because it was not to start.
 func (x *run) blocked() bool {
-	return x.Error != nil && slices.Contains([]string{rota.RunErrAgentDeleted, rota.RunErrPaused, rota.RunErrDeleted}, x.Error.Code)
+	return x.Reason != nil && slices.Contains([]string{rota.RunErrAgentDeleted, rota.RunErrPaused, rota.RunErrDeleted}, x.Reason.Code)
 }
 
 // A gap is a time in which nobody looked.

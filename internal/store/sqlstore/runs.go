@@ -58,8 +58,8 @@ func scanRun(row Scanner) (rota.Run, error) {
 }
 
 // selectWholeRun reads a run with what lists leave out.
-const selectWholeRun = `SELECT ` + runColumns + `, r.request, v.configuration ` + runTables + `
-	LEFT JOIN agent_versions v ON v.agent_id = r.agent_id AND v.version = r.agent_version `
+const selectWholeRun = `SELECT ` + runColumns + `, r.request,
+	(SELECT v.configuration FROM agent_versions v WHERE v.agent_id = r.agent_id AND v.version = r.agent_version)` + runTables
 
 func scanWholeRun(row Scanner) (rota.Run, error) {
 	var r rota.Run
