@@ -84,7 +84,7 @@ func (q RunRequest) Whole(agent AgentConfig, input Input) RunRequest {
 	if q.Instructions == nil {
 		q.Instructions = agent.Instructions
 	}
-	if q.Input.IsZero() {
+	if q.Input.IsZero() || string(q.Input.RawMessage) == "null" { // as what is left out comes back from JSON
 		q.Input = input
 	}
 	return q
