@@ -81,6 +81,10 @@ examples: ## Check the files under examples/ as the programs that read them woul
 openapi: ## Hold what the tests of the API send and receive against docs/openapi.json.
 	$(test-module)
 
+.PHONY: generators
+generators: ## Make clients of docs/openapi.json with the generators that people use, and call a server with each.
+	$(test-module)
+
 .PHONY: fmt
 fmt: ## Format the code.
 	$(TOOL) gofumpt -w .
