@@ -1,5 +1,7 @@
 package rota
 
+import "strings"
+
 // An Owner is whom an agent, schedule or run belongs to. Another owner's
 // things do not exist for a caller.
 type Owner struct {
@@ -24,6 +26,9 @@ const (
 	WriteAccount       Scope = "write:account" // the same
 	WriteAccounts      Scope = "write:accounts"
 )
+
+// Reads reports whether the scope lets a key read, and change nothing.
+func (s Scope) Reads() bool { return strings.HasPrefix(string(s), "read:") }
 
 // DefaultScopes is what a key may do when nobody says otherwise: everything that
 // an application needs, but nothing with keys or with the account as a whole.

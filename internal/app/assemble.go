@@ -61,7 +61,7 @@ func assemble(p parts) (server, error) {
 		store: p.store, engine: keeps, metrics: p.metrics, api: p.settings.ServesAPI(),
 		drain: p.settings.DrainTimeout, limits: &auth.Limiter{Store: ports.Limiter(p.store), Default: p.settings.RateLimit},
 		control: &control.Control{
-			Store: ports.Control(p.store), Engine: keeps, Hub: p.hub, Models: p.gateway, Now: time.Now,
+			Store: ports.Control(p.store), Engine: keeps, Hub: p.hub, Models: p.gateway, Now: time.Now, Audit: p.log,
 			MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",
 			Tokens: tokens,
 		},

@@ -28,6 +28,7 @@ type Caller struct {
 	Scopes []rota.Scope
 
 	RateLimits []rota.RateLimit // of the key; none if the server's hold
+	RequestID  string           // of the request, for the log
 	Expires    *rota.Instant    // when the key or the token ends; nil for never
 }
 

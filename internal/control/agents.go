@@ -12,7 +12,7 @@ import (
 
 // CreateAgent saves an agent. Scope write:agents.
 func (c *Control) CreateAgent(ctx context.Context, who auth.Caller, in rota.AgentCreate, w Write) (rota.Agent, error) {
-	if err := who.Require(rota.WriteAgents); err != nil {
+	if err := c.enter(ctx, who, rota.WriteAgents, "create_agent"); err != nil {
 		return rota.Agent{}, err
 	}
 	a, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
@@ -65,7 +65,7 @@ func orEmpty[T any](list []T) []T { return append([]T{}, list...) }
 
 // Agent returns an agent. Scope read:agents.
 func (c *Control) Agent(ctx context.Context, who auth.Caller, id rota.AgentID) (rota.Agent, error) {
-	if err := who.Require(rota.ReadAgents); err != nil {
+	if err := c.enter(ctx, who, rota.ReadAgents, "agent", on("agent_id", id)); err != nil {
 		return rota.Agent{}, err
 	}
 	return c.Store.Agent(ctx, who.Owner, id)
@@ -73,7 +73,7 @@ func (c *Control) Agent(ctx context.Context, who auth.Caller, id rota.AgentID) (
 
 // Agents returns a page of the caller's agents. Scope read:agents.
 func (c *Control) Agents(ctx context.Context, who auth.Caller, p rota.Page) (rota.List[rota.Agent], error) {
-	if err := who.Require(rota.ReadAgents); err != nil {
+	if err := c.enter(ctx, who, rota.ReadAgents, "agents"); err != nil {
 		return rota.List[rota.Agent]{}, err
 	}
 	return c.Store.Agents(ctx, who.Owner, p)
@@ -82,7 +82,7 @@ func (c *Control) Agents(ctx context.Context, who auth.Caller, p rota.Page) (rot
 // UpdateAgent changes what in names, for the runs that are made from then on.
 // Scope write:agents.
 func (c *Control) UpdateAgent(ctx context.Context, who auth.Caller, id rota.AgentID, in rota.AgentUpdate, w Write) (rota.Agent, error) {
-	return c.changeAgent(ctx, who, id, w, func(_ context.Context, _ Tx, a rota.AgentConfig) (rota.AgentConfig, *int64, error) {
+	return c.changeAgent(ctx, who, "update_agent", id, w, func(_ context.Context, _ Tx, a rota.AgentConfig) (rota.AgentConfig, *int64, error) {
 		return updateAgent(a, in), nil, nil
 	})
 }
@@ -90,7 +90,7 @@ func (c *Control) UpdateAgent(ctx context.Context, who auth.Caller, id rota.Agen
 // RollbackAgent gives an agent the configuration of one of its versions again, as
 // a new version. Scope write:agents.
 func (c *Control) RollbackAgent(ctx context.Context, who auth.Caller, id rota.AgentID, version int64, w Write) (rota.Agent, error) {
-	return c.changeAgent(ctx, who, id, w, func(ctx context.Context, tx Tx, _ rota.AgentConfig) (rota.AgentConfig, *int64, error) {
+	return c.changeAgent(ctx, who, "rollback_agent", id, w, func(ctx context.Context, tx Tx, _ rota.AgentConfig) (rota.AgentConfig, *int64, error) {
 		v, err := tx.AgentVersion(ctx, who.Owner, id, version)
 		return v.AgentConfig, &version, err
 	})
@@ -98,10 +98,10 @@ func (c *Control) RollbackAgent(ctx context.Context, who auth.Caller, id rota.Ag
 
 // changeAgent gives an agent the configuration that fn returns, and a new version
 // if that is another one. fn also says which version it is a copy of.
-func (c *Control) changeAgent(ctx context.Context, who auth.Caller, id rota.AgentID, w Write,
+func (c *Control) changeAgent(ctx context.Context, who auth.Caller, operation string, id rota.AgentID, w Write,
 	fn func(context.Context, Tx, rota.AgentConfig) (rota.AgentConfig, *int64, error),
 ) (rota.Agent, error) {
-	if err := who.Require(rota.WriteAgents); err != nil {
+	if err := c.enter(ctx, who, rota.WriteAgents, operation, on("agent_id", id)); err != nil {
 		return rota.Agent{}, err
 	}
 	a, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
@@ -125,7 +125,7 @@ func (c *Control) changeAgent(ctx context.Context, who auth.Caller, id rota.Agen
 
 // AgentVersion returns a version of an agent. Scope read:agents.
 func (c *Control) AgentVersion(ctx context.Context, who auth.Caller, id rota.AgentID, version int64) (rota.AgentVersion, error) {
-	if err := who.Require(rota.ReadAgents); err != nil {
+	if err := c.enter(ctx, who, rota.ReadAgents, "agent_version", on("agent_id", id)); err != nil {
 		return rota.AgentVersion{}, err
 	}
 	return c.Store.AgentVersion(ctx, who.Owner, id, version)
@@ -133,7 +133,7 @@ func (c *Control) AgentVersion(ctx context.Context, who auth.Caller, id rota.Age
 
 // AgentVersions returns a page of an agent's versions. Scope read:agents.
 func (c *Control) AgentVersions(ctx context.Context, who auth.Caller, id rota.AgentID, p rota.Page) (rota.List[rota.AgentVersion], error) {
-	if err := who.Require(rota.ReadAgents); err != nil {
+	if err := c.enter(ctx, who, rota.ReadAgents, "agent_versions", on("agent_id", id)); err != nil {
 		return rota.List[rota.AgentVersion]{}, err
 	}
 	if _, err := c.Store.Agent(ctx, who.Owner, id); err != nil {
@@ -170,7 +170,7 @@ func applyOrClear[T any](o rota.Opt[T], dst *T) {
 // on. Scope write:agents.
 func (c *Control) DeleteAgent(ctx context.Context, who auth.Caller, id rota.AgentID, w Write) (rota.Deleted[rota.AgentID], error) {
 	gone := rota.Deleted[rota.AgentID]{Object: rota.ObjectAgentDeleted, ID: id, Deleted: true}
-	if err := who.Require(rota.WriteAgents); err != nil {
+	if err := c.enter(ctx, who, rota.WriteAgents, "delete_agent", on("agent_id", id)); err != nil {
 		return gone, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Deleted[rota.AgentID], error) {

@@ -15,7 +15,7 @@ import (
 // caller says otherwise it only says which. A schedule that is paused is a
 // Conflict. Scope write:agents.
 func (c *Control) BackfillSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.BackfillCreate, w Write) (rota.Backfill, error) {
-	if err := who.Require(rota.WriteAgents); err != nil {
+	if err := c.enter(ctx, who, rota.WriteAgents, "backfill_schedule", on("agent_id", agent), on("schedule_id", id)); err != nil {
 		return rota.Backfill{}, err
 	}
 	dry := true

@@ -18,7 +18,7 @@ func (c *Control) PauseSchedules(ctx context.Context, who auth.Caller, in rota.B
 	actor := string(who.Key)
 	why := rota.PauseReason{Code: rota.PausedManually, Actor: &actor}
 	in.Note.ApplyNullable(&why.Note)
-	b := bulk{who: who, write: w, metadata: in.Metadata, filter: rota.ScheduleFilter{Status: rota.ScheduleActive}}
+	b := bulk{who: who, operation: "pause_schedules", write: w, metadata: in.Metadata, filter: rota.ScheduleFilter{Status: rota.ScheduleActive}}
 	in.AgentID.Apply(&b.filter.AgentID)
 	b.change = func(t rota.Timer, now time.Time) (rota.Timer, error) {
 		why.At = rota.InstantOf(now)
@@ -32,7 +32,7 @@ func (c *Control) PauseSchedules(ctx context.Context, who auth.Caller, in rota.B
 func (c *Control) ResumeSchedules(ctx context.Context, who auth.Caller, in rota.BulkResume, w Write) (rota.BulkResult, error) {
 	code := rota.PausedManually
 	in.Reason.Apply(&code)
-	b := bulk{who: who, write: w, metadata: in.Metadata, filter: rota.ScheduleFilter{Status: rota.SchedulePaused}}
+	b := bulk{who: who, operation: "resume_schedules", write: w, metadata: in.Metadata, filter: rota.ScheduleFilter{Status: rota.SchedulePaused}}
 	in.AgentID.Apply(&b.filter.AgentID)
 	b.change = func(t rota.Timer, now time.Time) (rota.Timer, error) {
 		if t.PauseReason == nil || t.PauseReason.Code != code {
@@ -45,11 +45,12 @@ func (c *Control) ResumeSchedules(ctx context.Context, who auth.Caller, in rota.
 
 // A bulk is one change of many schedules.
 type bulk struct {
-	who      auth.Caller
-	write    Write
-	filter   rota.ScheduleFilter
-	metadata map[string]string
-	change   func(rota.Timer, time.Time) (rota.Timer, error)
+	who       auth.Caller
+	operation string
+	write     Write
+	filter    rota.ScheduleFilter
+	metadata  map[string]string
+	change    func(rota.Timer, time.Time) (rota.Timer, error)
 }
 
 const bulkPage = 100 // schedules in one transaction
@@ -59,7 +60,7 @@ const bulkPage = 100 // schedules in one transaction
 // with what is left.
 func (c *Control) changeAll(ctx context.Context, b bulk) (rota.BulkResult, error) {
 	result := rota.BulkResult{Object: rota.ObjectBulk}
-	if err := b.who.Require(rota.WriteAgents); err != nil {
+	if err := c.enter(ctx, b.who, rota.WriteAgents, b.operation, on("agent_id", b.filter.AgentID)); err != nil {
 		return result, err
 	}
 	p, begun := rota.Page{Limit: bulkPage, Ascending: true}, false
@@ -139,7 +140,7 @@ const (
 // read:agents.
 func (c *Control) Forecast(ctx context.Context, who auth.Caller, from, to time.Time, bucket time.Duration) (rota.Forecast, error) {
 	f := rota.Forecast{Object: rota.ObjectForecast, BucketSeconds: int64(bucket / time.Second), Data: []rota.ForecastBucket{}}
-	if err := who.Require(rota.ReadAgents); err != nil {
+	if err := c.enter(ctx, who, rota.ReadAgents, "forecast"); err != nil {
 		return f, err
 	}
 	now := c.Now()

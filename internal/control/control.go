@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -33,6 +34,7 @@ type Control struct {
 	Hub    *events.Hub
 	Models Models
 	Now    func() time.Time
+	Audit  *slog.Logger // gets a line for each operation
 
 	// Tokens is what tokens are made with. The zero value makes none.
 	Tokens Tokens

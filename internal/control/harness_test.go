@@ -1,8 +1,10 @@
 package control_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +30,7 @@ type world struct {
 	db     *sqlite.Store
 	now    time.Time
 	engine *engine
+	log    bytes.Buffer // what Control logs, a JSON object a line
 }
 
 // An engine that only notes what it is told.
@@ -58,7 +61,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{T: t, db: store, now: start, engine: &engine{}}
 	w.Control = &control.Control{
 		Store: ports.Control(store), Engine: w.engine, Hub: events.NewHub(), Models: models{},
-		Now: func() time.Time { return w.now }, MinInterval: 5 * time.Second,
+		Now: func() time.Time { return w.now }, Audit: slog.New(slog.NewJSONHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), MinInterval: 5 * time.Second,
 	}
 	return w
 }

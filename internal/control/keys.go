@@ -16,6 +16,9 @@ const maxKeys = 1000
 // CreateKey makes a key, which never outranks its maker. Its secret is in the answer
 // and nowhere else. Scope write:apikeys, and write:accounts for another account.
 func (c *Control) CreateKey(ctx context.Context, who auth.Caller, in rota.KeyCreate) (rota.NewKey, error) {
+	if err := c.enter(ctx, who, rota.WriteAPIKeys, "create_key"); err != nil {
+		return rota.NewKey{}, err
+	}
 	k, err := newKey(who, in, c.Now().UTC())
 	if err != nil {
 		return rota.NewKey{}, err
@@ -29,9 +32,6 @@ func (c *Control) CreateKey(ctx context.Context, who auth.Caller, in rota.KeyCre
 }
 
 func newKey(who auth.Caller, in rota.KeyCreate, now time.Time) (rota.Key, error) {
-	if err := who.Require(rota.WriteAPIKeys); err != nil {
-		return rota.Key{}, err
-	}
 	k := rota.Key{
 		Object:     rota.ObjectKey,
 		ID:         rota.NewKeyID(now),
@@ -63,7 +63,7 @@ func grantable(who auth.Caller) []rota.Scope {
 // Keys returns a page of the keys of the caller's account; only those that are bound
 // to the end user, if the caller acts for one. Scope read:apikeys.
 func (c *Control) Keys(ctx context.Context, who auth.Caller, p rota.Page) (rota.List[rota.Key], error) {
-	if err := who.Require(rota.ReadAPIKeys); err != nil {
+	if err := c.enter(ctx, who, rota.ReadAPIKeys, "keys"); err != nil {
 		return rota.List[rota.Key]{}, err
 	}
 	return c.Store.Keys(ctx, who.Owner, p)
@@ -72,9 +72,12 @@ func (c *Control) Keys(ctx context.Context, who auth.Caller, p rota.Page) (rota.
 // UsableKeys returns the newest 1000 of the keys that Keys returns and that are
 // neither revoked nor expired. Scope read:apikeys.
 func (c *Control) UsableKeys(ctx context.Context, who auth.Caller) ([]rota.Key, error) {
+	if err := c.enter(ctx, who, rota.ReadAPIKeys, "usable_keys"); err != nil {
+		return nil, err
+	}
 	now, out := c.Now(), []rota.Key{}
 	for p := (rota.Page{Limit: 100}); ; {
-		l, err := c.Keys(ctx, who, p)
+		l, err := c.Store.Keys(ctx, who.Owner, p)
 		if err != nil {
 			return nil, err
 		}
@@ -93,7 +96,7 @@ func (c *Control) UsableKeys(ctx context.Context, who auth.Caller) ([]rota.Key, 
 // UpdateKey changes a key that the caller could have made, to one that the caller
 // could make. Scope write:apikeys.
 func (c *Control) UpdateKey(ctx context.Context, who auth.Caller, id rota.KeyID, in rota.KeyUpdate) (rota.Key, error) {
-	return c.changeKey(ctx, who, id, func(k *rota.Key) ([]byte, error) {
+	return c.changeKey(ctx, who, "update_key", id, func(k *rota.Key) ([]byte, error) {
 		in.Name.Apply(&k.Name)
 		in.Scopes.Apply(&k.Scopes)
 		in.RateLimits.Apply(&k.RateLimits)
@@ -106,7 +109,7 @@ func (c *Control) UpdateKey(ctx context.Context, who auth.Caller, id rota.KeyID,
 // one, and the tokens that were made with it, end at once. Scope write:apikeys.
 func (c *Control) RegenerateKey(ctx context.Context, who auth.Caller, id rota.KeyID) (rota.NewKey, error) {
 	secret := auth.NewSecret()
-	k, err := c.changeKey(ctx, who, id, func(k *rota.Key) ([]byte, error) {
+	k, err := c.changeKey(ctx, who, "regenerate_key", id, func(k *rota.Key) ([]byte, error) {
 		k.Hint = auth.Hint(secret)
 		k.Generation++
 		return auth.Hash(secret), nil
@@ -116,8 +119,11 @@ func (c *Control) RegenerateKey(ctx context.Context, who auth.Caller, id rota.Ke
 
 // changeKey changes a key that can still be used. change returns the hash of a new
 // secret, or nil.
-func (c *Control) changeKey(ctx context.Context, who auth.Caller, id rota.KeyID, change func(*rota.Key) ([]byte, error)) (rota.Key, error) {
+func (c *Control) changeKey(ctx context.Context, who auth.Caller, operation string, id rota.KeyID, change func(*rota.Key) ([]byte, error)) (rota.Key, error) {
 	var k rota.Key
+	if err := c.enter(ctx, who, rota.WriteAPIKeys, operation, on("target_key_id", id)); err != nil {
+		return k, err
+	}
 	err := c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		var err error
 		if k, err = managed(ctx, tx, who, id); err != nil {
@@ -137,9 +143,6 @@ func (c *Control) changeKey(ctx context.Context, who auth.Caller, id rota.KeyID,
 
 // managed returns a key that the caller may change.
 func managed(ctx context.Context, tx Tx, who auth.Caller, id rota.KeyID) (rota.Key, error) {
-	if err := who.Require(rota.WriteAPIKeys); err != nil {
-		return rota.Key{}, err
-	}
 	k, err := tx.Key(ctx, who.Owner.Account, id)
 	if err != nil {
 		return rota.Key{}, err
@@ -153,6 +156,9 @@ func managed(ctx context.Context, tx Tx, who auth.Caller, id rota.KeyID) (rota.K
 // left. Scope write:apikeys.
 func (c *Control) RevokeKey(ctx context.Context, who auth.Caller, id rota.KeyID) (rota.Key, error) {
 	var k rota.Key
+	if err := c.enter(ctx, who, rota.WriteAPIKeys, "revoke_key", on("target_key_id", id)); err != nil {
+		return k, err
+	}
 	err := c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		_, err := managed(ctx, tx, who, id)
 		if err != nil {

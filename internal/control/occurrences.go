@@ -14,7 +14,7 @@ import (
 // AllSchedules returns a page of the caller's schedules, whatever their agent.
 // Scope read:agents.
 func (c *Control) AllSchedules(ctx context.Context, who auth.Caller, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.Schedule], error) {
-	if err := who.Require(rota.ReadAgents); err != nil {
+	if err := c.enter(ctx, who, rota.ReadAgents, "all_schedules"); err != nil {
 		return rota.List[rota.Schedule]{}, err
 	}
 	l, err := c.Store.AllSchedules(ctx, who.Owner, f, p)
@@ -28,7 +28,7 @@ func (c *Control) AllSchedules(ctx context.Context, who auth.Caller, f rota.Sche
 // Occurrences returns a page of what became of a schedule's nominal times, in
 // their order, also of one that is deleted. Scope read:agents.
 func (c *Control) Occurrences(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, f rota.OccurrenceFilter, p rota.Page) (rota.List[rota.Occurrence], error) {
-	if err := who.Require(rota.ReadAgents); err != nil {
+	if err := c.enter(ctx, who, rota.ReadAgents, "occurrences", on("agent_id", agent), on("schedule_id", id)); err != nil {
 		return rota.List[rota.Occurrence]{}, err
 	}
 	if _, err := c.Store.Schedule(ctx, who.Owner, agent, id, true); err != nil {
@@ -41,7 +41,7 @@ func (c *Control) Occurrences(ctx context.Context, who auth.Caller, agent rota.A
 // paused, those that it would have if it were resumed now. Scope
 // read:agents.
 func (c *Control) Upcoming(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, count int) (rota.Preview, error) {
-	if err := who.Require(rota.ReadAgents); err != nil {
+	if err := c.enter(ctx, who, rota.ReadAgents, "upcoming", on("agent_id", agent), on("schedule_id", id)); err != nil {
 		return rota.Preview{}, err
 	}
 	t, err := c.Store.Timer(ctx, who.Owner, agent, id)
@@ -59,8 +59,8 @@ func (c *Control) Upcoming(ctx context.Context, who auth.Caller, agent rota.Agen
 
 // PreviewSchedule says what a schedule would do, and writes nothing. Scope
 // read:agents.
-func (c *Control) PreviewSchedule(_ context.Context, who auth.Caller, in rota.PreviewCreate) (rota.Preview, error) {
-	if err := who.Require(rota.ReadAgents); err != nil {
+func (c *Control) PreviewSchedule(ctx context.Context, who auth.Caller, in rota.PreviewCreate) (rota.Preview, error) {
+	if err := c.enter(ctx, who, rota.ReadAgents, "preview_schedule"); err != nil {
 		return rota.Preview{}, err
 	}
 	now := c.Now().UTC()
@@ -112,7 +112,7 @@ func planned(t rota.Timer, cal calendar.Calendar, times []time.Time) []rota.Plan
 // nominal time is now: it has fired, is buffered, or was skipped. Scope
 // write:agents.
 func (c *Control) TriggerSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, w Write) (rota.Occurrence, error) {
-	if err := who.Require(rota.WriteAgents); err != nil {
+	if err := c.enter(ctx, who, rota.WriteAgents, "trigger_schedule", on("agent_id", agent), on("schedule_id", id)); err != nil {
 		return rota.Occurrence{}, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Occurrence, error) {
@@ -175,7 +175,7 @@ func covering(ctx context.Context, tx Tx, who auth.Caller, t rota.Timer, at time
 // SkipOccurrence marks one nominal time ahead to be skipped. Scope
 // write:agents.
 func (c *Control) SkipOccurrence(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.OccurrenceSkip, w Write) (rota.Schedule, error) {
-	return c.change(ctx, who, agent, id, w, func(s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
+	return c.change(ctx, who, "skip_occurrence", agent, id, w, func(s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
 		s.Timer, err = policy.Skip(s.Timer, in.ScheduledFor, now)
 		return s, err
 	})
@@ -183,7 +183,7 @@ func (c *Control) SkipOccurrence(ctx context.Context, who auth.Caller, agent rot
 
 // UnskipOccurrence takes the mark away. Scope write:agents.
 func (c *Control) UnskipOccurrence(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.OccurrenceSkip, w Write) (rota.Schedule, error) {
-	return c.change(ctx, who, agent, id, w, func(s rota.TimedSchedule, _ time.Time) (rota.TimedSchedule, error) {
+	return c.change(ctx, who, "unskip_occurrence", agent, id, w, func(s rota.TimedSchedule, _ time.Time) (rota.TimedSchedule, error) {
 		s.Timer = policy.Unskip(s.Timer, in.ScheduledFor)
 		return s, nil
 	})

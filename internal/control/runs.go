@@ -15,7 +15,7 @@ import (
 
 // StartRun queues a run of an agent. Scope write:agents.
 func (c *Control) StartRun(ctx context.Context, who auth.Caller, agent rota.AgentID, in rota.RunCreate, w Write) (rota.Run, error) {
-	if err := who.Require(rota.WriteAgents); err != nil {
+	if err := c.enter(ctx, who, rota.WriteAgents, "start_run", on("agent_id", agent)); err != nil {
 		return rota.Run{}, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Run, error) {
@@ -57,7 +57,7 @@ func newRun(a rota.Agent, in rota.RunCreate, now time.Time) rota.Run {
 
 // Run returns a run. Scope read:agents.
 func (c *Control) Run(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID) (rota.Run, error) {
-	if err := who.Require(rota.ReadAgents); err != nil {
+	if err := c.enter(ctx, who, rota.ReadAgents, "run", on("agent_id", agent), on("run_id", id)); err != nil {
 		return rota.Run{}, err
 	}
 	return c.Store.Run(ctx, who.Owner, agent, id)
@@ -65,7 +65,7 @@ func (c *Control) Run(ctx context.Context, who auth.Caller, agent rota.AgentID, 
 
 // RunByID returns a run, whatever its agent. Scope read:agents.
 func (c *Control) RunByID(ctx context.Context, who auth.Caller, id rota.RunID) (rota.Run, error) {
-	if err := who.Require(rota.ReadAgents); err != nil {
+	if err := c.enter(ctx, who, rota.ReadAgents, "run_by_id", on("run_id", id)); err != nil {
 		return rota.Run{}, err
 	}
 	return c.Store.RunByID(ctx, who.Owner, id)
@@ -74,7 +74,7 @@ func (c *Control) RunByID(ctx context.Context, who auth.Caller, id rota.RunID) (
 // Runs returns a page of an agent's runs, also of one that is deleted. Scope
 // read:agents.
 func (c *Control) Runs(ctx context.Context, who auth.Caller, agent rota.AgentID, p rota.Page) (rota.List[rota.Run], error) {
-	if err := who.Require(rota.ReadAgents); err != nil {
+	if err := c.enter(ctx, who, rota.ReadAgents, "runs", on("agent_id", agent)); err != nil {
 		return rota.List[rota.Run]{}, err
 	}
 	l, err := c.Store.Runs(ctx, who.Owner, agent, p)
@@ -87,7 +87,7 @@ func (c *Control) Runs(ctx context.Context, who auth.Caller, agent rota.AgentID,
 // CancelRun ends a run that has not ended, at once. One that is cancelled
 // stays as it is; one that ended otherwise is a Conflict. Scope write:agents.
 func (c *Control) CancelRun(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID, w Write) (rota.Run, error) {
-	if err := who.Require(rota.WriteAgents); err != nil {
+	if err := c.enter(ctx, who, rota.WriteAgents, "cancel_run", on("agent_id", agent), on("run_id", id)); err != nil {
 		return rota.Run{}, err
 	}
 	r, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Run, error) {
@@ -116,7 +116,7 @@ func (c *Control) CancelRun(ctx context.Context, who auth.Caller, agent rota.Age
 // WakeRun gives a sleeping run new input. A run that does not sleep is a Conflict,
 // and until runs have tools that sleep, none does. Scope write:agents.
 func (c *Control) WakeRun(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID, _ rota.RunWakeCreate) (rota.RunWake, error) {
-	run, err := c.changeable(ctx, who, agent, id)
+	run, err := c.changeable(ctx, who, "wake_run", agent, id)
 	if err == nil {
 		err = rota.Errorf(rota.Conflict, "the run does not sleep: its status is %s", run.Status)
 	}
@@ -127,7 +127,7 @@ func (c *Control) WakeRun(ctx context.Context, who auth.Caller, agent rota.Agent
 // that has not asked is a Conflict, and until runs have such tools, none has.
 // Scope write:agents.
 func (c *Control) DecideMCPApproval(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID, in rota.MCPApprovalCreate) (rota.MCPApproval, error) {
-	_, err := c.changeable(ctx, who, agent, id)
+	_, err := c.changeable(ctx, who, "decide_mcp_approval", agent, id)
 	if err == nil {
 		err = rota.Errorf(rota.Conflict, "the run has no open approval request %q", in.ApprovalRequestID)
 	}
@@ -135,8 +135,8 @@ func (c *Control) DecideMCPApproval(ctx context.Context, who auth.Caller, agent 
 }
 
 // changeable returns a run that the caller may change.
-func (c *Control) changeable(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID) (rota.Run, error) {
-	if err := who.Require(rota.WriteAgents); err != nil {
+func (c *Control) changeable(ctx context.Context, who auth.Caller, operation string, agent rota.AgentID, id rota.RunID) (rota.Run, error) {
+	if err := c.enter(ctx, who, rota.WriteAgents, operation, on("agent_id", agent), on("run_id", id)); err != nil {
 		return rota.Run{}, err
 	}
 	return c.Store.Run(ctx, who.Owner, agent, id)
@@ -153,7 +153,7 @@ type EventReader interface {
 // It returns nil if after says that the terminal event of such a run has been
 // seen. The reader lives as long as ctx. Scope read:agents.
 func (c *Control) RunEvents(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID, after int64) (EventReader, error) {
-	if err := who.Require(rota.ReadAgents); err != nil {
+	if err := c.enter(ctx, who, rota.ReadAgents, "run_events", on("agent_id", agent), on("run_id", id)); err != nil {
 		return nil, err
 	}
 	if _, err := c.Store.Run(ctx, who.Owner, agent, id); err != nil {

@@ -13,7 +13,7 @@ import (
 
 // CreateSchedule puts an agent on a schedule. Scope write:agents.
 func (c *Control) CreateSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, in rota.ScheduleCreate, w Write) (rota.Schedule, error) {
-	if err := who.Require(rota.WriteAgents); err != nil {
+	if err := c.enter(ctx, who, rota.WriteAgents, "create_schedule", on("agent_id", agent)); err != nil {
 		return rota.Schedule{}, err
 	}
 	s, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Schedule, error) {
@@ -74,7 +74,7 @@ func present(c rota.Conversation) rota.Conversation {
 // Schedule returns a schedule; one that is deleted only if deleted is true.
 // Scope read:agents.
 func (c *Control) Schedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, deleted bool) (rota.Schedule, error) {
-	if err := who.Require(rota.ReadAgents); err != nil {
+	if err := c.enter(ctx, who, rota.ReadAgents, "schedule", on("agent_id", agent), on("schedule_id", id)); err != nil {
 		return rota.Schedule{}, err
 	}
 	return c.Store.Schedule(ctx, who.Owner, agent, id, deleted)
@@ -82,7 +82,7 @@ func (c *Control) Schedule(ctx context.Context, who auth.Caller, agent rota.Agen
 
 // Schedules returns a page of an agent's schedules. Scope read:agents.
 func (c *Control) Schedules(ctx context.Context, who auth.Caller, agent rota.AgentID, p rota.Page) (rota.List[rota.Schedule], error) {
-	if err := who.Require(rota.ReadAgents); err != nil {
+	if err := c.enter(ctx, who, rota.ReadAgents, "schedules", on("agent_id", agent)); err != nil {
 		return rota.List[rota.Schedule]{}, err
 	}
 	if _, err := c.Store.Agent(ctx, who.Owner, agent); err != nil {
@@ -94,7 +94,7 @@ func (c *Control) Schedules(ctx context.Context, who auth.Caller, agent rota.Age
 // UpdateSchedule changes what in names, at once: also for runs that wait in
 // the queue. Scope write:agents.
 func (c *Control) UpdateSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.ScheduleUpdate, w Write) (rota.Schedule, error) {
-	s, err := c.change(ctx, who, agent, id, w, func(s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
+	s, err := c.change(ctx, who, "update_schedule", agent, id, w, func(s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
 		s = updateContent(s, in)
 		s.Timer, err = policy.Replan(s.Timer, in.Spec, in.Policy.Apply(s.Timer.Policy), c.MinInterval, now)
 		return s, err
@@ -124,7 +124,7 @@ func updateContent(s rota.TimedSchedule, in rota.ScheduleUpdate) rota.TimedSched
 // PauseSchedule stops a schedule, at once: runs that wait in the queue do not
 // start. One that is paused stays as it is. Scope write:agents.
 func (c *Control) PauseSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.SchedulePause, w Write) (rota.Schedule, error) {
-	return c.change(ctx, who, agent, id, w, func(s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
+	return c.change(ctx, who, "pause_schedule", agent, id, w, func(s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
 		actor := string(who.Key)
 		why := rota.PauseReason{Code: rota.PausedManually, Actor: &actor, At: rota.InstantOf(now)}
 		in.Note.ApplyNullable(&why.Note)
@@ -136,7 +136,7 @@ func (c *Control) PauseSchedule(ctx context.Context, who auth.Caller, agent rota
 // ResumeSchedule lets a paused schedule go on, with its next time computed
 // from now. One that is active stays as it is. Scope write:agents.
 func (c *Control) ResumeSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, _ rota.SchedulePause, w Write) (rota.Schedule, error) {
-	return c.change(ctx, who, agent, id, w, func(s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
+	return c.change(ctx, who, "resume_schedule", agent, id, w, func(s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
 		s.Timer, err = policy.Resume(s.Timer, now)
 		return s, err
 	})
@@ -144,10 +144,10 @@ func (c *Control) ResumeSchedule(ctx context.Context, who auth.Caller, agent rot
 
 // change reads a schedule and its timer, lets fn change them, and writes them
 // back if it did.
-func (c *Control) change(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, w Write,
+func (c *Control) change(ctx context.Context, who auth.Caller, operation string, agent rota.AgentID, id rota.ScheduleID, w Write,
 	fn func(rota.TimedSchedule, time.Time) (rota.TimedSchedule, error),
 ) (rota.Schedule, error) {
-	if err := who.Require(rota.WriteAgents); err != nil {
+	if err := c.enter(ctx, who, rota.WriteAgents, operation, on("agent_id", agent), on("schedule_id", id)); err != nil {
 		return rota.Schedule{}, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Schedule, error) {
@@ -217,7 +217,7 @@ func drop(ctx context.Context, tx Tx, before, after rota.Timer, now time.Time) e
 // not start, runs that have started go on. Scope write:agents.
 func (c *Control) DeleteSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, w Write) (rota.Deleted[rota.ScheduleID], error) {
 	gone := rota.Deleted[rota.ScheduleID]{Object: rota.ObjectScheduleDeleted, ID: id, Deleted: true}
-	if err := who.Require(rota.WriteAgents); err != nil {
+	if err := c.enter(ctx, who, rota.WriteAgents, "delete_schedule", on("agent_id", agent), on("schedule_id", id)); err != nil {
 		return gone, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Deleted[rota.ScheduleID], error) {

@@ -27,6 +27,9 @@ type Tokens struct {
 // ExchangeToken answers a token for the caller's key: for one end user, and with
 // no more than the key's scopes. The first exchange makes the signing key.
 func (c *Control) ExchangeToken(ctx context.Context, who auth.Caller, in rota.TokenExchange) (rota.Token, error) {
+	if err := c.enter(ctx, who, anyScope, "exchange_token"); err != nil {
+		return rota.Token{}, err
+	}
 	g, err := c.grant(who, in, c.Now().UTC())
 	if err != nil {
 		return rota.Token{}, err
@@ -129,7 +132,7 @@ func noSecret() error {
 // those before hold until they expire, unless revoke ends them at once. Scope
 // write:accounts: the keys are those of the whole server.
 func (c *Control) RotateSigningKey(ctx context.Context, who auth.Caller, in rota.SigningKeyCreate) (rota.SigningKey, error) {
-	if err := who.Require(rota.WriteAccounts); err != nil {
+	if err := c.enter(ctx, who, rota.WriteAccounts, "rotate_signing_key"); err != nil {
 		return rota.SigningKey{}, err
 	}
 	if c.Tokens.Secret.Empty() {

@@ -65,7 +65,7 @@ var errReached = rota.Errorf(rota.Unavailable, "reached the store")
 func newServer(t *testing.T, err error, change ...func(*httpapi.Config)) http.Handler {
 	t.Helper()
 	cfg := httpapi.Config{
-		Control: &control.Control{Store: control.Store{AgentReader: noAgents{err: err}, Updater: failing[control.Tx]{err}}, Now: func() time.Time { return start }},
+		Control: &control.Control{Store: control.Store{AgentReader: noAgents{err: err}, Updater: failing[control.Tx]{err}}, Now: func() time.Time { return start }, Audit: slog.New(slog.DiscardHandler)},
 		Limits:  &auth.Limiter{Store: failing[auth.Tx]{err}},
 		Keys:    keyring{secret: {ID: "key_1", Account: "acme", Scopes: rota.AllScopes()}},
 		Ready:   func(context.Context) error { return nil },

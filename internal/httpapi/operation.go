@@ -170,6 +170,7 @@ func (a *api) admit(op *operation, w http.ResponseWriter, r *http.Request) (call
 	if err != nil {
 		return call{}, err
 	}
+	who.RequestID = w.Header().Get(headerRequestID)
 	if err := a.Limits.Admit(r.Context(), who, a.Now()); err != nil {
 		return call{}, err
 	}

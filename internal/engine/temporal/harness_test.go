@@ -59,7 +59,7 @@ func newWorld(t *testing.T) *world {
 	})
 	w.engine = w.newEngine(w.db)
 	w.control = &control.Control{
-		Store: ports.Control(w.db), Engine: w.engine, Hub: events.NewHub(), Models: one{}, Now: time.Now, MinInterval: time.Second,
+		Store: ports.Control(w.db), Engine: w.engine, Hub: events.NewHub(), Models: one{}, Now: time.Now, Audit: slog.New(slog.DiscardHandler), MinInterval: time.Second,
 	}
 	a, err := w.control.CreateAgent(t.Context(), caller, rota.AgentCreate{Name: "a", Model: "m"}, control.Write{})
 	require.NoError(t, err)

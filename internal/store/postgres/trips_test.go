@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -103,5 +104,5 @@ func (noEngine) Changed()                  {}
 func (noEngine) Cancel(rota.RunID)         {}
 
 func operations(s store.Store) *control.Control {
-	return &control.Control{Store: ports.Control(s), Engine: noEngine{}, Hub: events.NewHub(), Now: time.Now}
+	return &control.Control{Store: ports.Control(s), Engine: noEngine{}, Hub: events.NewHub(), Now: time.Now, Audit: slog.New(slog.DiscardHandler)}
 }
