@@ -3,39 +3,60 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/tmaxmax/go-sse"
 
 	"github.com/rota-run/rota"
 )
 
-const responseEvent = "response." // what the types of terminal events begin with, before the status
+const (
+	responseEvent = "response." // what the types of events begin with
+	endOfStream   = "[DONE]"    // what some servers send behind the last event
+
+	// errorGrace is how long a stream may stay silent behind an event that tells of
+	// an error: often another one follows, with details and usage.
+	errorGrace = time.Second
+)
+
+var errFailed = errors.New("the stream went silent after an error")
 
 // stream reads events until the one that ends the response.
 func (a *attempt) stream(b *body) (Response, error) {
 	f := newFrames(b)
 	for e, err := range sse.Read(f, &sse.ReadConfig{MaxEventSize: maxEvent}) {
 		if err != nil {
-			return Response{}, a.explain(err, broken)
+			return a.cutOff(err)
 		}
 		data := []byte(strings.ToValidUTF8(e.Data, "\uFFFD")) // an event stream is UTF-8, whatever its server thinks
 		switch {
-		case len(data) == 0 || e.Data == "[DONE]":
+		case len(data) == 0:
+			continue
+		case e.Data == endOfStream:
+			if a.failed || a.draft.whole() {
+				b.drain(a.end)
+				return a.cutOff(io.EOF)
+			}
 			continue
 		case isObject(data):
 		case f.cut:
-			return Response{}, a.explain(f.err, broken)
+			return a.cutOff(f.err)
+		case e.Type == "error":
+			a.fail(failure{text: e.Data})
+			continue
 		default:
-			return Response{}, badResponse("the provider sent an event that is not a JSON object")
+			a.junk = true
+			continue
 		}
 		if r, ended, err := a.event(e.Type, data); ended {
 			b.drain(a.end)
 			return r, err
 		}
 	}
-	return Response{}, a.explain(io.EOF, broken)
+	return a.cutOff(io.EOF)
 }
 
 // event passes an event on and reports whether it ended the response.
@@ -45,18 +66,49 @@ func (a *attempt) event(framing string, data []byte) (r Response, ended bool, er
 		e.Type = framing
 	}
 	if a.id == "" {
-		a.begin(text(member(member(data, "response"), "id")))
+		a.begin(responseID(data))
 	}
-	a.on(e)
-	status, _ := strings.CutPrefix(e.Type, responseEvent)
+	status := endedBy(e.Type, data)
 	switch {
-	case terminal(status) && status != e.Type:
-		r, err = a.finish(status, member(data, "response"))
+	case status != "":
+		e = a.ending(e, status)
+		a.on(e)
+		r, err = a.finish(status, member(e.Data, "response"), failureOf(data))
 		return r, true, err
-	case e.Type == "error", e.Type == "" && member(data, "error") != nil:
-		return Response{}, true, failureOf(data).failed()
+	case isError(e.Type, data):
+		a.on(e)
+		a.fail(failureOf(data))
+		a.draft.addUsage(member(data, "usage"))
 	default:
-		return Response{}, false, nil
+		a.draft.add(e.Type, data)
+		a.on(e)
+		if a.failed {
+			a.fail(failure{})
+		}
+	}
+	return Response{}, false, nil
+}
+
+func responseID(event []byte) string {
+	if id := text(member(member(event, "response"), "id")); id != "" {
+		return id
+	}
+	return text(member(event, "response_id"))
+}
+
+// endedBy returns the status of the response that an event ends, or nothing if it
+// ends none.
+func endedBy(kind string, data []byte) string {
+	status, ok := strings.CutPrefix(kind, responseEvent)
+	switch {
+	case !ok:
+		return ""
+	case status == "done":
+		return "completed"
+	case terminal(status):
+		return status
+	default:
+		return ""
 	}
 }
 
@@ -70,39 +122,90 @@ func terminal(status string) bool {
 	}
 }
 
-// response is what Rota reads of a response object.
-type response struct {
-	ID         string          `json:"id"`
-	Status     string          `json:"status"`
-	Output     []item          `json:"output"`
-	OutputText string          `json:"output_text"`
-	Usage      json.RawMessage `json:"usage"`
+// isError reports whether an event tells of an error of the whole response.
+func isError(kind string, data []byte) bool {
+	switch {
+	case kind == "error", kind == responseEvent+"error", text(member(data, "object")) == "error":
+		return true
+	case strings.HasPrefix(kind, responseEvent):
+		return false
+	default:
+		return says(data, "error") && member(data, "response") == nil
+	}
 }
 
-type item struct {
-	Type    string `json:"type"`
-	Content []struct {
-		Text    string `json:"text"`
-		Refusal string `json:"refusal"`
-	} `json:"content"`
+// ending returns the event that ends a response with a response that has what
+// only earlier events told.
+func (a *attempt) ending(e Event, status string) Event {
+	a.draft.addUsage(member(e.Data, "usage"))
+	object := member(e.Data, "response")
+	if len(object) > 0 && object[0] == '{' {
+		a.draft.addUsage(member(object, "usage"))
+		if whole := a.draft.fill(object); !bytes.Equal(whole, object) {
+			e.Data = withMember(e.Data, "response", whole)
+		}
+		return e
+	}
+	if rest := a.draft.rest(status, status); rest != nil {
+		e.Data = withMember(e.Data, "response", rest)
+	}
+	return e
 }
 
-// finish makes an answer of the response object that ended with the status.
-func (a *attempt) finish(status string, object []byte) (Response, error) {
+func withMember(object []byte, name string, value []byte) []byte {
+	o := decode(object)
+	o[name] = value
+	return encode(o)
+}
+
+// fail notes an error that the stream tells of. The answer may still come; a
+// stream that stays silent from now on has ended.
+func (a *attempt) fail(f failure) {
+	a.said = a.said.and(f)
+	a.failed = true
+	if a.grace == nil {
+		a.grace = time.AfterFunc(errorGrace, func() { a.end(errFailed) })
+		return
+	}
+	a.grace.Reset(errorGrace)
+}
+
+// cutOff explains a stream that ended before its response did, unless all of the
+// answer has come.
+func (a *attempt) cutOff(err error) (Response, error) {
+	switch {
+	case a.caller.Err() != nil:
+		return Response{}, interrupted(a.caller, a.ctx)
+	case a.failed:
+		return Response{}, a.said.failed()
+	case errors.Is(err, io.EOF) && a.draft.whole():
+		return a.finish("completed", a.draft.rest("completed", ""), failure{})
+	case errors.Is(err, io.EOF) && a.junk:
+		return Response{}, badResponse("the provider sent an event that is not a JSON object")
+	default:
+		return Response{}, a.explain(err, broken)
+	}
+}
+
+// finish makes an answer of the response object that ended with the status. told
+// is what its event says of a failure.
+func (a *attempt) finish(status string, object []byte, told failure) (Response, error) {
 	if len(object) == 0 || object[0] != '{' {
+		if status == "failed" || a.failed {
+			return Response{}, a.said.and(told).failed()
+		}
 		return Response{}, badResponse("the provider ended the response without sending it")
 	}
-	var r response
-	// A field that is not of its type is left out: the whole is kept anyway.
-	_ = json.Unmarshal(object, &r)
+	r := readResponse(object)
 	if status == "completed" && terminal(r.Status) {
 		status = r.Status
 	}
+	a.draft.addUsage(r.Usage)
 	switch status {
 	case "completed", "incomplete":
 		return a.answer(status, &r, object), nil
 	case "failed":
-		e := failureOf(object).failed()
+		e := told.and(a.said).failed()
 		e.Response = object
 		return Response{}, e
 	default:
@@ -113,11 +216,60 @@ func (a *attempt) finish(status string, object []byte) (Response, error) {
 }
 
 func (a *attempt) answer(status string, r *response, object []byte) Response {
-	answer := Response{ID: a.id, Status: status, Body: object, Output: r.text(), ToolActivity: r.usedTools()}
-	if bytes.HasPrefix(r.Usage, []byte("{")) {
-		answer.Usage = r.Usage
+	return Response{
+		ID: a.id, Status: status, Body: object, Usage: a.draft.usage, Output: r.text(), ToolActivity: r.usedTools(),
 	}
-	return answer
+}
+
+// response is what Rota reads of a response object.
+type response struct {
+	Status     string
+	OutputText string
+	Usage      []byte
+	Output     []item
+}
+
+func readResponse(object []byte) response {
+	r := response{
+		Status: text(member(object, "status")), OutputText: text(member(object, "output_text")), Usage: member(object, "usage"),
+	}
+	var items []json.RawMessage
+	_ = json.Unmarshal(member(object, "output"), &items) // what is no list has no items
+	for _, i := range items {
+		r.Output = append(r.Output, readItem(i))
+	}
+	return r
+}
+
+// An item is one of a response's output, as JSON.
+type item []byte
+
+func readItem(raw []byte) item { return item(bytes.TrimSpace(raw)) }
+
+// kind returns the item's type; one without is a message.
+func (i item) kind() string {
+	if kind := text(member(i, "type")); kind != "" {
+		return kind
+	}
+	return "message"
+}
+
+// text returns what an item of the type message says.
+func (i item) text() string {
+	content := member(i, "content")
+	if s := text(content); s != "" {
+		return s
+	}
+	var (
+		parts []json.RawMessage
+		s     strings.Builder
+	)
+	_ = json.Unmarshal(content, &parts) // what is no list has no parts
+	for _, p := range parts {
+		s.WriteString(text(member(p, "text")))
+		s.WriteString(text(member(p, "refusal")))
+	}
+	return s.String()
 }
 
 // text returns what the model said.
@@ -127,12 +279,8 @@ func (r *response) text() string {
 	}
 	var s strings.Builder
 	for _, i := range r.Output {
-		if i.Type != "message" {
-			continue
-		}
-		for _, part := range i.Content {
-			s.WriteString(part.Text)
-			s.WriteString(part.Refusal)
+		if i.kind() == "message" {
+			s.WriteString(i.text())
 		}
 	}
 	return s.String()
@@ -140,24 +288,31 @@ func (r *response) text() string {
 
 func (r *response) usedTools() bool {
 	for _, i := range r.Output {
-		if i.Type != "message" && i.Type != "reasoning" {
+		if kind := i.kind(); kind != "message" && kind != "reasoning" {
 			return true
 		}
 	}
 	return false
 }
 
-// unstreamed judges an answer to a question that asked for a stream, but that
-// is JSON. Even one that looks whole is not taken for an answer: a server that
-// overlooks stream may overlook what else was asked of it.
+// unstreamed takes an answer to a question that asked for a stream, but that is
+// JSON. A response that has ended is an answer all the same: it was paid for.
 func (a *attempt) unstreamed(raw []byte) (Response, error) {
 	if !isObject(raw) {
 		return Response{}, badResponse("the provider's answer is not JSON, though it says so")
 	}
-	if says(raw, "error") {
+	object := raw
+	if inner := member(raw, "response"); len(inner) > 0 && inner[0] == '{' {
+		object = inner
+	}
+	if status := text(member(object, "status")); terminal(status) {
+		a.begin(text(member(object, "id")))
+		return a.ended(status, object, raw)
+	}
+	if says(raw, "error") || isError("", raw) {
 		return Response{}, failureOf(raw).failed()
 	}
-	return Response{}, badResponse("the provider sent one JSON object: it ignored stream:true")
+	return Response{}, badResponse("the provider sent one JSON object that is no response, though stream:true was asked for")
 }
 
 // stored takes a response that had already begun, as one object. If it has
@@ -166,10 +321,8 @@ func (a *attempt) stored(raw []byte) (Response, error) {
 	if !isObject(raw) {
 		return Response{}, badResponse("the provider's answer is not JSON, though it says so")
 	}
-	status := text(member(raw, "status"))
-	if terminal(status) {
-		a.on(Event{Type: responseEvent + status, Data: terminalEvent(status, raw)})
-		return a.finish(status, raw)
+	if status := text(member(raw, "status")); terminal(status) {
+		return a.ended(status, raw, raw)
 	}
 	if says(raw, "error") {
 		return Response{}, failureOf(raw).failed()
@@ -178,6 +331,13 @@ func (a *attempt) stored(raw []byte) (Response, error) {
 		Code: rota.RunErrStreamEnded, Retryable: true,
 		Message: "the response is under way, but the provider does not stream it again",
 	}
+}
+
+// ended takes a response object that came without a stream.
+func (a *attempt) ended(status string, object, whole []byte) (Response, error) {
+	object = a.draft.fill(object)
+	a.on(Event{Type: responseEvent + status, Data: terminalEvent(status, object)})
+	return a.finish(status, object, failureOf(whole))
 }
 
 func terminalEvent(status string, object []byte) []byte {

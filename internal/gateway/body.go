@@ -1,10 +1,18 @@
 package gateway
 
 import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"strings"
 	"time"
 )
+
+var errEncoding = errors.New("the provider compressed its answer as")
 
 const (
 	maxEvent  = 16 << 20 // bytes of one event, its framing included
@@ -63,31 +71,88 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, errTooLarge
 	}
-	b.watch.start()
+	b.watch.start() // again in watched, which a decoder may call more than once
 	n, err := b.from.Read(p[:min(len(p), b.left)])
 	b.watch.stop()
 	b.left -= n
 	return n, err
 }
 
-// peek returns the first byte that is not white space, and leaves it to be
-// read. It gives up, with zero, after maxPeek bytes or when the body ends.
-func (b *body) peek() byte {
+// decode makes the body that of a compressed answer. None is asked for.
+func (b *body) decode(encoding string) (err error) {
+	raw := &watched{b.from, b.watch}
+	switch strings.ToLower(strings.TrimSpace(encoding)) {
+	case "", "identity":
+		return nil
+	case "gzip", "x-gzip":
+		b.from, err = gzip.NewReader(raw)
+	case "deflate":
+		b.from, err = zlib.NewReader(raw)
+	default:
+		return fmt.Errorf("%w %q", errEncoding, encoding)
+	}
+	return err
+}
+
+type watched struct {
+	from  io.Reader
+	watch *watch
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	w.watch.start()
+	defer w.watch.stop()
+	return w.from.Read(p)
+}
+
+const byteOrderMark = "\uFEFF"
+
+// sniff returns the beginning of the body without the white space before it, and
+// leaves it to be read: enough to tell an event stream by. It gives up, with less,
+// after maxPeek bytes or when the body ends.
+func (b *body) sniff() []byte {
 	buf := make([]byte, 0, maxPeek)
 	for len(buf) < maxPeek {
 		n, err := b.Read(buf[len(buf):maxPeek])
-		fresh := buf[len(buf) : len(buf)+n]
 		buf = buf[:len(buf)+n]
-		if i := skipSpace(fresh, 0); i < n {
-			b.head = buf
-			return fresh[i]
-		}
-		if err != nil {
+		if err != nil || known(buf) {
 			break
 		}
 	}
 	b.head = buf
-	return 0
+	return start(buf)
+}
+
+// start returns b without white space and a byte order mark before it.
+func start(b []byte) []byte {
+	return bytes.TrimLeft(bytes.TrimPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte(byteOrderMark)), " \t\r\n")
+}
+
+var fields = [...]string{"data:", "event:", "id:", "retry:", ":"}
+
+// isStream reports whether b, without white space before it, begins an event stream.
+func isStream(b []byte) bool {
+	for _, f := range fields {
+		if bytes.HasPrefix(b, []byte(f)) {
+			return true
+		}
+	}
+	return false
+}
+
+// known reports whether more of a body would not say more of what it is.
+func known(b []byte) bool {
+	b = bytes.TrimLeft(b, " \t\r\n")
+	if len(b) < len(byteOrderMark) && bytes.HasPrefix([]byte(byteOrderMark), b) {
+		return false
+	}
+	b = start(b)
+	for _, f := range fields {
+		if len(b) < len(f) && strings.HasPrefix(f, string(b)) {
+			return false
+		}
+	}
+	return true
 }
 
 // drain reads what little follows the last event, so that the connection can

@@ -206,22 +206,78 @@ func TestRestOfTheStreamIsRead(t *testing.T) {
 // onlyWriter keeps io.Copy from merging writes.
 type onlyWriter struct{ io.Writer }
 
-func TestRetryAfterForms(t *testing.T) {
+func TestWaits(t *testing.T) {
 	now := time.Date(2026, 11, 23, 5, 0, 0, 0, time.UTC)
 	for header, want := range map[string]time.Duration{
 		"":                              0,
 		"soon":                          0,
 		"-5":                            0,
 		"0":                             0,
+		"NaN":                           0,
 		"90":                            90 * time.Second,
-		"1.5":                           0,
-		"99999999999999999999":          0,
-		"2000000000":                    maxRetryAfter,
+		" 2.7 ":                         2700 * time.Millisecond,
+		"3.0":                           3 * time.Second,
+		"6m0s":                          6 * time.Minute,
+		"99999999999999999999":          maxRetryAfter,
+		"500000":                        maxRetryAfter,
+		"1795410060":                    time.Minute,
+		"1795410060500":                 time.Minute + 500*time.Millisecond,
 		"Mon, 23 Nov 2026 05:01:00 GMT": time.Minute,
 		"Mon, 23 Nov 2026 04:59:00 GMT": 0,
 		"Mon, 23 Nov 2099 04:59:00 GMT": maxRetryAfter,
+		"2026-11-23T05:01:00Z":          time.Minute,
 	} {
-		require.Equal(t, want, retryAfter(header, now), "Retry-After: %s", header)
+		require.Equal(t, want, asksToWait(http.Header{"Retry-After": {header}}, now), "Retry-After: %s", header)
+	}
+	h := http.Header{"Retry-After": {"3"}, "Retry-After-Ms": {"2500"}}
+	require.Equal(t, 2500*time.Millisecond, asksToWait(h, now), "the more exact one")
+	h = http.Header{
+		"X-Ratelimit-Remaining-Requests": {"7"}, "X-Ratelimit-Reset-Requests": {"1h"},
+		"X-Ratelimit-Remaining-Tokens": {"0"}, "X-Ratelimit-Reset-Tokens": {"1m5s"},
+	}
+	require.Equal(t, 65*time.Second, untilReset(h, now), "only a limit that is used up is waited for")
+}
+
+func TestWaitsInWords(t *testing.T) {
+	for object, want := range map[string]time.Duration{
+		`{"error":{"message":"Please try again in 7.66s. Visit"}}`:            7660 * time.Millisecond,
+		`{"error":{"message":"Please try again in 120ms."}}`:                  120 * time.Millisecond,
+		`{"error":{"message":"Please try again in 1m2.5s"}}`:                  62500 * time.Millisecond,
+		`{"error":{"message":"Please retry after 20 seconds."}}`:              20 * time.Second,
+		`{"error":{"message":"busy","retry_after":2.5}}`:                      2500 * time.Millisecond,
+		`{"message":"busy","retry_after_ms":1500}`:                            1500 * time.Millisecond,
+		`{"error":{"details":[{"@type":"RetryInfo","retryDelay":"34.07s"}]}}`: 34070 * time.Millisecond,
+		`{"error":{"message":"try again in a while"}}`:                        0,
+	} {
+		require.Equal(t, want, failureOf([]byte(object)).wait, object)
+	}
+}
+
+func TestMeanings(t *testing.T) {
+	for want, all := range map[meaning][]string{
+		limited: {
+			"rate_limit_exceeded", "RateLimitError", "rate-limited", "too_many_requests", "TooManyRequests", "ThrottlingException",
+			"RESOURCE_EXHAUSTED", "slow_down", "requestLimitExceeded",
+		},
+		passing: {
+			"server_error", "InternalServerError", "internal_error", "overloaded_error", "engineOverloaded", "server_is_overloaded", "SERVICE_UNAVAILABLE",
+			"model_timeout", "DEADLINE_EXCEEDED", "upstream_error", "BadGateway", "server_shutting_down", "try_again_later", "api_error",
+			"ModelNotReadyException", "vector_store_timeout", "temporarily_unavailable",
+		},
+		refusedOnce: {
+			"context_length_exceeded", "ContextWindowExceededError", "exceed_context_size_error", "content_filter", "ContentPolicyViolation",
+			"permission_denied", "PERMISSION_DENIED", "AccessDeniedException", "string_above_max_length", "insufficient_quota", "request_too_large",
+		},
+		unwanted: {
+			"invalid_request_error", "BadRequestError", "INVALID_ARGUMENT", "ValidationException", "model_not_found", "NotFoundError", "unsupported_parameter",
+			"invalid_prompt", "UnprocessableEntity",
+		},
+		locked:  {"invalid_api_key", "AuthenticationError", "UNAUTHENTICATED", "unauthorized"},
+		unclear: {"", "17", "image_too_small", "api_exception_of_a_new_kind"},
+	} {
+		for _, code := range all {
+			require.Equal(t, want, meaningOf(code), code)
+		}
 	}
 }
 

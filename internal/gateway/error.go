@@ -31,7 +31,11 @@ type Error struct {
 	// response.
 	Answered bool
 
-	Response   []byte // the response object of a response that failed or stayed incomplete; else nil
+	// Response is the response object of a response that failed. If the provider
+	// sent none, it is made of the events that came, with the status failed or
+	// incomplete; nil if they brought no output.
+	Response   []byte
+	Usage      []byte // its usage object, or nil
 	ResponseID string // of the response that had begun; else empty
 	Err        error  // cause; may be nil
 }
@@ -116,48 +120,12 @@ func broken(err error) *Error {
 	return e
 }
 
-// A failure is what a provider says of an error.
-type failure struct {
-	code string
-	text string
-}
-
-// String returns both, as one line of at most 500 characters.
-func (f failure) String() string {
-	if f.code == "" || f.code == f.text {
-		return f.text
+// undecodable explains a compressed answer that cannot be read.
+func undecodable(err error) *Error {
+	if errors.Is(err, errEncoding) {
+		return &Error{Code: rota.RunErrBadResponse, Message: err.Error() + ", which was not asked for", Err: err}
 	}
-	if f.text == "" {
-		return f.code
-	}
-	return f.code + ": " + f.text
-}
-
-// failed returns the Error of a provider that says so in an answer that is
-// otherwise well.
-func (f failure) failed() *Error {
-	return &Error{
-		Code: rota.RunErrProvider, Message: "the model failed" + after(f.String()),
-		Retryable: f.retryable(), Answered: true,
-	}
-}
-
-// passing lists words in the codes of failures that pass by themselves.
-var passing = [...]string{
-	"server_error", "internal", "rate_limit", "overload", "unavailable", "timeout", "timed_out",
-	"try_again", "temporar", "api_error",
-}
-
-// retryable reports whether the same request may succeed later. A failure
-// without a code is given the benefit of the doubt.
-func (f failure) retryable() bool {
-	code := strings.ToLower(f.code)
-	for _, word := range passing {
-		if strings.Contains(code, word) {
-			return true
-		}
-	}
-	return code == "" || code == "429" || len(code) == 3 && code[0] == '5'
+	return broken(err)
 }
 
 const maxText = 500 // characters of a provider's text that a message quotes

@@ -1,12 +1,17 @@
 package gateway
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tmaxmax/go-sse"
 
 	"github.com/rota-run/rota"
 )
@@ -14,84 +19,243 @@ import (
 // maxRefusal is how much of a refusal is read: enough for its message.
 const maxRefusal = 64 << 10
 
+// A failure is what a provider says of an error.
+type failure struct {
+	status int           // of HTTP; zero if the answer was otherwise well
+	codes  []string      // codes and types, the most exact first
+	text   string        // for people
+	wait   time.Duration // what it asks to wait; zero if it does not say
+}
+
 // refused explains an answer whose status is not a success.
-func (a *attempt) refused(res *http.Response, b *body) error {
+func (a *attempt) refused(res *http.Response, b io.Reader) error {
 	raw, err := io.ReadAll(io.LimitReader(b, maxRefusal))
 	if err != nil && a.caller.Err() != nil {
 		return interrupted(a.caller, a.ctx)
 	}
-	e := refusal(res.StatusCode)
-	e.Message += after(said(raw).String())
-	if e.Retryable {
-		e.RetryAfter = retryAfter(res.Header.Get("Retry-After"), time.Now())
-	}
-	return e
+	f := said(raw)
+	f.status = res.StatusCode
+	return f.refusal()
 }
 
-// refusal returns what a status means.
-func refusal(status int) *Error {
-	e := &Error{Code: rota.RunErrRejected, Message: fmt.Sprintf("the provider answered %d", status), Answered: true}
-	switch {
-	case status < 400:
-		e.Code = rota.RunErrMisconfigured
-		e.Message += ", a redirect, which is not followed; does the base URL lead to its API?"
-		e.Answered = false
-	case status == http.StatusTooManyRequests:
+// refusal returns what a failure with a status of HTTP means.
+func (f failure) refusal() *Error {
+	e := &Error{
+		Code: rota.RunErrRejected, Message: fmt.Sprintf("the provider answered %d", f.status) + after(f.String()), Answered: true,
+		RetryAfter: f.wait,
+	}
+	switch m := f.means(); {
+	case f.status < 400:
+		e.Code, e.Answered = rota.RunErrMisconfigured, false
+		e.Message = fmt.Sprintf("the provider answered %d, a redirect, which is not followed; does the base URL lead to its API?", f.status)
+	case m == limited:
 		e.Code, e.Retryable = rota.RunErrRateLimited, true
-	case status >= 500:
-		e.Code, e.Retryable, e.Answered = rota.RunErrProvider, true, decided(status)
-	case status == http.StatusRequestTimeout, status == http.StatusConflict:
-		// Another attempt with this key may be at work; it must stay the same key.
-		e.Code, e.Retryable, e.Answered = rota.RunErrProvider, true, false
+	case m == passing:
+		e.Code, e.Retryable, e.Answered = rota.RunErrProvider, true, decided(f.status)
+	case m == locked:
+		e.Code, e.Message = rota.RunErrMisconfigured, "the provider does not take the key that it is set up with: "+e.Message
+	case f.speaksNoResponses():
+		e.Code = rota.RunErrMisconfigured
+		e.Message = "the provider has no /responses under its base URL; it does not speak the Responses API, or the URL lacks a part such as /v1: " + e.Message
 	}
 	return e
 }
 
-// decided reports whether a 5xx comes from who does the work. The others come
-// from a proxy that gave up on it, while it may go on.
+// decided reports whether a status comes from who does the work. A proxy that
+// gave up on it says others, and the work may go on; so it may where another
+// attempt with the same key is at it.
 func decided(status int) bool {
-	return status != http.StatusBadGateway && status != http.StatusGatewayTimeout && status < 520
+	switch status {
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusBadGateway, http.StatusGatewayTimeout:
+		return false
+	default:
+		return status < 520
+	}
 }
 
-const maxRetryAfter = 24 * time.Hour
+// speaksNoResponses reports whether the server has no such path. A model or a
+// conversation that it does not know may have the same status.
+func (f failure) speaksNoResponses() bool {
+	switch f.status {
+	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return true
+	case http.StatusNotFound:
+	default:
+		return false
+	}
+	about := plain(strings.Join(f.codes, " ") + " " + f.text)
+	for _, path := range []string{"v1responses", "postresponses", "responsesapi"} {
+		about = strings.ReplaceAll(about, path, "")
+	}
+	for _, thing := range []string{"model", "deployment", "response", "conversation", "engine", "prompt", "tool", "item"} {
+		if strings.Contains(about, thing) {
+			return false
+		}
+	}
+	return true
+}
 
-// retryAfter returns how long the header asks to wait; zero if it is absent,
-// past or neither of its two forms.
-func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
-		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+// failed returns the Error of a provider that says so in an answer that is
+// otherwise well. A failure without a code is given the benefit of the doubt.
+func (f failure) failed() *Error {
+	e := &Error{
+		Code: rota.RunErrProvider, Message: "the model failed" + after(f.String()), Answered: true, RetryAfter: f.wait,
 	}
-	if at, err := http.ParseTime(header); err == nil {
-		return min(max(at.Sub(now), 0), maxRetryAfter)
+	switch f.means() {
+	case limited:
+		e.Code, e.Retryable = rota.RunErrRateLimited, true
+	case passing:
+		e.Retryable = true
+	case unclear:
+		e.Retryable = len(f.codes) == 0
+	case locked:
+		e.Code = rota.RunErrMisconfigured
+		e.Message = "the provider does not take the key that it is set up with" + after(f.String())
 	}
-	return 0
+	return e
+}
+
+// String returns the most exact code and the text. A code that repeats the
+// status says nothing.
+func (f failure) String() string {
+	code := ""
+	for _, c := range f.codes {
+		number := statusMeaning(c) != unclear
+		if c != strconv.Itoa(f.status) && c != f.text && (code == "" || !number && statusMeaning(code) != unclear) {
+			code = c
+		}
+	}
+	switch {
+	case code == "":
+		return f.text
+	case f.text == "":
+		return code
+	default:
+		return code + ": " + f.text
+	}
+}
+
+// and returns the failure with what another account of it says beside.
+func (f failure) and(other failure) failure {
+	for _, c := range other.codes {
+		if !slices.Contains(f.codes, c) {
+			f.codes = append(f.codes[:len(f.codes):len(f.codes)], c)
+		}
+	}
+	if f.text == "" {
+		f.text = other.text
+	}
+	f.wait = max(f.wait, other.wait)
+	return f
 }
 
 // said returns what the body of a refusal says.
 func said(raw []byte) failure {
-	if isObject(raw) {
+	raw = bytes.TrimSpace(raw)
+	switch {
+	case isObject(raw):
 		return failureOf(raw)
-	}
-	s := strings.TrimSpace(string(raw))
-	if strings.HasPrefix(s, "<") {
+	case bytes.HasPrefix(raw, []byte("[")) && json.Valid(raw):
+		return failureOf([]byte(`{"errors":` + string(raw) + `}`))
+	case isStream(raw):
+		if f, ok := streamed(raw); ok {
+			return f
+		}
+	case bytes.HasPrefix(raw, []byte("<")):
 		return failure{text: "an HTML page"}
 	}
-	return failure{text: s}
+	return failure{text: string(raw)}
 }
 
-// failureOf returns what an object says of a failure. Servers differ:
-// {"error":{"code":…,"message":…}}, {"error":"…"}, {"code":…,"message":"…"},
-// {"detail":…}.
-func failureOf(object []byte) failure {
-	if inner := member(object, "error"); len(inner) > 0 && inner[0] == '{' {
-		object = inner
-	}
-	for _, name := range [...]string{"error", "message", "detail"} {
-		if says(object, name) {
-			return failure{code: codeOf(object), text: words(member(object, name))}
+// streamed reads a refusal that is an event stream.
+func streamed(raw []byte) (f failure, ok bool) {
+	for e, err := range sse.Read(newFrames(bytes.NewReader(raw)), nil) {
+		if err != nil {
+			break
+		}
+		if data := []byte(e.Data); isObject(data) {
+			f, ok = f.and(failureOf(data)), true
 		}
 	}
-	return failure{code: codeOf(object)}
+	return f, ok
+}
+
+const maxNesting = 6 // levels of an error in an error
+
+// failureOf returns what an object says of a failure, which servers do in many
+// ways: {"error":{"code":…,"message":…}}, {"error":"…"}, {"code":…,"message":…},
+// {"detail":…}, an error in an error, or as JSON in a text.
+func failureOf(object []byte) failure {
+	var f failure
+	f.collect(object, maxNesting)
+	return f
+}
+
+var (
+	// Members that hold the same failure, or more of it.
+	nested = []string{"error", "errors", "response", "detail", "details", "status_details", "incomplete_details", "last_error", "cause", "raw"}
+
+	codeMembers = []string{"code", "type", "error_code", "errorCode", "status", "reason", "__type"}
+	textMembers = []string{"error", "message", "msg", "detail", "error_description", "error_message", "raw", "description", "title"}
+)
+
+// collect adds what an object says. What lies deeper is more exact.
+func (f *failure) collect(object []byte, levels int) {
+	if levels == 0 || !isObject(object) {
+		return
+	}
+	if e := member(object, "error"); len(e) > 0 && e[0] == '{' {
+		f.into(member(e, "metadata"), levels-1) // where gateways put what they were told
+	}
+	for _, name := range nested {
+		f.into(member(object, name), levels-1)
+	}
+	for _, name := range codeMembers {
+		if c := words(member(object, name)); c != "" && !general(c) {
+			*f = f.and(failure{codes: []string{c}})
+		}
+	}
+	for _, name := range textMembers {
+		t := text(member(object, name))
+		if isObject([]byte(t)) {
+			f.collect([]byte(t), levels-1)
+			continue
+		}
+		*f = f.and(failure{text: located(object, t)})
+	}
+	f.wait = max(f.wait, waitIn(object), waitIn(encode(map[string]string{"message": f.text})))
+}
+
+func (f *failure) into(value []byte, levels int) {
+	switch {
+	case len(value) == 0:
+	case value[0] == '{':
+		f.collect(value, levels)
+	case value[0] == '[':
+		var list []json.RawMessage
+		_ = json.Unmarshal(value, &list) // it is valid
+		for _, v := range list[:min(len(list), maxNesting)] {
+			f.collect(v, levels)
+		}
+	}
+}
+
+// located puts before a text where in the request it finds fault.
+func located(object []byte, t string) string {
+	var place []any
+	if t == "" || json.Unmarshal(member(object, "loc"), &place) != nil || len(place) == 0 {
+		return t
+	}
+	return strings.Trim(strings.Join(strings.Fields(fmt.Sprint(place)), "."), "[]") + ": " + t
+}
+
+// general reports whether a code says no more than that something failed.
+func general(code string) bool {
+	switch code {
+	case "error", "failed", "failure", "incomplete", "completed", "cancelled", "in_progress", "queued", "response", "message", "true", "false", "0":
+		return true
+	}
+	return strings.HasPrefix(code, responseEvent)
 }
 
 // says reports whether an object has a member that is not null.
@@ -100,20 +264,14 @@ func says(object []byte, name string) bool {
 	return value != nil && value[0] != 'n'
 }
 
-func codeOf(object []byte) string {
-	if code := member(object, "code"); code != nil && code[0] != 'n' {
-		return words(code)
-	}
-	if kind := text(member(object, "type")); kind != "error" {
-		return kind
-	}
-	return ""
-}
-
-// words returns a string as it is and other values as JSON.
+// words returns a string or a number as text, and nothing for other values.
 func words(value []byte) string {
-	if value[0] == '"' {
+	switch {
+	case len(value) == 0, value[0] == '{', value[0] == '[', value[0] == 'n':
+		return ""
+	case value[0] == '"':
 		return text(value)
+	default:
+		return string(value)
 	}
-	return string(value)
 }

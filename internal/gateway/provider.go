@@ -71,7 +71,7 @@ func newTransport(connect time.Duration) *http.Transport {
 		ForceAttemptHTTP2:   true, // a dialer of one's own turns it off otherwise
 		MaxIdleConnsPerHost: idleConns,
 		IdleConnTimeout:     idleConnsTime,
-		DisableCompression:  true, // a compressor on the way would hold back small events
+		DisableCompression:  true, // see Accept-Encoding
 	}
 }
 
@@ -127,6 +127,7 @@ func (p *provider) request(ctx context.Context, secret, method, url string, body
 		return nil, &Error{Code: rota.RunErrMisconfigured, Message: "the provider's base URL does not work", Err: err}
 	}
 	req.Header.Set("Accept", "text/event-stream")
+	req.Header.Set("Accept-Encoding", "identity") // a compressor on the way would hold back small events
 	req.Header.Set("User-Agent", "rota")
 	if secret != "" {
 		req.Header.Set("Authorization", "Bearer "+secret)

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +42,7 @@ type Event struct {
 type Response struct {
 	ID           string
 	Status       string // "completed" or "incomplete"
-	Body         []byte // the response object, as it was sent
+	Body         []byte // the response object, as it was sent; with output that only earlier events told, if it lacks it
 	Usage        []byte // its usage object, or nil
 	Output       string // the text of the answer
 	ToolActivity bool   // the output has items other than messages and reasoning
@@ -92,6 +94,12 @@ type attempt struct {
 	started  func(string)
 	on       func(Event)
 	id       string // of the response; empty until it is known
+
+	draft  draft
+	said   failure     // what the stream told of an error
+	failed bool        // the stream told of an error
+	grace  *time.Timer // ends the attempt some time after that; nil before
+	junk   bool        // the stream had data that is no event
 }
 
 func (a *attempt) run(req Request) (Response, error) {
@@ -149,19 +157,38 @@ func (a *attempt) send(req *http.Request) (*http.Response, error) {
 // receive reads an answer. An answer that is not a stream goes to whole.
 func (a *attempt) receive(res *http.Response, whole func(*attempt, []byte) (Response, error)) (Response, error) {
 	defer res.Body.Close()
+	r, err := a.read(res, whole)
+	var e *Error
+	if errors.As(err, &e) && e.Retryable {
+		now := time.Now()
+		e.RetryAfter = cmp.Or(asksToWait(res.Header, now), e.RetryAfter)
+		if e.RetryAfter == 0 && e.Code == rota.RunErrRateLimited {
+			e.RetryAfter = untilReset(res.Header, now)
+		}
+	}
+	return r, err
+}
+
+// read goes by what an answer looks like more than by what it is labelled.
+func (a *attempt) read(res *http.Response, whole func(*attempt, []byte) (Response, error)) (Response, error) {
 	b := newBody(res.Body, a.watch)
+	if err := b.decode(res.Header.Get("Content-Encoding")); err != nil {
+		return Response{}, a.explain(err, undecodable)
+	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		return Response{}, a.refused(res, b)
 	}
 	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	switch first := b.peek(); {
-	case first == '{' || media == "application/json":
+	switch head := b.sniff(); {
+	case isStream(head):
+		return a.stream(b)
+	case bytes.HasPrefix(head, []byte("{")) || media == "application/json":
 		raw, err := io.ReadAll(b)
 		if err != nil {
 			return Response{}, a.explain(err, broken)
 		}
-		return whole(a, raw)
-	case first == '<' || media == "text/html":
+		return whole(a, bytes.TrimPrefix(raw, []byte(byteOrderMark)))
+	case bytes.HasPrefix(head, []byte("<")) || media == "text/html":
 		return Response{}, badResponse("the provider answered with an HTML page; does its base URL lead to its API?")
 	case media == "text/event-stream" || media == "":
 		return a.stream(b)
@@ -186,12 +213,19 @@ func (a *attempt) begin(id string) {
 	}
 }
 
-// complete gives an Error what all of them have.
+// complete gives an Error what all of them have: what had come until then was
+// paid for.
 func (a *attempt) complete(err error) error {
+	if a.grace != nil {
+		a.grace.Stop()
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		e.Message = quotable(e.Message, a.secret)
-		e.ResponseID = a.id
+		e.ResponseID, e.Usage = a.id, a.draft.usage
+		if e.Response == nil {
+			e.Response = a.draft.rest(map[bool]string{true: "failed", false: "incomplete"}[e.Answered], e.Code)
+		}
 	}
 	return err
 }

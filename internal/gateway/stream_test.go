@@ -108,7 +108,7 @@ func TestRequest(t *testing.T) {
 	require.Equal(t, "text/event-stream", c.Header.Get("Accept"))
 	require.Equal(t, "application/json", c.Header.Get("Content-Type"))
 	require.Equal(t, "rota", c.Header.Get("User-Agent"))
-	require.Empty(t, c.Header.Get("Accept-Encoding"))
+	require.Equal(t, "identity", c.Header.Get("Accept-Encoding"))
 	require.JSONEq(t, `{"model":"m","input":"hello","stream":true}`, string(c.Body))
 }
 
@@ -234,7 +234,8 @@ func TestOutput(t *testing.T) {
 		},
 		{name: "tools", fields: `,"output":[{"type":"function_call","name":"f"}]`, tools: true},
 		{name: "odd types", fields: `,"output":"x","usage":7,"output_text":["y"]`},
-		{name: "one odd item", fields: `,"output":[{"type":"message","content":"x"},{"type":"web_search_call"}]`, tools: true},
+		{name: "one odd item", fields: `,"output":[{"type":"message","content":7},{"type":"web_search_call"}]`, tools: true},
+		{name: "a text for a list", fields: `,"output":[{"type":"message","content":"x"}]`, output: "x"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := reply(t, completed(c.fields))

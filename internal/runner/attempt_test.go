@@ -152,6 +152,42 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
+// What was paid for is on record, though the run failed: the text that had come,
+// and its usage.
+func TestAFailedRunKeepsWhatHadCome(t *testing.T) {
+	const created = `{"type":"response.created","response":{"id":"resp_1","status":"in_progress","output":[],"usage":{"total_tokens":9}}}`
+	for name, tt := range map[string]struct{ last, code, status string }{
+		"cut off":    {"", rota.RunErrStreamEnded, "incomplete"},
+		"failed":     {gatewaytest.Failed("resp_1", "invalid_prompt", "no"), rota.RunErrProvider, "failed"},
+		"an error":   {gatewaytest.Data(`{"type":"error","code":"invalid_prompt"}`), rota.RunErrProvider, "failed"},
+		"empty":      {gatewaytest.Data(`{"type":"response.completed","response":{"id":"resp_1","status":"completed"}}`), "", "completed"},
+		"incomplete": {gatewaytest.Data(`{"type":"response.incomplete","response":{"id":"resp_1","status":"incomplete"}}`), "", "incomplete"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.model.Default(gatewaytest.Stream(gatewaytest.Data(created), gatewaytest.Delta("half"), tt.last))
+			r := b.attempt(t.Context())
+			for r.Phase == rota.PhaseWaiting {
+				r = b.attempt(t.Context())
+			}
+			if tt.code != "" {
+				require.Equal(t, tt.code, r.Error.Code)
+			}
+			for _, a := range r.Attempts {
+				require.JSONEq(t, `{"total_tokens":9}`, string(a.Usage.RawMessage))
+			}
+			require.JSONEq(t, `{"total_tokens":9}`, string(r.Usage.RawMessage))
+			var kept struct {
+				Status string
+				Output []struct{ Content []struct{ Text string } }
+			}
+			require.NoError(t, json.Unmarshal(r.GatewayResponse.RawMessage, &kept))
+			require.Equal(t, tt.status, kept.Status)
+			require.Equal(t, "half", kept.Output[0].Content[0].Text)
+		})
+	}
+}
+
 // A run is given up after its attempts. Its idempotency key changes when the
 // provider has answered, and stays when nobody knows.
 func TestAttempts(t *testing.T) {

@@ -46,7 +46,8 @@ func speaks(e gateway.Event) bool {
 
 func terminal(kind string) bool {
 	switch kind {
-	case "response.completed", "response.failed", "response.incomplete", "response.cancelled", "error":
+	case "response.completed", "response.failed", "response.incomplete", "response.cancelled", "response.canceled", "response.done",
+		"response.error", "error":
 		return true
 	}
 	return false

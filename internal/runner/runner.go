@@ -98,7 +98,7 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, said *e
 	if c.err == nil && c.resp.Status == "completed" && c.resp.Output == "" && !c.resp.ToolActivity && !pub.spoke {
 		c.err = &gateway.Error{
 			Code: rota.RunErrEmptyOutput, Message: "the answer is empty and no tool was used",
-			Response: c.resp.Body, ResponseID: c.resp.ID,
+			Response: c.resp.Body, Usage: c.resp.Usage, ResponseID: c.resp.ID,
 		}
 	}
 	return c
@@ -134,6 +134,7 @@ func (r *Runner) outcome(w rota.Work, c call) (rota.RunAttempt, bool) {
 		return a, false
 	}
 	f := failure(c.err)
+	a.Usage = raw(f.Usage)
 	a.Code, a.Message, a.Retryable = &f.Code, &f.Message, f.Retryable
 	if f.RetryAfter > 0 {
 		a.RetryAfterMS = new(f.RetryAfter.Milliseconds())
@@ -158,7 +159,7 @@ func (r *Runner) end(w rota.Work, c call, a rota.RunAttempt) rota.Result {
 	}
 	if c.err != nil {
 		f := failure(c.err)
-		end.Phase, end.ResponseID, end.Response = rota.PhaseFailed, f.ResponseID, raw(f.Response)
+		end.Phase, end.ResponseID, end.Response, end.Usage = rota.PhaseFailed, f.ResponseID, raw(f.Response), raw(f.Usage)
 		end.Error = &rota.RunError{Code: f.Code, Message: f.Message}
 		end.Attempt = w.Run.Attempt // an answer counts, whoever got it
 	}

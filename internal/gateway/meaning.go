@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// A meaning is what a failure means for asking again.
+type meaning int
+
+const (
+	unclear     meaning = iota
+	limited             // too much was asked: later it may be taken
+	passing             // something broke that may work again later
+	unwanted            // the request cannot succeed, by its general kind
+	refusedOnce         // the request cannot succeed, for a reason that a status does not overrule
+	locked              // the key is wrong
+)
+
+type row struct {
+	meaning meaning
+	words   []string
+}
+
+// codeMeanings says what a code means that has one of the words in it. Servers
+// spell codes as rate_limit_exceeded, RateLimitError, TooManyRequests or
+// "too many requests"; they are compared as lower-case letters and digits. The
+// first row that fits counts.
+var codeMeanings = []row{
+	{locked, []string{"apikey", "authentication", "unauthenticated", "unauthorized", "invalidcredential", "invalidtoken", "signatureinvalid"}},
+	{refusedOnce, []string{
+		"contextlength", "contextwindow", "contextsize", "contextlimit", "contextoverflow", "toolong", "toolarge", "abovemax", "maxtokens", "inputlength", "inputtokens",
+		"contentpolicy", "contentfilter", "contentblocked", "contentmanagement", "responsibleai", "policyviolation", "usagepolicy", "safety", "moderation", "flagged",
+		"insufficientquota", "billing", "creditbalance", "insufficientcredit", "insufficientbalance", "insufficientfunds", "paymentrequired", "budgetexceeded",
+		"permission", "forbidden", "accessdenied", "notauthorized", "notretry", "nonretry", "noretry",
+	}},
+	{limited, []string{
+		"ratelimit", "toomanyrequests", "toomanytokens", "throttl", "resourceexhausted", "quotaexceeded", "exceededquota", "requestlimit", "usagelimit",
+		"limitexceeded", "limitreached", "slowdown", "concurrencylimit",
+	}},
+	{passing, []string{"notready", "tryagain", "retry", "temporar"}},
+	{unwanted, []string{
+		"invalid", "badrequest", "malformed", "unprocessable", "validation", "unsupported", "notsupported", "notallowed", "notfound", "notexist", "nosuch",
+		"unknownparameter", "unknownmodel", "failedprecondition", "unimplemented", "notimplemented", "extraforbidden", "missing",
+	}},
+	{passing, []string{
+		"servererror", "internal", "overload", "unavailable", "timeout", "timedout", "deadlineexceeded", "apierror", "connectionerror", "connectionreset",
+		"shuttingdown", "shutdown", "upstream", "gateway", "busy", "capacity", "loading", "warmingup", "aborted", "streamerror", "streaminterrupted", "modelerror",
+		"modelstream", "serviceerror", "transient",
+	}},
+}
+
+// textMeanings says the same of the words that are for people, which are looked
+// at where no code says anything.
+var textMeanings = []row{
+	{refusedOnce, []string{
+		"contextlength", "contextwindow", "contextsize", "maximumcontext", "promptistoolong", "promptistoolarge", "inputistoolong", "contentpolicy",
+		"contentfilter", "usagepolic", "permission", "insufficientquota", "checkyourplanandbilling", "creditbalance",
+	}},
+	{locked, []string{"invalidapikey", "incorrectapikey", "apikeynotvalid"}},
+	{limited, []string{"ratelimit", "toomanyrequests", "usagelimit", "throttl"}},
+	{passing, []string{
+		"tryagain", "retryyour", "pleaseretry", "retrylater", "overload", "temporar", "atcapacity", "unavailable", "isbusy", "isloading", "timedout", "shuttingdown",
+	}},
+}
+
+// means returns what a failure means for asking again: by its codes, then its
+// status, then its words.
+func (f failure) means() meaning {
+	m := unclear
+	for _, c := range f.codes {
+		if m = meaningOf(c); m != unclear {
+			break
+		}
+	}
+	for _, c := range f.codes {
+		if m == unclear && c != strconv.Itoa(f.status) {
+			m = statusMeaning(c)
+		}
+	}
+	byStatus := unclear
+	if f.status >= http.StatusBadRequest {
+		byStatus = statusMeaning(strconv.Itoa(f.status))
+	}
+	said := look(f.text, textMeanings)
+	switch {
+	case m == unwanted && (byStatus == limited || byStatus == passing && f.status != http.StatusInternalServerError):
+		return byStatus // the status is the more exact one
+	case m != unclear:
+		return m
+	case said == refusedOnce, said == locked, byStatus == unclear, byStatus == unwanted && said != unclear:
+		return said
+	default:
+		return byStatus
+	}
+}
+
+func meaningOf(code string) meaning { return look(code, codeMeanings) }
+
+func look(s string, table []row) meaning {
+	s = plain(s)
+	for _, row := range table {
+		for _, word := range row.words {
+			if strings.Contains(s, word) {
+				return row.meaning
+			}
+		}
+	}
+	return unclear
+}
+
+// plain returns the letters and digits of s, in lower case.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		}
+		return -1
+	}, s)
+}
+
+// statusMeaning returns what a number means as a status of HTTP.
+func statusMeaning(code string) meaning {
+	n, err := strconv.Atoi(code)
+	switch {
+	case err != nil || n < 400 || n > 599:
+		return unclear
+	case n == http.StatusTooManyRequests:
+		return limited
+	case n == http.StatusUnauthorized, n == http.StatusProxyAuthRequired:
+		return locked
+	case n == http.StatusRequestTimeout, n == http.StatusConflict, n == http.StatusTooEarly:
+		return passing
+	case n == http.StatusNotImplemented, n == http.StatusHTTPVersionNotSupported:
+		return unwanted
+	case n >= 500:
+		return passing
+	default:
+		return unwanted
+	}
+}
