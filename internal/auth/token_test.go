@@ -6,7 +6,6 @@ import (
 	"crypto/elliptic"
 	"encoding/base64"
 	"encoding/json"
-	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -91,13 +90,15 @@ func TestPublicKeys(t *testing.T) {
 	require.Len(t, set.Keys, 1)
 	k := set.Keys[0]
 	require.Equal(t, "EC P-256 sig ES256 "+string(i.signing.ID), strings.Join([]string{k.Kty, k.Crv, k.Use, k.Alg, string(k.Kid)}, " "))
-	half := func(s string) *big.Int {
-		b, err := base64.RawURLEncoding.DecodeString(s)
+	point := []byte{4} // uncompressed
+	for _, half := range []string{k.X, k.Y} {
+		b, err := base64.RawURLEncoding.DecodeString(half)
 		require.NoError(t, err)
 		require.Len(t, b, 32)
-		return new(big.Int).SetBytes(b)
+		point = append(point, b...)
 	}
-	public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: half(k.X), Y: half(k.Y)}
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	require.NoError(t, err)
 	claims := jwt.MapClaims{}
 	got, err := jwt.NewParser(jwt.WithTimeFunc(func() time.Time { return now })).
 		ParseWithClaims(i.mint(t, grant()), claims, func(*jwt.Token) (any, error) { return public, nil })
