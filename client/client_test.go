@@ -279,7 +279,7 @@ func TestIDsCannotChangeThePath(t *testing.T) {
 func TestRefusalsKeepTheirMeaning(t *testing.T) {
 	for _, code := range rota.Codes {
 		body, _ := json.Marshal(map[string]any{"error": map[string]any{
-			"message": "must be at least 60", "type": "whatever", "code": code, "param": "schedule.interval_seconds",
+			"message": "schedule.interval_seconds: must be at least 60", "type": "whatever", "code": code, "param": "schedule.interval_seconds",
 		}})
 		c, _ := serve(t, 418, string(body))
 		_, err := c.Agents.Get(t.Context(), "agt_1")

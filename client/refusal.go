@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -44,7 +45,7 @@ func refused(resp *http.Response) *rota.Error {
 	e := &rota.Error{
 		Code:       body.Error.Code,
 		Field:      body.Error.Param,
-		Msg:        body.Error.Message,
+		Msg:        strings.TrimPrefix(body.Error.Message, body.Error.Param+": "),
 		RetryAfter: retryAfter(resp.Header),
 		Err:        &Refusal{resp.StatusCode, resp.Header.Get("X-Request-ID")},
 	}

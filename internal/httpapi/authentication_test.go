@@ -95,7 +95,7 @@ func TestExchangeRefuses(t *testing.T) {
 			Error   failure
 		}
 		require.NoError(t, json.Unmarshal(r.Body, &got))
-		require.Contains(t, got.Message, got.Error.Message)
+		require.Equal(t, got.Error.Message, got.Message)
 		require.Equal(t, tt.path, got.Error.param(), tt.body)
 		if tt.path != "" {
 			require.Equal(t, tt.path, got.Details[0].Path)

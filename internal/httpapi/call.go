@@ -42,7 +42,7 @@ func (c call) version() int64 {
 
 func (c call) key() rota.KeyID { return rota.KeyID(c.PathValue("key_id")) }
 
-func (a *api) newCall(op *operation, who auth.Caller, w http.ResponseWriter, r *http.Request) (call, error) {
+func (a *api) newCall(op *operation, who auth.Caller, r *http.Request, body func() ([]byte, error)) (call, error) {
 	c := call{Request: r, who: who, op: op, check: a.doc.check}
 	if generated(r) {
 		c.check.unknown = func(at fieldPath) { a.ignored(r, "body", strings.Join(at, ".")) }
@@ -60,7 +60,7 @@ func (a *api) newCall(op *operation, who auth.Caller, w http.ResponseWriter, r *
 	if c.write.IfMatch, err = ifMatch(r.Header); err != nil {
 		return c, err
 	}
-	if c.body, err = readBody(w, r); err != nil {
+	if c.body, err = body(); err != nil {
 		return c, err
 	}
 	c.write.Request = append([]byte(r.Method+" "+r.URL.Path+"\n"), c.body...)

@@ -19,7 +19,7 @@ type ErrorBody struct {
 
 // ErrorDetail says what went wrong.
 type ErrorDetail struct {
-	Message string    `json:"message" doc:"What would have been accepted, for people."`
+	Message string    `json:"message" doc:"What would have been accepted, for people. It begins with param, if there is one."`
 	Type    string    `json:"type" doc:"The family of the error."`
 	Code    rota.Code `json:"code" doc:"What kind of failure this is, for programs. A code never changes its meaning."`
 	Param   *string   `json:"param" doc:"The dotted path of the offending field, or the name of the offending parameter or header."`
@@ -44,7 +44,6 @@ type AuthErrorDetail struct {
 func authErrorBody(d ErrorDetail) AuthErrorBody {
 	b := AuthErrorBody{Message: d.Message, Details: []AuthErrorDetail{}, Error: d}
 	if d.Param != nil {
-		b.Message = *d.Param + ": " + d.Message
 		b.Details = append(b.Details, AuthErrorDetail{Path: *d.Param, Message: d.Message})
 	}
 	return b
@@ -89,7 +88,7 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	d := ErrorDetail{Message: e.Msg, Type: k.family, Code: e.Code}
 	if e.Field != "" {
-		d.Param = &e.Field
+		d.Message, d.Param = e.Field+": "+e.Msg, &e.Field // some clients show the message alone
 	}
 	if strings.HasPrefix(r.URL.Path, authPath) {
 		a.write(w, r, k.status, authErrorBody(d))

@@ -115,6 +115,18 @@ func (f failure) param() string {
 	return *f.Param
 }
 
+// words returns the message without the parameter that it begins with.
+func (f failure) words() string {
+	if f.Param == nil {
+		return f.Message
+	}
+	rest, ok := strings.CutPrefix(f.Message, *f.Param+": ")
+	if !ok {
+		return "does not name the field: " + f.Message
+	}
+	return rest
+}
+
 // failed reads an error, and nothing but the five fields that it has.
 func failed(t *testing.T, w *httptest.ResponseRecorder) failure {
 	t.Helper()

@@ -45,7 +45,7 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		assert.Equal(t, want[code].family, f.Type, code)
 		assert.Equal(t, code, f.Code)
 		assert.Equal(t, "a.b", f.param())
-		assert.Equal(t, "say", f.Message)
+		assert.Equal(t, "a.b: say", f.Message)
 		assert.Equal(t, code == rota.Unauthenticated, w.Header().Get("WWW-Authenticate") == "Bearer", code)
 		assert.Equal(t, code == rota.RateLimited || code == rota.Unavailable, w.Header().Get("Retry-After") == "1", code)
 	}
@@ -218,10 +218,10 @@ func TestBadHeadersAndParameters(t *testing.T) {
 	unknown := request(http.MethodGet, agent+"?unknown=1", "", "If-Match", `*`)
 	refused := failed(t, answer(h, unknown))
 	require.Equal(t, "unknown", refused.param())
-	require.Equal(t, "is not a parameter here; there are none", refused.Message)
+	require.Equal(t, "unknown: is not a parameter here; there are none", refused.Message)
 	refused = failed(t, answer(h, request(http.MethodGet, agents+"?Limit=1", "")))
 	require.Equal(t, "Limit", refused.param())
-	require.Equal(t, "is not a parameter here; these are: after, before, limit, offset, order", refused.Message)
+	require.Equal(t, "Limit: is not a parameter here; these are: after, before, limit, offset, order", refused.Message)
 }
 
 // A generated client does not mistype: what it sends and we do not know is a

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -152,7 +153,11 @@ var errHungUp = errors.New("the caller has hung up")
 // run carries out an operation. The function that it returns must be called when
 // the answer has been written.
 func (a *api) run(op *operation, w http.ResponseWriter, r *http.Request) (answer any, written func(), err error) {
-	c, err := a.admit(op, w, r)
+	body := sync.OnceValues(func() ([]byte, error) { return readBody(w, r) })
+	if op.starts {
+		_, _ = body() // net/http sees that a caller hangs up only when the body has been read; admit may wait for the store
+	}
+	c, err := a.admit(op, w, r, body)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -165,7 +170,7 @@ func (a *api) run(op *operation, w http.ResponseWriter, r *http.Request) (answer
 }
 
 // admit returns the call that a request makes, if it may.
-func (a *api) admit(op *operation, w http.ResponseWriter, r *http.Request) (call, error) {
+func (a *api) admit(op *operation, w http.ResponseWriter, r *http.Request, body func() ([]byte, error)) (call, error) {
 	who, err := a.authenticate(r)
 	if err != nil {
 		return call{}, err
@@ -177,7 +182,7 @@ func (a *api) admit(op *operation, w http.ResponseWriter, r *http.Request) (call
 	if err := op.permit(who); err != nil {
 		return call{}, err
 	}
-	return a.newCall(op, who, w, r)
+	return a.newCall(op, who, r, body)
 }
 
 func (a *api) authenticate(r *http.Request) (auth.Caller, error) {

@@ -270,6 +270,7 @@ func refine(r huma.Registry) {
 	m := r.Map()
 	m["Tool"] = typed("A tool of the Responses API, kept as it was sent.")
 	m["InputItem"] = typed("An item of the Responses API, kept as it was sent.")
+	m["InputItem"].Required = nil // a message needs none
 	m["ScheduleSpec"] = union(schemaOf[OnceSpec](r), schemaOf[IntervalSpec](r), schemaOf[CronSpec](r))
 	m["ScheduleSpecInput"] = union(schemaOf[OnceSpecInput](r), schemaOf[IntervalSpecInput](r), schemaOf[CronSpecInput](r))
 	for _, name := range []string{"Agent", "AgentVersion", "AgentCreate", "AgentUpdate"} {
@@ -290,7 +291,9 @@ func refine(r huma.Registry) {
 		m[name].Properties["schedule"] = ref("ScheduleSpecInput")
 		m[name].Properties["input"] = inputSchema(new(1), new(20000), nil)
 	}
-	m["RunCreate"].Properties["input"] = inputSchema(new(1), nil, new(1))
+	for _, name := range []string{"RunCreate", "RunWakeCreate"} {
+		m[name].Properties["input"] = inputSchema(new(1), nil, new(1))
+	}
 	for name, s := range m {
 		if strings.HasSuffix(name, "List") {
 			s.Properties["object"].Enum = []any{"list"}
