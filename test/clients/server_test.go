@@ -149,10 +149,11 @@ const silence = 7 * time.Second
 func model(t *testing.T) *gatewaytest.Server {
 	m := gatewaytest.New(t)
 	replies := map[string]gatewaytest.Reply{
-		"fail":  gatewaytest.Stream(gatewaytest.Created("resp_f"), gatewaytest.Failed("resp_f", "bad", "It does not work.")),
-		"limit": gatewaytest.Stream(gatewaytest.Created("resp_l"), gatewaytest.Incomplete("resp_l", "don", "max_output_tokens")),
-		"hold":  hold,
-		"quiet": quiet,
+		"fail":   gatewaytest.Stream(gatewaytest.Created("resp_f"), gatewaytest.Failed("resp_f", "bad", "It does not work.")),
+		"limit":  gatewaytest.Stream(gatewaytest.Created("resp_l"), gatewaytest.Incomplete("resp_l", "don", "max_output_tokens")),
+		"hold":   hold,
+		"quiet":  quiet(silence),
+		"linger": quiet(2 * time.Second),
 	}
 	okay, broken := gatewaytest.Text("done"), gatewaytest.JSON(http.StatusServiceUnavailable, `{"error":{"message":"no"}}`)
 	m.Default(func(w http.ResponseWriter, r *http.Request, c gatewaytest.Call) {
@@ -178,13 +179,14 @@ func hold(w http.ResponseWriter, r *http.Request, c gatewaytest.Call) {
 	gatewaytest.Stall(late, gatewaytest.Created("resp_h"))(w, r, c)
 }
 
-// quiet says nothing for longer than the client waits, between the beginning and
-// the end of its answer.
-func quiet(w http.ResponseWriter, r *http.Request, c gatewaytest.Call) {
-	gatewaytest.Stream(gatewaytest.Created("resp_q"))(w, r, c)
-	select {
-	case <-time.After(silence):
-		_, _ = fmt.Fprint(w, gatewaytest.Completed("resp_q", "done"))
-	case <-r.Context().Done():
+// quiet says nothing for a while, between a first piece of its answer and the end.
+func quiet(d time.Duration) gatewaytest.Reply {
+	return func(w http.ResponseWriter, r *http.Request, c gatewaytest.Call) {
+		gatewaytest.Stream(gatewaytest.Created("resp_q"), gatewaytest.Delta("done"))(w, r, c)
+		select {
+		case <-time.After(d):
+			_, _ = fmt.Fprint(w, gatewaytest.Completed("resp_q", "done"))
+		case <-r.Context().Done():
+		}
 	}
 }

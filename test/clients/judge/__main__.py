@@ -1,11 +1,15 @@
-"""Runs every case against a server with the version of the client that is
-installed, and prints one JSON object a line for each."""
+"""Runs every case against each server with the version of the client that is
+installed, plainly and with await, and prints one JSON object a line for each.
 
+    judge [--only PART_OF_A_NAME] KEY AUDIENCE USER URL...
+"""
+
+import argparse
+import concurrent.futures
 import importlib
 import inspect
 import json
 import pathlib
-import sys
 import time
 import traceback
 
@@ -14,20 +18,43 @@ from case import CASES, Absent, Context, World, equal
 GROUPS = sorted(p.stem for p in (pathlib.Path(__file__).parent / "groups").glob("[a-z]*.py"))
 
 
-def main(url, key, audience, user, only=""):
-    world = World(url, key, audience)
-    for group in GROUPS:
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--only", default="")
+    for name in ("key", "audience", "user"):
+        p.add_argument(name)
+    p.add_argument("urls", nargs="+")
+    a = p.parse_args()
+    groups = {}
+    for name in GROUPS:
         begin = len(CASES)
-        module = importlib.import_module("groups." + group)
-        say(group=group, title=module.TITLE)
-        for case in CASES[begin:]:
-            for i, is_async in enumerate((False, True)):
-                if only in f"{case.op}: {case.name}":
-                    c = Context(world, case.op, f"{user}-{CASES.index(case)}-{i}", is_async)
-                    say(group=group, op=case.op, case=case.name, offered=case.offered, **outcome(c, case.run))
-        c = Context(world, "", user, False)
+        module = importlib.import_module("groups." + name)
+        groups[name] = module, CASES[begin:]
+    # Most of the time goes by while a case waits, so all go side by side.
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        ways = [pool.submit(judge, groups, World(url, a.key, a.audience), i, a.user, is_async, a.only)
+                for i, url in enumerate(a.urls) for is_async in (False, True)]
+    results = [w.result() for w in ways]
+    for name, (module, _) in groups.items():
+        say(group=name, title=module.TITLE)
+        for same in zip(*(r[name] for r in results)):
+            for line in same:
+                say(group=name, **line)
+
+
+def judge(groups, world, server, user, is_async, only):
+    """What becomes of each case of each group."""
+    found = {}
+    for name, (module, cases) in groups.items():
+        lines = found[name] = []
+        for case in cases:
+            if only in f"{case.op}: {case.name}":
+                c = Context(world, case.op, f"{user}-{CASES.index(case)}-{int(is_async)}", is_async)
+                lines.append(dict(server=server, op=case.op, case=case.name, offered=case.offered, **outcome(c, case.run)))
+        c = Context(world, "", user, is_async)
         for owner in module.COVERED:
-            say(group=group, op="", case=f"every operation of {owner} has a case", **outcome(c, covers(owner)))
+            lines.append(dict(server=server, op="", case=f"every operation of {owner} has a case", **outcome(c, covers(owner))))
+    return found
 
 
 def outcome(c, run):
@@ -74,4 +101,4 @@ def say(**line):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

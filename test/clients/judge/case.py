@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import inspect
 import re
+import time
 
 import httpx
 
@@ -44,8 +45,18 @@ def equal(got, want, what="answer"):
     check(got == want, f"{what} is {got!r}, not {want!r}")
 
 
+def until(says, get, seconds=30):
+    """Asks again and again until says is true of what get returns, and returns that."""
+    end = time.monotonic() + seconds
+    while not says(got := get()):
+        check(time.monotonic() < end, f"after {seconds} s still", got)
+        time.sleep(0.1)
+    return got
+
+
 class World:
-    """What all cases of a process share: a server and a version of the client."""
+    """What cases that run one after the other share: a server and a version of the
+    client."""
 
     def __init__(self, url, key, audience):
         self.url, self.key, self.audience = url, key, audience

@@ -3,7 +3,7 @@
 import datetime
 import json
 
-from case import case, check, equal
+from case import case, check, equal, until
 
 TITLE = "Agents"
 COVERED = ["agents", "agent_versions", "agent_runs", "agent_schedules", "agent_connectors"]
@@ -439,9 +439,9 @@ def _(c):
 def _(c):
     c.needs("stream")
     id = c.agent()
-    for stream in (True, False):
-        r = c.call(agent_id=id, input="What is new?", stream=stream)
-        deltas = "response.output_text.delta" in c.call("agent_runs.stream_agent_run_events", agent_id=id, run_id=r.id)
+    runs = {stream: c.call(agent_id=id, input="linger", stream=stream).id for stream in (True, False)}
+    for stream, run in runs.items():
+        deltas = "response.output_text.delta" in c.call("agent_runs.stream_agent_run_events", agent_id=id, run_id=run)
         equal(deltas, stream, f"stream={stream}: presence of deltas")
 
 
@@ -700,12 +700,8 @@ def _(c):
 def _(c):
     id = c.agent()
     c.call(agent_id=id, schedule={"type": "once", "run_at": datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)}, input="go")
-    for _ in range(200):
-        runs = c.call("agent_runs.list_agent_runs", agent_id=id).data
-        if runs:
-            equal(runs[0].input, "go")
-            return
-    check(False, "it has not fired")
+    runs = until(bool, lambda: c.call("agent_runs.list_agent_runs", agent_id=id).data)
+    equal(runs[0].input, "go")
 
 
 @case("agent_schedules.list_agent_schedules", "newest first")
@@ -791,10 +787,8 @@ def _(c):
 def completed(c, id):
     """A schedule whose one time has been."""
     s = c.schedule(id, schedule={"type": "once", "run_at": (future(0) + datetime.timedelta(seconds=1)).isoformat()})
-    for _ in range(1000):
-        if c.api("GET", f"/agents/{id}/schedules/{s}")["status"] == "completed":
-            return s
-    check(False, "it has not completed")
+    until(lambda got: got["status"] == "completed", lambda: c.api("GET", f"/agents/{id}/schedules/{s}"))
+    return s
 
 
 @case("agent_schedules.pause_agent_schedule", "409 for one that has completed")
