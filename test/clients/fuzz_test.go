@@ -21,6 +21,7 @@ type fuzzer struct {
 	schedules [][2]string // an agent and its schedule
 	runs      [][2]string
 	tools     []string
+	soon      []request // what it means to ask next
 }
 
 func newFuzzer(seed uint64) *fuzzer {
@@ -73,10 +74,15 @@ func (f *fuzzer) step(ctx context.Context, url string) (answer, error) {
 // next thinks of a request: most of the time a question, as those cost less.
 func (f *fuzzer) next() request {
 	f.wild = f.IntN(4) == 0
+	if len(f.soon) > 0 && f.IntN(3) == 0 {
+		r := f.soon[0]
+		f.soon = f.soon[1:]
+		return r
+	}
 	if len(f.agents) < 3 || f.IntN(20) == 0 {
 		return request{"agents.create_agent", http.MethodPost, "", f.agent(true), func(id string) { f.agents = append(f.agents, id) }}
 	}
-	if len(f.schedules) < 3 || len(f.runs) < 3 || f.IntN(8) == 0 {
+	if len(f.schedules) < 3 || len(f.runs) < 3 || f.IntN(6) == 0 {
 		return f.begin()
 	}
 	if f.IntN(5) == 0 {
@@ -97,9 +103,23 @@ func (f *fuzzer) begin() request {
 			func(id string) { f.schedules = append(f.schedules, [2]string{a, id}) },
 		}
 	}
+	return f.start(a)
+}
+
+// start starts a run. It means to look at it, and to cancel one that would not end.
+func (f *fuzzer) start(agent string) request {
+	body := f.run()
 	return request{
-		"agent_runs.create_agent_run", http.MethodPost, "/" + a + "/runs", f.run(),
-		func(id string) { f.runs = append(f.runs, [2]string{a, id}) },
+		"agent_runs.create_agent_run", http.MethodPost, "/" + agent + "/runs", body,
+		func(id string) {
+			f.runs = append(f.runs, [2]string{agent, id})
+			path := "/" + agent + "/runs/" + id
+			look := request{op: "agent_runs.get_agent_run", method: http.MethodGet, path: path}
+			f.soon = append(f.soon, look)
+			if body["input"] == "hold" {
+				f.soon = append(f.soon, request{op: "agent_runs.cancel_agent_run", method: http.MethodPost, path: path + "/cancel"}, look)
+			}
+		},
 	}
 }
 
@@ -124,7 +144,9 @@ func (f *fuzzer) change() request {
 	case 3:
 		return request{op: "agent_versions.rollback_agent_version", method: http.MethodPost, path: fmt.Sprintf("%s/versions/%d/rollback", a, 1+f.IntN(3))}
 	case 4:
-		if r, ok := f.one(f.runs, "runs"); ok {
+		if r, ok := f.one(f.runs, "runs"); ok && f.IntN(2) == 0 {
+			return request{op: "agent_runs.wake_agent_run", method: http.MethodPost, path: r + "/wake", body: object{"input": f.input()}}
+		} else if ok {
 			return request{op: "agent_runs.cancel_agent_run", method: http.MethodPost, path: r + "/cancel"}
 		}
 	case 5:
@@ -196,7 +218,7 @@ func (f *fuzzer) maybe(o object, field string, value func() any) {
 func (f *fuzzer) agent(whole bool) object {
 	o := object{}
 	if whole {
-		o["name"], o["model"] = f.name(), "small"
+		o["name"], o["model"] = f.name(), pick(f, []string{"small", "small", "broken"})
 	}
 	f.maybe(o, "description", f.text)
 	f.maybe(o, "instructions", f.text)
@@ -253,12 +275,11 @@ func (f *fuzzer) run() object {
 }
 
 func (f *fuzzer) input() any {
-	return pick(f, []any{
-		"go", "fail", "limit", "", f.text(),
-		[]object{},
+	return or(f, []any{
+		"go", "fail", "limit", "hold", f.text(),
 		[]object{{"role": "user", "content": "go"}},
 		[]object{{"type": "message", "role": "user", "content": []object{{"type": "input_text", "text": "go"}}, "more": 1}},
-	})
+	}, []any{"", []object{}, 7})
 }
 
 func (f *fuzzer) compaction() any {

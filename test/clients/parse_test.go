@@ -27,21 +27,61 @@ type answer struct {
 	Body   json.RawMessage `json:"body"`
 }
 
+// states says in a few words what the objects in the answer are like.
+func (a answer) states() (all []string) {
+	type object struct {
+		Object, Status string
+		Attempts       []struct{}
+		Usage          any
+		Data           []json.RawMessage
+	}
+	var o object
+	_ = json.Unmarshal(a.Body, &o) // what is no such object has no state
+	objects := []object{o}
+	for _, raw := range o.Data {
+		var one object
+		_ = json.Unmarshal(raw, &one)
+		objects = append(objects, one)
+	}
+	for _, o := range objects {
+		if o.Status != "" {
+			all = append(all, o.Object+" "+o.Status)
+		}
+		if o.Usage != nil {
+			all = append(all, "a run with usage")
+		}
+		if len(o.Attempts) > 1 {
+			all = append(all, "a run with several attempts")
+		}
+	}
+	return all
+}
+
 // TestModelsReadAnswers: the models of the oldest and the newest client read 10,000
 // answers to random requests.
 func TestModelsReadAnswers(t *testing.T) {
 	needPython(t)
 	s := databases()[0].start(t)
 	var lines bytes.Buffer
-	counts := make(map[string]int)
+	counts, seen := make(map[string]int), make(map[string]int)
 	for a := range collect(t, s) {
 		if a.Status >= http.StatusInternalServerError && a.Status != http.StatusNotImplemented {
 			t.Errorf("%s answers %d %s", a.Op, a.Status, a.Body)
 		}
 		counts[fmt.Sprintf("%s %d", a.Op, a.Status)]++
 		require.NoError(t, json.NewEncoder(&lines).Encode(a))
+		for _, one := range a.states() {
+			seen[one]++
+		}
 	}
 	t.Log(counts)
+	t.Log(seen)
+	for _, want := range []string{
+		"agent.run queued", "agent.run submitting", "agent.run completed", "agent.run failed", "agent.run cancelled", "agent.run incomplete",
+		"agent.schedule active", "agent.schedule paused", "a run with usage", "a run with several attempts",
+	} {
+		require.GreaterOrEqual(t, seen[want], 10, want)
+	}
 	for _, v := range []version{versions[0], newest()} {
 		judge(t, fmt.Sprintf("the models of %s read %d answers", v.client, answers), v.parse(t, lines.Bytes()))
 	}

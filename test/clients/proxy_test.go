@@ -2,11 +2,14 @@ package clients
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,19 +27,32 @@ type proxy struct {
 
 	mu    sync.Mutex // guards what follows
 	posts int
-	seen  map[string]bool // the bodies of posts
+	made  map[string]*post // what became of posts by their bodies
+	open  map[*http.Request]time.Time
 }
+
+// A post is what the proxy knows of all posts with one body.
+type post struct {
+	answers int  // of the server that something was made
+	late    bool // whether its caller was about to hang up when the server was free to answer
+}
+
+// patience is how long a caller has waited that may hang up any moment.
+const patience = 3 * time.Second
 
 func startProxy(t *testing.T, target string, every int) *proxy {
 	t.Helper()
 	to, err := url.Parse(target)
 	require.NoError(t, err)
-	p := &proxy{notable: make(chan struct{}, 64), every: every, seen: make(map[string]bool)}
+	p := &proxy{notable: make(chan struct{}, 64), every: every, made: make(map[string]*post), open: make(map[*http.Request]time.Time)}
 	carry := httputil.NewSingleHostReverseProxy(to)
+	carry.ModifyResponse = p.answered
 	carry.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
-			p.hold(r)
+			var done func()
+			r, done = p.hold(r)
+			defer done()
 		}
 		carry.ServeHTTP(w, r)
 	}))
@@ -45,31 +61,81 @@ func startProxy(t *testing.T, target string, every int) *proxy {
 	return p
 }
 
-// hold keeps a request back. It does not return to one whose caller has gone.
-func (p *proxy) hold(r *http.Request) {
+type bodyKey struct{}
+
+// answered counts what the server says that it has made.
+func (p *proxy) answered(resp *http.Response) error {
+	if body, ok := resp.Request.Context().Value(bodyKey{}).(string); ok && resp.StatusCode == http.StatusCreated {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.made[body].answers++
+	}
+	return nil
+}
+
+// free notes whose answer may be under way in the moment in which their callers hang
+// up, when the server is free to answer.
+func (p *proxy) free() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for r, since := range p.open {
+		if time.Since(since) > patience {
+			p.made[r.Context().Value(bodyKey{}).(string)].late = true
+		}
+	}
+}
+
+// lost reports whether an answer to a post with the input may have been lost after
+// the server had written it, which no server can know.
+func (p *proxy) lost(input string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for body, what := range p.made {
+		if strings.Contains(body, fmt.Sprintf("%q", input)) {
+			return what.answers > 1 || what.late
+		}
+	}
+	return false
+}
+
+// hold keeps a request back. It does not return to one whose caller has gone. The
+// function that it returns must be called when the request has been answered.
+func (p *proxy) hold(r *http.Request) (held *http.Request, done func()) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
+	r = r.WithContext(context.WithValue(r.Context(), bodyKey{}, string(body)))
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	select {
-	case <-time.After(p.delay(string(body))):
+	case <-time.After(p.delay(r, string(body))):
+		return r, func() { p.close(r) }
 	case <-r.Context().Done():
+		p.close(r)
 		panic(http.ErrAbortHandler)
 	}
 }
 
+func (p *proxy) close(r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.open, r)
+}
+
 // delay counts a post, and says how long it is held: the first attempt of some
 // for longer than the client waits.
-func (p *proxy) delay(body string) time.Duration {
+func (p *proxy) delay(r *http.Request, body string) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.posts++
 	if p.posts%p.every == 1 {
 		p.notable <- struct{}{}
 	}
-	again := p.seen[body]
-	p.seen[body] = true
+	p.open[r] = time.Now()
+	again := p.made[body] != nil
+	if !again {
+		p.made[body] = new(post)
+	}
 	if p.posts%97 == 0 && !again {
 		return silence
 	}
