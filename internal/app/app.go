@@ -52,7 +52,7 @@ func Run(ctx context.Context, s settings.Settings, version string, out, logs io.
 		}
 	}
 
-	gw, err := openGateway(s)
+	gw, err := openGateway(s, log)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (w *world) start() {
 	var err error
 	w.store, err = sqlite.Open(w.Context(), w.dir, sqlite.Options{OnCommit: func(int) { w.writes.Add(1) }})
 	require.NoError(w, err)
-	gw, err := openGateway(s)
+	gw, err := openGateway(s, slog.New(slog.DiscardHandler))
 	require.NoError(w, err)
 	w.server, err = assemble(parts{
 		settings: s, store: w.store, gateway: gw, metrics: newMetrics(), log: slog.New(slog.DiscardHandler),

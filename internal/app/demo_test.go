@@ -22,7 +22,7 @@ func TestOneDemo(t *testing.T) {
 	require.NoError(t, err)
 	defer db.Close()
 	s := settings.Settings{Role: "api", Demo: true, MinInterval: time.Second}
-	gw, err := openGateway(s)
+	gw, err := openGateway(s, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer gw.Close()
 	member, err := assemble(parts{settings: s, store: db, gateway: gw, metrics: newMetrics(), log: slog.New(slog.DiscardHandler)})

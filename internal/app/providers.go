@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
@@ -17,7 +18,7 @@ const (
 
 // openGateway returns the gateway to the providers that are set. The one of
 // --model-url comes first and so is the default.
-func openGateway(s settings.Settings) (*gateway.Gateway, error) {
+func openGateway(s settings.Settings, log *slog.Logger) (*gateway.Gateway, error) {
 	all := s.Providers
 	if s.ModelURL != "" {
 		all = append([]settings.Provider{{Name: "model", BaseURL: s.ModelURL, KeyEnv: s.ModelKeyEnv}}, all...)
@@ -37,9 +38,21 @@ func openGateway(s settings.Settings) (*gateway.Gateway, error) {
 			IdleTimeout:    p.IdleTimeout.Or(silence),
 			MaxConcurrent:  p.MaxConcurrent,
 			Background:     p.Background,
+			Omit:           omit(p),
+			Omitted: func(member string) {
+				log.Warn("the provider does not take a member of requests; it is left out until the next start", "provider", p.Name, "member", member)
+			},
 		})
 	}
 	return gateway.New(out)
+}
+
+// omit returns the members of requests that the provider's settings leave out.
+func omit(p settings.Provider) []string {
+	if p.Metadata != nil && !*p.Metadata {
+		return []string{"metadata"}
+	}
+	return nil
 }
 
 // secret returns how to get the provider's key; a key that is missing is found

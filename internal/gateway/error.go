@@ -35,9 +35,12 @@ type Error struct {
 	// sent none, it is made of the events that came, with the status failed or
 	// incomplete; nil if they brought no output.
 	Response   []byte
-	Usage      []byte // its usage object, or nil
-	ResponseID string // of the response that had begun; else empty
-	Err        error  // cause; may be nil
+	Usage      []byte   // its usage object, or nil
+	ResponseID string   // of the response that had begun; else empty
+	NotSent    []string // as in Response
+	Err        error    // cause; may be nil
+
+	told failure // by the provider
 }
 
 // Error returns code, message and cause, for logs.

@@ -24,6 +24,7 @@ type failure struct {
 	status int           // of HTTP; zero if the answer was otherwise well
 	codes  []string      // codes and types, the most exact first
 	text   string        // for people
+	places []string      // members of the request that it finds fault with
 	wait   time.Duration // what it asks to wait; zero if it does not say
 }
 
@@ -42,7 +43,7 @@ func (a *attempt) refused(res *http.Response, b io.Reader) error {
 func (f failure) refusal() *Error {
 	e := &Error{
 		Code: rota.RunErrRejected, Message: fmt.Sprintf("the provider answered %d", f.status) + after(f.String()), Answered: true,
-		RetryAfter: f.wait,
+		RetryAfter: f.wait, told: f,
 	}
 	switch m := f.means(); {
 	case f.status < 400:
@@ -99,7 +100,7 @@ func (f failure) speaksNoResponses() bool {
 // otherwise well. A failure without a code is given the benefit of the doubt.
 func (f failure) failed() *Error {
 	e := &Error{
-		Code: rota.RunErrProvider, Message: "the model failed" + after(f.String()), Answered: true, RetryAfter: f.wait,
+		Code: rota.RunErrProvider, Message: "the model failed" + after(f.String()), Answered: true, RetryAfter: f.wait, told: f,
 	}
 	switch f.means() {
 	case limited:
@@ -145,6 +146,7 @@ func (f failure) and(other failure) failure {
 	if f.text == "" {
 		f.text = other.text
 	}
+	f.places = append(f.places[:len(f.places):len(f.places)], other.places...)
 	f.wait = max(f.wait, other.wait)
 	return f
 }
@@ -223,6 +225,11 @@ func (f *failure) collect(object []byte, levels int) {
 		}
 		*f = f.and(failure{text: located(object, t)})
 	}
+	for _, p := range []string{text(member(object, "param")), path(object)} {
+		if p != "" {
+			f.places = append(f.places, place(p))
+		}
+	}
 	f.wait = max(f.wait, waitIn(object), waitIn(encode(map[string]string{"message": f.text})))
 }
 
@@ -242,11 +249,21 @@ func (f *failure) into(value []byte, levels int) {
 
 // located puts before a text where in the request it finds fault.
 func located(object []byte, t string) string {
-	var place []any
-	if t == "" || json.Unmarshal(member(object, "loc"), &place) != nil || len(place) == 0 {
-		return t
+	if p := path(object); t != "" && p != "" {
+		return p + ": " + t
 	}
-	return strings.Trim(strings.Join(strings.Fields(fmt.Sprint(place)), "."), "[]") + ": " + t
+	return t
+}
+
+// path returns the place in the request that an object's list of steps leads to.
+func path(object []byte) string {
+	var steps []any
+	_ = json.Unmarshal(member(object, "loc"), &steps) // what is no list has no steps
+	parts := make([]string, len(steps))
+	for i, s := range steps {
+		parts[i] = fmt.Sprint(s)
+	}
+	return strings.Join(parts, ".")
 }
 
 // general reports whether a code says no more than that something failed.

@@ -52,6 +52,16 @@ type Provider struct {
 	// again after a crash.
 	Background bool
 
+	// Omit names members of requests that the provider does not take: metadata,
+	// context_management, tool_choice or parallel_tool_calls. What else of these it
+	// refuses is found out, and then left out as long as the gateway lives.
+	Omit []string
+
+	// Omitted is called once for each member that is left out from then on, because
+	// the provider refused it. It may be called by many goroutines at once. Nil is
+	// fine.
+	Omitted func(member string)
+
 	// Transport carries the requests. Nil is a transport of its own, made for
 	// many streams to one host. It never sees a redirect's target.
 	Transport http.RoundTripper

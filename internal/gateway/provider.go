@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ const (
 type provider struct {
 	Provider
 	endpoint string // of POST
+	omits    omissions
 }
 
 func newProvider(p Provider) (*provider, error) {
@@ -34,7 +36,9 @@ func newProvider(p Provider) (*provider, error) {
 	if p.Transport == nil {
 		p.Transport = newTransport(p.ConnectTimeout)
 	}
-	return &provider{p, strings.TrimRight(p.BaseURL, "/") + "/responses"}, nil
+	return &provider{
+		Provider: p, endpoint: strings.TrimRight(p.BaseURL, "/") + "/responses", omits: omissions{names: slices.Clone(p.Omit)},
+	}, nil
 }
 
 func checkProvider(p Provider) error {

@@ -46,6 +46,10 @@ type Response struct {
 	Usage        []byte // its usage object, or nil
 	Output       string // the text of the answer
 	ToolActivity bool   // the output has items other than messages and reasoning
+
+	// NotSent names the members of the request that were left out because the
+	// provider does not take them. Where Stream fails, its Error has them.
+	NotSent []string
 }
 
 // Stream makes one attempt and blocks until the response has ended, ctx has
@@ -80,7 +84,11 @@ func (g *Gateway) Stream(ctx context.Context, req Request, started func(id strin
 		started: started, on: on,
 	}
 	r, err := a.run(req)
-	return r, a.complete(err)
+	if err != nil {
+		return Response{}, a.complete(err)
+	}
+	r.NotSent = a.omitted
+	return r, a.complete(nil)
 }
 
 // attempt is what one call of Stream knows.
@@ -93,7 +101,8 @@ type attempt struct {
 	watch    *watch
 	started  func(string)
 	on       func(Event)
-	id       string // of the response; empty until it is known
+	id       string   // of the response; empty until it is known
+	omitted  []string // members of the request that were not sent
 
 	draft  draft
 	said   failure     // what the stream told of an error
@@ -109,15 +118,7 @@ func (a *attempt) run(req Request) (Response, error) {
 			return r, err
 		}
 	}
-	post, err := a.provider.ask(a.ctx, a.secret, req)
-	if err != nil {
-		return Response{}, err
-	}
-	res, err := a.send(post)
-	if err != nil {
-		return Response{}, err
-	}
-	return a.receive(res, (*attempt).unstreamed)
+	return a.ask(req)
 }
 
 // resume attaches to a response, or reports that the provider cannot.
@@ -222,7 +223,7 @@ func (a *attempt) complete(err error) error {
 	var e *Error
 	if errors.As(err, &e) {
 		e.Message = quotable(e.Message, a.secret)
-		e.ResponseID, e.Usage = a.id, a.draft.usage
+		e.ResponseID, e.Usage, e.NotSent = a.id, a.draft.usage, a.omitted
 		if e.Response == nil {
 			e.Response = a.draft.rest(map[bool]string{true: "failed", false: "incomplete"}[e.Answered], e.Code)
 		}

@@ -188,6 +188,24 @@ func TestAFailedRunKeepsWhatHadCome(t *testing.T) {
 	}
 }
 
+// A run says what of it the provider did not take.
+func TestNotSent(t *testing.T) {
+	for name, last := range map[string]gatewaytest.Reply{
+		"answered": gatewaytest.Text("ok"),
+		"failed":   gatewaytest.Stream(gatewaytest.Created("resp_1"), gatewaytest.Failed("resp_1", "invalid_prompt", "no")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, func(_ *rota.Agent, r *rota.Run) { r.Metadata = map[string]string{"team": "ops"} })
+			b.model.Script(gatewaytest.JSON(http.StatusBadRequest, `{"error":{"message":"Argument not supported: metadata"}}`), last)
+			r := b.attempt(t.Context())
+			require.Len(t, r.Attempts, 1)
+			require.Equal(t, []string{"metadata"}, r.Request.NotSent)
+			require.Equal(t, 2, b.model.Total())
+			require.NotContains(t, string(b.model.Calls()[1].Body), "metadata")
+		})
+	}
+}
+
 // A run is given up after its attempts. Its idempotency key changes when the
 // provider has answered, and stays when nobody knows.
 func TestAttempts(t *testing.T) {

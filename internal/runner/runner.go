@@ -95,6 +95,9 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, said *e
 		n.writing.Go(func() { r.note(log, n, w.At(), id) })
 	}, pub.publish)
 	c.output = pub.output
+	if names := notSent(c); len(names) > 0 {
+		c.request.NotSent = names
+	}
 	if c.err == nil && c.resp.Status == "completed" && c.resp.Output == "" && !c.resp.ToolActivity && !pub.spoke {
 		c.err = &gateway.Error{
 			Code: rota.RunErrEmptyOutput, Message: "the answer is empty and no tool was used",
@@ -102,6 +105,14 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, said *e
 		}
 	}
 	return c
+}
+
+func notSent(c call) []string {
+	var f *gateway.Error
+	if errors.As(c.err, &f) {
+		return f.NotSent
+	}
+	return c.resp.NotSent
 }
 
 // notes are what is stored of an attempt while it lasts.

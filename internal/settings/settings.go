@@ -89,6 +89,7 @@ type Provider struct {
 	IdleTimeout    Duration `yaml:"idle_timeout" default:"2m" help:"Longest silence of a model."`
 	MaxConcurrent  int      `yaml:"max_concurrent" default:"0" help:"Calls at once; 0 means no limit of its own."`
 	Background     bool     `yaml:"background" default:"false" help:"Ask for background responses, so that a run can re-attach after a crash."`
+	Metadata       *bool    `yaml:"metadata" default:"on" help:"Send metadata: the run's own and what Rota adds (rota_run_id, rota_schedule_id, …). off leaves it out; it is left out too, until the next start, once the provider refuses it."`
 }
 
 // A Duration is written like 90s or 5m.
