@@ -104,8 +104,8 @@ func TestStoriesOnPostgreSQL(t *testing.T) {
 
 // openRun stores that the run has not ended.
 func openRun(t *testing.T, databaseURL string) {
-	postgrestest.Exec(t, databaseURL, `INSERT INTO runs (id, account, end_user, agent_id, trigger, input, metadata, created_at, phase, attempts)
-		VALUES ('arun_1', 'acme', '', 'agt_1', 'api', '""', '{}', 0, 'queued', 0)`)
+	postgrestest.Exec(t, databaseURL, `INSERT INTO runs (id, account, end_user, agent_id, agent_version, trigger, input, metadata, created_at, phase, attempts)
+		VALUES ('arun_1', 'acme', '', 'agt_1', 1, 'api', '""', '{}', 0, 'queued', 0)`)
 }
 
 // TestCutOnPostgreSQL: whatever connections break, nothing is lost. The end,

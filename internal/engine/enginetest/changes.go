@@ -135,6 +135,7 @@ var changes = []testCase{
 		require.NoError(w, err)
 		w.pass(w.units(2))
 		w.shows(s, "fired, fired")
+		w.asked(2)
 		for i, provider := range []string{"small", "large"} {
 			require.Equal(w, provider, w.model.calls()[i].provider)
 			require.EqualValues(w, i+1, w.readRun(*w.ledger(s)[i].RunID).AgentVersion)
