@@ -1,12 +1,17 @@
 package rota
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // Values of the object field, which names the type of every answer.
 const (
 	ObjectAgent           = "agent"
 	ObjectAgentDeleted    = "agent.deleted"
 	ObjectAgentVersion    = "agent.version"
+	ObjectFunctionTool    = "agent.function_tool"
+	ObjectFunctionDeleted = "agent.function_tool.deleted"
 	ObjectSchedule        = "agent.schedule"
 	ObjectScheduleDeleted = "agent.schedule.deleted"
 	ObjectRun             = "agent.run"
@@ -44,6 +49,38 @@ type Agent struct {
 	WithinRestoreWindow bool      `json:"within_restore_window" doc:"Whether it is deleted and that time has not come."`
 	CanRestore          bool      `json:"can_restore" doc:"Whether the caller may restore it now."`
 	Warnings            []Warning `json:"warnings,omitzero" doc:"What may not be what was meant; in the answers to create and update, and in no others."`
+}
+
+// AgentTools returns the agents that the configuration has as tools.
+func (c AgentConfig) AgentTools() []AgentID {
+	return named[AgentID](c.Tools, "agent", func(t toolReference) string { return t.AgentID })
+}
+
+// FunctionReferences returns the function tools that the configuration refers to.
+func (c AgentConfig) FunctionReferences() []FunctionToolID {
+	return named[FunctionToolID](c.Tools, ToolFunctionReference, func(t toolReference) string { return t.FunctionToolID })
+}
+
+// ToolFunctionReference is the type of a tool that stands for a function tool.
+const ToolFunctionReference = "function_reference"
+
+// A toolReference is the part of a tool that can name something else.
+type toolReference struct {
+	Type           string `json:"type"`
+	AgentID        string `json:"agent_id"`
+	FunctionToolID string `json:"function_tool_id"`
+}
+
+// named returns what the tools of a type name, each once, in order.
+func named[ID ~string](tools []Object, kind string, id func(toolReference) string) []ID {
+	var ids []ID
+	for _, t := range tools {
+		var r toolReference
+		if json.Unmarshal(t.RawMessage, &r) == nil && r.Type == kind && id(r) != "" && !slices.Contains(ids, ID(id(r))) {
+			ids = append(ids, ID(id(r)))
+		}
+	}
+	return ids
 }
 
 // An AgentVersion is a configuration that an agent has, or has had. It never

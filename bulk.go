@@ -13,7 +13,7 @@ type BulkPause struct {
 type BulkResume struct {
 	AgentID  Opt[AgentID]      `json:"agent_id,omitzero" minLength:"1" maxLength:"64" doc:"Only schedules of this agent."`
 	Metadata map[string]string `json:"metadata,omitempty" doc:"Only schedules that have all of these."`
-	Reason   Opt[PauseCode]    `json:"pause_reason,omitzero" enum:"manual,failures,key_revoked" doc:"Only schedules that were paused for this reason; default manual."`
+	Reason   Opt[PauseCode]    `json:"pause_reason,omitzero" enum:"manual,failures,key_revoked,agent_deleted" doc:"Only schedules that were paused for this reason; default manual."`
 }
 
 // ObjectBulk is the object field of a BulkResult.

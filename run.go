@@ -209,9 +209,10 @@ type MCPApproval struct {
 type Work struct {
 	Run        Run // its Attempts are those before this one
 	Owner      Owner
-	Agent      AgentConfig // of the version that the run was made with
-	Provider   string      // under which the run was queued
-	Policy     Policy      // of the schedule, or the default
+	Agent      AgentConfig               // of the version that the run was made with
+	Provider   string                    // under which the run was queued
+	Functions  map[FunctionToolID]Object // what the agent's function references stood for when the run was made
+	Policy     Policy                    // of the schedule, or the default
 	Fire       FireContext
 	StartedAt  time.Time // of this attempt
 	Failures   int       // attempts that the provider answered with a failure

@@ -53,7 +53,7 @@ const (
 
 // PauseReason says why a schedule is paused, and who paused it.
 type PauseReason struct {
-	Code  PauseCode `json:"code" enum:"manual,failures,key_revoked"`
+	Code  PauseCode `json:"code" enum:"manual,failures,key_revoked,agent_deleted"`
 	Actor *string   `json:"actor" doc:"The id of the key that paused it; null when Rota did."`
 	Note  *string   `json:"note"`
 	At    Instant   `json:"at"`
@@ -63,9 +63,10 @@ type PauseReason struct {
 type PauseCode string
 
 const (
-	PausedManually   PauseCode = "manual"      // somebody asked for it
-	PausedByFailures PauseCode = "failures"    // pause_after_failures was reached
-	PausedByKey      PauseCode = "key_revoked" // the key that made it was revoked
+	PausedManually   PauseCode = "manual"        // somebody asked for it
+	PausedByFailures PauseCode = "failures"      // pause_after_failures was reached
+	PausedByKey      PauseCode = "key_revoked"   // the key that made it was revoked
+	PausedByDeletion PauseCode = "agent_deleted" // its agent was deleted; it may have been restored since
 )
 
 // A Spec is the time part of a schedule, a union by Type. Only the fields of

@@ -49,7 +49,12 @@ func (a Agents) Rollback(ctx context.Context, id rota.AgentID, version int64, op
 	return call[rota.Agent](ctx, a.s, http.MethodPost, append(versionPath(id, version), "rollback"), nil, opts)
 }
 
-// Delete deletes an agent and its schedules. Runs that have started go on.
+// Restore takes the deletion of an agent back. Its schedules stay paused.
+func (a Agents) Restore(ctx context.Context, id rota.AgentID, opts ...CallOption) (rota.Agent, error) {
+	return call[rota.Agent](ctx, a.s, http.MethodPost, agentPath(id, "restore"), nil, opts)
+}
+
+// Delete deletes an agent and pauses its schedules. Runs that have started go on.
 func (a Agents) Delete(ctx context.Context, id rota.AgentID, opts ...CallOption) (rota.Deleted[rota.AgentID], error) {
 	return call[rota.Deleted[rota.AgentID]](ctx, a.s, http.MethodDelete, agentPath(id), nil, opts)
 }

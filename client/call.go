@@ -41,6 +41,11 @@ func IdempotencyKey(key string) CallOption {
 	return func(o *callOptions) { o.header.Set("Idempotency-Key", key) }
 }
 
+// OnlyDeleted lets [Agents.List] answer the deleted agents instead of the others.
+func OnlyDeleted() CallOption {
+	return func(o *callOptions) { o.query.Set("deleted", "true") }
+}
+
 // IncludeDeleted lets [Schedules.Get] answer a schedule that is deleted.
 func IncludeDeleted() CallOption {
 	return func(o *callOptions) { o.query.Set("include_deleted", "true") }

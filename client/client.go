@@ -15,10 +15,11 @@ const DefaultMaxAnswer = 64 << 20
 // A Client speaks to one server with one key. Its methods may be called from
 // any goroutine. They block until the server has answered or the context ends.
 type Client struct {
-	Agents    Agents
-	Schedules Schedules
-	Runs      Runs
-	Keys      Keys
+	Agents        Agents
+	FunctionTools FunctionTools
+	Schedules     Schedules
+	Runs          Runs
+	Keys          Keys
 }
 
 // New returns a client of the server at baseURL, such as
@@ -38,7 +39,7 @@ func New(baseURL, key string, opts ...Option) *Client {
 		o(s)
 	}
 	s.http = withoutRedirects(s.http)
-	return &Client{Agents: Agents{s}, Schedules: Schedules{s}, Runs: Runs{s}, Keys: Keys{s}}
+	return &Client{Agents: Agents{s}, FunctionTools: FunctionTools{s}, Schedules: Schedules{s}, Runs: Runs{s}, Keys: Keys{s}}
 }
 
 func parseBase(baseURL string) (*url.URL, error) {

@@ -66,6 +66,27 @@ func agentCalls() []sent {
 		{`GET /api/v1/agents/agt_1/versions?offset=20 `, func(ctx context.Context, c *client.Client) error {
 			return only(c.Agents.Versions(ctx, "agt_1", rota.Page{Offset: 20}))
 		}},
+		{`POST /api/v1/agents/agt_1/restore `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Agents.Restore(ctx, "agt_1"))
+		}},
+		{`GET /api/v1/agents?deleted=true `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Agents.List(ctx, rota.Page{}, client.OnlyDeleted()))
+		}},
+		{`POST /api/v1/agents/function-tools {"type":"function","name":"f","parameters":null,"strict":true}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.FunctionTools.Create(ctx, rota.FunctionDefinition{Type: "function", Name: "f", Strict: rota.Some(true)}))
+		}},
+		{`GET /api/v1/agents/function-tools?limit=2 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.FunctionTools.List(ctx, rota.Page{Limit: 2}))
+		}},
+		{`GET /api/v1/agents/function-tools/ftool_1 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.FunctionTools.Get(ctx, "ftool_1"))
+		}},
+		{`POST /api/v1/agents/function-tools/ftool_1 {"type":"function","name":"f","parameters":null}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.FunctionTools.Update(ctx, "ftool_1", rota.FunctionDefinition{Type: "function", Name: "f"}))
+		}},
+		{`DELETE /api/v1/agents/function-tools/ftool_1 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.FunctionTools.Delete(ctx, "ftool_1"))
+		}},
 		{`GET /api/v1/agents/agt_1/versions/2 `, func(ctx context.Context, c *client.Client) error {
 			return only(c.Agents.Version(ctx, "agt_1", 2))
 		}},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/client"
 )
 
 type agentsCmd struct {
@@ -13,8 +14,9 @@ type agentsCmd struct {
 	List   agentsList   `cmd:"" help:"List the agents." example:"rota agents list --limit 5"`
 	Get    agentsGet    `cmd:"" help:"Show an agent." example:"rota agents get --agent-id $AGENT"`
 	Update agentsUpdate `cmd:"" help:"Change an agent; what is not named stays." example:"rota agents update --agent-id $AGENT --description ''"`
-	Delete agentsDelete `cmd:"" help:"Delete an agent and its schedules." example:"rota agents delete --agent-id $AGENT"`
+	Delete agentsDelete `cmd:"" help:"Delete an agent, and pause its schedules." example:"rota agents delete --agent-id $AGENT"`
 
+	Restore  agentsRestore  `cmd:"" help:"Take the deletion of an agent back; its schedules stay paused." example:"rota agents restore --agent-id $AGENT"`
 	Versions agentsVersions `cmd:"" help:"List the versions of an agent." example:"rota agents versions --agent-id $AGENT"`
 	Version  agentsVersion  `cmd:"" help:"Show a version of an agent." example:"rota agents version --agent-id $AGENT --version 1"`
 	Rollback agentsRollback `cmd:"" help:"Give an agent the configuration of one of its versions again." example:"rota agents rollback --agent-id $AGENT --version 1"`
@@ -64,12 +66,17 @@ func (f agentFlags) create() rota.AgentCreate {
 }
 
 type agentsList struct {
-	Part listFlags `embed:""`
+	Part    listFlags `embed:""`
+	Deleted bool      `help:"The deleted agents instead of the others."`
 }
 
 func (c *agentsList) Run(ctx context.Context, s *session) error {
+	opts := s.call
+	if c.Deleted {
+		opts = append(opts, client.OnlyDeleted())
+	}
 	return many(s, c.Part, agentColumns(), func(p rota.Page) (rota.List[rota.Agent], error) {
-		return s.Agents.List(ctx, p, s.call...)
+		return s.Agents.List(ctx, p, opts...)
 	})
 }
 
@@ -112,6 +119,14 @@ type agentsDelete struct {
 
 func (c *agentsDelete) Run(ctx context.Context, s *session) error {
 	return show(s, deleted[rota.AgentID])(s.Agents.Delete(ctx, c.AgentID, s.call...))
+}
+
+type agentsRestore struct {
+	agentID
+}
+
+func (c *agentsRestore) Run(ctx context.Context, s *session) error {
+	return show(s, agentCard)(s.Agents.Restore(ctx, c.AgentID, s.call...))
 }
 
 type agentsVersions struct {
@@ -191,6 +206,7 @@ func agentCard(a rota.Agent) []line {
 		{"created", stamp(&a.CreatedAt)},
 		{"updated", stamp(&a.UpdatedAt)},
 		{"deleted", stamp(a.DeletedAt)},
+		{"restorable until", stamp(a.RetentionExpiresAt)},
 		{"version", strconv.FormatInt(a.Version, 10)},
 	}...)
 }

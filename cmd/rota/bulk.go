@@ -59,7 +59,7 @@ func (c *schedulesPause) Run(ctx context.Context, s *session) error {
 
 type schedulesResume struct {
 	Match       matchFlags      `embed:""`
-	PauseReason *rota.PauseCode `enum:"manual,failures,key_revoked" placeholder:"REASON" help:"Only schedules that were paused for this reason, by default manual: manual, failures or key_revoked."`
+	PauseReason *rota.PauseCode `enum:"manual,failures,key_revoked,agent_deleted" placeholder:"REASON" help:"Only schedules that were paused for this reason, by default manual: manual, failures, key_revoked or agent_deleted."`
 }
 
 func (c *schedulesResume) Run(ctx context.Context, s *session) error {

@@ -15,6 +15,7 @@ import (
 type CLI struct {
 	Serve          serveCmd          `cmd:"" local:"" help:"Run the server."`
 	Agents         agentsCmd         `cmd:"" help:"Save agents and change them."`
+	FunctionTools  functionToolsCmd  `cmd:"" help:"Save functions that agents refer to."`
 	AgentSchedules agentSchedulesCmd `cmd:"" help:"Put agents on a schedule."`
 	AgentRuns      agentRunsCmd      `cmd:"" help:"Run agents, and see what came of it."`
 	Schedules      schedulesCmd      `cmd:"" help:"See, pause and resume the schedules of all agents."`

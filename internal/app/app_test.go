@@ -45,7 +45,7 @@ func inBubble(t *testing.T, fn func(*world)) {
 }
 
 func (w *world) start() {
-	s := settings.Settings{Data: w.dir, Database: "sqlite", MaxConcurrentRuns: 8, CatchupRate: 10, DrainTimeout: time.Second, MinInterval: time.Second}
+	s := settings.Settings{Data: w.dir, Database: "sqlite", MaxConcurrentRuns: 8, CatchupRate: 10, DrainTimeout: time.Second, MinInterval: time.Second, AgentRetention: 24 * time.Hour}
 	var err error
 	w.store, err = sqlite.Open(w.Context(), w.dir, sqlite.Options{OnCommit: func(int) { w.writes.Add(1) }})
 	require.NoError(w, err)

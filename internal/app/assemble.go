@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -18,6 +19,7 @@ import (
 	"github.com/rota-run/rota/internal/settings"
 	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/postgres"
+	"github.com/rota-run/rota/internal/upkeep"
 )
 
 // server is the parts of a running server that others need.
@@ -62,7 +64,7 @@ func assemble(p parts) (server, error) {
 		drain: p.settings.DrainTimeout, limits: &auth.Limiter{Store: ports.Limiter(p.store), Default: p.settings.RateLimit},
 		control: &control.Control{
 			Store: ports.Control(p.store), Engine: keeps, Hub: p.hub, Models: p.gateway, Now: time.Now, Audit: p.log,
-			MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",
+			AgentRetention: p.settings.AgentRetention, MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",
 			Tokens: tokens,
 		},
 	}, nil
@@ -100,10 +102,25 @@ func (p parts) engine() (rota.Engine, error) {
 // hold returns how an engine of a kind gets to keep time.
 func (p parts) hold(kind rota.EngineKind) hold {
 	return func(ctx context.Context, work func(context.Context) error) error {
+		work = p.withUpkeep(work)
 		if db, ok := p.store.(*postgres.Store); ok {
 			return db.Hold(ctx, p.log, kind, work)
 		}
 		return work(ctx) // the process has the database to itself
+	}
+}
+
+// withUpkeep returns work with the upkeep beside it: both are for the process that
+// keeps time.
+func (p parts) withUpkeep(work func(context.Context) error) func(context.Context) error {
+	u := &upkeep.Upkeep{Store: ports.Upkeep(p.store), Now: time.Now, Log: p.log}
+	return func(ctx context.Context) error {
+		tidying, stop := context.WithCancel(ctx)
+		var group sync.WaitGroup
+		group.Go(func() { u.Run(tidying) })
+		defer group.Wait()
+		defer stop()
+		return work(ctx)
 	}
 }
 

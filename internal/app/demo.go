@@ -52,7 +52,8 @@ func addDemoAgent(ctx context.Context, c *control.Control) (rota.Agent, error) {
 		if err != nil {
 			return a, err
 		}
-		if a, err = c.Agent(ctx, demoCaller, a.ID); !errors.Is(err, rota.NotFound) {
+		a, err = c.Agent(ctx, demoCaller, a.ID)
+		if deleted := a.DeletedAt != nil || errors.Is(err, rota.NotFound); !deleted {
 			return a, err
 		}
 	}
@@ -62,7 +63,7 @@ func addDemoAgent(ctx context.Context, c *control.Control) (rota.Agent, error) {
 func findDemo(ctx context.Context, c *control.Control) (*rota.Agent, error) {
 	p := rota.Page{Limit: 100, Ascending: true}
 	for {
-		l, err := c.Agents(ctx, demoCaller, p)
+		l, err := c.Agents(ctx, demoCaller, false, p)
 		if err != nil {
 			return nil, err
 		}

@@ -17,6 +17,9 @@ func (c *Control) CreateAgent(ctx context.Context, who auth.Caller, in rota.Agen
 	}
 	a, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
 		a := newAgent(in, now)
+		if err := checkFunctions(ctx, tx, who, a.AgentConfig); err != nil {
+			return a, err
+		}
 		return a, tx.AddAgent(ctx, who.Owner, a)
 	})
 	return withAgentWarnings(a), err
@@ -68,22 +71,32 @@ func (c *Control) Agent(ctx context.Context, who auth.Caller, id rota.AgentID) (
 	if err := c.enter(ctx, who, rota.ReadAgents, "agent", on("agent_id", id)); err != nil {
 		return rota.Agent{}, err
 	}
-	return c.Store.Agent(ctx, who.Owner, id)
+	a, err := c.Store.Agent(ctx, who.Owner, id)
+	return c.shown(who, a), err
 }
 
-// Agents returns a page of the caller's agents. Scope read:agents.
-func (c *Control) Agents(ctx context.Context, who auth.Caller, p rota.Page) (rota.List[rota.Agent], error) {
+// Agents returns a page of the caller's agents: of those that are deleted, or of
+// the others. Scope read:agents.
+func (c *Control) Agents(ctx context.Context, who auth.Caller, deleted bool, p rota.Page) (rota.List[rota.Agent], error) {
 	if err := c.enter(ctx, who, rota.ReadAgents, "agents"); err != nil {
 		return rota.List[rota.Agent]{}, err
 	}
-	return c.Store.Agents(ctx, who.Owner, p)
+	l, err := c.Store.Agents(ctx, who.Owner, deleted, p)
+	for i, a := range l.Data {
+		l.Data[i] = c.shown(who, a)
+	}
+	return l, err
 }
 
 // UpdateAgent changes what in names, for the runs that are made from then on.
 // Scope write:agents.
 func (c *Control) UpdateAgent(ctx context.Context, who auth.Caller, id rota.AgentID, in rota.AgentUpdate, w Write) (rota.Agent, error) {
-	return c.changeAgent(ctx, who, "update_agent", id, w, func(_ context.Context, _ Tx, a rota.AgentConfig) (rota.AgentConfig, *int64, error) {
-		return updateAgent(a, in), nil, nil
+	return c.changeAgent(ctx, who, "update_agent", id, w, func(ctx context.Context, tx Tx, a rota.AgentConfig) (rota.AgentConfig, *int64, error) {
+		a = updateAgent(a, in)
+		if in.Tools.IsZero() {
+			return a, nil, nil
+		}
+		return a, nil, checkFunctions(ctx, tx, who, a)
 	})
 }
 
@@ -92,6 +105,9 @@ func (c *Control) UpdateAgent(ctx context.Context, who auth.Caller, id rota.Agen
 func (c *Control) RollbackAgent(ctx context.Context, who auth.Caller, id rota.AgentID, version int64, w Write) (rota.Agent, error) {
 	return c.changeAgent(ctx, who, "rollback_agent", id, w, func(ctx context.Context, tx Tx, _ rota.AgentConfig) (rota.AgentConfig, *int64, error) {
 		v, err := tx.AgentVersion(ctx, who.Owner, id, version)
+		if err == nil && checkFunctions(ctx, tx, who, v.AgentConfig) != nil {
+			err = rota.Errorf(rota.Conflict, "version %d refers to a function tool that is not there any more", version)
+		}
 		return v.AgentConfig, &version, err
 	})
 }
@@ -105,7 +121,7 @@ func (c *Control) changeAgent(ctx context.Context, who auth.Caller, operation st
 		return rota.Agent{}, err
 	}
 	a, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
-		a, err := tx.Agent(ctx, who.Owner, id)
+		a, err := live(ctx, tx, who, id)
 		if err != nil {
 			return a, err
 		}
@@ -166,8 +182,26 @@ func applyOrClear[T any](o rota.Opt[T], dst *T) {
 	}
 }
 
-// DeleteAgent deletes an agent and its schedules. Runs that have started go
-// on. Scope write:agents.
+// live returns an agent that may be changed: one that is deleted is a Conflict.
+func live(ctx context.Context, tx Tx, who auth.Caller, id rota.AgentID) (rota.Agent, error) {
+	a, err := tx.Agent(ctx, who.Owner, id)
+	if err == nil && a.DeletedAt != nil {
+		err = rota.Errorf(rota.Conflict, "the agent is deleted; restore it first")
+	}
+	return a, err
+}
+
+// shown returns the agent with what depends on who looks, and when.
+func (c *Control) shown(who auth.Caller, a rota.Agent) rota.Agent {
+	a.WithinRestoreWindow = a.RetentionExpiresAt != nil && c.Now().Before(a.RetentionExpiresAt.Time)
+	a.CanRestore = a.WithinRestoreWindow && who.Require(rota.WriteAgents) == nil
+	return a
+}
+
+// DeleteAgent deletes an agent until it is restored, and pauses its schedules. Runs
+// that have started go on. An agent that another one has as a tool is a Conflict; one
+// that is deleted stays as it is.
+// Scope write:agents.
 func (c *Control) DeleteAgent(ctx context.Context, who auth.Caller, id rota.AgentID, w Write) (rota.Deleted[rota.AgentID], error) {
 	gone := rota.Deleted[rota.AgentID]{Object: rota.ObjectAgentDeleted, ID: id, Deleted: true}
 	if err := c.enter(ctx, who, rota.WriteAgents, "delete_agent", on("agent_id", id)); err != nil {
@@ -178,18 +212,83 @@ func (c *Control) DeleteAgent(ctx context.Context, who auth.Caller, id rota.Agen
 		if err != nil {
 			return gone, err
 		}
-		if err := match(w, a.Version); err != nil {
+		if err := match(w, a.Version); err != nil || a.DeletedAt != nil {
 			return gone, err
 		}
-		overdue, err := tx.OverdueTimers(ctx, who.Owner, id, now)
+		user, err := tx.AgentUser(ctx, who.Owner, id)
+		if err == nil && user != "" {
+			err = rota.Errorf(rota.Conflict, "the agent %s has this one as a tool; take it out of its tools first", user)
+		}
 		if err != nil {
 			return gone, err
 		}
-		for _, t := range overdue {
-			if err := drop(ctx, tx, t, policy.Delete(t), now); err != nil {
-				return gone, err
-			}
-		}
-		return gone, tx.DeleteAgent(ctx, who.Owner, id, now)
+		return gone, c.deleteAgent(ctx, tx, who, id, now)
 	})
+}
+
+func (c *Control) deleteAgent(ctx context.Context, tx Tx, who auth.Caller, id rota.AgentID, now time.Time) error {
+	actor := string(who.Key)
+	why := rota.PauseReason{Code: rota.PausedByDeletion, Actor: &actor, At: rota.InstantOf(now)}
+	overdue, err := tx.OverdueTimers(ctx, who.Owner, id, now)
+	if err != nil {
+		return err
+	}
+	for _, t := range overdue {
+		after, err := policy.Pause(t, why)
+		if err != nil {
+			return err
+		}
+		if err := drop(ctx, tx, t, after, now); err != nil {
+			return err
+		}
+	}
+	return tx.DeleteAgent(ctx, who.Owner, id, now.Add(c.AgentRetention), why)
+}
+
+// RestoreAgent takes the deletion of an agent back, as long as it is retained. Its
+// schedules stay paused, and what they had to do meanwhile is not made up for.
+// Scope write:agents.
+func (c *Control) RestoreAgent(ctx context.Context, who auth.Caller, id rota.AgentID, w Write) (rota.Agent, error) {
+	if err := c.enter(ctx, who, rota.WriteAgents, "restore_agent", on("agent_id", id)); err != nil {
+		return rota.Agent{}, err
+	}
+	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
+		a, err := tx.Agent(ctx, who.Owner, id)
+		if err != nil {
+			return a, err
+		}
+		if err := match(w, a.Version); err != nil {
+			return a, err
+		}
+		if a.DeletedAt != nil && !now.Before(a.RetentionExpiresAt.Time) {
+			return a, rota.Errorf(rota.Conflict, "the agent could be restored until %s", a.RetentionExpiresAt)
+		}
+		if err := tx.RestoreAgent(ctx, who.Owner, id, now); err != nil {
+			return a, err
+		}
+		if err := putBack(ctx, tx, who, a, now); err != nil {
+			return a, err
+		}
+		return tx.Agent(ctx, who.Owner, id)
+	})
+}
+
+// putBack puts on record what the schedules of a restored agent had to do while it
+// was away. Those that an earlier deletion paused were paused already.
+func putBack(ctx context.Context, tx Tx, who auth.Caller, a rota.Agent, now time.Time) error {
+	absent, err := tx.AbsentSchedules(ctx, who.Owner, a.ID)
+	if err != nil {
+		return err
+	}
+	for _, s := range absent {
+		before := s.Timer
+		if !before.PauseReason.At.Equal(a.DeletedAt.Time) {
+			continue
+		}
+		s.Timer = policy.Restore(before, now)
+		if _, err := save(ctx, tx, before, s, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }

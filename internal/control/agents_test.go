@@ -88,12 +88,12 @@ func TestUpdateAgentRefuses(t *testing.T) {
 	require.ErrorIs(t, err, rota.NotFound)
 }
 
-func TestDeleteAgentEndsItsSchedules(t *testing.T) {
+func TestDeleteAgentPausesItsSchedules(t *testing.T) {
 	w := newWorld(t)
 	s := w.schedule(hourly, "")
 	_, err := w.DeleteAgent(t.Context(), caller, s.AgentID, control.Write{})
 	require.NoError(t, err)
-	require.Equal(t, rota.ScheduleDeleted, w.read(s).Status)
+	require.Equal(t, rota.SchedulePaused, w.read(s).Status)
 	_, err = w.StartRun(t.Context(), caller, s.AgentID, rota.RunCreate{Input: rota.InputText("hi")}, control.Write{})
-	require.ErrorIs(t, err, rota.NotFound)
+	require.ErrorIs(t, err, rota.Conflict)
 }

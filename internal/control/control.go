@@ -42,6 +42,9 @@ type Control struct {
 	// PauseOnRevoke says that revoking a key pauses the schedules that it made.
 	PauseOnRevoke bool
 
+	// AgentRetention is how long a deleted agent can be restored.
+	AgentRetention time.Duration
+
 	// MinInterval is the shortest interval that a schedule may have.
 	MinInterval time.Duration
 }

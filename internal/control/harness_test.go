@@ -61,7 +61,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{T: t, db: store, now: start, engine: &engine{}}
 	w.Control = &control.Control{
 		Store: ports.Control(store), Engine: w.engine, Hub: events.NewHub(), Models: models{},
-		Now: func() time.Time { return w.now }, Audit: slog.New(slog.NewJSONHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), MinInterval: 5 * time.Second,
+		Now: func() time.Time { return w.now }, Audit: slog.New(slog.NewJSONHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), AgentRetention: time.Hour, MinInterval: 5 * time.Second,
 	}
 	return w
 }

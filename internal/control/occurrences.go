@@ -116,7 +116,7 @@ func (c *Control) TriggerSchedule(ctx context.Context, who auth.Caller, agent ro
 		return rota.Occurrence{}, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Occurrence, error) {
-		a, err := tx.Agent(ctx, who.Owner, agent)
+		a, err := live(ctx, tx, who, agent)
 		if err != nil {
 			return rota.Occurrence{}, err
 		}

@@ -19,7 +19,7 @@ func (c *Control) StartRun(ctx context.Context, who auth.Caller, agent rota.Agen
 		return rota.Run{}, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Run, error) {
-		a, err := tx.Agent(ctx, who.Owner, agent)
+		a, err := live(ctx, tx, who, agent)
 		if err != nil {
 			return rota.Run{}, err
 		}

@@ -17,7 +17,7 @@ func (c *Control) CreateSchedule(ctx context.Context, who auth.Caller, agent rot
 		return rota.Schedule{}, err
 	}
 	s, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Schedule, error) {
-		if _, err := tx.Agent(ctx, who.Owner, agent); err != nil {
+		if _, err := live(ctx, tx, who, agent); err != nil {
 			return rota.Schedule{}, err
 		}
 		s, err := c.newSchedule(who, agent, in, now)
@@ -151,6 +151,9 @@ func (c *Control) change(ctx context.Context, who auth.Caller, operation string,
 		return rota.Schedule{}, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Schedule, error) {
+		if _, err := live(ctx, tx, who, agent); err != nil {
+			return rota.Schedule{}, err
+		}
 		before, err := tx.TimedSchedule(ctx, who.Owner, agent, id)
 		if err != nil {
 			return before.Schedule, err
@@ -221,6 +224,9 @@ func (c *Control) DeleteSchedule(ctx context.Context, who auth.Caller, agent rot
 		return gone, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Deleted[rota.ScheduleID], error) {
+		if _, err := live(ctx, tx, who, agent); err != nil {
+			return gone, err
+		}
 		s, err := tx.TimedSchedule(ctx, who.Owner, agent, id)
 		if err != nil {
 			return gone, err

@@ -11,6 +11,7 @@ import (
 // transaction is committed.
 type Store struct {
 	AgentReader
+	FunctionToolReader
 	ScheduleReader
 	LedgerReader
 	RunReader
@@ -30,6 +31,8 @@ type Updater interface {
 type Tx struct {
 	AgentReader
 	AgentWriter
+	FunctionToolReader
+	FunctionToolWriter
 	ScheduleReader
 	ScheduleWriter
 	LedgerReader
@@ -40,10 +43,16 @@ type Tx struct {
 	Answers
 }
 
-// AgentReader reads agents that are not deleted.
+// AgentReader reads agents, also those that are deleted and not purged yet.
 type AgentReader interface {
 	Agent(ctx context.Context, o rota.Owner, id rota.AgentID) (rota.Agent, error)
-	Agents(ctx context.Context, o rota.Owner, p rota.Page) (rota.List[rota.Agent], error)
+
+	// Agents returns those that are deleted, or those that are not.
+	Agents(ctx context.Context, o rota.Owner, deleted bool, p rota.Page) (rota.List[rota.Agent], error)
+
+	// AgentUser returns another agent, not deleted, that has this one as a tool;
+	// empty if there is none.
+	AgentUser(ctx context.Context, o rota.Owner, id rota.AgentID) (rota.AgentID, error)
 
 	// AgentVersion returns a version of an agent.
 	AgentVersion(ctx context.Context, o rota.Owner, id rota.AgentID, version int64) (rota.AgentVersion, error)
@@ -52,7 +61,7 @@ type AgentReader interface {
 	AgentVersions(ctx context.Context, o rota.Owner, id rota.AgentID, p rota.Page) (rota.List[rota.AgentVersion], error)
 }
 
-// AgentWriter writes agents. Deleting one deletes its schedules.
+// AgentWriter writes agents.
 type AgentWriter interface {
 	// AddAgent adds an agent and its first version.
 	AddAgent(ctx context.Context, o rota.Owner, a rota.Agent) error
@@ -62,11 +71,33 @@ type AgentWriter interface {
 	// a copy of; nil if it is none.
 	SaveAgent(ctx context.Context, o rota.Owner, a rota.Agent, restored *int64) error
 
-	DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID, now time.Time) error
+	// DeleteAgent deletes the agent, so that it can be restored until an instant,
+	// and pauses its active schedules for the reason. Runs that have started go
+	// on; those that have not are blocked when they are claimed.
+	DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID, until time.Time, why rota.PauseReason) error
+
+	// RestoreAgent takes the deletion back. The schedules stay paused. It is a
+	// Conflict if the agent is not deleted, or is being purged.
+	RestoreAgent(ctx context.Context, o rota.Owner, id rota.AgentID, now time.Time) error
+}
+
+// FunctionToolReader reads function tools.
+type FunctionToolReader interface {
+	FunctionTool(ctx context.Context, o rota.Owner, id rota.FunctionToolID) (rota.FunctionTool, error)
+	FunctionTools(ctx context.Context, o rota.Owner, p rota.Page) (rota.List[rota.FunctionTool], error)
+}
+
+// FunctionToolWriter writes function tools. Runs that are made from then on get
+// what was written, and those that were made before keep what they have.
+type FunctionToolWriter interface {
+	AddFunctionTool(ctx context.Context, o rota.Owner, f rota.FunctionTool) error
+	SaveFunctionTool(ctx context.Context, o rota.Owner, f rota.FunctionTool) error
+	DeleteFunctionTool(ctx context.Context, o rota.Owner, id rota.FunctionToolID) error
 }
 
 // ScheduleReader reads schedules and their timers. A deleted schedule is
-// NotFound unless deleted is true.
+// NotFound unless deleted is true. Those of a deleted agent can be read; they
+// have the agent's deleted_at, and AllSchedules leaves them out.
 type ScheduleReader interface {
 	Schedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, deleted bool) (rota.Schedule, error)
 	Schedules(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.Page) (rota.List[rota.Schedule], error)
@@ -80,9 +111,12 @@ type ScheduleReader interface {
 
 	Timer(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID) (rota.Timer, error)
 
-	// OverdueTimers returns the timers of an agent's schedules that may have
-	// nominal times which have come without an outcome.
+	// OverdueTimers returns the timers of an agent's active schedules whose next
+	// time has come without an outcome.
 	OverdueTimers(ctx context.Context, o rota.Owner, a rota.AgentID, now time.Time) ([]rota.Timer, error)
+
+	// AbsentSchedules returns the schedules of an agent that its deletion has paused.
+	AbsentSchedules(ctx context.Context, o rota.Owner, a rota.AgentID) ([]rota.TimedSchedule, error)
 
 	// SchedulesMadeBy returns the active schedules that a key made, for whatever
 	// end user, in the order of their ids.
@@ -131,8 +165,8 @@ type RunReader interface {
 
 // RunWriter starts and ends runs for callers.
 type RunWriter interface {
-	// AddRun stores a run of the current version of its agent, and queues it under
-	// the provider.
+	// AddRun stores a run of the current version of its agent, with the definitions
+	// that its function references stand for, and queues it under the provider.
 	AddRun(ctx context.Context, o rota.Owner, r rota.Run, provider string) error
 
 	// FinishRun ends a run and settles its schedule's timer. If the run had

@@ -18,7 +18,7 @@ const (
 
 // operations returns everything that callers can ask for.
 func (a *api) operations() []*operation {
-	return slices.Concat(a.agentOperations(), a.versionOperations(), a.scheduleOperations(), a.occurrenceOperations(), a.runOperations(), a.keyOperations(), a.authenticationOperations())
+	return slices.Concat(a.agentOperations(), a.versionOperations(), a.functionToolOperations(), a.connectorOperations(), a.scheduleOperations(), a.occurrenceOperations(), a.runOperations(), a.keyOperations(), a.authenticationOperations())
 }
 
 func (a *api) agentOperations() []*operation {
@@ -26,7 +26,7 @@ func (a *api) agentOperations() []*operation {
 	return []*operation{
 		lists(Route{http.MethodGet, agentsPath, rota.ReadAgents, http.StatusOK, "list_agents"}, a.listAgents).
 			says(tag, "List agents", "The saved agents, newest first.").
-			offsets(),
+			offsets().with("deleted"),
 		accepts(Route{http.MethodPost, agentsPath, rota.WriteAgents, http.StatusCreated, "create_agent"}, a.createAgent).
 			says(tag, "Create an agent", "Saves a model, its instructions and its tools under a name.").
 			like(`{"name": "Morning brief", "model": "auto", "instructions": "Sum up the news since {{last_run_at}}.", "tools": [{"type": "web_search"}]}`).
@@ -38,7 +38,10 @@ func (a *api) agentOperations() []*operation {
 			like(`{"instructions": "Sum up the news in five lines.", "description": null}`).
 			with("idempotency_key", "if_match"),
 		answers(Route{http.MethodDelete, agentPath, rota.WriteAgents, http.StatusOK, "delete_agent"}, a.deleteAgent).
-			says(tag, "Delete an agent", "Deletes the agent and its schedules. Runs that have started go on to their end.").
+			says(tag, "Delete an agent", "Deletes the agent and pauses its schedules. Runs that have started go on to their end. Until retention_expires_at it can be read and restored; then it is purged with all that is its own.").
+			with("idempotency_key", "if_match"),
+		answers(Route{http.MethodPost, agentPath + "/restore", rota.WriteAgents, http.StatusOK, "restore_agent"}, a.restoreAgent).
+			says(tag, "Restore an agent", "Takes the deletion back. The schedules stay paused until they are resumed; what they had to do meanwhile is on record as blocked and is not made up for.").
 			with("idempotency_key", "if_match"),
 	}
 }
@@ -70,7 +73,11 @@ func (a *api) rollback(ctx context.Context, c call) (rota.Agent, error) {
 }
 
 func (a *api) listAgents(ctx context.Context, c call, p rota.Page) (rota.List[rota.Agent], error) {
-	return a.Control.Agents(ctx, c.who, p)
+	deleted, err := boolParam(c.URL.Query(), "deleted")
+	if err != nil {
+		return rota.List[rota.Agent]{}, err
+	}
+	return a.Control.Agents(ctx, c.who, deleted, p)
 }
 
 func (a *api) createAgent(ctx context.Context, c call, in rota.AgentCreate) (rota.Agent, error) {
@@ -83,6 +90,10 @@ func (a *api) getAgent(ctx context.Context, c call) (rota.Agent, error) {
 
 func (a *api) updateAgent(ctx context.Context, c call, in rota.AgentUpdate) (rota.Agent, error) {
 	return a.Control.UpdateAgent(ctx, c.who, c.agent(), in, c.write)
+}
+
+func (a *api) restoreAgent(ctx context.Context, c call) (rota.Agent, error) {
+	return a.Control.RestoreAgent(ctx, c.who, c.agent(), c.write)
 }
 
 func (a *api) deleteAgent(ctx context.Context, c call) (rota.Deleted[rota.AgentID], error) {

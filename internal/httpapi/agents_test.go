@@ -2,9 +2,13 @@ package httpapi_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
 )
 
 func TestAgents(t *testing.T) {
@@ -30,9 +34,6 @@ func TestAgents(t *testing.T) {
 
 	gone := c.send(http.MethodDelete, path, "").is(http.StatusOK)
 	require.JSONEq(t, `{"object":"agent.deleted","id":"`+created.id()+`","deleted":true}`, string(gone.Body))
-	c.send(http.MethodGet, path, "").is(http.StatusNotFound)
-	c.send(http.MethodDelete, path, "").is(http.StatusNotFound)
-	c.send(http.MethodPost, path, `{"name":"x"}`).is(http.StatusNotFound)
 }
 
 func TestAgentDefaults(t *testing.T) {
@@ -183,4 +184,122 @@ func TestAgentVersions(t *testing.T) {
 	for _, n := range []string{"0", "4", "x", "-1", "99999999999999999999"} {
 		c.send(http.MethodPost, path+"/versions/"+n+"/rollback", "").is(http.StatusNotFound)
 	}
+}
+
+// A deleted agent is there, with all that is its own, until its time is over. Nothing
+// of it can be changed, but it can be restored.
+func TestDeletedAgents(t *testing.T) {
+	s := newAPI(t)
+	c := s.acme()
+	path := c.newAgent("a")
+	schedule, run, paused := c.newSchedule(path), c.newRun(path), c.newSchedule(path)
+	c.send(http.MethodPost, paused+"/pause", "").is(http.StatusOK)
+	c.send(http.MethodPost, path+"/restore", "").is(http.StatusConflict)
+	deleted := c.send(http.MethodDelete, path, "").is(http.StatusOK)
+
+	gone := c.send(http.MethodGet, path, "").is(http.StatusOK).object()
+	s.clock.advance(time.Second)
+	require.Equal(t, string(deleted.Body), string(c.send(http.MethodDelete, path, "").is(http.StatusOK).Body), "repeated")
+	require.Equal(t, gone, c.send(http.MethodGet, path, "").object(), "repeated")
+	require.NotNil(t, gone["deleted_at"])
+	require.NotNil(t, gone["retention_expires_at"])
+	require.Equal(t, []any{true, true, 1.0}, []any{gone["within_restore_window"], gone["can_restore"], gone["version"]})
+	reader := s.key("acme", "rk_that-only-reads-agents", rota.ReadAgents)
+	require.Equal(t, false, reader.send(http.MethodGet, path, "").is(http.StatusOK).object()["can_restore"])
+	ids := func(query string) []string {
+		return read[listed](c.send(http.MethodGet, agents+query, "").is(http.StatusOK)).ids()
+	}
+	require.Empty(t, ids(""))
+	require.Empty(t, ids("?deleted=false"))
+	require.Equal(t, []string{gone["id"].(string)}, ids("?deleted=true"))
+	require.Empty(t, read[listed](c.send(http.MethodGet, "/api/v1/schedules", "").is(http.StatusOK)).ids())
+	for _, p := range []string{path + "/versions/1", path + "/versions", path + "/runs", run, path + "/schedules"} {
+		c.send(http.MethodGet, p, "").is(http.StatusOK)
+	}
+	got := c.send(http.MethodGet, schedule, "").is(http.StatusOK).object()
+	require.Equal(t, []any{"paused", "agent_deleted", gone["deleted_at"]}, []any{got["status"], got["pause_reason"].(map[string]any)["code"], got["deleted_at"]})
+	require.Equal(t, "manual", c.send(http.MethodGet, paused, "").object()["pause_reason"].(map[string]any)["code"])
+	for _, change := range []struct{ method, path, body string }{
+		{http.MethodPost, path, `{"name":"b"}`},
+		{http.MethodPost, path + "/versions/1/rollback", ""},
+		{http.MethodPost, path + "/runs", `{"input":"hi"}`},
+		{http.MethodPost, path + "/schedules", `{"schedule":{"type":"interval","interval_seconds":60},"input":"hi"}`},
+		{http.MethodPost, schedule, `{"name":"b"}`},
+		{http.MethodPost, schedule + "/resume", ""},
+		{http.MethodPost, paused + "/resume", ""},
+		{http.MethodPost, schedule + "/trigger", ""},
+		{http.MethodDelete, schedule, ""},
+	} {
+		require.Equal(t, "the agent is deleted; restore it first", c.send(change.method, change.path, change.body).is(http.StatusConflict).failure().Message, change.path)
+	}
+
+	back := c.send(http.MethodPost, path+"/restore", "").is(http.StatusOK).object()
+	require.Equal(t, []any{nil, nil, false, false}, []any{back["deleted_at"], back["retention_expires_at"], back["within_restore_window"], back["can_restore"]})
+	got = c.send(http.MethodGet, schedule, "").is(http.StatusOK).object()
+	require.Equal(t, []any{"paused", nil}, []any{got["status"], got["deleted_at"]})
+	c.send(http.MethodPost, schedule+"/resume", "").is(http.StatusOK)
+
+	c.send(http.MethodDelete, path, "").is(http.StatusOK)
+	s.clock.advance(2 * time.Hour)
+	require.Equal(t, false, c.send(http.MethodGet, path, "").is(http.StatusOK).object()["within_restore_window"])
+	c.send(http.MethodPost, path+"/restore", "").is(http.StatusConflict)
+}
+
+// An agent that another one has as a tool is not deleted.
+func TestAgentInUse(t *testing.T) {
+	c := newAPI(t).acme()
+	path := c.newAgent("tool")
+	id := strings.TrimPrefix(path, agents+"/")
+	user := agents + "/" + c.send(http.MethodPost, agents, `{"name":"user","model":"m","tools":[{"type":"agent","agent_id":"`+id+`"}]}`).is(http.StatusCreated).id()
+	require.Contains(t, c.send(http.MethodDelete, path, "").is(http.StatusConflict).failure().Message, strings.TrimPrefix(user, agents+"/"))
+	c.send(http.MethodPost, user, `{"tools":[]}`).is(http.StatusOK)
+	c.send(http.MethodDelete, path, "").is(http.StatusOK)
+
+	c.send(http.MethodPost, path+"/restore", "").is(http.StatusOK)
+	c.send(http.MethodPost, user+"/versions/1/rollback", "").is(http.StatusOK)
+	c.send(http.MethodDelete, path, "").is(http.StatusConflict)
+	c.send(http.MethodDelete, user, "").is(http.StatusOK)
+	c.send(http.MethodDelete, path, "").is(http.StatusOK)
+}
+
+func TestFunctionTools(t *testing.T) {
+	c := newAPI(t).acme()
+	const tools = agents + "/function-tools"
+	made := c.send(http.MethodPost, tools, `{"type":"function","name":"f","parameters":{"type":"object"},"description":null,"strict":true}`).is(http.StatusCreated)
+	require.Regexp(t, `^ftool_[0-9a-f]{32}$`, made.id())
+	require.Equal(t, `"1"`, made.Header.Get("ETag"))
+	require.Equal(t, map[string]any{"type": "function", "name": "f", "parameters": map[string]any{"type": "object"}, "strict": true}, made.object()["definition"])
+	path := tools + "/" + made.id()
+	require.JSONEq(t, string(made.Body), string(c.send(http.MethodGet, path, "").is(http.StatusOK).Body))
+	second := c.send(http.MethodPost, tools, `{"type":"function","name":"g","parameters":{}}`).is(http.StatusCreated).id()
+	require.Equal(t, []string{second, made.id()}, read[listed](c.send(http.MethodGet, tools, "").is(http.StatusOK)).ids())
+	require.Equal(t, []string{made.id()}, read[listed](c.send(http.MethodGet, tools+"?after="+second+"&limit=20&order=desc", "").is(http.StatusOK)).ids())
+
+	changed := c.send(http.MethodPost, path, `{"type":"function","name":"f2","parameters":{}}`).is(http.StatusOK).object()
+	require.Equal(t, map[string]any{"type": "function", "name": "f2", "parameters": map[string]any{}}, changed["definition"], "the whole is replaced")
+	c.send(http.MethodPost, path, `{"type":"function","name":"f3","parameters":{}}`, "If-Match", `"1"`).is(http.StatusPreconditionFailed)
+
+	refers := func(id string) string {
+		return `{"name":"a","model":"m","tools":[{"type":"function_reference","function_tool_id":"` + id + `"}]}`
+	}
+	require.Equal(t, "tools", c.send(http.MethodPost, agents, refers("ftool_none")).is(http.StatusBadRequest).failure().param())
+	require.Equal(t, "tools", c.as("ana").send(http.MethodPost, agents, refers(made.id())).is(http.StatusBadRequest).failure().param())
+	agent := agents + "/" + c.send(http.MethodPost, agents, refers(made.id())).is(http.StatusCreated).id()
+	gone := c.send(http.MethodDelete, path, "").is(http.StatusOK)
+	require.JSONEq(t, `{"object":"agent.function_tool.deleted","id":"`+made.id()+`","deleted":true}`, string(gone.Body))
+	c.send(http.MethodGet, path, "").is(http.StatusNotFound)
+	c.send(http.MethodPost, agent, `{"name":"b"}`).is(http.StatusOK)
+	c.send(http.MethodPost, agent, refers(made.id())).is(http.StatusBadRequest)
+	c.send(http.MethodPost, agent, `{"tools":[]}`).is(http.StatusOK)
+	c.send(http.MethodPost, agent+"/versions/1/rollback", "").is(http.StatusConflict)
+	c.send(http.MethodPut, path, "").is(http.StatusMethodNotAllowed)
+}
+
+func TestConnectors(t *testing.T) {
+	c := newAPI(t).acme()
+	agent := c.newAgent("a")
+	require.Empty(t, read[listed](c.send(http.MethodGet, agent+"/connectors", "").is(http.StatusOK)).ids())
+	refused := c.send(http.MethodPost, agent+"/connectors", `{"provider":"telegram"}`).is(http.StatusNotImplemented).failure()
+	require.Equal(t, []string{"not_implemented", "invalid_request_error"}, []string{string(refused.Code), refused.Type})
+	c.send(http.MethodPost, agent+"/connectors/con_1/activate", "").is(http.StatusNotImplemented)
 }

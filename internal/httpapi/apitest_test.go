@@ -63,7 +63,7 @@ func newAPI(t *testing.T, limits ...rota.RateLimit) *server {
 		c.Now, c.Keys, c.Limits = s.clock.Now, store, &auth.Limiter{Store: ports.Limiter(store), Default: limits}
 		s.control = &control.Control{
 			Store: ports.Control(store), Engine: idle{}, Hub: s.hub, Models: oneProvider{},
-			Now: s.clock.Now, Audit: slog.New(slog.DiscardHandler), MinInterval: time.Second,
+			Now: s.clock.Now, Audit: slog.New(slog.DiscardHandler), AgentRetention: time.Hour, MinInterval: time.Second,
 		}
 		c.Control = s.control
 	})

@@ -33,6 +33,10 @@ func (c call) agent() rota.AgentID       { return rota.AgentID(c.PathValue("agen
 func (c call) schedule() rota.ScheduleID { return rota.ScheduleID(c.PathValue("schedule_id")) }
 func (c call) run() rota.RunID           { return rota.RunID(c.PathValue("run_id")) }
 
+func (c call) functionTool() rota.FunctionToolID {
+	return rota.FunctionToolID(c.PathValue("function_tool_id"))
+}
+
 // version returns the version that the path names; of what is no number, one that
 // no object has.
 func (c call) version() int64 {

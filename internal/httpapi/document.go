@@ -50,6 +50,8 @@ func newDocument(version string, ops []*operation) *document {
 		Servers: []*huma.Server{{URL: "/"}},
 		Tags: []*huma.Tag{
 			{Name: "Agents", Description: "An agent is a saved configuration of a model: model, instructions, tools."},
+			{Name: "FunctionTools", Description: "A function tool is the definition of a function that several agents refer to."},
+			{Name: "Connectors", Description: "Telegram and WhatsApp as an agent's channel. Not offered by this version."},
 			{Name: "Schedules", Description: "A schedule says when an agent runs, and on which input."},
 			{Name: "Occurrences", Description: "An occurrence is a nominal time of a schedule, and what becomes of it."},
 			{Name: "Runs", Description: "A run is one execution of an agent, started by a schedule or by a call."},
@@ -190,6 +192,7 @@ func parameters() map[string]*huma.Param {
 
 		"offset": query("offset", "How many to pass over. Not together with after or before, unless it is 0.", &huma.Schema{Type: huma.TypeInteger, Minimum: &zero, Default: 0}),
 
+		"deleted":         query("deleted", "Answers the deleted agents instead of the others.", &huma.Schema{Type: huma.TypeBoolean, Default: false}),
 		"include_deleted": query("include_deleted", "Whether a deleted schedule is answered as well.", &huma.Schema{Type: huma.TypeBoolean, Default: false}),
 		"starting_after":  query("starting_after", "The sequence number of the last event that is not wanted again.", &huma.Schema{Type: huma.TypeInteger, Format: "int64", Minimum: &zero, Maximum: &exact}),
 
@@ -211,7 +214,7 @@ func parameters() map[string]*huma.Param {
 		"if_match":        header(headerIfMatch, "The ETag that the object must have; 412 if it has changed.", pattern(0, 0, `^(\*|(W/)?"[1-9][0-9]*")$`)),
 	}
 	all["version"] = &huma.Param{Name: "version", In: "path", Required: true, Description: "Of the agent; 1 is the first.", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &one}}
-	for name, about := range map[string]string{"agent_id": "agt_…", "schedule_id": "asch_…", "run_id": "arun_…", "key_id": "key_…"} {
+	for name, about := range map[string]string{"agent_id": "agt_…", "schedule_id": "asch_…", "run_id": "arun_…", "key_id": "key_…", "function_tool_id": "ftool_…", "connector_id": "of a connector"} {
 		all[name] = &huma.Param{Name: name, In: "path", Required: true, Description: about, Schema: text(1, 0)}
 	}
 	return all

@@ -68,8 +68,8 @@ var kinds = map[rota.Code]kind{
 	rota.BadMediaType:    {http.StatusUnsupportedMediaType, "invalid_request_error"},
 	rota.RateLimited:     {http.StatusTooManyRequests, "rate_limit_error"},
 	rota.Unavailable:     {http.StatusServiceUnavailable, "server_error"},
-	rota.Internal:        {http.StatusInternalServerError, "server_error"},
 	rota.NotImplemented:  {http.StatusNotImplemented, "invalid_request_error"},
+	rota.Internal:        {http.StatusInternalServerError, "server_error"},
 }
 
 // fail answers with err's public part, and logs the part that is not public.

@@ -33,9 +33,9 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		rota.TooLarge:        {413, "invalid_request_error"},
 		rota.BadMediaType:    {415, "invalid_request_error"},
 		rota.RateLimited:     {429, "rate_limit_error"},
+		rota.NotImplemented:  {501, "invalid_request_error"},
 		rota.Unavailable:     {503, "server_error"},
 		rota.Internal:        {500, "server_error"},
-		rota.NotImplemented:  {501, "invalid_request_error"},
 	}
 	for _, code := range rota.Codes {
 		e := &rota.Error{Code: code, Field: "a.b", Msg: "say", Err: errors.New("never shown")}
@@ -221,7 +221,7 @@ func TestBadHeadersAndParameters(t *testing.T) {
 	require.Equal(t, "unknown: is not a parameter here; there are none", refused.Message)
 	refused = failed(t, answer(h, request(http.MethodGet, agents+"?Limit=1", "")))
 	require.Equal(t, "Limit", refused.param())
-	require.Equal(t, "Limit: is not a parameter here; these are: after, before, limit, offset, order", refused.Message)
+	require.Equal(t, "Limit: is not a parameter here; these are: after, before, deleted, limit, offset, order", refused.Message)
 }
 
 // A generated client does not mistype: what it sends and we do not know is a

@@ -55,6 +55,7 @@ type api struct {
 	Config
 	doc     *document
 	mux     *http.ServeMux
+	tools   *http.ServeMux // see muxOf
 	repeats *repeats
 	absent  string // what is said of every other path
 }
@@ -66,12 +67,13 @@ type api struct {
 // Streams of events last until their run ends or the request's context does,
 // so the server should end its base context when it shuts down.
 func New(cfg Config) http.Handler {
-	a := &api{Config: cfg, mux: http.NewServeMux(), repeats: newRepeats(), absent: "there is nothing at this path; /docs lists what there is"}
+	a := &api{Config: cfg, mux: http.NewServeMux(), tools: http.NewServeMux(), repeats: newRepeats(), absent: "there is nothing at this path; /docs lists what there is"}
 	ops := a.operations()
 	a.doc = newDocument(cfg.Version, ops)
 	for _, op := range ops {
-		a.mux.Handle(op.Method+" "+op.Path, a.handle(op))
+		a.muxOf(op.Path).Handle(op.Method+" "+op.Path, a.handle(op))
 	}
+	a.tools.HandleFunc("/", a.unmatched)
 	a.mux.HandleFunc("GET /.well-known/jwks.json", a.publicKeys)
 	a.mux.Handle("GET /openapi.json", constant(mediaJSON, a.doc.json))
 	a.mux.Handle("GET /docs", reference(a.doc))
@@ -84,6 +86,7 @@ func New(cfg Config) http.Handler {
 // with what absent says. Of cfg, Control, Keys and Limits are not used.
 func NewProbes(cfg Config, absent string) http.Handler {
 	a := &api{Config: cfg, mux: http.NewServeMux(), absent: absent}
+	a.tools = a.mux
 	a.addProbes()
 	return a
 }

@@ -251,17 +251,15 @@ func TestBackfill(t *testing.T) {
 func TestAPauseIsOnRecord(t *testing.T) {
 	s := newAPI(t)
 	c := s.acme()
-	for name, end := range map[string]func(agent, schedule string) reply{
-		"resumed":       func(_, schedule string) reply { return c.send(http.MethodPost, schedule+"/resume", "") },
-		"deleted":       func(_, schedule string) reply { return c.send(http.MethodDelete, schedule, "") },
-		"agent deleted": func(agent, _ string) reply { return c.send(http.MethodDelete, agent, "") },
+	for name, end := range map[string]func(schedule string) reply{
+		"resumed": func(schedule string) reply { return c.send(http.MethodPost, schedule+"/resume", "") },
+		"deleted": func(schedule string) reply { return c.send(http.MethodDelete, schedule, "") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			agent := c.newAgent("a")
-			schedule := c.newSchedule(agent) // each hour
+			schedule := c.newSchedule(c.newAgent("a")) // each hour
 			c.send(http.MethodPost, schedule+"/pause", `{"note":"holiday"}`).is(http.StatusOK)
 			s.clock.advance(3*time.Hour + time.Second)
-			end(agent, schedule).is(http.StatusOK)
+			end(schedule).is(http.StatusOK)
 			rows := read[rota.List[rota.Occurrence]](c.send(http.MethodGet, schedule+"/occurrences", "").is(http.StatusOK)).Data
 			require.Len(t, rows, 1)
 			require.Equal(t, rota.Blocked, rows[0].Outcome)

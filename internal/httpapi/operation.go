@@ -228,6 +228,8 @@ func version(answer any) (int64, bool) {
 	switch v := answer.(type) {
 	case rota.Agent:
 		return v.Version, true
+	case rota.FunctionTool:
+		return v.Version, true
 	case rota.Schedule:
 		return v.Version, true
 	default:

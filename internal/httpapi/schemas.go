@@ -300,6 +300,7 @@ func refine(r huma.Registry) {
 		}
 	}
 	m["AgentDeleted"].Properties["object"].Enum = []any{rota.ObjectAgentDeleted}
+	m["FunctionToolDeleted"].Properties["object"].Enum = []any{rota.ObjectFunctionDeleted}
 	m["ScheduleDeleted"].Properties["object"].Enum = []any{rota.ObjectScheduleDeleted}
 	m["ErrorDetail"].Properties["type"].Enum = families()
 }

@@ -39,7 +39,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.unmatched(rec, r)
 		return
 	}
-	a.mux.ServeHTTP(rec, r)
+	a.muxOf(r.URL.Path).ServeHTTP(rec, r)
 }
 
 func (a *api) setHeaders(h http.Header, r *http.Request, now time.Time) {
@@ -86,7 +86,7 @@ func (a *api) allowed(r *http.Request) []string {
 	}
 	methods := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 	return slices.DeleteFunc(methods, func(m string) bool {
-		_, pattern := a.mux.Handler(&http.Request{Method: m, URL: r.URL, Host: r.Host})
+		_, pattern := a.muxOf(r.URL.Path).Handler(&http.Request{Method: m, URL: r.URL, Host: r.Host})
 		return pattern == "/"
 	})
 }

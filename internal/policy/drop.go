@@ -38,12 +38,17 @@ func dropped(before, after rota.Timer, last, now time.Time) (from, until time.Ti
 			return first, now, notActive
 		}
 	case rota.SchedulePaused:
+		rests := after.Status == rota.SchedulePaused
+		restored := rests && !after.PauseReason.At.Equal(before.PauseReason.At.Time)
 		sameTimes := after.Anchor.Equal(before.Anchor) && sameInstant(after.Policy.StartAt, before.Policy.StartAt)
-		if exhausted(before) || after.Status == rota.SchedulePaused && sameTimes {
+		if exhausted(before) || rests && sameTimes && !restored {
 			break
 		}
 		from = later(later(before.PauseReason.At.Time, before.Anchor), last).Add(time.Millisecond)
-		return from, now, paused(*before.PauseReason)
+		if restored {
+			return from, now, absent
+		}
+		return from, now, whilePaused(*before.PauseReason)
 	}
 	return time.Time{}, time.Time{}, rota.Reason{}
 }
@@ -60,8 +65,11 @@ func (d *decision) drop(from, until time.Time, why rota.Reason) {
 // notActive is why an occurrence that waited did not start.
 var notActive = rota.Reason{Code: "not_active", Message: "the schedule was changed while the occurrence waited"}
 
-// paused is why an occurrence of a paused schedule did not start.
-func paused(why rota.PauseReason) rota.Reason {
+// absent is why an occurrence of a deleted agent did not start.
+var absent = rota.Reason{Code: rota.RunErrAgentDeleted, Message: "the agent was deleted"}
+
+// whilePaused is why an occurrence of a paused schedule did not start.
+func whilePaused(why rota.PauseReason) rota.Reason {
 	text := "the schedule was paused (" + string(why.Code)
 	if why.Note != nil {
 		text += ": " + *why.Note

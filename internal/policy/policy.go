@@ -44,6 +44,15 @@ func Pause(t rota.Timer, why rota.PauseReason) (rota.Timer, error) {
 	return rest(t, rota.SchedulePaused, &why), nil
 }
 
+// Restore returns the timer of a schedule whose agent was deleted, which paused
+// it, and is restored: that pause is over, and another begins.
+func Restore(t rota.Timer, now time.Time) rota.Timer {
+	why := *t.PauseReason
+	why.At = rota.InstantOf(now)
+	t.PauseReason = &why
+	return t
+}
+
 // Resume returns the timer with its next time computed as of now. An active
 // schedule stays as it is; a completed one cannot be resumed.
 func Resume(t rota.Timer, now time.Time) (rota.Timer, error) {

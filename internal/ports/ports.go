@@ -9,20 +9,21 @@ import (
 	"github.com/rota-run/rota/internal/runner"
 	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/sqlstore"
+	"github.com/rota-run/rota/internal/upkeep"
 )
 
 // Control returns the store of a [control.Control].
 func Control(s store.Store) control.Store {
 	q := s.Reader()
 	return control.Store{
-		AgentReader: q, ScheduleReader: q, LedgerReader: q, RunReader: q, KeyReader: q,
+		AgentReader: q, FunctionToolReader: q, ScheduleReader: q, LedgerReader: q, RunReader: q, KeyReader: q,
 		Updater: store.On(s, controlTx),
 	}
 }
 
 func controlTx(q sqlstore.Queries) control.Tx {
 	return control.Tx{
-		AgentReader: q, AgentWriter: q, ScheduleReader: q, ScheduleWriter: q, LedgerReader: q, LedgerWriter: q,
+		AgentReader: q, AgentWriter: q, FunctionToolReader: q, FunctionToolWriter: q, ScheduleReader: q, ScheduleWriter: q, LedgerReader: q, LedgerWriter: q,
 		RunReader: q, RunWriter: q, KeyWriter: q, Answers: q,
 	}
 }
@@ -30,6 +31,11 @@ func controlTx(q sqlstore.Queries) control.Tx {
 // Runner returns the store of a [runner.Runner].
 func Runner(s store.Store) runner.Store {
 	return store.On(s, func(q sqlstore.Queries) runner.Tx { return q })
+}
+
+// Upkeep returns the store of an [upkeep.Upkeep].
+func Upkeep(s store.Store) upkeep.Store {
+	return store.On(s, func(q sqlstore.Queries) upkeep.Tx { return q })
 }
 
 // Limiter returns the store of an [auth.Limiter].

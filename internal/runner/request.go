@@ -3,8 +3,10 @@ package runner
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/gateway"
 	"github.com/rota-run/rota/internal/prompt"
 )
 
@@ -41,6 +43,10 @@ func request(w rota.Work, model string) ([]byte, rota.RunRequest, error) {
 	if err != nil {
 		return nil, sent, err
 	}
+	tools, err := tools(w)
+	if err != nil {
+		return nil, sent, err
+	}
 	b := body{
 		Model:              model,
 		Input:              input,
@@ -53,11 +59,33 @@ func request(w rota.Work, model string) ([]byte, rota.RunRequest, error) {
 		PreviousResponseID: w.Run.PreviousResponseID,
 		Metadata:           metadata(w),
 	}
-	if len(w.Agent.Tools) > 0 {
-		b.Tools, b.ToolChoice, b.ParallelToolCalls = w.Agent.Tools, w.Agent.ToolChoice.RawMessage, &w.Agent.ParallelToolCalls
+	if len(tools) > 0 {
+		b.Tools, b.ToolChoice, b.ParallelToolCalls = tools, w.Agent.ToolChoice.RawMessage, &w.Agent.ParallelToolCalls
 	}
 	raw, err := json.Marshal(b)
 	return raw, sent, err
+}
+
+// tools returns the agent's, with the definitions of function tools in the place
+// of what refers to them.
+func tools(w rota.Work) ([]rota.Object, error) {
+	if len(w.Agent.FunctionReferences()) == 0 {
+		return w.Agent.Tools, nil
+	}
+	filled := slices.Clone(w.Agent.Tools)
+	for i, t := range filled {
+		for _, id := range (rota.AgentConfig{Tools: []rota.Object{t}}).FunctionReferences() {
+			definition, ok := w.Functions[id]
+			if !ok {
+				return nil, &gateway.Error{
+					Code:    rota.RunErrMisconfigured,
+					Message: "the function tool " + string(id) + " was deleted before the run was made: take the reference out of the agent's tools",
+				}
+			}
+			filled[i] = definition
+		}
+	}
+	return filled, nil
 }
 
 // fills reports whether variables are filled in: what a caller sends in a run of

@@ -72,6 +72,25 @@ func TestRequestGoldens(t *testing.T) {
 	}
 }
 
+// What refers to a function tool is sent as its definition, as it was when the run
+// was made.
+func TestFunctionReferences(t *testing.T) {
+	w := work(t, `{"tools":[{"type":"shell"},{"type":"function_reference","function_tool_id":"ftool_1"}],"tool_choice":"auto","parallel_tool_calls":true}`, `{"id":"arun_1","input":"hi"}`)
+	w.Functions = map[rota.FunctionToolID]rota.Object{"ftool_1": {RawMessage: json.RawMessage(`{"type":"function","name":"f"}`)}}
+	b, _, err := request(w, "m")
+	require.NoError(t, err)
+	require.JSONEq(t, `{"model":"m","input":"hi","tools":[{"type":"shell"},{"type":"function","name":"f"}],"tool_choice":"auto",
+		"parallel_tool_calls":true,"metadata":{"rota_run_id":"arun_1"}}`, string(b))
+
+	w.Functions = nil
+	_, _, err = request(w, "m")
+	var failure *gateway.Error
+	require.ErrorAs(t, err, &failure)
+	require.Equal(t, rota.RunErrMisconfigured, failure.Code)
+	require.False(t, failure.Retryable)
+	require.Contains(t, failure.Message, "ftool_1")
+}
+
 func TestRequestKeepsInputAsItIs(t *testing.T) {
 	w := work(t, `{}`, `{"id":"arun_1","input":[{"type":"x","n":12345678901234567890}]}`)
 	got, err := items(w.Run.Input)

@@ -31,6 +31,7 @@ func (s *Settings) AfterApply() error {
 		s.checkEngine(),
 		s.checkModel(),
 		check(s.MaxConcurrentRuns >= 1, "--max-concurrent-runs must be 1 or more, not %d", s.MaxConcurrentRuns),
+		check(s.AgentRetention >= 0, "--agent-retention must not be negative, as %s is", s.AgentRetention),
 		check(s.CatchupRate >= 1 && s.CatchupRate <= 10_000, "--catchup-rate must be 1 to 10000, not %d", s.CatchupRate),
 		check(s.DrainTimeout >= 0, "--drain-timeout must be 0s or more, not %s", s.DrainTimeout),
 		check(s.MinInterval >= time.Second && s.MinInterval <= maxInterval && s.MinInterval%time.Second == 0,

@@ -44,6 +44,8 @@ type Settings struct {
 	CatchupRate       int           `default:"10" env:"ROTA_CATCHUP_RATE" help:"Runs per second that make up for the past, after a downtime or in a backfill. What is due now comes first."`
 	MinInterval       time.Duration `default:"1s" env:"ROTA_MIN_INTERVAL" help:"Shortest interval that a schedule may have."`
 
+	AgentRetention time.Duration `default:"720h" env:"ROTA_AGENT_RETENTION" help:"How long a deleted agent is kept, with its versions, runs and schedules, and can be restored."`
+
 	RateLimit []rota.RateLimit `placeholder:"LIMIT" env:"ROTA_RATE_LIMIT" help:"How many requests each key may make that has no limits of its own, such as 600/minute, in all processes together; one for each of second, minute, hour and day, separated by commas. Default: none."`
 
 	OnKeyRevoked string `default:"keep" enum:"keep,pause" env:"ROTA_ON_KEY_REVOKED" help:"What becomes of the schedules that a key made when it is revoked: keep or pause."`

@@ -75,6 +75,55 @@ var changes = []testCase{
 		release()
 		w.blocked(s, rota.RunErrAgentDeleted)
 	}},
+	{name: "the times of a deleted agent are blocked, and never made up for", run: func(w *world) {
+		a := w.agent("large/m")
+		made := rota.PolicyUpdate{Missed: rota.Some(rota.MissedAll)}
+		s, rests := w.schedule(a, w.every(2), made), w.schedule(a, w.every(2), made)
+		w.pause(rests)
+		w.pass(w.units(2))
+		w.shows(s, "fired")
+		_, err := w.control.DeleteAgent(w.Context(), caller, a, control.Write{})
+		require.NoError(w, err)
+		require.Equal(w, rota.PausedByDeletion, w.read(s).PauseReason.Code)
+		require.Equal(w, rota.PausedManually, w.read(rests).PauseReason.Code)
+		require.NotNil(w, w.read(s).DeletedAt)
+		w.pass(w.units(4))
+		_, err = w.control.ResumeSchedule(w.Context(), caller, a, s.ID, rota.SchedulePause{}, control.Write{})
+		require.ErrorIs(w, err, rota.Conflict)
+		w.restart()
+		_, err = w.control.RestoreAgent(w.Context(), caller, a, control.Write{})
+		require.NoError(w, err)
+		require.Equal(w, rota.SchedulePaused, w.read(s).Status)
+		require.Nil(w, w.read(s).DeletedAt)
+		w.pass(w.units(4))
+		for _, id := range []rota.ScheduleID{s.ID, rests.ID} {
+			_, err = w.control.ResumeSchedule(w.Context(), caller, a, id, rota.SchedulePause{}, control.Write{})
+			require.NoError(w, err)
+		}
+		w.pass(w.units(2))
+		w.shows(s, "fired, blocked, blocked, fired")
+		w.shows(rests, "blocked, fired")
+		l := w.ledger(s)
+		require.Equal(w, rota.RunErrAgentDeleted, l[1].Reason.Code)
+		require.Equal(w, rota.RunErrPaused, l[2].Reason.Code)
+		require.EqualValues(w, 4, l[1].Count+l[2].Count)
+		require.Equal(w, rota.RunErrPaused, w.ledger(rests)[0].Reason.Code)
+		w.asked(3)
+	}},
+	{name: "what waits in the queue runs if its agent is back before a worker is free", run: func(w *world) {
+		release := w.model.holds()
+		w.runs(w.agent("large/m"), w.setup.MaxConcurrentRuns)
+		w.asked(w.setup.MaxConcurrentRuns)
+		a := w.agent("large/m")
+		id := w.runs(a, 1)[0]
+		_, err := w.control.DeleteAgent(w.Context(), caller, a, control.Write{})
+		require.NoError(w, err)
+		_, err = w.control.RestoreAgent(w.Context(), caller, a, control.Write{})
+		require.NoError(w, err)
+		release()
+		w.pass(0)
+		w.phase(id, rota.PhaseCompleted)
+	}},
 	{name: "a running run goes on when its schedule is deleted", run: func(w *world) {
 		s := w.schedule(w.agent("large/m"), w.every(2), rota.PolicyUpdate{})
 		release := w.model.holds()

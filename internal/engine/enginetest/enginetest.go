@@ -157,7 +157,7 @@ func (w *world) start() {
 	w.engine = w.rig.New(w.setup)
 	run.Changed = w.engine.Changed
 	w.control = &control.Control{
-		Store: ports.Control(w.store), Engine: w.engine, Hub: hub, Models: w.model, Now: w.now, Audit: w.setup.Log, MinInterval: time.Second,
+		Store: ports.Control(w.store), Engine: w.engine, Hub: hub, Models: w.model, Now: w.now, Audit: w.setup.Log, AgentRetention: 1000 * time.Hour, MinInterval: time.Second,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel, w.ended = cancel, make(chan error, 1)

@@ -262,13 +262,14 @@ func (r *observed) excused(o rota.Occurrence, was rota.Schedule, p plan) bool {
 	late := o.RecordedAt.Sub(end(o)) > time.Duration(p.policy.MaxLatenessSeconds)*time.Second
 	changed := was.Status != r.Status || was.Version != r.Version || p.policy.MaxRuns != nil
 	paused := was.PauseReason != nil
+	absent := paused && was.PauseReason.Code == rota.PausedByDeletion && !r.isDeleted(r.AgentID)
 	return map[string]bool{
 		"overlap":  p.policy.Overlap != rota.OverlapAllowAll,
 		"catch_up": p.policy.Missed != rota.MissedSkip, "backfill": !r.backfilled.IsZero(),
 		"policy_skip": p.policy.Missed == rota.MissedSkip, "superseded": p.policy.Missed != rota.MissedAll,
 		"too_many": p.policy.Missed == rota.MissedAll, "too_late": late,
 		"requested": r.skips[o.ScheduledFor.UnixMilli()], "max_runs": p.policy.MaxRuns != nil,
-		"not_active": changed, rota.RunErrPaused: paused,
+		"not_active": changed, rota.RunErrPaused: paused, rota.RunErrAgentDeleted: absent,
 	}[o.Reason.Code]
 }
 

@@ -255,9 +255,6 @@ func (s *stage) checkRuns(a *agent) int {
 	n := 0
 	for p := (rota.Page{Limit: 100}); ; {
 		l, err := s.control.Runs(s.Context(), caller, a.id, p)
-		if a.deleted && errors.Is(err, rota.NotFound) {
-			return 0
-		}
 		require.NoError(s, err)
 		for _, x := range l.Data {
 			require.NotNil(s, s.runs[x.ID], "a run that nothing started, triggered by %s", x.Trigger)

@@ -64,7 +64,8 @@ func (s *stage) schedule(which int) *observed {
 }
 
 // ask is a call of the API about a schedule. The call also says whether it may be
-// refused. It must be if the schedule is deleted. What is refused changes nothing.
+// refused. It must be if the schedule or its agent is deleted. What is refused
+// changes nothing.
 func ask(which int, what string, call func(*observed) (mayBe bool, err error)) step {
 	return step{fmt.Sprintf("%s %d", what, which), func(s *stage) {
 		r := s.schedule(which)
@@ -72,12 +73,15 @@ func ask(which int, what string, call func(*observed) (mayBe bool, err error)) s
 			return
 		}
 		mayBe, err := call(r)
-		if r.Status == rota.ScheduleDeleted {
+		switch {
+		case s.isDeleted(r.AgentID):
+			r.holds(errors.Is(err, rota.Conflict), "its agent is deleted, and %s gives %v", what, err)
+		case r.Status == rota.ScheduleDeleted:
 			r.holds(errors.Is(err, rota.NotFound), "it is deleted, and %s gives %v", what, err)
-		} else if err != nil {
+		case err != nil:
 			r.holds(mayBe && (errors.Is(err, rota.Invalid) || errors.Is(err, rota.Conflict)), "%s is refused: %v", what, err)
-			r.holds(s.read(r.Schedule).Version == r.Version, "%s is refused, and has changed it", what)
 		}
+		r.holds(err == nil || s.read(r.Schedule).Version == r.Version, "%s is refused, and has changed it", what)
 	}}
 }
 
@@ -234,6 +238,11 @@ type agent struct {
 	moves   int // to the other provider
 }
 
+// isDeleted reports whether an agent is deleted.
+func (s *stage) isDeleted(id rota.AgentID) bool {
+	return slices.ContainsFunc(s.agents, func(a *agent) bool { return a.id == id && a.deleted })
+}
+
 // hire returns one of two agents that are there.
 func (s *stage) hire(which int) *agent {
 	there := slices.DeleteFunc(slices.Clone(s.agents), func(a *agent) bool { return a.deleted })
@@ -250,6 +259,19 @@ func dismiss(which int) step {
 		_, err := s.control.DeleteAgent(s.Context(), caller, a.id, control.Write{})
 		require.NoError(s, err)
 		a.deleted = true
+	}}
+}
+
+// restore restores the first agent that is deleted.
+func restore() step {
+	return step{"restore an agent", func(s *stage) {
+		i := slices.IndexFunc(s.agents, func(a *agent) bool { return a.deleted })
+		if i < 0 {
+			return
+		}
+		_, err := s.control.RestoreAgent(s.Context(), caller, s.agents[i].id, control.Write{})
+		require.NoError(s, err)
+		s.agents[i].deleted = false
 	}}
 }
 

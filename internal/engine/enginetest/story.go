@@ -189,6 +189,7 @@ func drawStep(t *rapid.T) step {
 		func() step { return backfill(which, some(t, 12*time.Hour), some(t, 12*time.Hour)) },
 		func() step { return remove(which) },
 		func() step { return dismiss(which) },
+		func() step { return restore() },
 		func() step { return startRun(which) },
 		func() step { return cancelRun(which) },
 		func() step { return move(which) },

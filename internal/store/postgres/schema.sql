@@ -1,5 +1,13 @@
 -- The schema after all migrations. Written by go test ./internal/store/postgres -run Golden -update.
 
+CREATE TABLE agent_references (
+  agent_id text COLLATE "C" NOT NULL,
+  target text COLLATE "C" NOT NULL,
+  PRIMARY KEY (agent_id, target),
+  FOREIGN KEY (agent_id) REFERENCES agents(id)
+);
+CREATE INDEX agent_references_by_target ON agent_references USING btree (target);
+
 CREATE TABLE agent_versions (
   agent_id text COLLATE "C" NOT NULL,
   version bigint NOT NULL,
@@ -35,6 +43,8 @@ CREATE TABLE agents (
   PRIMARY KEY (id)
 );
 CREATE INDEX agents_by_owner ON agents USING btree (account, end_user, id) WHERE (deleted_at IS NULL);
+CREATE INDEX agents_deleted ON agents USING btree (account, end_user, id) WHERE (deleted_at IS NOT NULL);
+CREATE INDEX agents_expiring ON agents USING btree (retention_expires_at, id) WHERE (deleted_at IS NOT NULL);
 
 CREATE TABLE answers (
   account text COLLATE "C" NOT NULL,
@@ -58,6 +68,18 @@ CREATE TABLE engine (
   PRIMARY KEY (id),
   CHECK ((id = 1))
 );
+
+CREATE TABLE function_tools (
+  id text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  end_user text COLLATE "C" NOT NULL,
+  definition text NOT NULL,
+  version bigint NOT NULL,
+  created_at bigint NOT NULL,
+  updated_at bigint NOT NULL,
+  PRIMARY KEY (id)
+);
+CREATE INDEX function_tools_by_owner ON function_tools USING btree (account, end_user, id);
 
 CREATE TABLE keys (
   id text COLLATE "C" NOT NULL,
@@ -117,6 +139,19 @@ CREATE INDEX open_runs_running ON open_runs USING btree (provider, worker_since)
 CREATE INDEX open_runs_unstarted ON open_runs USING btree (schedule_id) WHERE (phase = 'queued'::text);
 CREATE INDEX open_runs_waiting ON open_runs USING btree (ready_at) WHERE (phase <> 'running'::text);
 
+CREATE TABLE purges (
+  agent_id text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  end_user text COLLATE "C" NOT NULL,
+  rule text NOT NULL,
+  at bigint NOT NULL,
+  versions bigint NOT NULL,
+  runs bigint NOT NULL,
+  schedules bigint NOT NULL,
+  occurrences bigint NOT NULL,
+  PRIMARY KEY (agent_id)
+);
+
 CREATE TABLE run_events (
   run_id text COLLATE "C" NOT NULL,
   seq bigint NOT NULL,
@@ -132,6 +167,7 @@ CREATE TABLE runs (
   end_user text COLLATE "C" NOT NULL,
   agent_id text COLLATE "C" NOT NULL,
   agent_version bigint NOT NULL,
+  function_tools text,
   schedule_id text COLLATE "C",
   scheduled_for bigint,
   trigger text NOT NULL,
@@ -179,7 +215,7 @@ CREATE TABLE schedules (
   PRIMARY KEY (id),
   FOREIGN KEY (agent_id) REFERENCES agents(id)
 );
-CREATE INDEX schedules_by_agent ON schedules USING btree (agent_id, id) WHERE (deleted_at IS NULL);
+CREATE INDEX schedules_by_agent ON schedules USING btree (agent_id, id);
 CREATE INDEX schedules_by_key ON schedules USING btree (key_id, id) WHERE (deleted_at IS NULL);
 CREATE INDEX schedules_by_owner ON schedules USING btree (account, end_user, id) WHERE (deleted_at IS NULL);
 

@@ -48,7 +48,7 @@ func addAgents(ctx context.Context, s *postgres.Store, names ...string) error {
 // agents returns the names of all agents, in the order of their ids.
 func agents(t *testing.T, s *postgres.Store) []string {
 	t.Helper()
-	l, err := s.Agents(t.Context(), owner, rota.Page{Limit: 100, Ascending: true})
+	l, err := s.Agents(t.Context(), owner, false, rota.Page{Limit: 100, Ascending: true})
 	require.NoError(t, err)
 	var out []string
 	for _, a := range l.Data {
@@ -185,7 +185,7 @@ func TestADatabaseThatIsSilent(t *testing.T) {
 	s := open(t, postgrestest.URL(t), postgres.Impatient(w.dial, time.Second))
 	defer s.Close()
 	w.silent.Store(true)
-	_, err := s.Agents(t.Context(), owner, rota.Page{Limit: 1})
+	_, err := s.Agents(t.Context(), owner, false, rota.Page{Limit: 1})
 	require.ErrorIs(t, err, rota.Unavailable)
 	require.ErrorContains(t, err, "the database does not answer")
 	require.ErrorIs(t, addAgents(t.Context(), s, "lost"), rota.Unavailable)

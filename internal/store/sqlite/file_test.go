@@ -49,7 +49,7 @@ func add(t *testing.T, s *sqlite.Store, name string) {
 
 // list returns the names of all agents.
 func list(ctx context.Context, s *sqlite.Store) ([]string, error) {
-	l, err := s.Agents(ctx, fileOwner, rota.Page{Limit: 10_000, Ascending: true})
+	l, err := s.Agents(ctx, fileOwner, false, rota.Page{Limit: 10_000, Ascending: true})
 	var out []string
 	for _, a := range l.Data {
 		out = append(out, a.Name)

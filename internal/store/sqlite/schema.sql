@@ -1,5 +1,13 @@
 -- The schema after all migrations. Written by go test ./internal/store/sqlite -run Golden -update.
 
+CREATE TABLE agent_references (
+  agent_id TEXT NOT NULL REFERENCES agents (id),
+  target   TEXT NOT NULL,
+  PRIMARY KEY (agent_id, target)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX agent_references_by_target ON agent_references (target);
+
 CREATE TABLE agent_versions (
   agent_id              TEXT NOT NULL REFERENCES agents (id),
   version               INTEGER NOT NULL,
@@ -35,6 +43,10 @@ CREATE TABLE agents (
 
 CREATE INDEX agents_by_owner ON agents (account, end_user, id) WHERE deleted_at IS NULL;
 
+CREATE INDEX agents_deleted ON agents (account, end_user, id) WHERE deleted_at IS NOT NULL;
+
+CREATE INDEX agents_expiring ON agents (retention_expires_at, id) WHERE deleted_at IS NOT NULL;
+
 CREATE TABLE answers (
   account     TEXT NOT NULL,
   end_user    TEXT NOT NULL,
@@ -54,6 +66,18 @@ CREATE TABLE engine (
   since        INTEGER NOT NULL,  -- when an engine began to look at what is due
   seen_at      INTEGER NOT NULL   -- when one last did
 ) STRICT;
+
+CREATE TABLE function_tools (
+  id         TEXT PRIMARY KEY,
+  account    TEXT NOT NULL,
+  end_user   TEXT NOT NULL,
+  definition TEXT NOT NULL,
+  version    INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX function_tools_by_owner ON function_tools (account, end_user, id);
 
 CREATE TABLE keys (
   id          TEXT PRIMARY KEY,
@@ -115,12 +139,25 @@ CREATE INDEX open_runs_unstarted ON open_runs (schedule_id) WHERE phase = 'queue
 
 CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase <> 'running';
 
+CREATE TABLE purges (
+  agent_id    TEXT PRIMARY KEY,
+  account     TEXT NOT NULL,
+  end_user    TEXT NOT NULL,
+  rule        TEXT NOT NULL,
+  at          INTEGER NOT NULL,  -- when it was last worked on
+  versions    INTEGER NOT NULL,
+  runs        INTEGER NOT NULL,
+  schedules   INTEGER NOT NULL,
+  occurrences INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE runs (
   id                   TEXT PRIMARY KEY,
   account              TEXT NOT NULL,
   end_user             TEXT NOT NULL,
   agent_id             TEXT NOT NULL,
   agent_version        INTEGER NOT NULL,
+  function_tools       TEXT,           -- the definitions that the agent referred to, by id
   schedule_id          TEXT,
   scheduled_for        INTEGER,
   trigger              TEXT NOT NULL,
@@ -167,7 +204,7 @@ CREATE TABLE schedules (
   deleted_at           INTEGER
 ) STRICT;
 
-CREATE INDEX schedules_by_agent ON schedules (agent_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX schedules_by_agent ON schedules (agent_id, id);
 
 CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL;
 

@@ -43,13 +43,17 @@ func scanAgent(row Scanner) (rota.Agent, error) {
 // Agent returns an agent that is not deleted.
 func (q Queries) Agent(ctx context.Context, o rota.Owner, id rota.AgentID) (rota.Agent, error) {
 	return one(ctx, q.db, "agent", scanAgent, `SELECT `+agentColumns+` FROM agents a
-		WHERE a.id = ? AND a.account = ? AND a.end_user = ? AND a.deleted_at IS NULL`+q.share("a"), id, o.Account, o.EndUser)
+		WHERE a.id = ? AND a.account = ? AND a.end_user = ?`+q.share("a"), id, o.Account, o.EndUser)
 }
 
-// Agents returns a page of the owner's agents.
-func (q Queries) Agents(ctx context.Context, o rota.Owner, p rota.Page) (rota.List[rota.Agent], error) {
+// Agents returns a page of the agents that are deleted, or of those that are not.
+func (q Queries) Agents(ctx context.Context, o rota.Owner, deleted bool, p rota.Page) (rota.List[rota.Agent], error) {
+	which := `a.deleted_at IS NULL`
+	if deleted {
+		which = `a.deleted_at IS NOT NULL`
+	}
 	return listing[rota.Agent]{
-		query: `SELECT ` + agentColumns + ` FROM agents a WHERE a.account = ? AND a.end_user = ? AND a.deleted_at IS NULL`,
+		query: `SELECT ` + agentColumns + ` FROM agents a WHERE a.account = ? AND a.end_user = ? AND ` + which,
 		key:   "a.id",
 		args:  []any{o.Account, o.EndUser},
 		scan:  scanAgent,
@@ -67,7 +71,10 @@ func (q Queries) AddAgent(ctx context.Context, o rota.Owner, a rota.Agent) error
 		rawOrNil(a.Reasoning.RawMessage), js(a.Metadata), a.Version, a.CreatedAt.UnixMilli(), a.UpdatedAt.UnixMilli()); err != nil {
 		return err
 	}
-	return q.addVersion(ctx, a, nil)
+	if err := q.addVersion(ctx, a, nil); err != nil {
+		return err
+	}
+	return q.refer(ctx, a)
 }
 
 // SaveAgent writes an agent back that has another configuration, and adds its
@@ -84,15 +91,50 @@ func (q Queries) SaveAgent(ctx context.Context, o rota.Owner, a rota.Agent, rest
 	if err := must("agent", n, err); err != nil {
 		return err
 	}
-	return q.addVersion(ctx, a, restored)
+	if err := q.addVersion(ctx, a, restored); err != nil {
+		return err
+	}
+	if err := q.write(ctx, `DELETE FROM agent_references WHERE agent_id = ?`, a.ID); err != nil {
+		return err
+	}
+	return q.refer(ctx, a)
 }
 
-// DeleteAgent deletes the agent and its schedules. Runs that have started
-// go on; ClaimRuns blocks those that have not.
-func (q Queries) DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID, now time.Time) error {
-	n, err := q.exec(ctx, `UPDATE agents SET deleted_at = ?, updated_at = ?, version = version + 1
+// refer keeps what the tools of an agent refer to: function tools, and agents.
+func (q Queries) refer(ctx context.Context, a rota.Agent) error {
+	var rows [][]any
+	for _, id := range a.FunctionReferences() {
+		rows = append(rows, []any{a.ID, string(id)})
+	}
+	for _, id := range a.AgentTools() {
+		rows = append(rows, []any{a.ID, string(id)})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return q.db.Write(ctx, Step{`INSERT INTO agent_references (agent_id, target) SELECT ?, ?` + fromEach + `WHERE true
+		ON CONFLICT DO NOTHING`, rows})
+}
+
+// AgentUser returns another agent, not deleted, that has this one as a tool; empty if
+// there is none.
+func (q Queries) AgentUser(ctx context.Context, o rota.Owner, id rota.AgentID) (rota.AgentID, error) {
+	users, err := all(ctx, q.db, scanText, `SELECT a.id FROM agent_references e JOIN agents a ON a.id = e.agent_id
+		WHERE e.target = ? AND e.agent_id <> ? AND a.account = ? AND a.end_user = ? AND a.deleted_at IS NULL ORDER BY a.id LIMIT 1`,
+		id, id, o.Account, o.EndUser)
+	if err != nil || len(users) == 0 {
+		return "", err
+	}
+	return rota.AgentID(users[0]), nil
+}
+
+// DeleteAgent deletes an agent, so that it can be restored until an instant, and pauses
+// its active schedules for the reason.
+func (q Queries) DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID, until time.Time, why rota.PauseReason) error {
+	now := why.At.UnixMilli()
+	n, err := q.exec(ctx, `UPDATE agents SET deleted_at = ?, retention_expires_at = ?, updated_at = ?
 		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
-		now.UnixMilli(), now.UnixMilli(), id, o.Account, o.EndUser)
+		now, until.UnixMilli(), now, id, o.Account, o.EndUser)
 	if err := must("agent", n, err); err != nil {
 		return err
 	}
@@ -105,10 +147,28 @@ func (q Queries) DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID,
 		notActive, id); err != nil {
 		return err
 	}
-	if err := q.write(ctx, `UPDATE timers SET `+restDeleted+q.ifShared(setUnsynced)+`
-		WHERE schedule_id IN (SELECT s.id FROM schedules s WHERE s.agent_id = ? AND s.deleted_at IS NULL)`, id); err != nil {
+	if err := q.write(ctx, `UPDATE schedules SET updated_at = ?, version = version + 1
+		WHERE id IN (`+activeOf+`)`, now, id); err != nil {
 		return err
 	}
-	return q.write(ctx, `UPDATE schedules SET deleted_at = ?, updated_at = ?, version = version + 1
-		WHERE agent_id = ? AND deleted_at IS NULL`, now.UnixMilli(), now.UnixMilli(), id)
+	return q.write(ctx, `UPDATE timers SET status = 'paused', next_run_at = NULL, due_at = NULL, buffered = NULL, backlog = 0,
+		backlog_to = NULL, catch_up = NULL, pause_reason = ?`+q.ifShared(setUnsynced)+`
+		WHERE schedule_id IN (`+activeOf+`)`, js(why), id)
+}
+
+// activeOf selects the active schedules of an agent.
+const activeOf = `SELECT s.id FROM schedules s JOIN timers t ON t.schedule_id = s.id
+	WHERE s.agent_id = ? AND s.deleted_at IS NULL AND t.status = 'active'`
+
+// RestoreAgent takes a deletion back. It is a Conflict if there is none, or if the agent
+// is being purged.
+func (q Queries) RestoreAgent(ctx context.Context, o rota.Owner, id rota.AgentID, now time.Time) error {
+	n, err := q.exec(ctx, `UPDATE agents SET deleted_at = NULL, retention_expires_at = NULL, updated_at = ?
+		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NOT NULL
+		AND NOT EXISTS (SELECT 1 FROM purges p WHERE p.agent_id = agents.id)`,
+		now.UnixMilli(), id, o.Account, o.EndUser)
+	if err == nil && n == 0 {
+		err = rota.Errorf(rota.Conflict, "the agent is not deleted")
+	}
+	return err
 }

@@ -32,7 +32,7 @@ func (q Queries) Fire(ctx context.Context, now time.Time, before rota.Timer, d r
 
 // selectWork reads what scanWork scans.
 const selectWork = `SELECT ` + runColumns + `, r.account, r.end_user, o.provider, o.failures,
-	COALESCE(t.status, ''), t.policy, r.fire, COALESCE(s.name, ''), v.configuration, a.deleted_at
+	COALESCE(t.status, ''), t.policy, r.fire, COALESCE(s.name, ''), v.configuration, r.function_tools, a.deleted_at
 	FROM open_runs o JOIN runs r ON r.id = o.run_id JOIN agents a ON a.id = r.agent_id
 	JOIN agent_versions v ON v.agent_id = r.agent_id AND v.version = r.agent_version
 	LEFT JOIN timers t ON t.schedule_id = o.schedule_id LEFT JOIN schedules s ON s.id = o.schedule_id`
@@ -90,7 +90,7 @@ func scanWork(row Scanner) (rota.Work, error) {
 	run, runDone := runDest(&w.Run)
 	var deleted msTime // the agent
 	dest := append(run, &w.Owner.Account, &w.Owner.EndUser, &w.Provider, &w.Failures, &status, policyText{&w.Policy},
-		jsonText{&w.Fire}, &w.Fire.ScheduleName, jsonText{&w.Agent}, &deleted)
+		jsonText{&w.Fire}, &w.Fire.ScheduleName, jsonText{&w.Agent}, jsonText{&w.Functions}, &deleted)
 	err := row.Scan(dest...)
 	runDone()
 	w.Fire.ScheduledFor = w.Run.CreatedAt

@@ -99,10 +99,11 @@ func (q Queries) Runs(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.
 // AddRun stores a run of the current version of its agent, and queues it under
 // the provider.
 func (q Queries) AddRun(ctx context.Context, o rota.Owner, r rota.Run, provider string) error {
-	if err := q.write(ctx, `INSERT INTO runs (id, account, end_user, agent_id, agent_version, trigger, input, conversation,
+	if err := q.write(ctx, `INSERT INTO runs (id, account, end_user, agent_id, agent_version, function_tools, trigger, input, conversation,
 		previous_response_id, context_management, no_deltas, metadata, created_at, phase, attempts)
-		VALUES (?, ?, ?, ?, (SELECT a.version FROM agents a WHERE a.id = ?), ?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0)`,
-		r.ID, o.Account, o.EndUser, r.AgentID, r.AgentID, r.Trigger, rawOrNil(r.Input.RawMessage), rawOrNil(r.Conversation.RawMessage),
+		VALUES (?, ?, ?, ?, (SELECT a.version FROM agents a WHERE a.id = ?),
+		(SELECT (`+functionsOf+`) FROM agents a WHERE a.id = ?), ?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0)`,
+		r.ID, o.Account, o.EndUser, r.AgentID, r.AgentID, r.AgentID, r.Trigger, rawOrNil(r.Input.RawMessage), rawOrNil(r.Conversation.RawMessage),
 		r.PreviousResponseID, textOrNil(r.ContextManagement.RawMessage), r.NoDeltas, js(r.Metadata), r.CreatedAt.UnixMilli()); err != nil {
 		return err
 	}

@@ -3,15 +3,16 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/rota-run/rota"
 )
 
 const scheduleColumns = `s.id, s.agent_id, s.name, s.input, s.conversation, s.previous_response_id, s.context_management, s.metadata,
-	s.temporal_schedule_id, s.version, s.created_at, s.updated_at, s.deleted_at, COALESCE(s.key_id, ''), ` + timerColumns
+	s.temporal_schedule_id, s.version, s.created_at, s.updated_at, COALESCE(s.deleted_at, a.deleted_at), COALESCE(s.key_id, ''), ` + timerColumns
 
-const scheduleTables = ` FROM schedules s JOIN timers t ON t.schedule_id = s.id `
+const scheduleTables = ` FROM schedules s JOIN timers t ON t.schedule_id = s.id JOIN agents a ON a.id = s.agent_id `
 
 // restDeleted leaves a deleted schedule's timer with nothing to do.
 const restDeleted = `status = 'deleted', next_run_at = NULL, due_at = NULL, buffered = NULL, backlog = 0, backlog_to = NULL,
@@ -74,7 +75,7 @@ func (q Queries) Schedules(ctx context.Context, o rota.Owner, a rota.AgentID, p 
 // agent.
 func (q Queries) AllSchedules(ctx context.Context, o rota.Owner, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.TimedSchedule], error) {
 	l := listing[rota.TimedSchedule]{
-		query: `SELECT ` + scheduleColumns + scheduleTables + ` WHERE s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL`,
+		query: `SELECT ` + scheduleColumns + scheduleTables + ` WHERE s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL AND a.deleted_at IS NULL`,
 		key:   "s.id",
 		args:  []any{o.Account, o.EndUser},
 		scan:  scanTimedSchedule,
@@ -205,12 +206,20 @@ func (q Queries) blockBuffered(ctx context.Context, id rota.ScheduleID) error {
 }
 
 // OverdueTimers returns the timers of an agent's schedules that may have nominal
-// times which have come without an outcome: active ones whose next time has
-// come, and paused ones.
+// times which have come without an outcome: those of active schedules whose next
+// time has come.
 func (q Queries) OverdueTimers(ctx context.Context, o rota.Owner, a rota.AgentID, now time.Time) ([]rota.Timer, error) {
 	return all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, '' FROM schedules s JOIN timers t ON t.schedule_id = s.id
 		WHERE s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL
-		AND (t.next_run_at <= ? OR t.status = 'paused') ORDER BY s.id`+q.hold("t, s"), a, o.Account, o.EndUser, now.UnixMilli())
+		AND t.next_run_at <= ? ORDER BY s.id`+q.hold("t, s"), a, o.Account, o.EndUser, now.UnixMilli())
+}
+
+// AbsentSchedules returns the schedules of an agent that its deletion has paused.
+func (q Queries) AbsentSchedules(ctx context.Context, o rota.Owner, a rota.AgentID) ([]rota.TimedSchedule, error) {
+	paused, err := all(ctx, q.db, scanTimedSchedule, `SELECT `+scheduleColumns+scheduleTables+`
+		WHERE s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL
+		AND t.status = 'paused' ORDER BY s.id`+q.hold("t, s"), a, o.Account, o.EndUser)
+	return slices.DeleteFunc(paused, func(s rota.TimedSchedule) bool { return s.Timer.PauseReason.Code != rota.PausedByDeletion }), err
 }
 
 const timerColumns = `t.schedule_id, t.agent_id, t.account, t.end_user, t.status, t.spec, t.policy, t.anchor,

@@ -19,7 +19,8 @@ var owners = []testCase{
 
 var deletions = []testCase{
 	{"a deleted schedule can be asked for", deleteSchedule},
-	{"deleting an agent deletes its schedules", deleteAgent},
+	{"an agent whose time is over is purged, some rows at a time", purge},
+	{"deleting an agent pauses its schedules until it is restored", deleteAgent},
 	{"deleting twice is not found", deleteTwice},
 	{"an occurrence that waits is blocked by what stops its schedule", deleteBuffered},
 }
@@ -56,7 +57,7 @@ func (w *world) seesNothing(o rota.Owner, a rota.AgentID, s rota.ScheduleID, r r
 	require.ErrorIs(w, err, rota.NotFound)
 	_, err = w.store.RunByID(ctx, o, r)
 	require.ErrorIs(w, err, rota.NotFound)
-	agents, err := w.store.Agents(ctx, o, page)
+	agents, err := w.store.Agents(ctx, o, false, page)
 	require.NoError(w, err)
 	for _, other := range agents.Data {
 		require.NotEqual(w, a, other.ID)
@@ -81,8 +82,10 @@ func foreignWrites(w *world) {
 	t := w.timer(s)
 	for _, o := range w.strangers() {
 		for name, write := range map[string]func(context.Context, sqlstore.Queries) error{
-			"save agent":   func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveAgent(ctx, o, a, nil) },
-			"delete agent": func(ctx context.Context, tx sqlstore.Queries) error { return tx.DeleteAgent(ctx, o, a.ID, start) },
+			"save agent": func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveAgent(ctx, o, a, nil) },
+			"delete agent": func(ctx context.Context, tx sqlstore.Queries) error {
+				return tx.DeleteAgent(ctx, o, a.ID, start, w.absent())
+			},
 			"save schedule": func(ctx context.Context, tx sqlstore.Queries) error {
 				theirs := t
 				theirs.Owner = o
@@ -148,7 +151,9 @@ func (w *world) deleteSchedule(s rota.Schedule) {
 
 func (w *world) deleteAgent(id rota.AgentID) {
 	w.Helper()
-	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.DeleteAgent(ctx, w.owner, id, w.now) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.DeleteAgent(ctx, w.owner, id, w.now.Add(time.Hour), w.absent())
+	})
 }
 
 // gone checks that a schedule rests as deleted.
@@ -195,18 +200,84 @@ func deleteAgent(w *world) {
 	deleted := w.schedule(s2)
 	w.at(2 * time.Minute)
 	w.deleteAgent(a.ID)
-	_, err := w.store.Agent(w.Context(), w.owner, a.ID)
-	require.ErrorIs(w, err, rota.NotFound)
-	w.gone(s1)
+	got, err := w.store.Agent(w.Context(), w.owner, a.ID)
+	require.NoError(w, err)
+	require.Equal(w, []time.Time{w.now, w.now.Add(time.Hour)}, []time.Time{got.DeletedAt.Time, got.RetentionExpiresAt.Time})
+	rests := w.schedule(s1)
+	require.Equal(w, []any{rota.SchedulePaused, w.absent(), s1.Version + 1}, []any{rests.Status, *rests.PauseReason, rests.Version})
+	require.Equal(w, w.now, rests.DeletedAt.Time)
+	require.Nil(w, rests.NextRunAt)
 	w.same(deleted, w.schedule(s2)) // it was deleted before and stays as it was
 	require.Equal(w, rota.ScheduleActive, w.schedule(stays).Status)
 	require.Equal(w, r.ID, w.run(r.ID).ID, "a run of a deleted agent can be read")
 	runs, err := w.store.Runs(w.Context(), w.owner, a.ID, rota.Page{Limit: 10})
 	require.NoError(w, err)
 	require.Len(w, runs.Data, 1)
-	agents, err := w.store.Agents(w.Context(), w.owner, rota.Page{Limit: 10})
+	agents, err := w.store.Agents(w.Context(), w.owner, false, rota.Page{Limit: 10})
 	require.NoError(w, err)
 	require.Len(w, agents.Data, 1)
+	agents, err = w.store.Agents(w.Context(), w.owner, true, rota.Page{Limit: 10})
+	require.NoError(w, err)
+	require.Equal(w, a.ID, agents.Data[0].ID)
+
+	restore := func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.RestoreAgent(ctx, w.owner, a.ID, w.now)
+	}
+	w.update(restore)
+	require.ErrorIs(w, w.try(restore), rota.Conflict)
+	require.Nil(w, w.schedule(s1).DeletedAt)
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		absent, err := tx.AbsentSchedules(ctx, w.owner, a.ID)
+		require.Len(w, absent, 1)
+		require.Equal(w, s1.ID, absent[0].ID)
+		return err
+	})
+}
+
+func purge(w *world) {
+	a, other := w.addAgent(), w.addAgent()
+	for range 3 {
+		w.addSchedule(a.ID)
+	}
+	w.deleteSchedule(w.addSchedule(a.ID))
+	w.addSchedule(other.ID)
+	w.at(time.Minute)
+	require.Len(w, w.fire(10, w.once), 4)
+	r := w.addRun(a.ID)
+	for _, work := range w.claim(10) {
+		if work.Run.ID != r.ID {
+			w.finish(work.Run.ID, w.completed())
+		}
+	}
+	w.deleteAgent(a.ID) // for an hour
+	step := func() (p rota.Purge) {
+		w.update(func(ctx context.Context, tx sqlstore.Queries) (err error) {
+			p, err = tx.PurgeAgent(ctx, w.now, 2)
+			return err
+		})
+		return p
+	}
+	require.Empty(w, step().AgentID, "its time is not over")
+	w.at(2 * time.Hour)
+	require.Empty(w, step().AgentID, "a run has not ended")
+	w.finish(r.ID, w.completed())
+	p := step()
+	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.RestoreAgent(ctx, w.owner, a.ID, w.now)
+	}), rota.Conflict)
+	for steps := 1; !p.Done; steps++ {
+		require.Less(w, steps, 20)
+		p = step()
+	}
+	require.Equal(w, rota.Purge{AgentID: a.ID, At: w.now, Rule: "agent_retention", Versions: 1, Runs: 4, Schedules: 4, Occurrences: 3, Done: true}, p)
+	require.Empty(w, step().AgentID)
+	require.False(w, w.exists(a.ID))
+	runs, err := w.store.Runs(w.Context(), w.owner, a.ID, rota.Page{Limit: 10})
+	require.NoError(w, err)
+	require.Empty(w, runs.Data)
+	schedules, err := w.store.Schedules(w.Context(), w.owner, other.ID, rota.Page{Limit: 10})
+	require.NoError(w, err)
+	require.Len(w, schedules.Data, 1)
 }
 
 func deleteTwice(w *world) {
@@ -221,7 +292,7 @@ func deleteTwice(w *world) {
 	}), rota.NotFound)
 	w.deleteAgent(a.ID)
 	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.DeleteAgent(ctx, w.owner, a.ID, w.now)
+		return tx.DeleteAgent(ctx, w.owner, a.ID, w.now, w.absent())
 	}), rota.NotFound)
 }
 

@@ -14,7 +14,7 @@ import (
 var pages = []testCase{
 	{"pages of agents", func(w *world) {
 		w.pages(func() string { return string(w.addAgent().ID) }, func(p rota.Page) ([]string, bool) {
-			l, err := w.store.Agents(w.Context(), w.owner, p)
+			l, err := w.store.Agents(w.Context(), w.owner, false, p)
 			return listed(w, l, err, func(a rota.Agent) string { return string(a.ID) })
 		})
 	}},
@@ -120,13 +120,13 @@ func (w *world) page(list func(rota.Page) ([]string, bool), p rota.Page, want []
 
 func stablePages(w *world) {
 	ids := []rota.AgentID{w.addAgent().ID, w.addAgent().ID, w.addAgent().ID}
-	first, err := w.store.Agents(w.Context(), w.owner, rota.Page{Limit: 2})
+	first, err := w.store.Agents(w.Context(), w.owner, false, rota.Page{Limit: 2})
 	require.NoError(w, err)
 	w.addAgent()
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.DeleteAgent(ctx, w.owner, ids[1], start)
+		return tx.DeleteAgent(ctx, w.owner, ids[1], start, w.absent())
 	})
-	second, err := w.store.Agents(w.Context(), w.owner, rota.Page{Limit: 2, After: *first.LastID})
+	second, err := w.store.Agents(w.Context(), w.owner, false, rota.Page{Limit: 2, After: *first.LastID})
 	require.NoError(w, err)
 	require.Len(w, second.Data, 1)
 	require.Equal(w, ids[0], second.Data[0].ID, "the cursor works though its row is gone")

@@ -164,7 +164,7 @@ func unfitText(w *world) {
 		require.False(w, w.exists(a.ID))
 		_, err := w.store.Agent(w.Context(), w.owner, rota.AgentID(text))
 		require.ErrorIs(w, err, rota.Invalid)
-		_, err = w.store.Agents(w.Context(), w.owner, rota.Page{Limit: 1, After: text})
+		_, err = w.store.Agents(w.Context(), w.owner, false, rota.Page{Limit: 1, After: text})
 		require.ErrorIs(w, err, rota.Invalid)
 	}
 	a := w.newAgent()

@@ -14,6 +14,7 @@ import (
 var claims = []testCase{
 	{"the longest waiting run is claimed first", claimOrder},
 	{"a claim tells all there is to know", claimContent},
+	{"a run has the function tools of the moment in which it was made", claimFunctions},
 	{"a run is claimed by one", claimOnce},
 	{"providers have queues of their own", claimProviders},
 	{"a run that waits is not claimed before its time", claimDelayed},
@@ -70,6 +71,48 @@ func claimContent(w *world) {
 	fire = rota.FireContext{ScheduledFor: w.run(r.ID).CreatedAt, Timezone: "UTC"}
 	w.same(underWay(work), w.run(work.Run.ID))
 	w.same(rota.Work{Run: work.Run, StartedAt: w.now, Owner: w.owner, Agent: a.AgentConfig, Provider: provider, Policy: rota.DefaultPolicy(), Fire: fire}, work)
+}
+
+func claimFunctions(w *world) {
+	f := rota.FunctionTool{
+		Object: rota.ObjectFunctionTool, ID: rota.NewFunctionToolID(w.next()), CreatedAt: rota.InstantOf(start), UpdatedAt: rota.InstantOf(start), Version: 1,
+		Definition: rota.FunctionDefinition{Type: "function", Name: "\"f\"", Parameters: object(`{"a":1}`)},
+	}
+	theirs := f
+	theirs.ID = rota.NewFunctionToolID(w.next())
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		if err := tx.AddFunctionTool(ctx, rota.Owner{Account: "other"}, theirs); err != nil {
+			return err
+		}
+		return tx.AddFunctionTool(ctx, w.owner, f)
+	})
+	a := w.newAgent()
+	a.Tools = []rota.Object{
+		object(`{"type":"function_reference","function_tool_id":"` + string(f.ID) + `"}`),
+		object(`{"type":"function_reference","function_tool_id":"` + string(theirs.ID) + `"}`),
+	}
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddAgent(ctx, w.owner, a) })
+	w.addSchedule(a.ID)
+	w.addRun(a.ID)
+	w.at(time.Minute)
+	require.Len(w, w.fire(1, w.once), 1)
+	was := f.Definition
+	f.Definition.Name, f.Version = "g", 2
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveFunctionTool(ctx, w.owner, f) })
+	w.addRun(a.ID)
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.DeleteFunctionTool(ctx, w.owner, f.ID) })
+	w.addRun(a.ID)
+	w.at(time.Hour)
+	work := w.claim(10)
+	require.Len(w, work, 4)
+	seen := map[string]int{}
+	for _, one := range work {
+		seen[string(rota.AnyOf(one.Functions).RawMessage)]++
+	}
+	of := func(d rota.FunctionDefinition) string {
+		return string(rota.AnyOf(map[rota.FunctionToolID]rota.FunctionDefinition{f.ID: d}).RawMessage)
+	}
+	require.Equal(w, map[string]int{of(was): 2, of(f.Definition): 1, "null": 1}, seen)
 }
 
 func claimOnce(w *world) {

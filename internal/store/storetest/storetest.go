@@ -145,6 +145,11 @@ func (w *world) addSchedule(a rota.AgentID, change ...func(*rota.Schedule, *rota
 	return s.WithTimer(t)
 }
 
+// absent is why the schedules of an agent rest that is deleted now.
+func (w *world) absent() rota.PauseReason {
+	return rota.PauseReason{Code: rota.PausedByDeletion, At: rota.InstantOf(w.now)}
+}
+
 func (w *world) newRun(a rota.AgentID) rota.Run {
 	at := w.next()
 	return rota.Run{

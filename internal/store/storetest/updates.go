@@ -323,7 +323,7 @@ func oneChange(w *world) {
 		})
 	}
 	group.Wait()
-	l, err := w.store.Agents(w.Context(), w.owner, rota.Page{Limit: 10})
+	l, err := w.store.Agents(w.Context(), w.owner, false, rota.Page{Limit: 10})
 	require.NoError(w, err)
 	require.Len(w, l.Data, 1)
 }

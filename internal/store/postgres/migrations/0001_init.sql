@@ -55,6 +55,8 @@ CREATE TABLE agents (
   retention_expires_at BIGINT
 );
 CREATE INDEX agents_by_owner ON agents (account, end_user, id) WHERE deleted_at IS NULL;
+CREATE INDEX agents_deleted ON agents (account, end_user, id) WHERE deleted_at IS NOT NULL;
+CREATE INDEX agents_expiring ON agents (retention_expires_at, id) WHERE deleted_at IS NOT NULL;
 
 -- The configurations that an agent has had, as JSON.
 CREATE TABLE agent_versions (
@@ -65,6 +67,38 @@ CREATE TABLE agent_versions (
   configuration         TEXT NOT NULL,
   created_at            BIGINT NOT NULL,
   PRIMARY KEY (agent_id, version)
+);
+
+-- What the tools of an agent refer to: function tools, and agents.
+CREATE TABLE agent_references (
+  agent_id TEXT COLLATE "C" NOT NULL REFERENCES agents (id),
+  target   TEXT COLLATE "C" NOT NULL,
+  PRIMARY KEY (agent_id, target)
+);
+CREATE INDEX agent_references_by_target ON agent_references (target);
+
+CREATE TABLE function_tools (
+  id         TEXT COLLATE "C" PRIMARY KEY,
+  account    TEXT COLLATE "C" NOT NULL,
+  end_user   TEXT COLLATE "C" NOT NULL,
+  definition TEXT NOT NULL,
+  version    BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL
+);
+CREATE INDEX function_tools_by_owner ON function_tools (account, end_user, id);
+
+-- The agents that have been purged, or are being purged, and how much of what was theirs.
+CREATE TABLE purges (
+  agent_id    TEXT COLLATE "C" PRIMARY KEY,
+  account     TEXT COLLATE "C" NOT NULL,
+  end_user    TEXT COLLATE "C" NOT NULL,
+  rule        TEXT NOT NULL,
+  at          BIGINT NOT NULL,  -- when it was last worked on
+  versions    BIGINT NOT NULL,
+  runs        BIGINT NOT NULL,
+  schedules   BIGINT NOT NULL,
+  occurrences BIGINT NOT NULL
 );
 
 -- What people write of a schedule, but for its times and its policy: see timers.
@@ -87,7 +121,7 @@ CREATE TABLE schedules (
   deleted_at           BIGINT
 );
 CREATE INDEX schedules_by_owner ON schedules (account, end_user, id) WHERE deleted_at IS NULL;
-CREATE INDEX schedules_by_agent ON schedules (agent_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX schedules_by_agent ON schedules (agent_id, id);
 CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL;
 
 -- One row for each schedule: what a fire reads and writes, kept apart so that a
@@ -146,6 +180,7 @@ CREATE TABLE runs (
   end_user             TEXT COLLATE "C" NOT NULL,
   agent_id             TEXT COLLATE "C" NOT NULL,
   agent_version        BIGINT NOT NULL,
+  function_tools       TEXT,           -- the definitions that the agent referred to, by id
   schedule_id          TEXT COLLATE "C",
   scheduled_for        BIGINT,
   trigger              TEXT NOT NULL,

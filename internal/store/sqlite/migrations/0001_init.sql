@@ -53,6 +53,8 @@ CREATE TABLE agents (
   retention_expires_at INTEGER
 ) STRICT;
 CREATE INDEX agents_by_owner ON agents (account, end_user, id) WHERE deleted_at IS NULL;
+CREATE INDEX agents_deleted ON agents (account, end_user, id) WHERE deleted_at IS NOT NULL;
+CREATE INDEX agents_expiring ON agents (retention_expires_at, id) WHERE deleted_at IS NOT NULL;
 
 -- The configurations that an agent has had, as JSON.
 CREATE TABLE agent_versions (
@@ -64,6 +66,38 @@ CREATE TABLE agent_versions (
   created_at            INTEGER NOT NULL,
   PRIMARY KEY (agent_id, version)
 ) STRICT, WITHOUT ROWID;
+
+-- What the tools of an agent refer to: function tools, and agents.
+CREATE TABLE agent_references (
+  agent_id TEXT NOT NULL REFERENCES agents (id),
+  target   TEXT NOT NULL,
+  PRIMARY KEY (agent_id, target)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX agent_references_by_target ON agent_references (target);
+
+CREATE TABLE function_tools (
+  id         TEXT PRIMARY KEY,
+  account    TEXT NOT NULL,
+  end_user   TEXT NOT NULL,
+  definition TEXT NOT NULL,
+  version    INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX function_tools_by_owner ON function_tools (account, end_user, id);
+
+-- The agents that have been purged, or are being purged, and how much of what was theirs.
+CREATE TABLE purges (
+  agent_id    TEXT PRIMARY KEY,
+  account     TEXT NOT NULL,
+  end_user    TEXT NOT NULL,
+  rule        TEXT NOT NULL,
+  at          INTEGER NOT NULL,  -- when it was last worked on
+  versions    INTEGER NOT NULL,
+  runs        INTEGER NOT NULL,
+  schedules   INTEGER NOT NULL,
+  occurrences INTEGER NOT NULL
+) STRICT;
 
 -- What people write of a schedule, but for its times and its policy: see timers.
 CREATE TABLE schedules (
@@ -85,7 +119,7 @@ CREATE TABLE schedules (
   deleted_at           INTEGER
 ) STRICT;
 CREATE INDEX schedules_by_owner ON schedules (account, end_user, id) WHERE deleted_at IS NULL;
-CREATE INDEX schedules_by_agent ON schedules (agent_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX schedules_by_agent ON schedules (agent_id, id);
 CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL;
 
 -- One row for each schedule: what a fire reads and writes, kept apart so that a
@@ -142,6 +176,7 @@ CREATE TABLE runs (
   end_user             TEXT NOT NULL,
   agent_id             TEXT NOT NULL,
   agent_version        INTEGER NOT NULL,
+  function_tools       TEXT,           -- the definitions that the agent referred to, by id
   schedule_id          TEXT,
   scheduled_for        INTEGER,
   trigger              TEXT NOT NULL,

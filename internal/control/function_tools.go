@@ -1,0 +1,115 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
+)
+
+// CreateFunctionTool saves a function tool. Scope write:agents.
+func (c *Control) CreateFunctionTool(ctx context.Context, who auth.Caller, in rota.FunctionDefinition, w Write) (rota.FunctionTool, error) {
+	if err := c.enter(ctx, who, rota.WriteAgents, "create_function_tool"); err != nil {
+		return rota.FunctionTool{}, err
+	}
+	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.FunctionTool, error) {
+		f := rota.FunctionTool{
+			Object:     rota.ObjectFunctionTool,
+			ID:         rota.NewFunctionToolID(now),
+			Definition: withoutNulls(in),
+			CreatedAt:  rota.InstantOf(now),
+			UpdatedAt:  rota.InstantOf(now),
+			Version:    1,
+		}
+		return f, tx.AddFunctionTool(ctx, who.Owner, f)
+	})
+}
+
+// withoutNulls returns the definition as models get it: null means absent.
+func withoutNulls(d rota.FunctionDefinition) rota.FunctionDefinition {
+	d.Description, d.Strict, d.DeferLoading = valueOnly(d.Description), valueOnly(d.Strict), valueOnly(d.DeferLoading)
+	return d
+}
+
+func valueOnly[T any](o rota.Opt[T]) rota.Opt[T] {
+	if o.IsNull() {
+		return rota.Opt[T]{}
+	}
+	return o
+}
+
+// FunctionTool returns a function tool. Scope read:agents.
+func (c *Control) FunctionTool(ctx context.Context, who auth.Caller, id rota.FunctionToolID) (rota.FunctionTool, error) {
+	if err := c.enter(ctx, who, rota.ReadAgents, "function_tool", on("function_tool_id", id)); err != nil {
+		return rota.FunctionTool{}, err
+	}
+	return c.Store.FunctionTool(ctx, who.Owner, id)
+}
+
+// FunctionTools returns a page of the caller's function tools. Scope read:agents.
+func (c *Control) FunctionTools(ctx context.Context, who auth.Caller, p rota.Page) (rota.List[rota.FunctionTool], error) {
+	if err := c.enter(ctx, who, rota.ReadAgents, "function_tools"); err != nil {
+		return rota.List[rota.FunctionTool]{}, err
+	}
+	return c.Store.FunctionTools(ctx, who.Owner, p)
+}
+
+// UpdateFunctionTool replaces the definition of a function tool, for the runs that
+// are made from then on. Scope write:agents.
+func (c *Control) UpdateFunctionTool(ctx context.Context, who auth.Caller, id rota.FunctionToolID, in rota.FunctionDefinition, w Write) (rota.FunctionTool, error) {
+	if err := c.enter(ctx, who, rota.WriteAgents, "update_function_tool", on("function_tool_id", id)); err != nil {
+		return rota.FunctionTool{}, err
+	}
+	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.FunctionTool, error) {
+		f, err := tx.FunctionTool(ctx, who.Owner, id)
+		if err != nil {
+			return f, err
+		}
+		if err := match(w, f.Version); err != nil {
+			return f, err
+		}
+		after := withoutNulls(in)
+		if same(f.Definition, after) {
+			return f, nil
+		}
+		f.Definition, f.UpdatedAt = after, rota.InstantOf(now)
+		f.Version++
+		return f, tx.SaveFunctionTool(ctx, who.Owner, f)
+	})
+}
+
+// DeleteFunctionTool deletes a function tool. Runs that are made with a reference
+// to it from then on fail; those that were made before have its definition. Scope
+// write:agents.
+func (c *Control) DeleteFunctionTool(ctx context.Context, who auth.Caller, id rota.FunctionToolID, w Write) (rota.Deleted[rota.FunctionToolID], error) {
+	gone := rota.Deleted[rota.FunctionToolID]{Object: rota.ObjectFunctionDeleted, ID: id, Deleted: true}
+	if err := c.enter(ctx, who, rota.WriteAgents, "delete_function_tool", on("function_tool_id", id)); err != nil {
+		return gone, err
+	}
+	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, _ time.Time) (rota.Deleted[rota.FunctionToolID], error) {
+		f, err := tx.FunctionTool(ctx, who.Owner, id)
+		if err != nil {
+			return gone, err
+		}
+		if err := match(w, f.Version); err != nil {
+			return gone, err
+		}
+		return gone, tx.DeleteFunctionTool(ctx, who.Owner, id)
+	})
+}
+
+// checkFunctions refuses a reference to a function tool that is not there.
+func checkFunctions(ctx context.Context, tx Tx, who auth.Caller, a rota.AgentConfig) error {
+	for _, id := range a.FunctionReferences() {
+		_, err := tx.FunctionTool(ctx, who.Owner, id)
+		if errors.Is(err, rota.NotFound) {
+			return rota.InvalidField("tools", "refer to a function tool that is not there: %q", id)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package upkeep_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/events"
+	"github.com/rota-run/rota/internal/ports"
+	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/upkeep"
+)
+
+type idle struct{}
+
+func (idle) Run(context.Context) error { return nil }
+func (idle) Changed()                  {}
+func (idle) Cancel(rota.RunID)         {}
+
+type models struct{}
+
+func (models) Resolve(model string) (provider, name string) { return "test", model }
+
+// TestRetention: a deleted agent is there for thirty days, and then it is not; one
+// that is restored meanwhile stays.
+func TestRetention(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
+		require.NoError(t, err)
+		defer store.Close()
+		who := auth.Caller{Key: "key_1", Owner: rota.Owner{Account: "acme"}, Scopes: rota.AllScopes()}
+		c := &control.Control{
+			Store: ports.Control(store), Engine: idle{}, Hub: events.NewHub(), Models: models{}, Now: time.Now, Audit: slog.New(slog.DiscardHandler),
+			MinInterval: time.Second, AgentRetention: 30 * 24 * time.Hour,
+		}
+		var log bytes.Buffer
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			(&upkeep.Upkeep{Store: ports.Upkeep(store), Now: time.Now, Log: slog.New(slog.NewTextHandler(&log, nil))}).Run(ctx)
+		}()
+		var ids []rota.AgentID
+		for range 2 {
+			a, err := c.CreateAgent(t.Context(), who, rota.AgentCreate{Name: "a", Model: "m"}, control.Write{})
+			require.NoError(t, err)
+			in := rota.ScheduleCreate{Spec: rota.Spec{Type: rota.Interval, IntervalSeconds: 60}, Input: rota.InputText("hi")}
+			_, err = c.CreateSchedule(t.Context(), who, a.ID, in, control.Write{})
+			require.NoError(t, err)
+			r, err := c.StartRun(t.Context(), who, a.ID, rota.RunCreate{Input: rota.InputText("hi")}, control.Write{})
+			require.NoError(t, err)
+			_, err = c.CancelRun(t.Context(), who, a.ID, r.ID, control.Write{})
+			require.NoError(t, err)
+			_, err = c.DeleteAgent(t.Context(), who, a.ID, control.Write{})
+			require.NoError(t, err)
+			ids = append(ids, a.ID)
+		}
+		time.Sleep(30*24*time.Hour - time.Second)
+		_, err = c.Agent(t.Context(), who, ids[0])
+		require.NoError(t, err)
+		_, err = c.RestoreAgent(t.Context(), who, ids[1], control.Write{})
+		require.NoError(t, err)
+		time.Sleep(2 * time.Minute)
+		_, err = c.Agent(t.Context(), who, ids[0])
+		require.ErrorIs(t, err, rota.NotFound)
+		_, err = c.Agent(t.Context(), who, ids[1])
+		require.NoError(t, err)
+		stop()
+		<-done
+		require.Contains(t, log.String(), "agent_id="+string(ids[0])+" rule=agent_retention versions=1 runs=1 schedules=1 occurrences=0")
+		require.NotContains(t, log.String(), ids[1])
+	})
+}
