@@ -28,7 +28,7 @@ temporal: ## Build the Temporal server that tests use: once, in some minutes.
 	@$(GO) run ./test/services -build
 
 # What make test does, and .ci/run beside it: a target each, in this order.
-PARTS := lint examples openapi tests
+PARTS := lint examples openapi models tests
 
 .PHONY: test
 test: $(PARTS) ## Everything: linters, examples, the OpenAPI document, and all tests.
@@ -83,6 +83,10 @@ openapi: ## Hold what the tests of the API send and receive against docs/openapi
 
 .PHONY: generators
 generators: ## Make clients of docs/openapi.json with the generators that people use, and call a server with each.
+	$(test-module)
+
+.PHONY: models
+models: ## Have a real model server, llama.cpp, answer runs; the first time installs it.
 	$(test-module)
 
 .PHONY: fmt

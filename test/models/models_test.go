@@ -1,0 +1,134 @@
+package models
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	says  = "Hello! I am a tiny test model: café ☕, done."
+	call  = `{"city": "Paris"}`
+	words = 19 // tokens of says
+)
+
+var weather = object{
+	"type": "function", "name": "get_weather",
+	"parameters": object{"type": "object", "properties": object{"city": object{"type": "string"}}, "required": []string{"city"}},
+}
+
+// agent saves an agent and returns its id.
+func (s server) agent(more object) string {
+	s.Helper()
+	a := object{"name": "tiny", "model": "tiny"}
+	for k, v := range more {
+		a[k] = v
+	}
+	return s.call("POST", "/agents", a)["id"].(string)
+}
+
+// ended follows a run to its end and returns it with its events.
+func (s server) ended(agent, run string) (object, []object) {
+	s.Helper()
+	events := s.events(agent, run)
+	return s.call("GET", "/agents/"+agent+"/runs/"+run, nil), events
+}
+
+func (s server) ask(agent, input string) (object, []object) {
+	s.Helper()
+	return s.ended(agent, s.call("POST", "/agents/"+agent+"/runs", object{"input": input})["id"].(string))
+}
+
+// TestAScheduledAgent: a schedule that is due in a second has llama.cpp answer, and
+// the run has its words, its usage and its live events.
+func TestAScheduledAgent(t *testing.T) {
+	s := rota(t, llama(t, modelKey))
+	a := s.agent(object{"instructions": "Be brief."})
+	s.call("POST", "/agents/"+a+"/schedules", object{
+		"schedule": object{"type": "once", "run_at": time.Now().Add(time.Second).UTC().Format(time.RFC3339Nano)}, "input": "Hi there",
+	})
+	var runs []any
+	require.Eventually(t, func() bool {
+		runs = s.call("GET", "/agents/"+a+"/runs", nil)["data"].([]any)
+		return len(runs) == 1
+	}, time.Minute, 50*time.Millisecond)
+	r, events := s.ended(a, runs[0].(object)["id"].(string))
+
+	require.Equal(t, "completed", r["status"], r["error"])
+	require.Equal(t, "schedule", r["trigger"])
+	require.Len(t, r["attempts"], 1)
+	require.Equal(t, says, text(r))
+	usage := r["usage"].(object)
+	require.EqualValues(t, words, usage["output_tokens"])
+	require.EqualValues(t, 38, usage["input_tokens"], "it was told the instructions and the input, and nothing else")
+	require.Empty(t, r["request"].(object)["not_sent"])
+
+	var streamed strings.Builder
+	for i, e := range events[:len(events)-1] {
+		require.EqualValues(t, i, e["sequence_number"])
+		if e["type"] == "response.output_text.delta" {
+			streamed.WriteString(e["delta"].(string))
+		}
+	}
+	require.Equal(t, says, streamed.String(), "no character is cut")
+	require.Equal(t, "response.completed", events[len(events)-1]["type"])
+}
+
+func TestAToolCall(t *testing.T) {
+	s := rota(t, llama(t, modelKey))
+	r, events := s.ask(s.agent(object{"tools": []any{weather}}), "What is the weather in Paris?")
+	require.Equal(t, "completed", r["status"], r["error"])
+	output := r["gateway_response"].(object)["output"].([]any)
+	require.Len(t, output, 1)
+	require.Equal(t, "function_call", output[0].(object)["type"])
+	require.Equal(t, "get_weather", output[0].(object)["name"])
+	require.JSONEq(t, call, output[0].(object)["arguments"].(string))
+	require.EqualValues(t, 14, r["usage"].(object)["output_tokens"])
+	var streamed strings.Builder
+	for _, e := range events {
+		if e["type"] == "response.function_call_arguments.delta" {
+			streamed.WriteString(e["delta"].(string))
+		}
+	}
+	require.JSONEq(t, call, streamed.String())
+}
+
+// TestRefusals: llama.cpp repeats the status as the code of its errors.
+func TestRefusals(t *testing.T) {
+	url := llama(t, modelKey)
+	s := rota(t, url)
+	r, _ := s.askPlainly(strings.Repeat("word ", 5000))
+	require.Equal(t, object{"code": "request_rejected"}, only(r["error"], "code"))
+	require.Contains(t, r["error"].(object)["message"], "answered 400: exceed_context_size_error: ")
+	require.Len(t, r["attempts"], 1, "it does not help to ask again")
+
+	r, _ = rota(t, url, "MODEL_KEY=wrong").askPlainly("Hi")
+	require.Equal(t, object{"code": "misconfigured"}, only(r["error"], "code"))
+	require.Contains(t, r["error"].(object)["message"], "does not take the key")
+	require.NotContains(t, r["error"].(object)["message"], "wrong")
+
+	r, _ = rota(t, strings.TrimSuffix(url, "/v1")+"/nowhere").askPlainly("Hi")
+	require.Equal(t, object{"code": "misconfigured"}, only(r["error"], "code"))
+	require.Contains(t, r["error"].(object)["message"], "/v1")
+}
+
+// askPlainly asks an agent that has nothing but a model.
+func (s server) askPlainly(input string) (object, []object) {
+	s.Helper()
+	return s.ask(s.agent(nil), input)
+}
+
+func only(o any, name string) object { return object{name: o.(object)[name]} }
+
+// text returns what the stored response says.
+func text(run object) string {
+	var s strings.Builder
+	for _, i := range run["gateway_response"].(object)["output"].([]any) {
+		for _, part := range i.(object)["content"].([]any) {
+			s.WriteString(part.(object)["text"].(string))
+		}
+	}
+	return s.String()
+}
