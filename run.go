@@ -294,6 +294,7 @@ type Delay struct {
 	Provider string       // that serves the model of the next attempt
 	Until    time.Time    // when the next attempt may begin
 	Answered bool         // the provider answered this one with a failure
+	Response Any          // what had come of the answer, as a response object; null if nothing had
 }
 
 // Result is how a run ended.

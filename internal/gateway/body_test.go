@@ -264,11 +264,11 @@ func TestMeanings(t *testing.T) {
 			"model_timeout", "DEADLINE_EXCEEDED", "upstream_error", "BadGateway", "server_shutting_down", "try_again_later", "api_error",
 			"ModelNotReadyException", "vector_store_timeout", "temporarily_unavailable",
 		},
-		refusedOnce: {
+		hopeless: {
 			"context_length_exceeded", "ContextWindowExceededError", "exceed_context_size_error", "content_filter", "ContentPolicyViolation",
 			"permission_denied", "PERMISSION_DENIED", "AccessDeniedException", "string_above_max_length", "insufficient_quota", "request_too_large",
 		},
-		unwanted: {
+		rejected: {
 			"invalid_request_error", "BadRequestError", "INVALID_ARGUMENT", "ValidationException", "model_not_found", "NotFoundError", "unsupported_parameter",
 			"invalid_prompt", "UnprocessableEntity",
 		},

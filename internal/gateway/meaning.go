@@ -10,12 +10,12 @@ import (
 type meaning int
 
 const (
-	unclear     meaning = iota
-	limited             // too much was asked: later it may be taken
-	passing             // something broke that may work again later
-	unwanted            // the request cannot succeed, by its general kind
-	refusedOnce         // the request cannot succeed, for a reason that a status does not overrule
-	locked              // the key is wrong
+	unclear  meaning = iota
+	limited          // too much was asked: later it may be taken
+	passing          // something broke that may work again later
+	rejected         // the request cannot succeed, by its general kind
+	hopeless         // the request cannot succeed, for a reason that a status does not overrule
+	locked           // the key is wrong
 )
 
 type row struct {
@@ -29,7 +29,7 @@ type row struct {
 // first row that fits counts.
 var codeMeanings = []row{
 	{locked, []string{"apikey", "authentication", "unauthenticated", "unauthorized", "invalidcredential", "invalidtoken", "signatureinvalid"}},
-	{refusedOnce, []string{
+	{hopeless, []string{
 		"contextlength", "contextwindow", "contextsize", "contextlimit", "contextoverflow", "toolong", "toolarge", "abovemax", "maxtokens", "inputlength", "inputtokens",
 		"contentpolicy", "contentfilter", "contentblocked", "contentmanagement", "responsibleai", "policyviolation", "usagepolicy", "safety", "moderation", "flagged",
 		"insufficientquota", "billing", "creditbalance", "insufficientcredit", "insufficientbalance", "insufficientfunds", "paymentrequired", "budgetexceeded",
@@ -40,7 +40,7 @@ var codeMeanings = []row{
 		"limitexceeded", "limitreached", "slowdown", "concurrencylimit",
 	}},
 	{passing, []string{"notready", "tryagain", "retry", "temporar"}},
-	{unwanted, []string{
+	{rejected, []string{
 		"invalid", "badrequest", "malformed", "unprocessable", "validation", "unsupported", "notsupported", "notallowed", "notfound", "notexist", "nosuch",
 		"unknownparameter", "unknownmodel", "failedprecondition", "unimplemented", "notimplemented", "extraforbidden", "missing",
 	}},
@@ -54,7 +54,7 @@ var codeMeanings = []row{
 // textMeanings says the same of the words that are for people, which are looked
 // at where no code says anything.
 var textMeanings = []row{
-	{refusedOnce, []string{
+	{hopeless, []string{
 		"contextlength", "contextwindow", "contextsize", "maximumcontext", "promptistoolong", "promptistoolarge", "inputistoolong", "contentpolicy",
 		"contentfilter", "usagepolic", "permission", "insufficientquota", "checkyourplanandbilling", "creditbalance",
 	}},
@@ -85,11 +85,11 @@ func (f failure) means() meaning {
 	}
 	said := look(f.text, textMeanings)
 	switch {
-	case m == unwanted && (byStatus == limited || byStatus == passing && f.status != http.StatusInternalServerError):
+	case m == rejected && (byStatus == limited || byStatus == passing && f.status != http.StatusInternalServerError):
 		return byStatus // the status is the more exact one
 	case m != unclear:
 		return m
-	case said == refusedOnce, said == locked, byStatus == unclear, byStatus == unwanted && said != unclear:
+	case said == hopeless, said == locked, byStatus == unclear, byStatus == rejected && said != unclear:
 		return said
 	default:
 		return byStatus
@@ -136,10 +136,10 @@ func statusMeaning(code string) meaning {
 	case n == http.StatusRequestTimeout, n == http.StatusConflict, n == http.StatusTooEarly:
 		return passing
 	case n == http.StatusNotImplemented, n == http.StatusHTTPVersionNotSupported:
-		return unwanted
+		return rejected
 	case n >= 500:
 		return passing
 	default:
-		return unwanted
+		return rejected
 	}
 }

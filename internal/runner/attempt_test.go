@@ -188,6 +188,22 @@ func TestAFailedRunKeepsWhatHadCome(t *testing.T) {
 	}
 }
 
+// The text that an attempt brought is kept, though the last one brought none.
+func TestTheTextOfAnEarlierAttemptIsKept(t *testing.T) {
+	b := newBench(t, nil)
+	b.model.Script(gatewaytest.Stream(gatewaytest.Created("resp_1"), gatewaytest.Delta("half")))
+	b.model.Default(gatewaytest.Hangup())
+	r := b.attempt(t.Context())
+	for r.Phase == rota.PhaseWaiting {
+		require.Contains(t, string(r.GatewayResponse.RawMessage), `"half"`)
+		r = b.attempt(t.Context())
+	}
+	require.Equal(t, rota.PhaseFailed, r.Phase)
+	require.Equal(t, rota.RunErrConnection, r.Error.Code)
+	require.Contains(t, string(r.GatewayResponse.RawMessage), `"half"`)
+	require.Contains(t, string(r.GatewayResponse.RawMessage), `"incomplete"`)
+}
+
 // A run says what of it the provider did not take.
 func TestNotSent(t *testing.T) {
 	for name, last := range map[string]gatewaytest.Reply{

@@ -8,6 +8,8 @@
 package settings
 
 import (
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -112,11 +114,32 @@ func (d Duration) Or(def time.Duration) time.Duration {
 	return time.Duration(d)
 }
 
+// emptyPath returns an error for a path that is set and empty, which would
+// otherwise be the working directory.
+func emptyPath(ctx *kong.Context, f *kong.Flag) error {
+	if f.Tag.Type != "path" {
+		return nil
+	}
+	onLine := slices.ContainsFunc(ctx.Path, func(p *kong.Path) bool { return p.Flag == f && !p.Resolved })
+	if onLine {
+		return check(!slices.Contains(ctx.Args, "--"+f.Name+"="), "--%s must not be empty: leave it out for the default", f.Name)
+	}
+	for _, name := range f.Envs {
+		if value, set := os.LookupEnv(name); set {
+			return check(value != "", "--%s must not be empty: leave it out for the default", f.Name)
+		}
+	}
+	return nil
+}
+
 // BeforeResolve reads the settings file. Kong calls it when it has read the
 // command line and the environment.
 func (s *Settings) BeforeResolve(app *kong.Kong, ctx *kong.Context) error {
 	var path string
 	for _, f := range ctx.Flags() {
+		if err := emptyPath(ctx, f); err != nil {
+			return err
+		}
 		if f.Name == "config" {
 			path, _ = ctx.FlagValue(f).(string)
 		}

@@ -200,6 +200,21 @@ func TestAnEmptyDatabase(t *testing.T) {
 	require.EqualError(t, err, want)
 }
 
+func TestAnEmptyPath(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for flag, name := range map[string]string{"data": "ROTA_DATA", "secret-key-file": "ROTA_SECRET_KEY_FILE"} {
+		want := "--" + flag + " ($" + name + ") must not be empty: leave it out for the default"
+		_, err := parse(t, "--"+flag+"=")
+		require.EqualError(t, err, want)
+		t.Setenv(name, "")
+		_, err = parse(t)
+		require.EqualError(t, err, want)
+		_, err = parse(t, "--"+flag+"=x")
+		require.NoError(t, err, "the command line comes first")
+		t.Setenv(name, "y")
+	}
+}
+
 func TestWrongSettingsOfTemporal(t *testing.T) {
 	for _, test := range []struct{ flag, value, want string }{
 		{"temporal-address", "127.0.0.1", "must be host:port"},

@@ -143,11 +143,19 @@ func (q Queries) SetResponse(ctx context.Context, a rota.Attempt, responseID str
 	return q.write(ctx, `UPDATE open_runs SET response_id = ? WHERE run_id = ? AND `+ofAttempt, responseID, a.Run, a.Attempt)
 }
 
-// DelayRun makes a running run wait for its next attempt.
+// DelayRun makes a running run wait for its next attempt. What had come of an
+// answer is kept until a later attempt brings more.
 func (q Queries) DelayRun(ctx context.Context, d rota.Delay) error {
 	failures := 0
 	if d.Answered {
 		failures = 1
+	}
+	if part := textOrNil(d.Response.RawMessage); part != nil {
+		err := q.write(ctx, `UPDATE runs SET response = ? WHERE id = (SELECT run_id FROM open_runs WHERE run_id = ? AND phase = 'running' AND `+ofAttempt+`)`,
+			part, d.Attempt.Run, d.Attempt.Attempt)
+		if err != nil {
+			return err
+		}
 	}
 	return q.write(ctx, `UPDATE open_runs SET phase = 'waiting', ready_at = ?, failures = failures + ?, response_id = NULL,
 		provider = ?, history = ?`+q.ifShared(clearWorker)+` WHERE run_id = ? AND phase = 'running' AND `+ofAttempt,

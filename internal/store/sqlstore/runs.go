@@ -136,7 +136,7 @@ func (q Queries) endRun(ctx context.Context, id rota.RunID, o openRun, r rota.Re
 		request = js(r.Request)
 	}
 	return q.write(ctx, `UPDATE runs SET phase = ?, started_at = ?, attempts = ?, lateness_ms = ? - scheduled_for,
-		response_id = ?, response = ?, usage = ?, error = ?, completed_at = ?, model = ?, history = ?, request = ? WHERE id = ?`,
+		response_id = ?, response = COALESCE(?, response), usage = ?, error = ?, completed_at = ?, model = ?, history = ?, request = ? WHERE id = ?`,
 		r.Phase, ms(o.firstStart.Time), o.attempts, ms(o.firstStart.Time), orNull(&r.ResponseID),
 		textOrNil(r.Response.RawMessage), textOrNil(r.Usage.RawMessage), failure, r.CompletedAt.UnixMilli(),
 		o.model, history, request, id)
