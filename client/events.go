@@ -141,8 +141,8 @@ func (w *watch) note(e Event) {
 }
 
 func (w *watch) resumable(err error) bool {
-	again := errors.Is(err, rota.Unavailable) || errors.Is(err, rota.RateLimited)
-	return again && w.opened && !w.lost && w.resumes < maxResumes
+	retryable := errors.Is(err, rota.Unavailable) || errors.Is(err, rota.RateLimited)
+	return retryable && w.opened && !w.lost && w.resumes < maxResumes
 }
 
 // delay returns how long to wait before the next attempt, and counts it.

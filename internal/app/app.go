@@ -59,7 +59,7 @@ func Run(ctx context.Context, s settings.Settings, version string, out, logs io.
 	defer gw.Close()
 	installation := ""
 	if s.Works() {
-		if installation, err = begin(ctx, store, rota.EngineKind(s.Engine)); err != nil {
+		if installation, err = registerEngine(ctx, store, rota.EngineKind(s.Engine)); err != nil {
 			return err
 		}
 	}

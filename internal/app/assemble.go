@@ -44,26 +44,26 @@ type parts struct {
 	terminal     *terminal
 
 	// set by assemble
-	hub    *events.Hub
-	others others
+	hub   *events.Hub
+	peers peers
 }
 
 func assemble(p parts) (server, error) {
 	p.hub = events.NewHub()
-	p.others = p.connect()
+	p.peers = p.connect()
 	tokens, err := openTokens(p.settings)
 	if err != nil {
 		return server{}, err
 	}
-	keeps, err := p.engine()
+	eng, err := p.engine()
 	if err != nil {
 		return server{}, err
 	}
 	return server{
-		store: p.store, engine: keeps, metrics: p.metrics, api: p.settings.ServesAPI(),
+		store: p.store, engine: eng, metrics: p.metrics, api: p.settings.ServesAPI(),
 		drain: p.settings.DrainTimeout, limits: &auth.Limiter{Store: ports.Limiter(p.store), Default: p.settings.RateLimit},
 		control: &control.Control{
-			Store: ports.Control(p.store), Engine: keeps, Hub: p.hub, Models: p.gateway, Now: time.Now, Audit: p.log,
+			Store: ports.Control(p.store), Engine: eng, Hub: p.hub, Models: p.gateway, Now: time.Now, Audit: p.log,
 			AgentRetention: p.settings.AgentRetention, MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",
 			Tokens: tokens,
 		},
@@ -71,10 +71,10 @@ func assemble(p parts) (server, error) {
 }
 
 // connect connects the process with those that have the same database.
-func (p parts) connect() others {
+func (p parts) connect() peers {
 	db, ok := p.store.(*postgres.Store)
 	if !ok {
-		return nobody{}
+		return solo{}
 	}
 	return relay.New(relay.Config{Store: db, Hub: p.hub, Now: time.Now, Log: p.log})
 }
@@ -82,7 +82,7 @@ func (p parts) connect() others {
 // engine returns the engine that the settings ask for.
 func (p parts) engine() (rota.Engine, error) {
 	if !p.settings.Works() {
-		return &member{idle{}, p.others, idle{}}, nil
+		return &clustered{idle{}, p.peers, idle{}}, nil
 	}
 	run := p.runner()
 	if p.settings.Engine == string(rota.EngineTemporal) {
@@ -90,21 +90,21 @@ func (p parts) engine() (rota.Engine, error) {
 		if err != nil {
 			return nil, err
 		}
-		m := &member{e, p.others, heard{e.Engine}}
+		m := &clustered{e, p.peers, temporalReceiver{e.Engine}}
 		run.Changed = m.Changed // it may be another process that has to look
 		return m, nil
 	}
 	e := p.embedded(run)
 	run.Changed = e.Changed
-	return &member{&holder{e, p.hold(rota.EngineEmbedded), p.log, p.metrics.setActive}, p.others, e}, nil
+	return &clustered{&electedEngine{e, p.leadAs(rota.EngineEmbedded), p.log, p.metrics.setActive}, p.peers, e}, nil
 }
 
-// hold returns how an engine of a kind gets to keep time.
-func (p parts) hold(kind rota.EngineKind) hold {
+// leadAs returns how an engine of a kind gets to keep time.
+func (p parts) leadAs(kind rota.EngineKind) leadFunc {
 	return func(ctx context.Context, work func(context.Context) error) error {
 		work = p.withUpkeep(work)
 		if db, ok := p.store.(*postgres.Store); ok {
-			return db.Hold(ctx, p.log, kind, work)
+			return db.Lead(ctx, p.log, kind, work)
 		}
 		return work(ctx) // the process has the database to itself
 	}
@@ -131,7 +131,7 @@ func (p parts) runner() *runner.Runner {
 		OnDone: func(w rota.Work, r rota.Result, output string) {
 			p.metrics.ended(r.Phase, code(r.Error))
 			p.terminal.ended(w, r, output)
-			p.others.Ended(w.Run.ID)
+			p.peers.Ended(w.Run.ID)
 		},
 	}
 }
@@ -139,15 +139,15 @@ func (p parts) runner() *runner.Runner {
 func (p parts) embedded(run *runner.Runner) *embedded.Engine {
 	return embedded.New(embedded.Config{
 		Store: ports.Embedded(p.store), Attempt: run.Attempt, Now: time.Now, Log: p.log,
-		Step:         p.step(),
-		CatchupRate:  p.settings.CatchupRate,
-		DrainTimeout: p.settings.DrainTimeout,
-		OnDecide:     p.metrics.decided,
-		OnStart:      p.metrics.started,
-		OnEnd:        p.ended,
-		Shared:       p.shared(),
-		Deposed:      postgres.ErrLost,
-		OnReady:      p.tookOver,
+		Step:           p.step(),
+		CatchupRate:    p.settings.CatchupRate,
+		DrainTimeout:   p.settings.DrainTimeout,
+		OnDecide:       p.metrics.decided,
+		OnStart:        p.metrics.started,
+		OnEnd:          p.ended,
+		Shared:         p.shared(),
+		LostLeadership: postgres.ErrLost,
+		OnReady:        p.tookOver,
 	})
 }
 
@@ -172,7 +172,7 @@ func (p parts) provider(model string) string {
 func (p parts) ended(e engine.Ended) {
 	p.metrics.ended(e.Phase, e.Code)
 	p.hub.End(e.Run)
-	p.others.Ended(e.Run)
+	p.peers.Ended(e.Run)
 }
 
 func (p parts) tookOver(r rota.Recovered) {

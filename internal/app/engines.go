@@ -11,8 +11,8 @@ import (
 	"github.com/rota-run/rota/internal/relay"
 )
 
-// others are the processes that have the same database.
-type others interface {
+// peers are the processes that have the same database.
+type peers interface {
 	// Changed tells them that something has changed.
 	Changed()
 
@@ -20,88 +20,88 @@ type others interface {
 	Ended(rota.RunID)
 
 	// Run carries words and events until ctx ends. What they say goes to news.
-	Run(ctx context.Context, news relay.News)
+	Run(ctx context.Context, news relay.Receiver)
 }
 
-// nobody is the others of a process that has the database to itself.
-type nobody struct{}
+// solo is the others of a process that has the database to itself.
+type solo struct{}
 
 // Changed implements others.
-func (nobody) Changed() {}
+func (solo) Changed() {}
 
 // Ended implements others.
-func (nobody) Ended(rota.RunID) {}
+func (solo) Ended(rota.RunID) {}
 
 // Run implements others.
-func (nobody) Run(ctx context.Context, _ relay.News) { <-ctx.Done() }
+func (solo) Run(ctx context.Context, _ relay.Receiver) { <-ctx.Done() }
 
-// A member is the engine of a process that has the database together with
+// A clustered is the engine of a process that has the database together with
 // others: it tells them what its callers change, and hears the same of them.
-type member struct {
+type clustered struct {
 	rota.Engine
-	others others
-	news   relay.News
+	peers    peers
+	receiver relay.Receiver
 }
 
 // Changed implements [rota.Engine].
-func (m *member) Changed() {
+func (m *clustered) Changed() {
 	m.Engine.Changed()
-	m.others.Changed()
+	m.peers.Changed()
 }
 
 // Cancel implements [rota.Engine].
-func (m *member) Cancel(id rota.RunID) {
+func (m *clustered) Cancel(id rota.RunID) {
 	m.Engine.Cancel(id)
-	m.others.Ended(id)
+	m.peers.Ended(id)
 }
 
 // Run implements [rota.Engine].
-func (m *member) Run(ctx context.Context) error {
+func (m *clustered) Run(ctx context.Context) error {
 	rest, stop := context.WithCancel(context.WithoutCancel(ctx)) // runs end while the engine drains
 	var group sync.WaitGroup
-	group.Go(func() { m.others.Run(rest, m.news) })
+	group.Go(func() { m.peers.Run(rest, m.receiver) })
 	err := m.Engine.Run(ctx)
 	stop()
 	group.Wait()
 	return err
 }
 
-// A hold calls work while this process keeps time.
-type hold func(ctx context.Context, work func(context.Context) error) error
+// A leadFunc calls work while this process keeps time.
+type leadFunc func(ctx context.Context, work func(context.Context) error) error
 
-// A holder is the embedded engine, which runs while the database is held.
-type holder struct {
+// An electedEngine is the embedded engine, which runs while the database is held.
+type electedEngine struct {
 	*embedded.Engine
-	hold   hold
+	lead   leadFunc
 	log    *slog.Logger
 	active func(bool)
 }
 
 // Run implements [rota.Engine].
-func (h *holder) Run(ctx context.Context) error {
-	return h.hold(ctx, func(ctx context.Context) error {
-		h.log.Info("this process keeps time")
+func (h *electedEngine) Run(ctx context.Context) error {
+	return h.lead(ctx, func(ctx context.Context) error {
+		h.log.Info("this process is the leader")
 		h.active(true)
 		err := h.Engine.Run(ctx)
 		h.active(false)
-		h.log.Info("this process no longer keeps time", "cause", context.Cause(ctx))
+		h.log.Info("this process is no longer the leader", "cause", context.Cause(ctx))
 		return err
 	})
 }
 
-// heard is what the engine on Temporal makes of news.
-type heard struct{ *temporal.Engine }
+// temporalReceiver is what the engine on Temporal makes of news.
+type temporalReceiver struct{ *temporal.Engine }
 
-// Changed implements relay.News.
-func (h heard) Changed() { h.Heard() }
+// Changed implements relay.Receiver.
+func (h temporalReceiver) Changed() { h.ChangedElsewhere() }
 
 // An idle is the engine of a process that works on nothing.
 type idle struct{}
 
-// Changed implements [rota.Engine] and relay.News.
+// Changed implements [rota.Engine] and relay.Receiver.
 func (idle) Changed() {}
 
-// Cancel implements [rota.Engine] and relay.News.
+// Cancel implements [rota.Engine] and relay.Receiver.
 func (idle) Cancel(rota.RunID) {}
 
 // Run implements [rota.Engine].

@@ -41,7 +41,7 @@ func migrate(ctx context.Context, source, target string, out io.Writer, watch tr
 	}
 	defer from.Close()
 	if strings.HasPrefix(target, onFile) {
-		if err := keptHere(ctx, from); err != nil {
+		if err := temporalLeads(ctx, from); err != nil {
 			return side("source", err)
 		}
 	}
@@ -65,9 +65,9 @@ func openSource(ctx context.Context, database string) (transfer.Source, error) {
 	return postgres.OpenSource(ctx, database)
 }
 
-// keptHere fails if Temporal keeps time for the installation, which it cannot do
+// temporalLeads fails if Temporal keeps time for the installation, which it cannot do
 // for a file.
-func keptHere(ctx context.Context, from transfer.Source) error {
+func temporalLeads(ctx context.Context, from transfer.Source) error {
 	tables, err := from.Tables(ctx)
 	if err != nil {
 		return err

@@ -41,12 +41,12 @@ func (p parts) temporal(run *runner.Runner) (*onTemporal, error) {
 		Step:         p.step(),
 		CatchupRate:  p.settings.CatchupRate,
 		DrainTimeout: p.settings.DrainTimeout,
-		Hold:         p.hold(rota.EngineTemporal),
-		Tell:         p.others.Changed,
+		Lead:         p.leadAs(rota.EngineTemporal),
+		NotifyPeers:  p.peers.Changed,
 		OnDecide:     p.metrics.decided,
 		OnStart:      p.metrics.started,
 		OnEnd:        p.ended,
-		OnKeep:       p.metrics.setActive,
+		OnLead:       p.metrics.setActive,
 	})}, nil
 }
 

@@ -60,12 +60,12 @@ func (c Calendar) clockChanges(t instant) (all []Warning) {
 		}
 		after := stretchAt(c.loc, t)
 		change := clockChange{c, t, before.wall(t), after.wall(t)}
-		told := &skips
+		warned := &skips
 		if change.to < change.from {
-			told = &repeats
+			warned = &repeats
 		}
-		if w, ok := change.hit(); ok && !*told {
-			*told = true
+		if w, ok := change.hit(); ok && !*warned {
+			*warned = true
 			all = append(all, Warning{ClockChange, change.message(w)})
 		}
 	}

@@ -27,8 +27,8 @@ func NewClock(read func() time.Time) Clock {
 	return Clock{read: read, Since: now, wall: now, passed: time.Now()}
 }
 
-// Look returns the time, in whole milliseconds.
-func (c *Clock) Look() time.Time {
+// Now returns the time, in whole milliseconds.
+func (c *Clock) Now() time.Time {
 	now, passed := rota.InstantOf(c.read()).Time, time.Now()
 	if now.Sub(c.wall) > passed.Sub(c.passed)+jump || now.Before(c.Since) {
 		c.Since = now

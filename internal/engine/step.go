@@ -11,8 +11,8 @@ import (
 	"github.com/rota-run/rota/internal/policy"
 )
 
-// Batch is how many timers one step takes.
-const Batch = 500
+// BatchSize is how many timers one step takes.
+const BatchSize = 500
 
 // A Step takes what is due out of the store: it records what becomes of the
 // timers that are due, and claims as many waiting runs as may be worked on; if
@@ -23,7 +23,7 @@ type Step struct {
 	Providers         []Provider                // at least one
 	MaxConcurrentRuns int
 
-	turn int // the provider that is served first
+	next int // the provider that is served first
 }
 
 // A Provider bounds the runs that are at one provider at once.
@@ -38,23 +38,23 @@ type Busy func(context.Context) (map[string]int, error)
 
 // A Moment is when a step is taken.
 type Moment struct {
-	Now    time.Time // in whole milliseconds
-	Since  time.Time // when somebody began to look at what is due
-	Busy   Busy
-	MakeUp int // runs that may make up for the past; negative: do not look at that
+	Now     time.Time // in whole milliseconds
+	Since   time.Time // when somebody began to look at what is due
+	Busy    Busy
+	CatchUp int // runs that may make up for the past; negative: do not look at that
 }
 
-// Taken is what a step took.
-type Taken struct {
-	Decided []rota.Occurrence // outcomes that were put on record
-	Work    []rota.Work       // runs that begin
-	Ended   []Ended           // runs that were ended without a beginning
-	Again   bool              // a run was put aside: what it would have taken is free
-	MadeUp  int               // runs that make up for the past
-	Left    bool              // there is more to make up for
-	Hungry  bool              // more runs may wait than there is room for
-	Due     int               // timers that were decided
-	Wake    time.Time         // when the next is due, or may go on; zero if there is nothing to wait for
+// Batch is what a step took.
+type Batch struct {
+	Decided     []rota.Occurrence // outcomes that were put on record
+	Work        []rota.Work       // runs that begin
+	Ended       []Ended           // runs that were ended without a beginning
+	Freed       bool              // a run was put aside: what it would have taken is free
+	CaughtUp    int               // runs that make up for the past
+	BacklogLeft bool              // there is more to make up for
+	Saturated   bool              // more runs may wait than there is room for
+	Fired       int               // timers that were decided
+	Wake        time.Time         // when the next is due, or may go on; zero if there is nothing to wait for
 
 	busy  map[string]int
 	total int
@@ -71,45 +71,45 @@ type Ended struct {
 // Lost returns how a run has ended whose worker is lost.
 func Lost(id rota.RunID) Ended { return Ended{id, rota.PhaseFailed, rota.RunErrWorkerLost} }
 
-// Take takes a step in a transaction.
-func (s *Step) Take(ctx context.Context, q Queue, m Moment) (Taken, error) {
-	var got Taken
-	_, err := q.FireDue(ctx, m.Now, Batch, func(t rota.Timer) rota.Decision {
-		got.Due++
+// Run takes a step in a transaction.
+func (s *Step) Run(ctx context.Context, q Queue, m Moment) (Batch, error) {
+	var batch Batch
+	_, err := q.FireDue(ctx, m.Now, BatchSize, func(t rota.Timer) rota.Decision {
+		batch.Fired++
 		d := policy.Decide(t, m.Now, m.Since)
-		got.Decided = append(got.Decided, d.Records...)
+		batch.Decided = append(batch.Decided, d.Records...)
 		d.Provider = s.Provider(t.Model)
 		return d
 	})
 	if err != nil {
-		return got, err
+		return batch, err
 	}
-	s.turn++
-	if err := got.count(ctx, m.Busy); err != nil {
-		return got, err
+	s.next++
+	if err := batch.count(ctx, m.Busy); err != nil {
+		return batch, err
 	}
-	if err := s.claim(ctx, q, &got, m.Now); err != nil {
-		return got, err
+	if err := s.claim(ctx, q, &batch, m.Now); err != nil {
+		return batch, err
 	}
-	got.Wake, err = q.NextWake(ctx, m.Now)
-	if err != nil || !got.Wake.IsZero() && !got.Wake.After(m.Now) || m.MakeUp < 0 {
-		return got, err
+	batch.Wake, err = q.NextWake(ctx, m.Now)
+	if err != nil || !batch.Wake.IsZero() && !batch.Wake.After(m.Now) || m.CatchUp < 0 {
+		return batch, err
 	}
-	if err := s.catchUp(ctx, q, &got, m); err != nil || got.MadeUp == 0 {
-		return got, err
+	if err := s.catchUp(ctx, q, &batch, m); err != nil || batch.CaughtUp == 0 {
+		return batch, err
 	}
-	return got, s.claim(ctx, q, &got, m.Now)
+	return batch, s.claim(ctx, q, &batch, m.Now)
 }
 
 // Announce tells of the outcomes that were put on record, and of the runs that
 // were ended without a beginning. Either may be nil.
-func (got Taken) Announce(decided func(rota.Occurrence), ended func(Ended)) {
-	for _, o := range got.Decided {
+func (batch Batch) Announce(decided func(rota.Occurrence), ended func(Ended)) {
+	for _, o := range batch.Decided {
 		if decided != nil {
 			decided(o)
 		}
 	}
-	for _, e := range got.Ended {
+	for _, e := range batch.Ended {
 		if ended != nil {
 			ended(e)
 		}
@@ -117,31 +117,31 @@ func (got Taken) Announce(decided func(rota.Occurrence), ended func(Ended)) {
 }
 
 // count notes the places that are taken.
-func (got *Taken) count(ctx context.Context, busy Busy) (err error) {
-	got.busy, err = busy(ctx)
-	for _, n := range got.busy {
-		got.total += n
+func (batch *Batch) count(ctx context.Context, busy Busy) (err error) {
+	batch.busy, err = busy(ctx)
+	for _, n := range batch.busy {
+		batch.total += n
 	}
 	return err
 }
 
 // add notes that a run takes a place.
-func (got *Taken) add(w rota.Work) {
-	got.Work = append(got.Work, w)
-	got.busy[w.Provider]++
-	got.total++
+func (batch *Batch) add(w rota.Work) {
+	batch.Work = append(batch.Work, w)
+	batch.busy[w.Provider]++
+	batch.total++
 }
 
 // claim takes the runs that wait, as far as there is room for them.
-func (s *Step) claim(ctx context.Context, q Queue, got *Taken, now time.Time) error {
+func (s *Step) claim(ctx context.Context, q Queue, batch *Batch, now time.Time) error {
 	for _, p := range s.rotate() {
-		room := s.room(p, got)
+		room := s.room(p, batch)
 		claimed, err := q.ClaimRuns(ctx, now, p.Name, room)
 		if err != nil {
 			return err
 		}
-		got.Hungry = got.Hungry || len(claimed) == room
-		if err := s.sort(ctx, q, got, claimed, now); err != nil {
+		batch.Saturated = batch.Saturated || len(claimed) == room
+		if err := s.sort(ctx, q, batch, claimed, now); err != nil {
 			return err
 		}
 	}
@@ -149,32 +149,32 @@ func (s *Step) claim(ctx context.Context, q Queue, got *Taken, now time.Time) er
 }
 
 // catchUp starts what was missed, as far as it may and there is room for it.
-func (s *Step) catchUp(ctx context.Context, q Queue, got *Taken, m Moment) error {
-	room := map[string]int{"": s.room(Provider{}, got)} // of each provider, and of all
+func (s *Step) catchUp(ctx context.Context, q Queue, batch *Batch, m Moment) error {
+	room := map[string]int{"": s.room(Provider{}, batch)} // of each provider, and of all
 	for _, p := range s.Providers {
-		room[p.Name] = s.room(p, got)
+		room[p.Name] = s.room(p, batch)
 	}
-	fires, left, err := q.FireBacklog(ctx, m.Now, m.MakeUp, func(t rota.Timer, o rota.Occurrence) (rota.Decision, bool) {
+	fires, left, err := q.FireBacklog(ctx, m.Now, m.CatchUp, func(t rota.Timer, o rota.Occurrence) (rota.Decision, bool) {
 		d := policy.CatchUp(t, o, m.Now)
 		d.Provider = s.Provider(t.Model)
 		if d.Timer.OpenRuns > t.OpenRuns {
 			if room[""] == 0 || room[d.Provider] == 0 {
-				got.Hungry = true
+				batch.Saturated = true
 				return d, false
 			}
 			room[""]--
 			room[d.Provider]--
 		}
-		got.Decided = append(got.Decided, d.Records...)
+		batch.Decided = append(batch.Decided, d.Records...)
 		return d, true
 	})
-	got.MadeUp, got.Left = len(fires), left
+	batch.CaughtUp, batch.BacklogLeft = len(fires), left
 	return err
 }
 
 // sort parts the claimed runs into those that start, those that must not, and
 // those whose agent has moved to another provider since they were queued.
-func (s *Step) sort(ctx context.Context, q Queue, got *Taken, claimed []rota.Work, now time.Time) error {
+func (s *Step) sort(ctx context.Context, q Queue, batch *Batch, claimed []rota.Work, now time.Time) error {
 	for _, w := range claimed {
 		id := w.Run.ID
 		provider := s.Provider(w.Model())
@@ -184,15 +184,15 @@ func (s *Step) sort(ctx context.Context, q Queue, got *Taken, claimed []rota.Wor
 			if _, err := q.FinishRun(ctx, id, end, policy.Settle); err != nil {
 				return err
 			}
-			got.Ended = append(got.Ended, Ended{id, end.Phase, end.Error.Code})
-			got.Again = true
+			batch.Ended = append(batch.Ended, Ended{id, end.Phase, end.Error.Code})
+			batch.Freed = true
 		case provider != w.Provider:
 			if err := q.RequeueRun(ctx, w.At(), provider); err != nil {
 				return err
 			}
-			got.Again = true
+			batch.Freed = true
 		default:
-			got.add(w)
+			batch.add(w)
 		}
 	}
 	return nil
@@ -210,15 +210,15 @@ func (s *Step) Names() []string {
 // rotate returns the providers, each time beginning with another, so that none
 // takes all the room.
 func (s *Step) rotate() []Provider {
-	i := s.turn % len(s.Providers)
+	i := s.next % len(s.Providers)
 	return append(append([]Provider(nil), s.Providers[i:]...), s.Providers[:i]...)
 }
 
 // room returns how many more runs may start at the provider.
-func (s *Step) room(p Provider, got *Taken) int {
-	n := s.MaxConcurrentRuns - got.total
+func (s *Step) room(p Provider, batch *Batch) int {
+	n := s.MaxConcurrentRuns - batch.total
 	if p.Max > 0 {
-		n = min(n, p.Max-got.busy[p.Name])
+		n = min(n, p.Max-batch.busy[p.Name])
 	}
 	return max(n, 0)
 }

@@ -212,9 +212,9 @@ func scoped(k rota.Key) ScopedKey {
 // limits returns the rate limits that a body asks for; absent if it says nothing.
 func (l ScopedKeyLimit) limits() (rota.Opt[[]rota.RateLimit], error) {
 	var none rota.Opt[[]rota.RateLimit]
-	on, said := l.RateLimitEnabled.Get()
+	on, given := l.RateLimitEnabled.Get()
 	if !on {
-		if said {
+		if given {
 			none = rota.Some([]rota.RateLimit{})
 		}
 		return none, nil

@@ -56,7 +56,7 @@ func TestCatchUpIsOutdated(t *testing.T) {
 				tt.then(&timer)
 			}
 			d := CatchUp(timer, line[0], at(tt.at))
-			require.Equal(t, []string{tt.want}, said(d.Records))
+			require.Equal(t, []string{tt.want}, outcomes(d.Records))
 			require.Equal(t, timer.Backlog-1, d.Timer.Backlog)
 		})
 	}
@@ -67,7 +67,7 @@ func TestCatchUpBackfillIsNeverOutdated(t *testing.T) {
 	line[0].Trigger = rota.TriggerBackfill
 	timer.LastRunAt = at(10 * time.Hour)
 	d := CatchUp(timer, line[0], at(100*time.Hour))
-	require.Equal(t, []string{"fired 3m0s"}, said(d.Records))
+	require.Equal(t, []string{"fired 3m0s"}, outcomes(d.Records))
 	require.Equal(t, rota.TriggerBackfill, d.Records[0].Trigger)
 }
 
@@ -87,7 +87,7 @@ func TestCatchUpCompletes(t *testing.T) {
 		var got []string
 		for _, o := range line {
 			d := CatchUp(timer, o, at(210*time.Second))
-			got, timer = append(got, said(d.Records)...), d.Timer
+			got, timer = append(got, outcomes(d.Records)...), d.Timer
 		}
 		require.Equal(t, []string{"fired 1m0s", "fired 2m0s", "blocked max_runs 3m0s"}, got)
 		require.Equal(t, rota.ScheduleCompleted, timer.Status)
@@ -122,13 +122,13 @@ func TestDropped(t *testing.T) {
 	pause := func(t rota.Timer) rota.Timer { return rest(t, rota.SchedulePaused, nil) }
 	late := planned(t, everyMinute, func(p *rota.Policy) { p.JitterSeconds = 600 })
 	require.Empty(t, Dropped(late, pause(late), time.Time{}, at(59*time.Second)), "it has not come")
-	require.Equal(t, []string{"blocked not_active 1m0s"}, said(Dropped(late, pause(late), time.Time{}, at(time.Minute))))
-	require.Equal(t, []string{"blocked not_active 1m0s..3m0s=3"}, said(Dropped(late, pause(late), time.Time{}, at(210*time.Second))))
+	require.Equal(t, []string{"blocked not_active 1m0s"}, outcomes(Dropped(late, pause(late), time.Time{}, at(time.Minute))))
+	require.Equal(t, []string{"blocked not_active 1m0s..3m0s=3"}, outcomes(Dropped(late, pause(late), time.Time{}, at(210*time.Second))))
 	require.Empty(t, Dropped(late, late, time.Time{}, at(210*time.Second)), "it still waits")
 
 	ending := planned(t, everyMinute, func(p *rota.Policy) { p.JitterSeconds, p.EndAt = 600, instant(2*time.Minute) })
-	require.Equal(t, []string{"blocked not_active 1m0s..2m0s=2"}, said(Dropped(ending, pause(ending), time.Time{}, at(210*time.Second))))
-	require.Equal(t, []string{"blocked not_active 1m0s..2m0s=2"}, said(Dropped(ending, Delete(ending), time.Time{}, at(time.Hour))))
+	require.Equal(t, []string{"blocked not_active 1m0s..2m0s=2"}, outcomes(Dropped(ending, pause(ending), time.Time{}, at(210*time.Second))))
+	require.Equal(t, []string{"blocked not_active 1m0s..2m0s=2"}, outcomes(Dropped(ending, Delete(ending), time.Time{}, at(time.Hour))))
 }
 
 func TestSettlePutsWhatItDropsOnRecord(t *testing.T) {
@@ -136,5 +136,5 @@ func TestSettlePutsWhatItDropsOnRecord(t *testing.T) {
 	timer.OpenRuns = 1
 	d := Settle(timer, rota.Result{Phase: rota.PhaseFailed, CompletedAt: at(90 * time.Second)})
 	require.Equal(t, rota.SchedulePaused, d.Timer.Status)
-	require.Equal(t, []string{"blocked not_active 1m0s"}, said(d.Records))
+	require.Equal(t, []string{"blocked not_active 1m0s"}, outcomes(d.Records))
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/rota-run/rota"
 )
 
-// said writes records as "outcome reason offset", with the offset of a span's
+// outcomes writes records as "outcome reason offset", with the offset of a span's
 // end and its count.
-func said(records []rota.Occurrence) []string {
+func outcomes(records []rota.Occurrence) []string {
 	var out []string
 	for _, o := range records {
 		s := string(o.Outcome)
@@ -53,7 +53,7 @@ func TestDecideOverlap(t *testing.T) {
 			}
 			now := at(time.Minute + 1500*time.Millisecond)
 			d := Decide(timer, now, start)
-			require.Equal(t, tt.want, said(d.Records))
+			require.Equal(t, tt.want, outcomes(d.Records))
 			require.Equal(t, tt.wait, d.Timer.Buffered)
 			require.Equal(t, at(2*time.Minute), d.Timer.NextRunAt)
 			fired := 0
@@ -117,7 +117,7 @@ func TestDecidePausesWhatHasNoTimes(t *testing.T) {
 func TestDecideLateIsNotMissed(t *testing.T) {
 	timer := planned(t, everyMinute, func(p *rota.Policy) { p.Missed, p.MaxLatenessSeconds = rota.MissedSkip, 0 })
 	d := Decide(timer, at(time.Hour), at(time.Minute))
-	require.Equal(t, []string{"fired 1m0s"}, said(d.Records), "however late")
+	require.Equal(t, []string{"fired 1m0s"}, outcomes(d.Records), "however late")
 	require.Equal(t, at(2*time.Minute), d.Timer.DueAt, "the next is due at once")
 }
 
@@ -134,7 +134,7 @@ func TestDecideCompletes(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			d := Decide(planned(t, tt.spec, tt.with), at(time.Minute), start)
-			require.Equal(t, []string{"fired 1m0s"}, said(d.Records))
+			require.Equal(t, []string{"fired 1m0s"}, outcomes(d.Records))
 			require.Equal(t, rota.ScheduleCompleted, d.Timer.Status)
 			require.Zero(t, d.Timer.NextRunAt)
 			require.Zero(t, d.Timer.DueAt)
@@ -151,14 +151,14 @@ func TestDecideBufferedOutlivesTheEnd(t *testing.T) {
 			timer := planned(t, everyMinute, func(p *rota.Policy) { with(p); p.Overlap = rota.OverlapBufferOne })
 			timer.OpenRuns, timer.RunCount = 1, 1
 			d := Decide(timer, at(time.Minute), start)
-			require.Equal(t, []string{"buffered overlap 1m0s"}, said(d.Records))
+			require.Equal(t, []string{"buffered overlap 1m0s"}, outcomes(d.Records))
 			require.Equal(t, rota.ScheduleActive, d.Timer.Status, "something waits")
 			require.Zero(t, d.Timer.DueAt, "and there is nothing to do before the run ends")
 
 			ended := settle(d.Timer, rota.Result{Phase: rota.PhaseFailed, CompletedAt: at(90 * time.Second)})
 			require.Equal(t, at(90*time.Second), ended.DueAt)
 			d = Decide(ended, at(90*time.Second), start)
-			require.Equal(t, []string{"fired 1m0s"}, said(d.Records))
+			require.Equal(t, []string{"fired 1m0s"}, outcomes(d.Records))
 			require.Equal(t, rota.ScheduleCompleted, d.Timer.Status)
 			require.EqualValues(t, 2, d.Timer.RunCount)
 		})
@@ -169,7 +169,7 @@ func TestDecideSkips(t *testing.T) {
 	timer := planned(t, everyMinute, func(p *rota.Policy) { p.MaxRuns = new(int64(1)) })
 	timer.Skips = []rota.Instant{*instant(time.Minute), *instant(3 * time.Minute)}
 	d := Decide(timer, at(time.Minute), start)
-	require.Equal(t, []string{"skipped_requested requested 1m0s"}, said(d.Records))
+	require.Equal(t, []string{"skipped_requested requested 1m0s"}, outcomes(d.Records))
 	require.Equal(t, []rota.Instant{*instant(3 * time.Minute)}, d.Timer.Skips)
 	require.Zero(t, d.Timer.RunCount)
 	require.Equal(t, rota.ScheduleActive, d.Timer.Status)
@@ -180,7 +180,7 @@ func TestTrigger(t *testing.T) {
 	now := at(30 * time.Second)
 	active := planned(t, everyMinute, nil)
 	d := Trigger(active, now, now)
-	require.Equal(t, []string{"fired 30s"}, said(d.Records))
+	require.Equal(t, []string{"fired 30s"}, outcomes(d.Records))
 	require.Equal(t, rota.TriggerManual, d.Records[0].Trigger)
 	require.Equal(t, at(time.Minute), d.Timer.NextRunAt, "its times go on")
 	require.EqualValues(t, 1, d.Timer.RunCount)
@@ -189,16 +189,16 @@ func TestTrigger(t *testing.T) {
 		resting := rest(active, s, nil)
 		resting.Policy.Overlap = rota.OverlapBufferOne
 		d := Trigger(resting, now, now)
-		require.Equal(t, []string{"fired 30s"}, said(d.Records))
+		require.Equal(t, []string{"fired 30s"}, outcomes(d.Records))
 		require.Equal(t, s, d.Timer.Status)
 		d = Trigger(d.Timer, now.Add(time.Second), now.Add(time.Second))
-		require.Equal(t, []string{"skipped_overlap overlap 31s"}, said(d.Records), "nothing waits in what rests")
+		require.Equal(t, []string{"skipped_overlap overlap 31s"}, outcomes(d.Records), "nothing waits in what rests")
 	}
 
 	busy := active
 	busy.OpenRuns, busy.Policy.Overlap = 1, rota.OverlapBufferOne
 	d = Trigger(busy, now, now)
-	require.Equal(t, []string{"buffered overlap 30s"}, said(d.Records))
+	require.Equal(t, []string{"buffered overlap 30s"}, outcomes(d.Records))
 	require.Equal(t, now, d.Timer.Buffered)
 }
 
@@ -211,7 +211,7 @@ func TestTriggerTakesTheLastRun(t *testing.T) {
 
 	timer.OpenRuns = 1
 	d = Trigger(timer, at(time.Second), at(time.Second))
-	require.Equal(t, []string{"buffered overlap 1s"}, said(d.Records))
+	require.Equal(t, []string{"buffered overlap 1s"}, outcomes(d.Records))
 	require.Equal(t, rota.ScheduleActive, d.Timer.Status)
 	require.Zero(t, d.Timer.NextRunAt)
 }

@@ -21,13 +21,13 @@ func TestTheLastRunDropsWhatWaits(t *testing.T) {
 
 	d := Decide(timer, due, start)
 	require.Equal(t, rota.ScheduleCompleted, d.Timer.Status)
-	require.Equal(t, "fired 1m0s", said(d.Records)[0])
+	require.Equal(t, "fired 1m0s", outcomes(d.Records)[0])
 	require.Equal(t, "max_runs", d.Records[1].Reason.Code)
 	require.EqualValues(t, due.Sub(start)/time.Minute-1, d.Records[1].Count)
 
 	d = Trigger(timer, at(150*time.Second), at(150*time.Second))
 	require.Equal(t, rota.ScheduleCompleted, d.Timer.Status)
-	require.Equal(t, []string{"fired 2m30s", "blocked not_active 1m0s..2m0s=2"}, said(d.Records))
+	require.Equal(t, []string{"fired 2m30s", "blocked not_active 1m0s..2m0s=2"}, outcomes(d.Records))
 	require.Equal(t, rota.TriggerSchedule, d.Records[1].Trigger)
 }
 
@@ -37,7 +37,7 @@ func TestATriggerDropsNothingThatIsAhead(t *testing.T) {
 	timer := planned(t, everyMinute, func(p *rota.Policy) { p.MaxRuns = new(int64(1)) })
 	now := at(time.Minute - time.Millisecond)
 	d := Trigger(timer, at(time.Minute+time.Millisecond), now)
-	require.Equal(t, []string{"fired 1m0.001s"}, said(d.Records))
+	require.Equal(t, []string{"fired 1m0.001s"}, outcomes(d.Records))
 	require.Equal(t, now, d.Records[0].RecordedAt.Time)
 	require.Zero(t, *d.Records[0].LatenessMS)
 	require.Equal(t, now, d.Timer.LastRunAt)
@@ -69,7 +69,7 @@ func TestMaxRunsBoundsWhatWaits(t *testing.T) {
 			before.NextRunAt, before.DueAt = at(2*time.Minute), at(2*time.Minute)
 			before.Policy.MaxRuns = &tt.maxRuns
 			after := tt.change(before)
-			require.Equal(t, tt.want, said(Dropped(before, after, time.Time{}, at(90*time.Second))))
+			require.Equal(t, tt.want, outcomes(Dropped(before, after, time.Time{}, at(90*time.Second))))
 			require.Equal(t, tt.waits, !after.Buffered.IsZero())
 			require.Equal(t, tt.status, after.Status)
 		})
@@ -90,7 +90,7 @@ func TestATriggerDoesNotWaitBeyondMaxRuns(t *testing.T) {
 	timer := planned(t, everyMinute, func(p *rota.Policy) { p.MaxRuns, p.Overlap = new(int64(3)), rota.OverlapBufferOne })
 	timer.RunCount, timer.OpenRuns, timer.Backlog = 3, 1, 2
 	d := Trigger(timer, at(time.Second), at(time.Second))
-	require.Equal(t, []string{"skipped_overlap overlap 1s"}, said(d.Records))
+	require.Equal(t, []string{"skipped_overlap overlap 1s"}, outcomes(d.Records))
 	require.Zero(t, d.Timer.Buffered)
 }
 
@@ -104,26 +104,26 @@ func TestAPauseIsOnRecord(t *testing.T) {
 	resumed, err := Resume(waiting, at(5*time.Minute))
 	require.NoError(t, err)
 	records := Dropped(waiting, resumed, time.Time{}, at(5*time.Minute))
-	require.Equal(t, []string{"blocked schedule_paused 3m0s..5m0s=3"}, said(records))
+	require.Equal(t, []string{"blocked schedule_paused 3m0s..5m0s=3"}, outcomes(records))
 	require.Equal(t, "the schedule was paused (manual: holiday)", records[0].Reason.Message)
-	require.Equal(t, said(records), said(Dropped(waiting, Delete(waiting), time.Time{}, at(5*time.Minute))))
+	require.Equal(t, outcomes(records), outcomes(Dropped(waiting, Delete(waiting), time.Time{}, at(5*time.Minute))))
 
 	require.Empty(t, Dropped(waiting, waiting, time.Time{}, at(5*time.Minute)), "it goes on")
 	other := waiting
 	other.Anchor = at(4*time.Minute + time.Second)
-	require.Equal(t, []string{"blocked schedule_paused 3m0s..4m0s=2"}, said(Dropped(waiting, other, time.Time{}, other.Anchor)))
+	require.Equal(t, []string{"blocked schedule_paused 3m0s..4m0s=2"}, outcomes(Dropped(waiting, other, time.Time{}, other.Anchor)))
 	resumed, err = Resume(other, at(6*time.Minute))
 	require.NoError(t, err)
-	require.Equal(t, []string{"blocked schedule_paused 5m1s"}, said(Dropped(other, resumed, time.Time{}, at(6*time.Minute))), "the times before are on record")
+	require.Equal(t, []string{"blocked schedule_paused 5m1s"}, outcomes(Dropped(other, resumed, time.Time{}, at(6*time.Minute))), "the times before are on record")
 	bounded := waiting
 	bounded.Policy.StartAt = instant(270 * time.Second)
-	require.Equal(t, []string{"blocked schedule_paused 3m0s..4m0s=2"}, said(Dropped(waiting, bounded, time.Time{}, at(250*time.Second))))
+	require.Equal(t, []string{"blocked schedule_paused 3m0s..4m0s=2"}, outcomes(Dropped(waiting, bounded, time.Time{}, at(250*time.Second))))
 	resumed, err = Resume(bounded, at(6*time.Minute))
 	require.NoError(t, err)
-	require.Equal(t, []string{"blocked schedule_paused 5m0s..6m0s=2"}, said(Dropped(bounded, resumed, time.Time{}, at(6*time.Minute))), "none before the bound")
+	require.Equal(t, []string{"blocked schedule_paused 5m0s..6m0s=2"}, outcomes(Dropped(bounded, resumed, time.Time{}, at(6*time.Minute))), "none before the bound")
 
 	recorded := at(3*time.Minute + time.Second) // by a change before, or by a clock that was set back
-	require.Equal(t, []string{"blocked schedule_paused 4m0s..5m0s=2"}, said(Dropped(waiting, Delete(waiting), recorded, at(5*time.Minute))))
+	require.Equal(t, []string{"blocked schedule_paused 4m0s..5m0s=2"}, outcomes(Dropped(waiting, Delete(waiting), recorded, at(5*time.Minute))))
 	require.Empty(t, Dropped(waiting, Delete(waiting), at(6*time.Minute), at(5*time.Minute)))
 
 	used := waiting
@@ -136,8 +136,8 @@ func TestAPauseIsOnRecord(t *testing.T) {
 func TestDecidePlannedLateIsNotMissed(t *testing.T) {
 	timer := planned(t, onceAt(time.Minute), func(p *rota.Policy) { p.Missed = rota.MissedSkip })
 	timer.DueAt = at(90 * time.Second)
-	require.Equal(t, []string{"fired 1m0s"}, said(Decide(timer, at(91*time.Second), at(80*time.Second)).Records))
-	require.Equal(t, []string{"missed policy_skip 1m0s"}, said(Decide(timer, at(2*time.Minute), at(2*time.Minute)).Records))
+	require.Equal(t, []string{"fired 1m0s"}, outcomes(Decide(timer, at(91*time.Second), at(80*time.Second)).Records))
+	require.Equal(t, []string{"missed policy_skip 1m0s"}, outcomes(Decide(timer, at(2*time.Minute), at(2*time.Minute)).Records))
 }
 
 func TestIsNominal(t *testing.T) {

@@ -22,27 +22,27 @@ func (d *decision) makeUp(since time.Time) time.Time {
 	oldest := d.now.Add(-time.Duration(p.MaxLatenessSeconds) * time.Second)
 	from := d.tail(earlier(later(first, oldest), end), end, keep)
 
-	gone := d.count(first, from)
-	if gone.count >= maxSteps {
-		d.missed(gone, oldest)
-		return gone.last
+	dropped := d.count(first, from)
+	if dropped.count >= maxSteps {
+		d.missed(dropped, oldest)
+		return dropped.last
 	}
-	var kept []time.Time
+	var keptTimes []time.Time
 	for at, ok := d.from(from); ok && at.Before(end); at, ok = nextNominal(p, d.cal, at) {
-		kept = append(kept, at)
-		if len(kept) > keep {
-			gone.add(kept[0])
-			kept = kept[1:]
+		keptTimes = append(keptTimes, at)
+		if len(keptTimes) > keep {
+			dropped.add(keptTimes[0])
+			keptTimes = keptTimes[1:]
 		}
 	}
-	d.missed(gone, oldest)
-	for _, at := range kept {
+	d.missed(dropped, oldest)
+	for _, at := range keptTimes {
 		d.line(at)
 	}
-	if len(kept) > 0 {
-		return kept[len(kept)-1]
+	if len(keptTimes) > 0 {
+		return keptTimes[len(keptTimes)-1]
 	}
-	return later(first, gone.last)
+	return later(first, dropped.last)
 }
 
 // missedUntil returns the end of what was missed: since, or the first nominal

@@ -53,7 +53,7 @@ func TestDecideMissed(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			timer := planned(t, tt.spec, tt.with)
 			d := Decide(timer, at(tt.down), at(tt.down))
-			require.Equal(t, tt.want, said(d.Records))
+			require.Equal(t, tt.want, outcomes(d.Records))
 			timer = caughtUp(t, d, at(tt.down))
 			if tt.next == 0 {
 				require.Equal(t, rota.ScheduleCompleted, timer.Status)
@@ -75,7 +75,7 @@ func caughtUp(t *testing.T, d rota.Decision, now time.Time) rota.Timer {
 		}
 		require.False(t, timer.CatchUp().IsZero())
 		fired := CatchUp(timer, o, now)
-		require.Equal(t, []string{"fired " + o.ScheduledFor.Sub(start).String()}, said(fired.Records))
+		require.Equal(t, []string{"fired " + o.ScheduledFor.Sub(start).String()}, outcomes(fired.Records))
 		timer = settle(fired.Timer, rota.Result{Phase: rota.PhaseCompleted, CompletedAt: now})
 		if timer.Policy.Missed != rota.MissedAll {
 			break
@@ -92,10 +92,10 @@ func TestDecideMissedAllHasALimit(t *testing.T) {
 			p.Missed, p.Overlap, p.MaxLatenessSeconds = rota.MissedAll, rota.OverlapAllowAll, 86400
 		})
 		d := Decide(timer, at(130*time.Minute+time.Second), at(130*time.Minute+time.Second))
-		require.Equal(t, "missed too_many 1m0s..30m0s=30", said(d.Records)[0])
+		require.Equal(t, "missed too_many 1m0s..30m0s=30", outcomes(d.Records)[0])
 		require.Len(t, d.Records, 101)
-		require.Equal(t, "buffered catch_up 31m0s", said(d.Records)[1], "the oldest first")
-		require.Equal(t, "buffered catch_up 2h10m0s", said(d.Records)[100])
+		require.Equal(t, "buffered catch_up 31m0s", outcomes(d.Records)[1], "the oldest first")
+		require.Equal(t, "buffered catch_up 2h10m0s", outcomes(d.Records)[100])
 	}
 }
 
@@ -103,7 +103,7 @@ func TestDecideMissedMarks(t *testing.T) {
 	timer := planned(t, everyMinute, nil)
 	timer.Skips = []rota.Instant{*instant(time.Minute), *instant(3 * time.Minute), *instant(9 * time.Minute)}
 	d := Decide(timer, at(210*time.Second), at(210*time.Second))
-	require.Equal(t, []string{"missed superseded 1m0s..2m0s=2", "skipped_requested requested 3m0s"}, said(d.Records))
+	require.Equal(t, []string{"missed superseded 1m0s..2m0s=2", "skipped_requested requested 3m0s"}, outcomes(d.Records))
 	require.Equal(t, []rota.Instant{*instant(9 * time.Minute)}, d.Timer.Skips)
 }
 
@@ -116,13 +116,13 @@ func TestDecideMissedLeavesJitterAlone(t *testing.T) {
 	d := Decide(timer, since, since)
 	require.Equal(t, last, d.Timer.NextRunAt, "it is still to come")
 	require.Equal(t, due, d.Timer.DueAt)
-	require.Equal(t, []string{"missed superseded 1h0m0s..8h0m0s=8", "buffered catch_up 9h0m0s"}, said(d.Records))
+	require.Equal(t, []string{"missed superseded 1h0m0s..8h0m0s=8", "buffered catch_up 9h0m0s"}, outcomes(d.Records))
 
 	d = Decide(d.Timer, due, since)
-	require.Equal(t, "fired 10h0m0s", said(d.Records)[0], "what is due now does not wait for the backlog")
+	require.Equal(t, "fired 10h0m0s", outcomes(d.Records)[0], "what is due now does not wait for the backlog")
 
 	d = Decide(timer, due.Add(time.Millisecond), due.Add(time.Millisecond))
-	require.Equal(t, "buffered catch_up 10h0m0s", said(d.Records)[1])
+	require.Equal(t, "buffered catch_up 10h0m0s", outcomes(d.Records)[1])
 }
 
 var everySecond = rota.Spec{Type: rota.Interval, IntervalSeconds: 1, Timezone: "UTC"}
@@ -134,13 +134,13 @@ func TestDecideLongDowntime(t *testing.T) {
 	for _, spec := range []rota.Spec{everySecond, minutely} {
 		timer := planned(t, spec, nil)
 		now := at(year + 500*time.Millisecond)
-		var missed, kept, decisions int64
+		var missed, keptTimes, decisions int64
 		for !timer.DueAt.After(now) {
 			d := Decide(timer, now, now)
 			decisions++
 			for _, o := range d.Records {
 				if o.Outcome == rota.Buffered {
-					kept++
+					keptTimes++
 					require.Equal(t, at(year), o.ScheduledFor.Time)
 					continue
 				}
@@ -152,7 +152,7 @@ func TestDecideLongDowntime(t *testing.T) {
 		if spec.Type == rota.Cron {
 			every = time.Minute
 		}
-		require.EqualValues(t, 1, kept)
+		require.EqualValues(t, 1, keptTimes)
 		require.EqualValues(t, year/every-1, missed)
 		require.LessOrEqual(t, decisions, int64(year/every)/maxSteps+2)
 	}

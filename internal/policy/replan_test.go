@@ -159,12 +159,12 @@ func TestReplanForgetsMarks(t *testing.T) {
 	require.NoError(t, err)
 	p := timer.Policy
 	p.MaxRuns = new(int64(9))
-	kept, err := Replan(timer, rota.Opt[rota.Spec]{}, p, 0, start)
+	keptTimes, err := Replan(timer, rota.Opt[rota.Spec]{}, p, 0, start)
 	require.NoError(t, err)
-	require.Len(t, kept.Skips, 1)
-	gone, err := Replan(timer, rota.Some(everyMinute), p, 0, start)
+	require.Len(t, keptTimes.Skips, 1)
+	dropped, err := Replan(timer, rota.Some(everyMinute), p, 0, start)
 	require.NoError(t, err)
-	require.Empty(t, gone.Skips)
+	require.Empty(t, dropped.Skips)
 }
 
 func TestCheckSpan(t *testing.T) {

@@ -21,7 +21,7 @@ const (
 // model, at once. When no model is left, or there was output, the round is over:
 // another one begins if one of its failures is of a kind that a repetition may
 // mend, and the policy allows another round.
-func Failed(w rota.Work, a rota.RunAttempt, output bool) (failed rota.RunAttempt, again bool) {
+func Failed(w rota.Work, a rota.RunAttempt, output bool) (failed rota.RunAttempt, retry bool) {
 	_, model := rota.NextAttempt(w.Run.Attempts)
 	if !output && model < len(w.Agent.FallbackModels) {
 		return a, true

@@ -54,11 +54,11 @@ func (d *database) count() (rows, written int) {
 }
 
 // Notify implements relay.Store.
-func (d *database) Notify(_ context.Context, words []string) error {
+func (d *database) Notify(_ context.Context, messages []string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for l := range d.listeners {
-		for _, w := range words {
+		for _, w := range messages {
 			if !d.deaf {
 				l <- w
 			}
@@ -68,15 +68,15 @@ func (d *database) Notify(_ context.Context, words []string) error {
 }
 
 // Listen implements relay.Store.
-func (d *database) Listen(ctx context.Context, _ *slog.Logger, heard func(string)) {
-	words := make(chan string, 10_000)
-	d.set(func() { d.listeners[words] = true })
-	defer d.set(func() { delete(d.listeners, words) })
-	heard("")
+func (d *database) Listen(ctx context.Context, _ *slog.Logger, receive func(string)) {
+	messages := make(chan string, 10_000)
+	d.set(func() { d.listeners[messages] = true })
+	defer d.set(func() { delete(d.listeners, messages) })
+	receive("")
 	for {
 		select {
-		case w := <-words:
-			heard(w)
+		case w := <-messages:
+			receive(w)
 		case <-ctx.Done():
 			return
 		}
@@ -93,14 +93,14 @@ func (d *database) reconnect() {
 }
 
 // AppendEvents implements relay.Store.
-func (d *database) AppendEvents(_ context.Context, id rota.RunID, said []events.Event, now time.Time) error {
+func (d *database) AppendEvents(_ context.Context, id rota.RunID, batch []events.Event, now time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.last = now
 	if d.broken {
 		return errors.New("broken")
 	}
-	for _, e := range said {
+	for _, e := range batch {
 		d.written++
 		i, there := slices.BinarySearchFunc(d.rows[id], e, func(a, b events.Event) int { return cmp.Compare(a.Seq, b.Seq) })
 		if !there {
@@ -171,7 +171,7 @@ func start(t *testing.T, store relay.Store) *process {
 	return p
 }
 
-// Changed implements relay.News.
+// Changed implements relay.Receiver.
 func (p *process) Changed() {
 	p.note(func() { p.changes++ })
 	select {
@@ -180,7 +180,7 @@ func (p *process) Changed() {
 	}
 }
 
-// Cancel implements relay.News.
+// Cancel implements relay.Receiver.
 func (p *process) Cancel(id rota.RunID) { p.note(func() { p.ends = append(p.ends, id) }) }
 
 func (p *process) note(what func()) {
@@ -189,8 +189,8 @@ func (p *process) note(what func()) {
 	what()
 }
 
-// told returns what the process has heard.
-func (p *process) told() (changes int, ends []rota.RunID) {
+// received returns what the process has heard.
+func (p *process) received() (changes int, ends []rota.RunID) {
 	synctest.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -8,10 +8,10 @@ import (
 	"github.com/rota-run/rota/internal/events"
 )
 
-// ended takes the word that a run has ended. What it said is read first, if
+// onEnd takes the word that a run has ended. What it said is read first, if
 // somebody watches.
-func (r *Relay) ended(id rota.RunID) {
-	r.news.Cancel(id)
+func (r *Relay) onEnd(id rota.RunID) {
+	r.receiver.Cancel(id)
 	if _, ok := r.cfg.Hub.Awaits(id); ok {
 		r.ends.add(id)
 		return
@@ -23,23 +23,23 @@ func (r *Relay) ended(id rota.RunID) {
 // that are watched here. Now and then it asks the store for ends that it has
 // not heard of.
 func (r *Relay) read(ctx context.Context) {
-	tick := time.NewTicker(period)
+	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	var before map[rota.RunID]bool
 	for ctx.Err() == nil {
 		select {
-		case <-r.heard.more:
-			for _, id := range r.heard.take() {
+		case <-r.unread.more:
+			for _, id := range r.unread.drain() {
 				r.fetch(ctx, id)
 			}
 		case <-r.ends.more:
-			for _, id := range r.ends.take() {
+			for _, id := range r.ends.drain() {
 				r.end(ctx, id)
 			}
-		case <-r.deaf:
+		case <-r.missed:
 			r.catchUp(ctx)
 		case <-tick.C:
-			before = r.look(ctx, before)
+			before = r.endFinished(ctx, before)
 		case <-ctx.Done():
 		}
 	}
@@ -52,9 +52,9 @@ func (r *Relay) fetch(ctx context.Context, id rota.RunID) bool {
 	if !ok {
 		return true
 	}
-	soon, cancel := context.WithTimeout(ctx, storeTime)
+	readCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	err := r.cfg.Store.EventsAfter(soon, id, last, func(e events.Event) { r.cfg.Hub.Receive(id, e) })
+	err := r.cfg.Store.EventsAfter(readCtx, id, last, func(e events.Event) { r.cfg.Hub.Receive(id, e) })
 	if err != nil && ctx.Err() == nil {
 		r.cfg.Log.Error("what a run says could not be read; it is tried again", "run_id", id, "err", err)
 	}
@@ -73,7 +73,7 @@ func (r *Relay) end(ctx context.Context, id rota.RunID) {
 // having come.
 func (r *Relay) catchUp(ctx context.Context) {
 	for _, id := range r.endedAmong(ctx, r.cfg.Hub.Busy()) {
-		r.news.Cancel(id)
+		r.receiver.Cancel(id)
 	}
 }
 
@@ -83,19 +83,19 @@ func (r *Relay) endedAmong(ctx context.Context, ids []rota.RunID) []rota.RunID {
 	if len(ids) == 0 {
 		return nil
 	}
-	soon, cancel := context.WithTimeout(ctx, storeTime)
+	readCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	ended, err := r.cfg.Store.EndedAmong(soon, ids)
+	ended, err := r.cfg.Store.EndedAmong(readCtx, ids)
 	if err != nil && ctx.Err() == nil {
 		r.cfg.Log.Error("the ends of runs could not be read; it is tried again", "err", err)
 	}
 	return ended
 }
 
-// look ends the logs of runs that had ended before the last look: the process
+// endFinished ends the logs of runs that had ended before the last look: the process
 // that worked on one may still be writing its last words. It returns those
 // that have ended since.
-func (r *Relay) look(ctx context.Context, before map[rota.RunID]bool) map[rota.RunID]bool {
+func (r *Relay) endFinished(ctx context.Context, before map[rota.RunID]bool) map[rota.RunID]bool {
 	var idle []rota.RunID
 	for id := range r.cfg.Hub.Idle() {
 		idle = append(idle, id)

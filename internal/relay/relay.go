@@ -29,27 +29,27 @@ import (
 )
 
 const (
-	period     = 5 * time.Second  // between two looks at what is watched here
-	remembered = 3 * period       // how long a run counts as watched elsewhere after the last word of it
-	forgetting = time.Minute      // between two times that the store is told to forget
-	fresh      = 30 * time.Minute // after which a mirror writes a log anew, before the store forgets its beginning
+	watchEvery   = 5 * time.Second  // between two looks at what is watched here
+	watchTTL     = 3 * watchEvery   // how long a run counts as watched elsewhere after the last word of it
+	forgetEvery  = time.Minute      // between two times that the store is told to forget
+	mirrorMaxAge = 30 * time.Minute // after which a mirror writes a log anew, before the store forgets its beginning
 
-	storeTime = 5 * time.Second // how long the store may take for one thing
-	lastWords = time.Second     // how long the end of a process waits to tell the others
+	storeTimeout = 5 * time.Second // how long the store may take for one thing
+	flushTimeout = time.Second     // how long the end of a process waits to tell the others
 )
 
 // A Store is what the processes have together.
 type Store interface {
 	// Notify sends words to every process, this one too.
-	Notify(ctx context.Context, words []string) error
+	Notify(ctx context.Context, messages []string) error
 
 	// Listen calls heard, one call at a time, for each word, until ctx ends, and
 	// with "" whenever it has begun to hear: words may have been missed.
-	Listen(ctx context.Context, log *slog.Logger, heard func(word string))
+	Listen(ctx context.Context, log *slog.Logger, receive func(message string))
 
 	// AppendEvents keeps events of a run for the other processes: all or none,
 	// for longer than half an hour from now, also those that are there already.
-	AppendEvents(ctx context.Context, id rota.RunID, said []events.Event, now time.Time) error
+	AppendEvents(ctx context.Context, id rota.RunID, batch []events.Event, now time.Time) error
 
 	// ForgetEvents forgets those that need not be kept any more at now.
 	ForgetEvents(ctx context.Context, now time.Time) error
@@ -70,8 +70,8 @@ type Config struct {
 	Log   *slog.Logger
 }
 
-// News is what a process wants to hear of the others. Both must not block.
-type News interface {
+// Receiver is what a process wants to hear of the others. Both must not block.
+type Receiver interface {
 	Changed()          // another process has changed something, or may have
 	Cancel(rota.RunID) // a run has ended, perhaps in another process
 }
@@ -79,21 +79,21 @@ type News interface {
 // A Relay is one process's side. Run it; its other methods may be called from
 // any goroutine and do not block.
 type Relay struct {
-	cfg  Config
-	self string // what tells this process from the others
-	news News
+	cfg      Config
+	self     string // what tells this process from the others
+	receiver Receiver
 
-	words *pile[string]     // to send
-	heard *pile[rota.RunID] // of which there is more to read
-	ends  *pile[rota.RunID] // to end when they have been read
-	deaf  chan struct{}     // holds one token when words may have been missed
+	outbox *set[string]     // to send
+	unread *set[rota.RunID] // of which there is more to read
+	ends   *set[rota.RunID] // to end when they have been read
+	missed chan struct{}    // holds one token when words may have been missed
 
-	life context.Context // that of the mirrors: they begin when a hub says so
-	kill context.CancelFunc
+	mirrorCtx   context.Context // that of the mirrors: they begin when a hub says so
+	stopMirrors context.CancelFunc
 
-	mu      sync.Mutex // guards what follows
-	wants   map[rota.RunID]time.Time
-	mirrors map[rota.RunID]*mirror
+	mu               sync.Mutex // guards what follows
+	watchedElsewhere map[rota.RunID]time.Time
+	mirrors          map[rota.RunID]*mirror
 
 	writing sync.WaitGroup
 }
@@ -102,16 +102,16 @@ type Relay struct {
 func New(cfg Config) *Relay {
 	r := &Relay{
 		cfg: cfg, self: rand.Text(),
-		words: newPile[string](), heard: newPile[rota.RunID](), ends: newPile[rota.RunID](),
-		deaf: make(chan struct{}, 1), wants: make(map[rota.RunID]time.Time), mirrors: make(map[rota.RunID]*mirror),
+		outbox: newSet[string](), unread: newSet[rota.RunID](), ends: newSet[rota.RunID](),
+		missed: make(chan struct{}, 1), watchedElsewhere: make(map[rota.RunID]time.Time), mirrors: make(map[rota.RunID]*mirror),
 	}
-	r.life, r.kill = context.WithCancel(context.Background())
-	cfg.Hub.Hook(events.Hooks{Awaited: r.want, Opened: r.opened})
+	r.mirrorCtx, r.stopMirrors = context.WithCancel(context.Background())
+	cfg.Hub.Hook(events.Hooks{Awaited: r.announceWatch, Opened: r.onOpen})
 	return r
 }
 
 // Changed tells the other processes that something has changed.
-func (r *Relay) Changed() { r.words.add("*") }
+func (r *Relay) Changed() { r.outbox.add("*") }
 
 // Ended tells the other processes that a run has ended, when they can read what
 // it said. The caller ends its log, before or after.
@@ -119,23 +119,23 @@ func (r *Relay) Ended(id rota.RunID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if m := r.mirrors[id]; m != nil {
-		m.ends = true
+		m.announceEnd = true
 		return
 	}
-	r.words.add(string(id))
+	r.outbox.add(string(id))
 }
 
 // Run carries words and events until ctx ends, and then what is left, for
 // some seconds at most. It is called once. What the others say goes to news.
-func (r *Relay) Run(ctx context.Context, news News) {
-	r.news = news
+func (r *Relay) Run(ctx context.Context, receiver Receiver) {
+	r.receiver = receiver
 	rest, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var group sync.WaitGroup
 	group.Go(func() { r.send(rest) })
-	group.Go(func() { r.cfg.Store.Listen(ctx, r.cfg.Log, r.hear) })
+	group.Go(func() { r.cfg.Store.Listen(ctx, r.cfg.Log, r.receive) })
 	group.Go(func() { r.read(ctx) })
-	group.Go(func() { r.clear(ctx) })
-	r.repeat(ctx)
+	group.Go(func() { r.forgetEvents(ctx) })
+	r.repeatWatches(ctx)
 	r.close()
 	stop()
 	group.Wait()
@@ -144,43 +144,43 @@ func (r *Relay) Run(ctx context.Context, news News) {
 // close ends the mirrors, when they have written what is there.
 func (r *Relay) close() {
 	r.mu.Lock()
-	r.kill()
+	r.stopMirrors()
 	r.mu.Unlock()
 	r.writing.Wait()
 }
 
-// want says that somebody here watches a run.
-func (r *Relay) want(id rota.RunID) { r.words.add("?" + string(id) + "@" + r.self) }
+// announceWatch says that somebody here watches a run.
+func (r *Relay) announceWatch(id rota.RunID) { r.outbox.add("?" + string(id) + "@" + r.self) }
 
-// hear takes a word that a process has sent.
-func (r *Relay) hear(word string) {
+// receive takes a word that a process has sent.
+func (r *Relay) receive(message string) {
 	switch {
-	case word == "":
-		r.again()
+	case message == "":
+		r.announceWatches()
 		select {
-		case r.deaf <- struct{}{}:
+		case r.missed <- struct{}{}:
 		default:
 		}
-		r.news.Changed()
-	case word == "*":
-		r.news.Changed()
-	case word[0] == '?':
-		id, who, _ := strings.Cut(word[1:], "@")
-		if who != r.self {
-			r.watched(rota.RunID(id))
+		r.receiver.Changed()
+	case message == "*":
+		r.receiver.Changed()
+	case message[0] == '?':
+		id, sender, _ := strings.Cut(message[1:], "@")
+		if sender != r.self {
+			r.onWatch(rota.RunID(id))
 		}
-	case word[0] == '+':
-		r.heard.add(rota.RunID(word[1:]))
+	case message[0] == '+':
+		r.unread.add(rota.RunID(message[1:]))
 	default:
-		r.ended(rota.RunID(word))
+		r.onEnd(rota.RunID(message))
 	}
 }
 
-// again says of all runs that are watched here that they are.
-func (r *Relay) again() {
+// announceWatches says of all runs that are watched here that they are.
+func (r *Relay) announceWatches() {
 	for id, watched := range r.cfg.Hub.Idle() {
 		if watched {
-			r.want(id)
+			r.announceWatch(id)
 		}
 	}
 }
@@ -189,26 +189,26 @@ func (r *Relay) again() {
 func (r *Relay) send(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
-		case <-r.words.more:
+		case <-r.outbox.more:
 			r.flush(ctx)
 		case <-ctx.Done():
 		}
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer cancel()
 	r.flush(last)
 }
 
 // flush sends what waits. While the store cannot take it, it tries again.
 func (r *Relay) flush(ctx context.Context) {
-	words := r.words.take()
-	for len(words) > 0 {
-		err := r.notify(ctx, words)
+	messages := r.outbox.drain()
+	for len(messages) > 0 {
+		err := r.notify(ctx, messages)
 		if err == nil {
 			return
 		}
 		if ctx.Err() != nil {
-			r.words.add(words...)
+			r.outbox.add(messages...)
 			return
 		}
 		r.cfg.Log.Error("the other processes could not be told; it is tried again", "err", err)
@@ -216,10 +216,10 @@ func (r *Relay) flush(ctx context.Context) {
 	}
 }
 
-func (r *Relay) notify(ctx context.Context, words []string) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
+func (r *Relay) notify(ctx context.Context, messages []string) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return r.cfg.Store.Notify(ctx, words)
+	return r.cfg.Store.Notify(ctx, messages)
 }
 
 // pause blocks for d, or until ctx ends.

@@ -180,7 +180,7 @@ func TestNothingIsWrittenForNobody(t *testing.T) {
 		time.Sleep(time.Minute)
 		_, written := d.count()
 		require.Zero(t, written)
-		_, ends := a.told()
+		_, ends := a.received()
 		require.Equal(t, []rota.RunID{run}, ends)
 	})
 }
@@ -276,14 +276,14 @@ func TestAnEndWaitsForLastWords(t *testing.T) {
 
 func TestChanges(t *testing.T) {
 	between(t, func(t *testing.T, d *database, a, b *process) {
-		changes, _ := b.told()
+		changes, _ := b.received()
 		require.Equal(t, 1, changes, "it has begun to hear")
 		a.relay.Changed()
-		changes, _ = b.told()
+		changes, _ = b.received()
 		require.Equal(t, 2, changes)
 		b.hub.Open(run)
 		a.relay.Ended(run)
-		_, ends := b.told()
+		_, ends := b.received()
 		require.Equal(t, []rota.RunID{run}, ends)
 		_, ok := b.hub.Follow(run)
 		require.False(t, ok, "the log of a run that was cancelled elsewhere ends")
@@ -295,14 +295,14 @@ func TestChanges(t *testing.T) {
 func TestAMissedEnd(t *testing.T) {
 	between(t, func(t *testing.T, d *database, a, b *process) {
 		b.begin()
-		b.told()
+		b.received()
 		d.set(func() { d.deaf, d.ended[run] = true, true })
 		a.relay.Ended(run)
-		_, ends := b.told()
+		_, ends := b.received()
 		require.Empty(t, ends)
 		d.set(func() { d.deaf = false })
 		d.reconnect()
-		_, ends = b.told()
+		_, ends = b.received()
 		require.Equal(t, []rota.RunID{run}, ends)
 	})
 }

@@ -9,38 +9,38 @@ import (
 )
 
 const (
-	breath    = 20 * time.Millisecond // between two batches of a run
-	batchSize = 1 << 20               // bytes of events after which a batch is full
+	batchPause = 20 * time.Millisecond // between two batches of a run
+	batchSize  = 1 << 20               // bytes of events after which a batch is full
 )
 
 // A mirror copies the log of a run into the store.
 type mirror struct {
-	id    rota.RunID
-	log   *events.Reader
-	began time.Time
-	stop  context.CancelFunc
-	ends  bool // the end of the run is to be told when all is written; guarded by the relay's mutex
+	id          rota.RunID
+	log         *events.Reader
+	began       time.Time
+	stop        context.CancelFunc
+	announceEnd bool // the end of the run is to be told when all is written; guarded by the relay's mutex
 }
 
-// watched takes the word that somebody watches a run in another process. To
+// onWatch takes the word that somebody watches a run in another process. To
 // who watches what is mirrored already it says where that is.
-func (r *Relay) watched(id rota.RunID) {
+func (r *Relay) onWatch(id rota.RunID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.cfg.Now()
-	r.wants[id] = now
-	if m := r.mirrors[id]; m != nil && now.Sub(m.began) < fresh {
-		r.words.add("+" + string(id))
+	r.watchedElsewhere[id] = now
+	if m := r.mirrors[id]; m != nil && now.Sub(m.began) < mirrorMaxAge {
+		r.outbox.add("+" + string(id))
 		return
 	}
 	r.mirror(id, now)
 }
 
-// opened says that this process begins to work on a run.
-func (r *Relay) opened(id rota.RunID) {
+// onOpen says that this process begins to work on a run.
+func (r *Relay) onOpen(id rota.RunID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, ok := r.wants[id]; ok && r.mirrors[id] == nil {
+	if _, ok := r.watchedElsewhere[id]; ok && r.mirrors[id] == nil {
 		r.mirror(id, r.cfg.Now())
 	}
 }
@@ -49,41 +49,41 @@ func (r *Relay) opened(id rota.RunID) {
 // process has something of it. The caller holds the mutex.
 func (r *Relay) mirror(id rota.RunID, now time.Time) {
 	log, ok := r.cfg.Hub.Follow(id)
-	if !ok || r.life.Err() != nil {
+	if !ok || r.mirrorCtx.Err() != nil {
 		return
 	}
 	m := &mirror{id: id, log: log, began: now}
-	ctx, stop := context.WithCancel(r.life)
+	ctx, stop := context.WithCancel(r.mirrorCtx)
 	m.stop = stop
 	if old := r.mirrors[id]; old != nil {
-		m.ends = old.ends
+		m.announceEnd = old.announceEnd
 		old.stop()
 	}
 	r.mirrors[id] = m
 	r.writing.Go(func() { r.copy(ctx, m) })
 }
 
-// repeat says again and again what is watched here, and forgets what was
+// repeatWatches says again and again what is watched here, and forgets what was
 // watched elsewhere, until ctx ends.
-func (r *Relay) repeat(ctx context.Context) {
-	tick := time.NewTicker(period)
+func (r *Relay) repeatWatches(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		select {
 		case <-tick.C:
-			r.again()
-			r.forget()
+			r.announceWatches()
+			r.expireWatches()
 		case <-ctx.Done():
 		}
 	}
 }
 
-// clear has the store forget what nobody will read, again and again, until ctx
+// forgetEvents has the store forget what nobody will read, again and again, until ctx
 // ends.
-func (r *Relay) clear(ctx context.Context) {
-	for pause(ctx, forgetting); ctx.Err() == nil; pause(ctx, forgetting) {
-		asking, cancel := context.WithTimeout(ctx, storeTime)
-		err := r.cfg.Store.ForgetEvents(asking, r.cfg.Now())
+func (r *Relay) forgetEvents(ctx context.Context) {
+	for pause(ctx, forgetEvery); ctx.Err() == nil; pause(ctx, forgetEvery) {
+		storeCtx, cancel := context.WithTimeout(ctx, storeTimeout)
+		err := r.cfg.Store.ForgetEvents(storeCtx, r.cfg.Now())
 		cancel()
 		if err != nil && ctx.Err() == nil {
 			r.cfg.Log.Error("what runs have said could not be forgotten; it is tried again", "err", err)
@@ -91,16 +91,16 @@ func (r *Relay) clear(ctx context.Context) {
 	}
 }
 
-// forget forgets the runs that nobody has asked for lately.
-func (r *Relay) forget() {
+// expireWatches forgets the runs that nobody has asked for lately.
+func (r *Relay) expireWatches() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for id, at := range r.wants {
-		if r.cfg.Now().Sub(at) <= remembered {
+	for id, at := range r.watchedElsewhere {
+		if r.cfg.Now().Sub(at) <= watchTTL {
 			continue
 		}
-		delete(r.wants, id)
-		if m := r.mirrors[id]; m != nil && !m.ends {
+		delete(r.watchedElsewhere, id)
+		if m := r.mirrors[id]; m != nil && !m.announceEnd {
 			delete(r.mirrors, id)
 			m.stop()
 		}
@@ -112,20 +112,20 @@ func (r *Relay) forget() {
 func (r *Relay) copy(ctx context.Context, m *mirror) {
 	defer r.done(m)
 	for {
-		said, err := m.log.NextAll(ctx, batchSize)
-		if err != nil || !r.store(ctx, m.id, said) {
+		batch, err := m.log.NextAll(ctx, batchSize)
+		if err != nil || !r.store(ctx, m.id, batch) {
 			return
 		}
-		r.words.add("+" + string(m.id))
-		pause(ctx, breath)
+		r.outbox.add("+" + string(m.id))
+		pause(ctx, batchPause)
 	}
 }
 
 // store writes a batch. While the store cannot take it, it tries again, until
 // ctx ends.
-func (r *Relay) store(ctx context.Context, id rota.RunID, said []events.Event) bool {
+func (r *Relay) store(ctx context.Context, id rota.RunID, batch []events.Event) bool {
 	for {
-		err := r.try(ctx, id, said)
+		err := r.append(ctx, id, batch)
 		if err == nil || ctx.Err() != nil {
 			return err == nil
 		}
@@ -134,10 +134,10 @@ func (r *Relay) store(ctx context.Context, id rota.RunID, said []events.Event) b
 	}
 }
 
-func (r *Relay) try(ctx context.Context, id rota.RunID, said []events.Event) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+func (r *Relay) append(ctx context.Context, id rota.RunID, batch []events.Event) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	return r.cfg.Store.AppendEvents(ctx, id, said, r.cfg.Now())
+	return r.cfg.Store.AppendEvents(ctx, id, batch, r.cfg.Now())
 }
 
 // done tells the end of the run if it is known.
@@ -149,7 +149,7 @@ func (r *Relay) done(m *mirror) {
 		return // it was given up, or another one goes on
 	}
 	delete(r.mirrors, m.id)
-	if m.ends {
-		r.words.add(string(m.id))
+	if m.announceEnd {
+		r.outbox.add(string(m.id))
 	}
 }

@@ -47,9 +47,9 @@ func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
 	}
 	var n notes
 	defer n.writing.Wait()
-	said := r.Hub.Open(w.Run.ID)
-	defer r.Hub.Rest(w.Run.ID, said)
-	call := r.ask(ctx, w, log, said, &n)
+	eventLog := r.Hub.Open(w.Run.ID)
+	defer r.Hub.Rest(w.Run.ID, eventLog)
+	call := r.ask(ctx, w, log, eventLog, &n)
 	if call.err != nil && ctx.Err() != nil {
 		log.Info("run interrupted")
 		r.leave(w)
@@ -73,7 +73,7 @@ type call struct {
 }
 
 // ask streams the model's answer into the run's log of events.
-func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, said *events.Log, n *notes) call {
+func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, eventLog *events.Log, n *notes) call {
 	provider, model := r.Gateway.Resolve(w.Model())
 	c := call{}
 	body, sent, err := request(w, model)
@@ -85,7 +85,7 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, said *e
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(w.Policy.TimeoutSeconds)*time.Second, context.DeadlineExceeded)
 	defer cancel()
 
-	pub := publisher{log: said, seq: events.FirstSeq(w.Run.Attempt), noDeltas: w.Run.NoDeltas}
+	pub := publisher{log: eventLog, seq: events.FirstSeq(w.Run.Attempt), noDeltas: w.Run.NoDeltas}
 	c.resp, c.err = r.Gateway.Stream(ctx, gateway.Request{
 		Provider:       provider,
 		Body:           body,
@@ -241,7 +241,7 @@ func (r *Runner) finish(ctx context.Context, log *slog.Logger, w rota.Work, end 
 }
 
 const (
-	again = time.Second // before a write is tried again that the store could not take
+	storeRetry = time.Second // before a write is tried again that the store could not take
 
 	// keepAnswer is how long an answer is kept for a store that cannot take it, when
 	// the attempt is to end: because the process is to stop, or because Temporal has
@@ -263,7 +263,7 @@ func (r *Runner) write(ctx context.Context, log *slog.Logger, stay time.Duration
 		}
 		log.Error("what came of the run cannot be stored; it is tried again", "err", err)
 		select {
-		case <-time.After(again):
+		case <-time.After(storeRetry):
 		case <-trying.Done():
 			return err
 		}

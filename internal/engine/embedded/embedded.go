@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	held      = 20 * time.Millisecond // before looking again at what is due while another transaction holds it
-	lookEvery = 10 * time.Second      // how long the wall clock may jump without being noticed
+	lockedRetry = 20 * time.Millisecond // before looking again at what is due while another transaction holds it
+	clockEvery  = 10 * time.Second      // how long the wall clock may jump without being noticed
 )
 
 // Config is what an Engine needs. All fields but the callbacks are required.
@@ -37,10 +37,10 @@ type Config struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 
-	CatchupRate  int // starts per second out of backlogs, evenly spread
-	DrainTimeout time.Duration
-	Shared       bool  // other processes write to the store: it is looked at every ten seconds, whatever they say
-	Deposed      error // when Run's context ends with this cause, nothing is drained; may be nil
+	CatchupRate    int // starts per second out of backlogs, evenly spread
+	DrainTimeout   time.Duration
+	Shared         bool  // other processes write to the store: it is looked at every ten seconds, whatever they say
+	LostLeadership error // when Run's context ends with this cause, nothing is drained; may be nil
 
 	OnDecide func(rota.Occurrence)  // an outcome was put on record; may be nil
 	OnStart  func(rota.Work)        // a run was handed to a worker; may be nil
@@ -50,23 +50,23 @@ type Config struct {
 
 // Engine is a [rota.Engine] over a store.
 type Engine struct {
-	cfg     Config
-	changed chan struct{} // holds one token when there may be something to do
-	look    time.Duration // lookEvery
+	cfg        Config
+	changed    chan struct{} // holds one token when there may be something to do
+	clockEvery time.Duration // lookEvery
 
 	workers sync.WaitGroup
 
 	// Only the loop uses these.
-	clock engine.Clock
-	step  engine.Step
-	brake engine.Brake // of what is made up for
+	clock    engine.Clock
+	step     engine.Step
+	throttle engine.Throttle // of what is made up for
 
-	mu       sync.Mutex // guards what follows
-	cancels  map[rota.RunID]context.CancelFunc
-	busy     map[string]int      // runs at work by provider
-	hungry   bool                // runs may wait for a free worker
-	stepping bool                // a step may have claimed runs that are not in cancels yet
-	gone     map[rota.RunID]bool // cancelled while stepping
+	mu        sync.Mutex // guards what follows
+	cancels   map[rota.RunID]context.CancelFunc
+	busy      map[string]int      // runs at work by provider
+	saturated bool                // runs may wait for a free worker
+	stepping  bool                // a step may have claimed runs that are not in cancels yet
+	cancelled map[rota.RunID]bool // cancelled while stepping
 }
 
 var _ rota.Engine = (*Engine)(nil)
@@ -74,14 +74,14 @@ var _ rota.Engine = (*Engine)(nil)
 // New returns an engine. Run starts it.
 func New(cfg Config) *Engine {
 	return &Engine{
-		cfg:     cfg,
-		changed: make(chan struct{}, 1),
-		look:    lookEvery,
-		step:    cfg.Step,
-		brake:   engine.NewBrake(cfg.CatchupRate),
-		cancels: make(map[rota.RunID]context.CancelFunc),
-		busy:    make(map[string]int),
-		gone:    make(map[rota.RunID]bool),
+		cfg:        cfg,
+		changed:    make(chan struct{}, 1),
+		clockEvery: clockEvery,
+		step:       cfg.Step,
+		throttle:   engine.NewThrottle(cfg.CatchupRate),
+		cancels:    make(map[rota.RunID]context.CancelFunc),
+		busy:       make(map[string]int),
+		cancelled:  make(map[rota.RunID]bool),
 	}
 }
 
@@ -100,7 +100,7 @@ func (e *Engine) Cancel(id rota.RunID) {
 	if cancel := e.cancels[id]; cancel != nil {
 		cancel()
 	} else if e.stepping {
-		e.gone[id] = true
+		e.cancelled[id] = true
 	}
 }
 
@@ -110,16 +110,16 @@ func (e *Engine) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	e.clock = engine.NewClock(e.cfg.Now)
-	engine.Insist(ctx, e.cfg.Log, "taking over unfinished runs failed", func() error { return e.recover(ctx) })
+	engine.Retry(ctx, e.cfg.Log, "taking over unfinished runs failed", func() error { return e.recover(ctx) })
 	for ctx.Err() == nil {
 		var wake time.Time
-		engine.Insist(ctx, e.cfg.Log, "a step of the engine failed", func() (err error) {
-			wake, err = e.turn(ctx, work)
+		engine.Retry(ctx, e.cfg.Log, "a step of the engine failed", func() (err error) {
+			wake, err = e.runStep(ctx, work)
 			return err
 		})
 		e.sleep(ctx, wake)
 	}
-	if e.cfg.Deposed != nil && errors.Is(context.Cause(ctx), e.cfg.Deposed) {
+	if e.cfg.LostLeadership != nil && errors.Is(context.Cause(ctx), e.cfg.LostLeadership) {
 		stop()
 	}
 	e.drain(stop)
@@ -154,8 +154,8 @@ func (e *Engine) recover(ctx context.Context) error {
 // move the timers of a process.
 func (e *Engine) sleep(ctx context.Context, wake time.Time) {
 	for {
-		e.clock.Look()
-		d := e.look
+		e.clock.Now()
+		d := e.clockEvery
 		if !wake.IsZero() {
 			d = min(d, wake.Sub(e.cfg.Now()))
 		}

@@ -73,7 +73,7 @@ func (r *rig) start() {
 	}
 	r.engine = embedded.New(r.cfg)
 	if r.look != 0 {
-		r.engine.LookEvery(r.look)
+		r.engine.SetClockEvery(r.look)
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	r.cancel, r.ended = cancel, make(chan error, 1)
@@ -173,13 +173,13 @@ func (r *rig) outcomes(id rota.ScheduleID) []rota.Outcome {
 
 // TestAnEngineThatIsDeposedDrainsNothing: another one has the runs already.
 func TestAnEngineThatIsDeposedDrainsNothing(t *testing.T) {
-	deposed := errors.New("another process keeps time")
+	lost := errors.New("another process keeps time")
 	for name, c := range map[string]struct {
 		cause  error
 		takes  time.Duration
 		leaves rota.Phase
 	}{
-		"deposed":          {fmt.Errorf("lost: %w", deposed), 0, rota.PhaseRunning},
+		"deposed":          {fmt.Errorf("lost: %w", lost), 0, rota.PhaseRunning},
 		"stopped":          {nil, 30 * time.Second, rota.PhaseCompleted},
 		"stopped for more": {errors.New("a signal"), 30 * time.Second, rota.PhaseCompleted},
 	} {
@@ -187,7 +187,7 @@ func TestAnEngineThatIsDeposedDrainsNothing(t *testing.T) {
 			inBubble(t, func(r *rig) {
 				r.stop()
 				r.open()
-				r.cfg.Deposed, r.takes = deposed, 30*time.Second
+				r.cfg.LostLeadership, r.takes = lost, 30*time.Second
 				r.start()
 				id := r.addRun()
 				begun := time.Now()
@@ -236,17 +236,17 @@ type holding struct {
 
 func (h *holding) Update(ctx context.Context, fn func(context.Context, embedded.Tx) error) error {
 	return h.Store.Update(ctx, func(ctx context.Context, tx embedded.Tx) error {
-		tx.Queue = held{tx.Queue, h}
+		tx.Queue = lockedRetry{tx.Queue, h}
 		return fn(ctx, tx)
 	})
 }
 
-type held struct {
+type lockedRetry struct {
 	engine.Queue
 	by *holding
 }
 
-func (t held) FireDue(ctx context.Context, now time.Time, limit int, decide rota.Decide) ([]rota.Fire, error) {
+func (t lockedRetry) FireDue(ctx context.Context, now time.Time, limit int, decide rota.Decide) ([]rota.Fire, error) {
 	t.by.asked.Add(1)
 	if t.by.holds.Load() {
 		return nil, nil

@@ -2,6 +2,6 @@ package embedded
 
 import "time"
 
-// LookEvery makes the engine, which does not run yet, look at the wall clock
+// SetClockEvery makes the engine, which does not run yet, look at the wall clock
 // less often.
-func (e *Engine) LookEvery(d time.Duration) { e.look = d }
+func (e *Engine) SetClockEvery(d time.Duration) { e.clockEvery = d }

@@ -9,34 +9,34 @@ import (
 	"github.com/rota-run/rota/internal/engine"
 )
 
-// turn takes one step and starts what it took. It returns when to come back.
-func (e *Engine) turn(ctx, work context.Context) (time.Time, error) {
-	now := e.clock.Look()
+// runStep takes one step and starts what it took. It returns when to come back.
+func (e *Engine) runStep(ctx, work context.Context) (time.Time, error) {
+	now := e.clock.Now()
 	e.begin()
 	defer e.end()
-	var got engine.Taken
+	var got engine.Batch
 	err := e.cfg.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		m := engine.Moment{Now: now, Since: e.clock.Since, Busy: e.atWork, MakeUp: e.brake.MayMakeUp(now)}
+		m := engine.Moment{Now: now, Since: e.clock.Since, Busy: e.atWork, CatchUp: e.throttle.Allowed(now)}
 		var err error
-		got, err = e.step.Take(ctx, tx, m)
+		got, err = e.step.Run(ctx, tx, m)
 		return err
 	})
 	if err != nil {
 		return time.Time{}, err
 	}
 	got.Announce(e.cfg.OnDecide, e.cfg.OnEnd)
-	e.brake.MadeUp(now, got.MadeUp)
-	e.setHungry(got.Hungry)
+	e.throttle.Started(now, got.CaughtUp)
+	e.setSaturated(got.Saturated)
 	for _, w := range got.Work {
 		e.start(work, w)
 	}
 	switch {
-	case got.Again:
+	case got.Freed:
 		return now, nil
-	case got.Left:
-		return e.released(now, got.Wake), nil
-	case got.Due == 0 && !got.Wake.IsZero() && !got.Wake.After(now):
-		return now.Add(held), nil
+	case got.BacklogLeft:
+		return e.nextCatchUp(now, got.Wake), nil
+	case got.Fired == 0 && !got.Wake.IsZero() && !got.Wake.After(now):
+		return now.Add(lockedRetry), nil
 	}
 	return got.Wake, nil
 }
@@ -48,10 +48,10 @@ func (e *Engine) atWork(context.Context) (map[string]int, error) {
 	return maps.Clone(e.busy), nil
 }
 
-// released returns when the brake lets the next start through, or wake if that
+// nextCatchUp returns when the brake lets the next start through, or wake if that
 // is earlier.
-func (e *Engine) released(now, wake time.Time) time.Time {
-	at := now.Add(e.brake.Wait(now))
+func (e *Engine) nextCatchUp(now, wake time.Time) time.Time {
+	at := now.Add(e.throttle.Wait(now))
 	if wake.IsZero() || at.Before(wake) {
 		return at
 	}
@@ -63,7 +63,7 @@ func (e *Engine) released(now, wake time.Time) time.Time {
 func (e *Engine) begin() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.stepping, e.hungry = true, true
+	e.stepping, e.saturated = true, true
 }
 
 // end notes that what the step has claimed is at work.
@@ -71,13 +71,13 @@ func (e *Engine) end() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.stepping = false
-	clear(e.gone)
+	clear(e.cancelled)
 }
 
-func (e *Engine) setHungry(hungry bool) {
+func (e *Engine) setSaturated(saturated bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.hungry = hungry
+	e.saturated = saturated
 }
 
 // start hands a run to a worker of its own.
@@ -86,7 +86,7 @@ func (e *Engine) start(ctx context.Context, w rota.Work) {
 	e.mu.Lock()
 	e.cancels[w.Run.ID] = cancel
 	e.busy[w.Provider]++
-	if e.gone[w.Run.ID] {
+	if e.cancelled[w.Run.ID] {
 		cancel()
 	}
 	e.mu.Unlock()
@@ -105,9 +105,9 @@ func (e *Engine) finished(w rota.Work) {
 	e.mu.Lock()
 	delete(e.cancels, w.Run.ID)
 	e.busy[w.Provider]--
-	hungry := e.hungry
+	saturated := e.saturated
 	e.mu.Unlock()
-	if hungry {
+	if saturated {
 		e.Changed()
 	}
 }

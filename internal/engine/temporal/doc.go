@@ -10,7 +10,7 @@
 //	│   └► activity Carry  │───────────┼──► take the attempt from the store, work on it
 //	└──────────────────────┘           │
 //	          ▲                        │
-//	          └──sync── the keeper ────┘ a turn each second, for what nobody was woken for
+//	          └──sync── the leader ────┘ a turn each second, for what nobody was woken for
 //
 // A Temporal Schedule per schedule starts the workflow Fire when a nominal time
 // has come. Fire has the process that it is in take a turn: whatever is due is
@@ -23,7 +23,7 @@
 // it. If the worker dies, Temporal notices that the heartbeats end, and Run
 // returns the attempt to the queue.
 //
-// One of the processes is the keeper, by the database's lock. It exports to
+// One of the processes is the leader, by the database's lock. It exports to
 // Temporal the schedules that have changed, takes turns for what Temporal has not woken
 // anybody for, lets what was missed catch up, and starts again what was claimed
 // by a process that died before it could.

@@ -2,11 +2,11 @@ package temporal
 
 import "context"
 
-// TakeBack looks once for attempts that no workflow works on.
-func (e *Engine) TakeBack(ctx context.Context) error { return e.takeBack(ctx) }
+// RequeueAbandoned looks once for attempts that no workflow works on.
+func (e *Engine) RequeueAbandoned(ctx context.Context) error { return e.requeueAbandoned(ctx) }
 
 // Leaving reports whether Run has been told to end.
 func (e *Engine) Leaving() bool { return e.leaving.Load() }
 
-// Unwell reports whether Temporal cannot be used.
-func (e *Engine) Unwell() bool { return e.unwell.Load() }
+// Unreachable reports whether Temporal cannot be used.
+func (e *Engine) Unreachable() bool { return e.unreachable.Load() }

@@ -88,9 +88,9 @@ func (w *world) engineOf(db *postgres.Store, c client.Client, namespace, queue s
 			Provider:          func(string) string { return "mock" },
 			MaxConcurrentRuns: 10, Providers: []engine.Provider{{Name: "mock"}},
 		},
-		Attempt: w.work, OnStart: func(rota.Work) { w.claims.Add(1) }, Now: time.Now, Log: log, CatchupRate: 10, DrainTimeout: time.Second, Silence: 10 * time.Second, Tell: func() {},
-		Hold: func(ctx context.Context, work func(context.Context) error) error {
-			return db.Hold(ctx, log, rota.EngineTemporal, work)
+		Attempt: w.work, OnStart: func(rota.Work) { w.claims.Add(1) }, Now: time.Now, Log: log, CatchupRate: 10, DrainTimeout: time.Second, Silence: 10 * time.Second, NotifyPeers: func() {},
+		Lead: func(ctx context.Context, work func(context.Context) error) error {
+			return db.Lead(ctx, log, rota.EngineTemporal, work)
 		},
 	})
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/rota-run/rota/internal/policy"
 )
 
-// settled is how long the processes usually take to notice that another kind of
+// switchSettles is how long the processes usually take to notice that another kind of
 // engine keeps time, and to end the exports to Temporal that have begun.
-const settled = 3 * time.Second
+const switchSettles = 3 * time.Second
 
 // A Leaving takes an installation away from Temporal, when another kind of
 // engine keeps time already. All fields but Client are required.
@@ -32,7 +32,7 @@ type Leaving struct {
 // queue, and then deletes the installation's schedules in Temporal. It may be
 // repeated.
 func (l Leaving) Leave(ctx context.Context) error {
-	engine.Pause(ctx, settled)
+	engine.Pause(ctx, switchSettles)
 	until := l.Now().Add(l.Wait)
 	claimed, err := l.Store.Claimed(ctx)
 	for err == nil && len(claimed) > 0 && l.Now().Before(until) && ctx.Err() == nil {

@@ -35,36 +35,36 @@ func (e *Engine) mirror(ctx context.Context) {
 	var audited time.Time
 	resynced := false
 	for ctx.Err() == nil {
-		if e.unwell.Load() {
+		if e.unreachable.Load() {
 			engine.Pause(ctx, healthEvery)
 			continue
 		}
 		if !resynced {
 			if err := e.resyncAll(ctx); err != nil {
-				e.complain(ctx, "marking all schedules for Temporal failed", err)
-				engine.Pause(ctx, turnEvery)
+				e.logFailure(ctx, "marking all schedules for Temporal failed", err)
+				engine.Pause(ctx, pollEvery)
 				continue
 			}
 			resynced = true
 		}
 		if now := time.Now(); now.Sub(audited) >= auditEvery {
 			if err := e.audit(ctx); err != nil {
-				e.complain(ctx, "comparing Temporal's schedules with the database failed", err)
+				e.logFailure(ctx, "comparing Temporal's schedules with the database failed", err)
 			} else {
 				audited = now
 			}
 		}
 		n, err := e.syncSome(ctx)
 		if err != nil {
-			e.complain(ctx, "exporting schedules to Temporal failed", err)
+			e.logFailure(ctx, "exporting schedules to Temporal failed", err)
 		}
 		if n < syncAtOnce {
-			engine.Pause(ctx, turnEvery)
+			engine.Pause(ctx, pollEvery)
 		}
 	}
 }
 
-func (e *Engine) complain(ctx context.Context, what string, err error) {
+func (e *Engine) logFailure(ctx context.Context, what string, err error) {
 	if ctx.Err() == nil {
 		e.cfg.Log.Error(what+"; it is tried again", "err", err)
 	}
@@ -96,19 +96,19 @@ func (e *Engine) syncSome(ctx context.Context) (int, error) {
 
 // syncOne exports a schedule to Temporal, and notes that.
 func (e *Engine) syncOne(ctx context.Context, u cluster.Unsynced, now, lease time.Time) error {
-	again, exported, failed := e.export(ctx, u, now)
+	nextSync, exported, failed := e.export(ctx, u, now)
 	if failed != nil {
-		again, exported = now.Add(syncAgain), u.Exported
+		nextSync, exported = now.Add(syncAgain), u.Exported
 	}
 	err := e.update(ctx, func(ctx context.Context, tx Tx) error {
-		return tx.Synced(ctx, u.Timer.ScheduleID, lease, again, exported)
+		return tx.Synced(ctx, u.Timer.ScheduleID, lease, nextSync, exported)
 	})
 	return errors.Join(failed, err)
 }
 
 // export makes Temporal's schedule as ours is, and returns when to do so again
 // and whether there is one.
-func (e *Engine) export(ctx context.Context, u cluster.Unsynced, now time.Time) (again time.Time, exported bool, err error) {
+func (e *Engine) export(ctx context.Context, u cluster.Unsynced, now time.Time) (nextSync time.Time, exported bool, err error) {
 	if s := u.Timer.Status; s != rota.ScheduleActive && s != rota.SchedulePaused {
 		return time.Time{}, false, e.hide(ctx, u.Timer.ScheduleID)
 	}
@@ -117,22 +117,22 @@ func (e *Engine) export(ctx context.Context, u cluster.Unsynced, now time.Time) 
 		return time.Time{}, false, err
 	}
 	if !times.Until.IsZero() {
-		again = later(times.Until.Add(-syncAhead), now.Add(time.Hour))
+		nextSync = later(times.Until.Add(-syncAhead), now.Add(time.Hour))
 	}
 	if len(times.Spec.Calendars)+len(times.Spec.Intervals) == 0 {
-		return again, false, e.hide(ctx, u.Timer.ScheduleID)
+		return nextSync, false, e.hide(ctx, u.Timer.ScheduleID)
 	}
 	if u.Exported {
 		err = e.change(ctx, u, times.Spec)
 		if !missing(err) {
-			return again, err == nil, err
+			return nextSync, err == nil, err
 		}
 	}
 	err = e.make(ctx, u, times.Spec)
 	if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
 		err = e.change(ctx, u, times.Spec)
 	}
-	return again, err == nil, err
+	return nextSync, err == nil, err
 }
 
 func (e *Engine) make(ctx context.Context, u cluster.Unsynced, spec client.ScheduleSpec) error {
@@ -248,7 +248,7 @@ func (e *Engine) resyncAll(ctx context.Context) error {
 		err = e.update(ctx, func(ctx context.Context, tx Tx) error {
 			k, err := tx.Leadership(ctx)
 			if err != nil || k.Kind != rota.EngineTemporal {
-				return errors.Join(err, errUnkept)
+				return errors.Join(err, errNoLeader)
 			}
 			last, err = tx.ResyncAll(ctx, here, after, resyncAtOnce)
 			return err

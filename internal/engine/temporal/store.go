@@ -108,7 +108,7 @@ type ExportWriter interface {
 
 	// Synced notes that Temporal has got a schedule, unless that has changed since
 	// it was leased, and when it has to get it again; zero for never.
-	Synced(ctx context.Context, id rota.ScheduleID, lease, again time.Time, exported bool) error
+	Synced(ctx context.Context, id rota.ScheduleID, lease, nextSync time.Time, exported bool) error
 
 	// Resync marks a schedule as unsynced at now, and reports whether there is
 	// one, if only a deleted one.

@@ -36,7 +36,7 @@ func TestSuite(t *testing.T) {
 		Cut:   func(e rota.Engine) { e.(*member).client.Close() },
 		Unit:  4 * time.Second, AtOnce: 8,
 		Deviations: map[string]string{
-			"an idle engine does not write": "its keeper looks each second for what Temporal has woken nobody for, and says that it does",
+			"an idle engine does not write": "its leader looks each second for what Temporal has woken nobody for, and says that it does",
 		},
 	})
 }
@@ -87,9 +87,9 @@ func newMember(t *testing.T, address string, s enginetest.Setup) *member {
 			Provider:          s.Provider,
 			MaxConcurrentRuns: s.MaxConcurrentRuns, Providers: s.Providers,
 		},
-		CatchupRate: s.CatchupRate, DrainTimeout: s.DrainTimeout, Silence: 10 * time.Second, OnEnd: s.OnEnd, Tell: func() {},
-		Hold: func(ctx context.Context, work func(context.Context) error) error {
-			return s.Opened.(*postgres.Store).Hold(ctx, s.Log, rota.EngineTemporal, work)
+		CatchupRate: s.CatchupRate, DrainTimeout: s.DrainTimeout, Silence: 10 * time.Second, OnEnd: s.OnEnd, NotifyPeers: func() {},
+		Lead: func(ctx context.Context, work func(context.Context) error) error {
+			return s.Opened.(*postgres.Store).Lead(ctx, s.Log, rota.EngineTemporal, work)
 		},
 	})}
 }

@@ -34,41 +34,41 @@ type Config struct {
 	DrainTimeout time.Duration
 	Silence      time.Duration // of a worker, after which its attempts begin again elsewhere; 0: half a minute
 
-	// Hold calls work while this process is the one that keeps time, again and
+	// Lead calls work while this process is the one that keeps time, again and
 	// again until ctx ends.
-	Hold func(ctx context.Context, work func(context.Context) error) error
+	Lead func(ctx context.Context, work func(context.Context) error) error
 
-	// Tell tells the other processes that something has changed. It does not
+	// NotifyPeers tells the other processes that something has changed. It does not
 	// block.
-	Tell func()
+	NotifyPeers func()
 
 	OnDecide func(rota.Occurrence) // an outcome was put on record; may be nil
 	OnStart  func(rota.Work)       // a run was claimed; may be nil
 	OnEnd    func(engine.Ended)    // a run was ended, and not by a worker; may be nil
-	OnKeep   func(active bool)     // this process keeps time from now on, or no longer; may be nil
+	OnLead   func(active bool)     // this process keeps time from now on, or no longer; may be nil
 }
 
 // Engine is a [rota.Engine] that shares its work with others of its kind, over
 // one database and one task queue of Temporal.
 type Engine struct {
-	cfg     Config
-	queue   string        // Temporal's task queue: that of another installation would hold work that is not ours
-	asked   chan struct{} // holds one token when a turn is asked for
-	starts  chan struct{} // a place for each workflow that is being started
-	keeping atomic.Bool
-	unwell  atomic.Bool // Temporal does not answer
-	leaving atomic.Bool // Run has been told to end
+	cfg         Config
+	queue       string        // Temporal's task queue: that of another installation would hold work that is not ours
+	stepWanted  chan struct{} // holds one token when a turn is asked for
+	startSlots  chan struct{} // a place for each workflow that is being started
+	leading     atomic.Bool
+	unreachable atomic.Bool // Temporal does not answer
+	leaving     atomic.Bool // Run has been told to end
 
 	starting sync.WaitGroup
-	patience context.Context // of what is starting; ends when Run does
+	startCtx context.Context // of what is starting; ends when Run does
 
-	brake engine.Brake  // of what is made up for
-	gone  chan struct{} // closed when attempts that are under way must end; made by Run
+	throttle  engine.Throttle // of what is made up for
+	drainOver chan struct{}   // closed when attempts that are under way must end; made by Run
 
-	mu      sync.Mutex // guards what follows
-	waiting []chan turned
-	begun   map[rota.Attempt]bool               // attempts whose workflows this process is starting
-	cancels map[rota.Attempt]context.CancelFunc // of the attempts that this process works on
+	mu               sync.Mutex // guards what follows
+	waiting          []chan stepResult
+	startingAttempts map[rota.Attempt]bool               // attempts whose workflows this process is starting
+	cancels          map[rota.Attempt]context.CancelFunc // of the attempts that this process works on
 }
 
 var _ rota.Engine = (*Engine)(nil)
@@ -81,24 +81,24 @@ const (
 // New returns an engine. Run starts it.
 func New(cfg Config) *Engine {
 	return &Engine{
-		cfg:     cfg,
-		queue:   cfg.TaskQueue + "-" + strings.ToLower(cfg.Installation),
-		asked:   make(chan struct{}, 1),
-		starts:  make(chan struct{}, startsAtOnce),
-		brake:   engine.NewBrake(cfg.CatchupRate),
-		begun:   make(map[rota.Attempt]bool),
-		cancels: make(map[rota.Attempt]context.CancelFunc),
+		cfg:              cfg,
+		queue:            cfg.TaskQueue + "-" + strings.ToLower(cfg.Installation),
+		stepWanted:       make(chan struct{}, 1),
+		startSlots:       make(chan struct{}, startsAtOnce),
+		throttle:         engine.NewThrottle(cfg.CatchupRate),
+		startingAttempts: make(map[rota.Attempt]bool),
+		cancels:          make(map[rota.Attempt]context.CancelFunc),
 	}
 }
 
 // Changed implements [rota.Engine].
-func (e *Engine) Changed() { e.ask() }
+func (e *Engine) Changed() { e.wake() }
 
-// Heard tells the engine that another process has changed something: the keeper
+// ChangedElsewhere tells the engine that another process has changed something: the leader
 // looks, since nobody else need.
-func (e *Engine) Heard() {
-	if e.keeping.Load() {
-		e.ask()
+func (e *Engine) ChangedElsewhere() {
+	if e.leading.Load() {
+		e.wake()
 	}
 }
 
@@ -116,21 +116,21 @@ func (e *Engine) Cancel(id rota.RunID) {
 // Run implements [rota.Engine]. While Temporal or the store fails, it tries
 // again. When it has returned, it may be called again.
 func (e *Engine) Run(ctx context.Context) error {
-	turning, stop := context.WithCancel(context.WithoutCancel(ctx)) // runs end while the worker drains
+	stepping, stop := context.WithCancel(context.WithoutCancel(ctx)) // runs end while the worker drains
 	defer stop()
-	e.gone, e.patience = make(chan struct{}), turning
+	e.drainOver, e.startCtx = make(chan struct{}), stepping
 	e.leaving.Store(false)
 	defer context.AfterFunc(ctx, func() { e.leaving.Store(true) })()
-	var turns sync.WaitGroup
-	turns.Go(func() { e.turns(turning) })
+	var steps sync.WaitGroup
+	steps.Go(func() { e.stepLoop(stepping) })
 
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { e.examine(ctx); return nil })
-	group.Go(func() error { return e.cfg.Hold(ctx, e.keep) })
+	group.Go(func() error { e.checkHealth(ctx); return nil })
+	group.Go(func() error { return e.cfg.Lead(ctx, e.lead) })
 	group.Go(func() error { return e.work(ctx) })
 	err := group.Wait()
 	stop()
-	turns.Wait()
+	steps.Wait()
 	e.starting.Wait()
 	return err
 }
@@ -145,5 +145,5 @@ func (e *Engine) update(ctx context.Context, fn func(context.Context, Tx) error)
 // silence returns how long a worker may be silent.
 func (e *Engine) silence() time.Duration { return cmp.Or(e.cfg.Silence, heartbeatLimit) }
 
-// errUnkept says that no process keeps time, or one with another engine.
-var errUnkept = errors.New("nobody keeps time with Temporal")
+// errNoLeader says that no process keeps time, or one with another engine.
+var errNoLeader = errors.New("nobody keeps time with Temporal")

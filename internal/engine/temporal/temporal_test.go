@@ -134,7 +134,7 @@ func TestANamespaceThatIsNotThere(t *testing.T) {
 	defer c.Close()
 	e := w.engineOf(w.db, c, "late", "rota")
 	defer w.start(e)()
-	w.await("it is noticed", e.Unwell)
+	w.await("it is noticed", e.Unreachable)
 	r := w.run()
 	e.Changed()
 	w.server.Register(t, "late")
@@ -220,7 +220,7 @@ func TestStrandedRunsStart(t *testing.T) {
 	w.awaitEnd(r.ID)
 }
 
-// TestRunsOfProvidersThatAreGone: a keeper with other providers than the one
+// TestRunsOfProvidersThatAreGone: a leader with other providers than the one
 // before, of which the runs that wait must hear.
 func TestRunsOfProvidersThatAreGone(t *testing.T) {
 	w := newWorld(t)
@@ -383,7 +383,7 @@ func TestAnAttemptIsNotTakenFromItsWorkflow(t *testing.T) {
 	r := w.run()
 	<-begun
 	postgrestest.Exec(t, w.url, "UPDATE open_runs SET worker_since = worker_since - 86400000")
-	require.NoError(t, w.engine.TakeBack(t.Context()))
+	require.NoError(t, w.engine.RequeueAbandoned(t.Context()))
 	d, err := w.client.DescribeWorkflowExecution(t.Context(), string(r.ID)+"/1", "")
 	require.NoError(t, err)
 	limit := time.Duration(rota.DefaultPolicy().TimeoutSeconds)*time.Second + 20*time.Minute

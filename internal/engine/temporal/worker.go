@@ -20,10 +20,10 @@ import (
 const Pollers = 8
 
 const (
-	lookers     = 4096            // schedules that are looked at in one process at one time
+	maxFires    = 4096            // schedules that are looked at in one process at one time
 	healthEvery = 2 * time.Second // between two looks at whether Temporal answers
-	nearly      = 1500 * time.Millisecond
-	lookAgain   = 20 * time.Millisecond // while another transaction holds what is due
+	earliest    = 1500 * time.Millisecond
+	lockedRetry = 20 * time.Millisecond // while another transaction holds what is due
 )
 
 // work is a worker of Temporal until ctx ends, and drains it. A worker that the
@@ -32,8 +32,8 @@ func (e *Engine) work(ctx context.Context) error {
 	for ctx.Err() == nil {
 		fatal := make(chan error, 1)
 		var w worker.Worker
-		engine.Insist(ctx, e.cfg.Log, "this process could not become a worker of Temporal", func() error {
-			for e.unwell.Load() && ctx.Err() == nil { // examine says so
+		engine.Retry(ctx, e.cfg.Log, "this process could not become a worker of Temporal", func() error {
+			for e.unreachable.Load() && ctx.Err() == nil { // examine says so
 				engine.Pause(ctx, healthEvery)
 			}
 			started := e.newWorker(fatal)
@@ -60,7 +60,7 @@ func (e *Engine) work(ctx context.Context) error {
 // drain stops a worker when what is under way has ended, or takes too long.
 func (e *Engine) drain(ctx context.Context, w worker.Worker) {
 	if ctx.Err() != nil {
-		defer time.AfterFunc(e.cfg.DrainTimeout, func() { close(e.gone) }).Stop()
+		defer time.AfterFunc(e.cfg.DrainTimeout, func() { close(e.drainOver) }).Stop()
 	}
 	w.Stop()
 }
@@ -68,7 +68,7 @@ func (e *Engine) drain(ctx context.Context, w worker.Worker) {
 func (e *Engine) newWorker(fatal chan<- error) worker.Worker {
 	w := worker.New(e.cfg.Client, e.queue, worker.Options{
 		MaxConcurrentActivityExecutionSize:      e.cfg.Step.MaxConcurrentRuns,
-		MaxConcurrentLocalActivityExecutionSize: lookers,
+		MaxConcurrentLocalActivityExecutionSize: maxFires,
 		MaxConcurrentActivityTaskPollers:        Pollers,
 		MaxConcurrentWorkflowTaskPollers:        Pollers,
 		WorkerStopTimeout:                       e.cfg.DrainTimeout + fireTimeout,
@@ -84,14 +84,14 @@ func (e *Engine) newWorker(fatal chan<- error) worker.Worker {
 	w.RegisterWorkflowWithOptions(Run, workflow.RegisterOptions{Name: runWorkflow})
 	w.RegisterActivityWithOptions(e.fire, activity.RegisterOptions{Name: fireActivity})
 	w.RegisterActivityWithOptions(e.carry, activity.RegisterOptions{Name: carryActivity})
-	w.RegisterActivityWithOptions(e.giveBack, activity.RegisterOptions{Name: giveActivity})
+	w.RegisterActivityWithOptions(e.requeueAttempt, activity.RegisterOptions{Name: giveActivity})
 	return w
 }
 
-// examine looks now and then whether Temporal answers and has the namespace, until
+// checkHealth looks now and then whether Temporal answers and has the namespace, until
 // ctx ends. While it has not, no turns are taken: what falls due meanwhile was
 // missed, as when the whole server is down.
-func (e *Engine) examine(ctx context.Context) {
+func (e *Engine) checkHealth(ctx context.Context) {
 	for ; ctx.Err() == nil; engine.Pause(ctx, healthEvery) {
 		asking, cancel := context.WithTimeout(ctx, 2*healthEvery)
 		_, err := NamespaceID(asking, e.cfg.Client, e.cfg.Namespace)
@@ -99,13 +99,13 @@ func (e *Engine) examine(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		was := e.unwell.Swap(err != nil)
+		was := e.unreachable.Swap(err != nil)
 		switch {
 		case err != nil && !was:
 			e.cfg.Log.Error("Temporal cannot be used; no runs start until it can", "address", e.cfg.Address, "namespace", e.cfg.Namespace, "err", err)
 		case err == nil && was:
 			e.cfg.Log.Info("Temporal can be used again")
-			e.ask()
+			e.wake()
 		}
 	}
 }
@@ -129,24 +129,24 @@ func (e *Engine) fire(ctx context.Context, id rota.ScheduleID) (time.Duration, e
 		now := e.cfg.Now()
 		wait := due.Sub(now)
 		switch {
-		case due.IsZero(), nominal.Sub(now) > nearly:
+		case due.IsZero(), nominal.Sub(now) > earliest:
 			return 0, nil // the next nominal time wakes another
-		case wait > nearly:
+		case wait > earliest:
 			return wait, nil
 		case wait > 0:
 			// Temporal wakes at whole seconds. If another's turn has taken what
 			// was due meanwhile, ours finds nothing.
 			engine.Pause(ctx, wait)
 		}
-		taken, err := e.turn(ctx)
-		if errors.Is(err, errUnkept) {
+		batch, err := e.step(ctx)
+		if errors.Is(err, errNoLeader) {
 			return 0, nil
 		}
 		if err != nil {
 			return 0, err
 		}
-		if taken.Due == 0 {
-			engine.Pause(ctx, lookAgain)
+		if batch.Fired == 0 {
+			engine.Pause(ctx, lockedRetry)
 		}
 	}
 	return 0, context.Cause(ctx)
@@ -171,7 +171,7 @@ func (e *Engine) carry(ctx context.Context, a rota.Attempt) error {
 	if over, err := e.over(ctx, w); over || err != nil {
 		return err
 	}
-	return e.giveBack(ctx, a)
+	return e.requeueAttempt(ctx, a)
 }
 
 // over reports whether the attempt has come to an end in the store. If not, it
@@ -208,7 +208,7 @@ func (e *Engine) attempt(ctx context.Context, w rota.Work) {
 	defer close(ended)
 	go func() {
 		select {
-		case <-e.gone:
+		case <-e.drainOver:
 			cancel()
 		case <-ended:
 		}
@@ -217,7 +217,7 @@ func (e *Engine) attempt(ctx context.Context, w rota.Work) {
 	e.mu.Lock()
 	delete(e.cancels, w.At())
 	e.mu.Unlock()
-	e.ask() // there is room for another
+	e.wake() // there is room for another
 }
 
 // lost tells of a run that has ended because its worker is lost.
@@ -227,8 +227,8 @@ func (e *Engine) lost(id rota.RunID) {
 	}
 }
 
-// giveBack returns an attempt whose worker is lost, or is leaving, to the queue.
-func (e *Engine) giveBack(ctx context.Context, a rota.Attempt) error {
+// requeueAttempt returns an attempt whose worker is lost, or is leaving, to the queue.
+func (e *Engine) requeueAttempt(ctx context.Context, a rota.Attempt) error {
 	var done rota.Finish
 	err := e.update(ctx, func(ctx context.Context, tx Tx) (err error) {
 		done, err = tx.ReturnRun(ctx, a, rota.InstantOf(e.cfg.Now()).Time, policy.Settle)
@@ -240,7 +240,7 @@ func (e *Engine) giveBack(ctx context.Context, a rota.Attempt) error {
 	if done.Ended {
 		e.lost(a.Run)
 	}
-	e.ask()
-	e.cfg.Tell()
+	e.wake()
+	e.cfg.NotifyPeers()
 	return nil
 }

@@ -53,7 +53,7 @@ func longestRun(p rota.Policy) time.Duration {
 func Fire(ctx workflow.Context, id rota.ScheduleID) error {
 	look := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: fireTimeout,
-		// After that, the keeper's turns do what this one has not.
+		// After that, the leader's steps do what this one has not.
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, MaximumAttempts: 5},
 	})
 	for {

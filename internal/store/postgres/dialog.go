@@ -15,7 +15,7 @@ import (
 type dialog struct {
 	conn    *pgx.Conn
 	steps   *steps
-	untold  *pgx.Batch
+	unsent  *pgx.Batch
 	begun   transaction // none until the server has answered
 	failure error
 }
@@ -29,9 +29,9 @@ type transaction struct{ number, server, began string }
 var none transaction
 
 func newDialog(conn *pgx.Conn, s *steps) *dialog {
-	d := &dialog{conn: conn, steps: s, untold: new(pgx.Batch)}
-	d.untold.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
-	d.untold.Queue(`SELECT pg_current_xact_id()::text, extract(epoch FROM pg_postmaster_start_time())::text,
+	d := &dialog{conn: conn, steps: s, unsent: new(pgx.Batch)}
+	d.unsent.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
+	d.unsent.Queue(`SELECT pg_current_xact_id()::text, extract(epoch FROM pg_postmaster_start_time())::text,
 		floor(extract(epoch FROM now()))::text`).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&d.begun.number, &d.begun.server, &d.begun.began)
 	})
@@ -41,16 +41,16 @@ func newDialog(conn *pgx.Conn, s *steps) *dialog {
 // Exec implements sqlstore.DB.
 func (d *dialog) Exec(ctx context.Context, steps ...sqlstore.Step) ([]int64, error) {
 	affected := make([]int64, len(steps))
-	before := d.untold.Len()
+	before := d.unsent.Len()
 	for i, step := range steps {
 		if err := d.queue(ctx, step, &affected[i]); err != nil {
 			return nil, err
 		}
 	}
-	if d.untold.Len() == before {
+	if d.unsent.Len() == before {
 		return affected, d.failure
 	}
-	return affected, d.tell(ctx)
+	return affected, d.flush(ctx)
 }
 
 // Write implements sqlstore.DB.
@@ -65,8 +65,8 @@ func (d *dialog) Write(ctx context.Context, steps ...sqlstore.Step) error {
 
 // Query implements sqlstore.DB.
 func (d *dialog) Query(ctx context.Context, row func(sqlstore.Scanner) error, query string, args ...any) error {
-	d.untold.Queue(sqlstore.Numbered(query), args...).Query(func(rows pgx.Rows) error { return read(ctx, rows, row) })
-	return d.tell(ctx)
+	d.unsent.Queue(sqlstore.Numbered(query), args...).Query(func(rows pgx.Rows) error { return read(ctx, rows, row) })
+	return d.flush(ctx)
 }
 
 // queue lets a step, if there is something in it, be told with the next question;
@@ -79,13 +79,13 @@ func (d *dialog) queue(ctx context.Context, step sqlstore.Step, affected *int64)
 	var args []any
 	query, args, d.failure = d.steps.statement(ctx, d.conn, step)
 	if d.failure == nil {
-		d.untold.Queue(query, args...).Exec(func(tag pgconn.CommandTag) error { *affected = tag.RowsAffected(); return nil })
+		d.unsent.Queue(query, args...).Exec(func(tag pgconn.CommandTag) error { *affected = tag.RowsAffected(); return nil })
 	}
 	return d.failure
 }
 
-// tell sends what is untold, and hears what it comes to.
-func (d *dialog) tell(ctx context.Context) error {
+// flush sends what is untold, and hears what it comes to.
+func (d *dialog) flush(ctx context.Context) error {
 	if d.failure == nil {
 		d.failure = classify(ctx, d.send(ctx))
 	}
@@ -93,7 +93,7 @@ func (d *dialog) tell(ctx context.Context) error {
 }
 
 func (d *dialog) send(ctx context.Context) error {
-	untold := d.untold
-	d.untold = new(pgx.Batch)
-	return d.conn.SendBatch(ctx, untold).Close()
+	unsent := d.unsent
+	d.unsent = new(pgx.Batch)
+	return d.conn.SendBatch(ctx, unsent).Close()
 }

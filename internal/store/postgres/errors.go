@@ -92,17 +92,17 @@ func explain(c *pgxpool.Config, err error) error {
 	if what := condition(err); what != "" {
 		text += what + ": "
 	}
-	return told{text + strings.Join(strings.Fields(err.Error()), " "), err}
+	return rephrased{text + strings.Join(strings.Fields(err.Error()), " "), err}
 }
 
-// told is an error with another text: in one line.
-type told struct {
+// rephrased is an error with another text: in one line.
+type rephrased struct {
 	text string
 	error
 }
 
-func (t told) Error() string { return t.text }
-func (t told) Unwrap() error { return t.error }
+func (t rephrased) Error() string { return t.text }
+func (t rephrased) Unwrap() error { return t.error }
 
 var errURL = errors.New("the database's URL cannot be read: it must be like postgres://user:password@host:5432/name, " +
 	"and in user and password each of the characters / ? # @ : % must be written as %XX")
@@ -114,10 +114,10 @@ func wrongURL(err error) error {
 	if !errors.As(err, &wrong) {
 		return errURL
 	}
-	_, why, _ := strings.Cut(wrong.Error(), "`: ")
+	_, lost, _ := strings.Cut(wrong.Error(), "`: ")
 	for _, known := range []string{"failed to configure TLS", "invalid connect_timeout", "unknown target_session_attrs", "cannot parse pool_", "pool_"} {
-		if strings.HasPrefix(why, known) {
-			return errors.New("the database's URL cannot be used: " + why)
+		if strings.HasPrefix(lost, known) {
+			return errors.New("the database's URL cannot be used: " + lost)
 		}
 	}
 	return errURL

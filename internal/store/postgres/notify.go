@@ -17,8 +17,8 @@ const channel = `'rota_' || md5(current_schema())`
 
 // Notify sends words to every process that listens, this one too, in one
 // transaction.
-func (s *Store) Notify(ctx context.Context, words []string) error {
-	_, err := s.pool.Exec(ctx, "SELECT pg_notify("+channel+", word) FROM unnest($1::text[]) word", words)
+func (s *Store) Notify(ctx context.Context, messages []string) error {
+	_, err := s.pool.Exec(ctx, "SELECT pg_notify("+channel+", word) FROM unnest($1::text[]) word", messages)
 	return err
 }
 
@@ -27,13 +27,13 @@ func (s *Store) Notify(ctx context.Context, words []string) error {
 // connected, it calls heard with "", because words may have been missed. While
 // it is connected, nobody can have the schema to himself, as [OpenSource] and
 // [OpenTarget] would.
-func (s *Store) Listen(ctx context.Context, log *slog.Logger, heard func(word string)) {
+func (s *Store) Listen(ctx context.Context, log *slog.Logger, receive func(message string)) {
 	for failed := false; ctx.Err() == nil; failed = true {
-		err := s.listen(ctx, func(word string) {
-			if word == "" && failed {
+		err := s.listen(ctx, func(message string) {
+			if message == "" && failed {
 				log.Info("the database is heard again")
 			}
-			heard(word)
+			receive(message)
 		})
 		if ctx.Err() == nil {
 			log.Error("listening to the database failed; it is tried again each second", "err", explain(s.pool.Config(), err))
@@ -42,13 +42,13 @@ func (s *Store) Listen(ctx context.Context, log *slog.Logger, heard func(word st
 	}
 }
 
-func (s *Store) listen(ctx context.Context, heard func(string)) error {
+func (s *Store) listen(ctx context.Context, receive func(string)) error {
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer closeConn(conn)
-	if err := serves(ctx, conn); err != nil {
+	if err := lockShared(ctx, conn); err != nil {
 		return err
 	}
 	var name string
@@ -58,22 +58,22 @@ func (s *Store) listen(ctx context.Context, heard func(string)) error {
 	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{name}.Sanitize()); err != nil {
 		return err
 	}
-	heard("")
+	receive("")
 	for {
-		if err := hear(ctx, conn, heard); err != nil {
+		if err := receiveOne(ctx, conn, receive); err != nil {
 			return err
 		}
 	}
 }
 
-// hear passes on the next word. When there is none for a while, it looks at
+// receiveOne passes on the next word. When there is none for a while, it looks at
 // the connection instead.
-func hear(ctx context.Context, conn *pgx.Conn, heard func(string)) error {
+func receiveOne(ctx context.Context, conn *pgx.Conn, receive func(string)) error {
 	soon, cancel := context.WithTimeout(ctx, quiet)
 	defer cancel()
 	n, err := conn.WaitForNotification(soon)
 	if err == nil {
-		heard(n.Payload)
+		receive(n.Payload)
 		return nil
 	}
 	if ctx.Err() != nil || soon.Err() == nil {

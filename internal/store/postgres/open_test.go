@@ -151,7 +151,7 @@ func TestHold(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {
-			done <- s.Hold(ctx, log, rota.EngineEmbedded, func(ctx context.Context) error {
+			done <- s.Lead(ctx, log, rota.EngineEmbedded, func(ctx context.Context) error {
 				select {
 				case terms <- ctx:
 				case <-ctx.Done():
@@ -192,17 +192,17 @@ func TestNotify(t *testing.T) {
 	databaseURL := postgrestest.URL(t)
 	s := open(t, databaseURL, postgres.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
-	words, done := make(chan string, 10), make(chan struct{})
+	messages, done := make(chan string, 10), make(chan struct{})
 	go func() {
 		defer close(done)
-		s.Listen(ctx, slog.New(slog.DiscardHandler), func(word string) { words <- word })
+		s.Listen(ctx, slog.New(slog.DiscardHandler), func(message string) { messages <- message })
 	}()
-	require.Empty(t, <-words, "it has connected")
+	require.Empty(t, <-messages, "it has connected")
 	require.NoError(t, open(t, databaseURL, postgres.Options{}).Notify(t.Context(), []string{"a"}))
-	require.Equal(t, "a", <-words)
+	require.Equal(t, "a", <-messages)
 	postgrestest.Exec(t, databaseURL, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 		WHERE datname = current_database() AND query LIKE 'LISTEN%'`)
-	require.Empty(t, <-words, "it has connected again")
+	require.Empty(t, <-messages, "it has connected again")
 	cancel()
 	<-done
 }
@@ -227,9 +227,9 @@ func TestADatabaseThatIsNotFit(t *testing.T) {
 	t.Cleanup(func() { postgrestest.Exec(t, empty, "DROP ROLE weak") })
 	require.Contains(t, openError(t, strings.Replace(empty, "user=postgres", "user=weak", 1)), "the user lacks a right in the database")
 
-	said := openError(t, renamed(t, empty, "absent"))
-	require.Contains(t, said, "open the database absent at ")
-	require.Contains(t, said, "the database does not exist")
+	batch := openError(t, renamed(t, empty, "absent"))
+	require.Contains(t, batch, "open the database absent at ")
+	require.Contains(t, batch, "the database does not exist")
 
 	require.Contains(t, openError(t, "postgres:///x?host=/nowhere&user=x"), "the database cannot be reached")
 	require.Contains(t, openError(t, "postgres://x@127.0.0.1:1/x"), "open the database x at 127.0.0.1:1: the database cannot be reached")
@@ -260,10 +260,10 @@ func TestWrongURLs(t *testing.T) {
 		{"postgres://u:hunter@127.0.0.1:1/d", "cannot be reached"},
 	} {
 		t.Run(test.want, func(t *testing.T) {
-			said := openError(t, test.url)
-			require.Contains(t, said, test.want)
+			batch := openError(t, test.url)
+			require.Contains(t, batch, test.want)
 			for _, part := range []string{"hun", "ter@", "zz"} {
-				require.NotContains(t, said, part)
+				require.NotContains(t, batch, part)
 			}
 		})
 	}

@@ -20,9 +20,9 @@ const (
 // AppendEvents keeps events of a run, in the order of their numbers, for other
 // processes to read: all or none. Those that are there stay, for an hour from
 // now.
-func (s *Store) AppendEvents(ctx context.Context, id rota.RunID, said []events.Event, now time.Time) error {
-	seqs, data := make([]int64, len(said)), make([][]byte, len(said))
-	for i, e := range said {
+func (s *Store) AppendEvents(ctx context.Context, id rota.RunID, batch []events.Event, now time.Time) error {
+	seqs, data := make([]int64, len(batch)), make([][]byte, len(batch))
+	for i, e := range batch {
 		seqs[i], data[i] = e.Seq, e.Data
 	}
 	_, err := s.pool.Exec(ctx, `INSERT INTO run_events (run_id, seq, data, at) SELECT $1, e.seq, e.data, $4 FROM unnest($2::bigint[], $3::bytea[]) e (seq, data)

@@ -20,11 +20,11 @@ func testEvents(t *testing.T, o postgres.Options) {
 	defer s.Close()
 	say := func(id rota.RunID, seqs ...int64) {
 		t.Helper()
-		var said []events.Event
+		var batch []events.Event
 		for _, seq := range seqs {
-			said = append(said, events.Event{Seq: seq, Data: []byte("{\xff\x00")}) // no text that PostgreSQL would take
+			batch = append(batch, events.Event{Seq: seq, Data: []byte("{\xff\x00")}) // no text that PostgreSQL would take
 		}
-		require.NoError(t, s.AppendEvents(t.Context(), id, said, now))
+		require.NoError(t, s.AppendEvents(t.Context(), id, batch, now))
 	}
 	after := func(id rota.RunID, seq int64) (got []int64) {
 		t.Helper()

@@ -22,7 +22,7 @@ const patience = 3 * time.Second
 
 // A Whole is a schema that this process has to itself, and that is read and
 // written as it is rather than through queries. It is one connection, which
-// holds the locks that [Store.Hold] and [Store.Listen] wait for.
+// holds the locks that [Store.Lead] and [Store.Listen] wait for.
 type Whole struct {
 	config *pgxpool.Config
 	conn   *pgx.Conn
@@ -147,7 +147,7 @@ func (w *Whole) own(ctx context.Context) error {
 	soon, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		taken, err := tryAlone(ctx, w.conn)
+		taken, err := lockAlone(ctx, w.conn)
 		if err != nil || taken {
 			return err
 		}

@@ -102,7 +102,7 @@ func rollback(ctx context.Context, conn *pgx.Conn) {
 // is asked what became of the transaction.
 func (s *Store) commit(ctx context.Context, d *dialog, release func()) error {
 	if d.begun == none { // nobody could ask what became of it
-		if err := d.tell(ctx); err != nil {
+		if err := d.flush(ctx); err != nil {
 			return err
 		}
 	}
@@ -112,11 +112,11 @@ func (s *Store) commit(ctx context.Context, d *dialog, release func()) error {
 	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
 	telling := ctx
-	if d.untold.Len() == 0 {
+	if d.unsent.Len() == 0 {
 		telling = patient
 	}
 	var tag pgconn.CommandTag
-	d.untold.Queue("COMMIT").Exec(func(t pgconn.CommandTag) error { tag = t; return nil })
+	d.unsent.Queue("COMMIT").Exec(func(t pgconn.CommandTag) error { tag = t; return nil })
 	err := d.send(telling)
 	d.failure = err
 	switch {
@@ -164,9 +164,9 @@ func (s *Store) status(ctx context.Context, t transaction) (string, error) {
 	err := s.pool.QueryRow(ctx, `SELECT pg_xact_status($1::text::xid8), extract(epoch FROM pg_postmaster_start_time())::text = $2
 		AND extract(epoch FROM checkpoint_time) < $3::text::numeric FROM pg_control_checkpoint()`,
 		t.number, t.server, t.began).Scan(&status, &same)
-	var told *pgconn.PgError
+	var pgErr *pgconn.PgError
 	switch {
-	case errors.As(err, &told) && told.Code == "22023": // the server has not had that number yet
+	case errors.As(err, &pgErr) && pgErr.Code == "22023": // the server has not had that number yet
 		return "aborted", nil
 	case err != nil:
 		return "", err
@@ -179,8 +179,8 @@ func (s *Store) status(ctx context.Context, t transaction) (string, error) {
 // repeatable reports whether PostgreSQL gave a transaction up only because of
 // others (serialization_failure, deadlock_detected).
 func repeatable(err error) bool {
-	var told *pgconn.PgError
-	return errors.As(err, &told) && (told.Code == "40001" || told.Code == "40P01")
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && (pgErr.Code == "40001" || pgErr.Code == "40P01")
 }
 
 // call runs fn and turns a panic into an error.

@@ -43,7 +43,7 @@ func scanAgent(row Scanner) (rota.Agent, error) {
 // Agent returns an agent that is not deleted.
 func (q Queries) Agent(ctx context.Context, o rota.Owner, id rota.AgentID) (rota.Agent, error) {
 	return one(ctx, q.db, "agent", scanAgent, `SELECT `+agentColumns+` FROM agents a
-		WHERE a.id = ? AND a.account = ? AND a.end_user = ?`+q.share("a"), id, o.Account, o.EndUser)
+		WHERE a.id = ? AND a.account = ? AND a.end_user = ?`+q.lockShared("a"), id, o.Account, o.EndUser)
 }
 
 // Agents returns a page of the agents that are deleted, or of those that are not.
@@ -138,7 +138,7 @@ func (q Queries) DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID,
 	if err := must("agent", n, err); err != nil {
 		return err
 	}
-	if err := q.holdTimers(ctx, id); err != nil {
+	if err := q.lockTimers(ctx, id); err != nil {
 		return err
 	}
 	if err := q.write(ctx, `UPDATE occurrences SET outcome = 'blocked', reason = ? WHERE outcome <> 'fired' AND outcome = 'buffered'

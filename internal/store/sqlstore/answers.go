@@ -22,7 +22,7 @@ func scanAnswer(row Scanner) (rota.Answer, error) {
 // transactions that ask for the same key wait until this one ends, so that
 // of equal requests at once the first alone finds none.
 func (q Queries) Answer(ctx context.Context, o rota.Owner, key string, since time.Time) (rota.Answer, error) {
-	if err := q.holdName(ctx, lockAnswer, o.Account+"\x00"+o.EndUser+"\x00"+key); err != nil {
+	if err := q.lockName(ctx, lockAnswer, o.Account+"\x00"+o.EndUser+"\x00"+key); err != nil {
 		return rota.Answer{}, err
 	}
 	return one(ctx, q.db, "answer", scanAnswer, `SELECT fingerprint, body, at FROM answers
@@ -33,7 +33,7 @@ func (q Queries) Answer(ctx context.Context, o rota.Owner, key string, since tim
 // some of those from before since.
 func (q Queries) KeepAnswer(ctx context.Context, o rota.Owner, key string, a rota.Answer, since time.Time) error {
 	if err := q.write(ctx, `DELETE FROM answers WHERE (account, end_user, key) IN
-		(SELECT account, end_user, key FROM answers WHERE at < ? ORDER BY at LIMIT ?`+q.take("answers")+`)`, since.UnixMilli(), forgetAtOnce); err != nil {
+		(SELECT account, end_user, key FROM answers WHERE at < ? ORDER BY at LIMIT ?`+q.lockAny("answers")+`)`, since.UnixMilli(), forgetAtOnce); err != nil {
 		return err
 	}
 	return q.write(ctx, `INSERT INTO answers (account, end_user, key, fingerprint, body, at) VALUES (?, ?, ?, ?, ?, ?)

@@ -16,7 +16,7 @@ func (q Queries) Leadership(ctx context.Context) (cluster.Leadership, error) {
 // holdLeadership is Leadership for who is about to change it, or to do what must
 // not happen twice at once.
 func (q Queries) holdLeadership(ctx context.Context) (cluster.Leadership, error) {
-	return one(ctx, q.db, "engine", scanLeadership, selectLeadership+q.hold("e"))
+	return one(ctx, q.db, "engine", scanLeadership, selectLeadership+q.lock("e"))
 }
 
 const selectLeadership = `SELECT e.kind, e.installation, e.since, e.seen_at FROM engine e WHERE e.id = 1`
@@ -49,7 +49,7 @@ func zeroMS(t time.Time) int64 {
 // before. Switching to an engine outside clears the destination of the exports.
 func (q Queries) SaveLeadership(ctx context.Context, before rota.EngineKind, l cluster.Leadership) error {
 	if l.Kind != before {
-		if err := q.holdEveryTimer(ctx); err != nil {
+		if err := q.lockAllTimers(ctx); err != nil {
 			return err
 		}
 	}

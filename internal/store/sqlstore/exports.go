@@ -29,7 +29,7 @@ func (x External) saveDestination(ctx context.Context, d cluster.Destination) er
 func (x External) Unsynced(ctx context.Context, now, lease time.Time, limit int) ([]cluster.Unsynced, error) {
 	unsynced, err := all(ctx, x.db, scanUnsynced, `SELECT `+timerColumns+`, '', COALESCE(s.name, ''), s.temporal_schedule_id IS NOT NULL
 		FROM timers t JOIN schedules s ON s.id = t.schedule_id
-		WHERE t.sync_at <= ? ORDER BY t.sync_at, t.schedule_id LIMIT ?`+x.take("t"), now.UnixMilli(), limit)
+		WHERE t.sync_at <= ? ORDER BY t.sync_at, t.schedule_id LIMIT ?`+x.lockAny("t"), now.UnixMilli(), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -52,9 +52,9 @@ func scanUnsynced(row Scanner) (cluster.Unsynced, error) {
 // changed since it was leased, and when it has to get it again; zero for never.
 // If exported is true, the schedule's temporal_schedule_id is its id from now on,
 // else null.
-func (x External) Synced(ctx context.Context, id rota.ScheduleID, lease, again time.Time, exported bool) error {
+func (x External) Synced(ctx context.Context, id rota.ScheduleID, lease, nextSync time.Time, exported bool) error {
 	if err := x.write(ctx, `UPDATE timers SET sync_at = ? WHERE schedule_id = ? AND sync_at = ?`,
-		ms(again), id, lease.UnixMilli()); err != nil {
+		ms(nextSync), id, lease.UnixMilli()); err != nil {
 		return err
 	}
 	var name any
@@ -92,7 +92,7 @@ func (x External) Resync(ctx context.Context, id rota.ScheduleID, now time.Time)
 // the destination that all of them get to from now on.
 func (x External) ResyncAll(ctx context.Context, to cluster.Destination, after rota.ScheduleID, limit int) (rota.ScheduleID, error) {
 	ids, err := all(ctx, x.db, scanText, `SELECT t.schedule_id FROM timers t WHERE t.schedule_id > ? AND t.status <> 'deleted'
-		ORDER BY t.schedule_id LIMIT ?`+x.hold("t"), after, limit)
+		ORDER BY t.schedule_id LIMIT ?`+x.lock("t"), after, limit)
 	if err != nil {
 		return "", err
 	}

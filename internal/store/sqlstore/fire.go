@@ -140,12 +140,12 @@ const addScheduledRun = `INSERT INTO runs (id, account, end_user, agent_id, agen
 	s.context_management, s.metadata, ?, 'queued', 0, ? FROM schedules s JOIN agents a ON a.id = s.agent_id` + andEach + `WHERE s.id = ?`
 
 func (b *batch) runRow(o *rota.Occurrence, d *decided) []any {
-	told := rota.FireContext{
+	fireContext := rota.FireContext{
 		Timezone:  d.Timer.Spec.Timezone,
 		LastRunAt: rota.InstantOrNil(d.before.LastRunAt),
 		RunCount:  d.before.RunCount + d.fires,
 	}
 	return []any{
-		*o.RunID, o.ScheduledFor.UnixMilli(), o.Trigger, orNull(&d.Timer.LastResponseID), b.now.UnixMilli(), js(told), o.ScheduleID,
+		*o.RunID, o.ScheduledFor.UnixMilli(), o.Trigger, orNull(&d.Timer.LastResponseID), b.now.UnixMilli(), js(fireContext), o.ScheduleID,
 	}
 }

@@ -19,7 +19,7 @@ func scanFunction(row Scanner) (rota.FunctionTool, error) {
 // FunctionTool returns a function tool.
 func (q Queries) FunctionTool(ctx context.Context, o rota.Owner, id rota.FunctionToolID) (rota.FunctionTool, error) {
 	return one(ctx, q.db, "function tool", scanFunction, `SELECT `+functionColumns+` FROM function_tools f
-		WHERE f.id = ? AND f.account = ? AND f.end_user = ?`+q.share("f"), id, o.Account, o.EndUser)
+		WHERE f.id = ? AND f.account = ? AND f.end_user = ?`+q.lockShared("f"), id, o.Account, o.EndUser)
 }
 
 // FunctionTools returns a page of the function tools.

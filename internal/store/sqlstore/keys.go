@@ -78,7 +78,7 @@ func (q Queries) Keys(ctx context.Context, o rota.Owner, p rota.Page) (rota.List
 // Key returns a key of the account, also one that is revoked or expired. Nobody else
 // changes it until the transaction ends.
 func (q Queries) Key(ctx context.Context, account string, id rota.KeyID) (rota.Key, error) {
-	return one(ctx, q.db, "key", scanKey, `SELECT `+keyColumns+` FROM keys k WHERE k.id = ? AND k.account = ?`+q.hold("k"), id, account)
+	return one(ctx, q.db, "key", scanKey, `SELECT `+keyColumns+` FROM keys k WHERE k.id = ? AND k.account = ?`+q.lock("k"), id, account)
 }
 
 // AddKey adds a key under the SHA-256 of its secret.
@@ -100,7 +100,7 @@ func (q Queries) SaveKey(ctx context.Context, k rota.Key, hash []byte) error {
 // AddFirstKey adds the key if its account has had none, and reports whether
 // it did. Of several transactions at once, one does.
 func (q Queries) AddFirstKey(ctx context.Context, k rota.Key, hash []byte) (bool, error) {
-	if err := q.holdName(ctx, lockFirstKey, k.Account); err != nil {
+	if err := q.lockName(ctx, lockFirstKey, k.Account); err != nil {
 		return false, err
 	}
 	have, err := q.Keys(ctx, rota.Owner{Account: k.Account}, rota.Page{Limit: 1})
@@ -113,7 +113,7 @@ func (q Queries) AddFirstKey(ctx context.Context, k rota.Key, hash []byte) (bool
 // Spent returns what a key has used of its rate limits. Other transactions
 // that ask for the same key wait until this one ends.
 func (q Queries) Spent(ctx context.Context, id rota.KeyID) (rota.Spent, error) {
-	return one(ctx, q.db, "key", scanSpent, `SELECT k.spent FROM keys k WHERE k.id = ?`+q.hold("k"), id)
+	return one(ctx, q.db, "key", scanSpent, `SELECT k.spent FROM keys k WHERE k.id = ?`+q.lock("k"), id)
 }
 
 func scanSpent(row Scanner) (rota.Spent, error) {

@@ -23,39 +23,39 @@ import (
 func NewShared(db DB) Queries { return Queries{db: checked{db}, shared: true} }
 
 // ifShared returns a part of a statement that only a shared database has.
-func (q Queries) ifShared(words string) string {
+func (q Queries) ifShared(sql string) string {
 	if !q.shared {
 		return ""
 	}
-	return words
+	return sql
 }
 
-// hold ends a SELECT whose rows, of the tables with these aliases, nobody else
+// lock ends a SELECT whose rows, of the tables with these aliases, nobody else
 // may change meanwhile.
-func (q Queries) hold(tables string) string { return q.ifShared(" FOR UPDATE OF " + tables) }
+func (q Queries) lock(tables string) string { return q.ifShared(" FOR UPDATE OF " + tables) }
 
-// take is hold for rows of which any will do: it passes over those that
+// lockAny is hold for rows of which any will do: it passes over those that
 // another transaction has locked.
-func (q Queries) take(tables string) string {
+func (q Queries) lockAny(tables string) string {
 	return q.ifShared(" FOR UPDATE OF " + tables + " SKIP LOCKED")
 }
 
-// share ends a SELECT whose rows stay as they are, for others too.
-func (q Queries) share(tables string) string { return q.ifShared(" FOR SHARE OF " + tables) }
+// lockShared ends a SELECT whose rows stay as they are, for others too.
+func (q Queries) lockShared(tables string) string { return q.ifShared(" FOR SHARE OF " + tables) }
 
-// holdTimers locks the schedules of an agent.
-func (q Queries) holdTimers(ctx context.Context, id rota.AgentID) error {
+// lockTimers locks the schedules of an agent.
+func (q Queries) lockTimers(ctx context.Context, id rota.AgentID) error {
 	if !q.shared {
 		return nil
 	}
 	_, err := all(ctx, q.db, scanText, `SELECT s.id FROM timers t JOIN schedules s ON s.id = t.schedule_id
-		WHERE s.agent_id = ? AND s.deleted_at IS NULL ORDER BY s.id`+q.hold("t, s"), id)
+		WHERE s.agent_id = ? AND s.deleted_at IS NULL ORDER BY s.id`+q.lock("t, s"), id)
 	return err
 }
 
-// holdEveryTimer waits for those who are writing timers, and lets nobody begin to:
+// lockAllTimers waits for those who are writing timers, and lets nobody begin to:
 // who adds one looks at the kind of engine first.
-func (q Queries) holdEveryTimer(ctx context.Context) error {
+func (q Queries) lockAllTimers(ctx context.Context) error {
 	if !q.shared {
 		return nil
 	}
@@ -69,8 +69,8 @@ const (
 	lockFirstKey                           // a hash of the account that gets its first key
 )
 
-// holdName locks what has no row yet until the transaction ends.
-func (q Queries) holdName(ctx context.Context, class int32, name string) error {
+// lockName locks what has no row yet until the transaction ends.
+func (q Queries) lockName(ctx context.Context, class int32, name string) error {
 	if !q.shared {
 		return nil
 	}

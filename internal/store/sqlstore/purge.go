@@ -14,7 +14,7 @@ const ruleRetention = "agent_retention"
 func (q Queries) expired() string {
 	return `SELECT a.id, a.account, a.end_user FROM agents a WHERE a.deleted_at IS NOT NULL AND a.retention_expires_at <= ?
 		AND NOT EXISTS (SELECT 1 FROM open_runs o CROSS JOIN runs r WHERE r.id = o.run_id AND r.agent_id = a.id)` + q.ifShared(unknownDeletion) + `
-		ORDER BY a.retention_expires_at, a.id LIMIT 1` + q.take("a")
+		ORDER BY a.retention_expires_at, a.id LIMIT 1` + q.lockAny("a")
 }
 
 // unknownDeletion is a further condition on the agents that expired selects: an engine

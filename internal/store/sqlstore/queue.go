@@ -12,7 +12,7 @@ import (
 // first, and does with each what decide says.
 func (q Queries) FireDue(ctx context.Context, now time.Time, limit int, decide rota.Decide) ([]rota.Fire, error) {
 	due, err := all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, a.model FROM timers t JOIN agents a ON a.id = t.agent_id
-		WHERE t.due_at <= ? ORDER BY t.due_at, t.schedule_id LIMIT ?`+q.take("t"), now.UnixMilli(), limit)
+		WHERE t.due_at <= ? ORDER BY t.due_at, t.schedule_id LIMIT ?`+q.lockAny("t"), now.UnixMilli(), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (q Queries) ClaimRuns(ctx context.Context, now time.Time, provider string, 
 	}
 	work, err := all(ctx, q.db, scanWork, selectWork+`
 		WHERE o.provider = ? AND o.phase <> 'running' AND o.ready_at <= ?
-		ORDER BY o.ready_at, o.run_id LIMIT ?`+q.take("o, r"), provider, now.UnixMilli(), limit)
+		ORDER BY o.ready_at, o.run_id LIMIT ?`+q.lockAny("o, r"), provider, now.UnixMilli(), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -57,14 +57,14 @@ func (q Queries) ClaimRuns(ctx context.Context, now time.Time, provider string, 
 // start lets runs begin. Those that are blocked are finished in the same
 // transaction.
 func (q Queries) start(ctx context.Context, work []rota.Work, now time.Time) error {
-	var begun, again [][]any
+	var begun, nextSync [][]any
 	for i := range work {
 		if work[i].Blocked != nil {
 			continue
 		}
 		r := &work[i].Run
 		if r.Attempt > 0 {
-			again = append(again, []any{js(r.Attempts), r.ID}) // a crash may have cut the last one off
+			nextSync = append(nextSync, []any{js(r.Attempts), r.ID}) // a crash may have cut the last one off
 		}
 		r.Attempt++
 		r.Phase, r.Status, work[i].StartedAt = rota.PhaseRunning, rota.RunSubmitting, now
@@ -79,7 +79,7 @@ func (q Queries) start(ctx context.Context, work []rota.Work, now time.Time) err
 		begun = append(begun, []any{now.UnixMilli(), now.UnixMilli(), r.Attempt, work[i].Model(), r.ID})
 	}
 	return q.db.Write(ctx,
-		Step{`UPDATE open_runs SET history = ?` + fromEach + `WHERE run_id = ?`, again},
+		Step{`UPDATE open_runs SET history = ?` + fromEach + `WHERE run_id = ?`, nextSync},
 		Step{`UPDATE open_runs SET phase = 'running', started_at = ?, first_start = COALESCE(first_start, ?),
 			attempts = ?, model = ?` + fromEach + `WHERE run_id = ?`, begun})
 }
@@ -166,7 +166,7 @@ func (q Queries) DelayRun(ctx context.Context, d rota.Delay) error {
 // ended before, nothing changes. If it was blocked, so is its occurrence.
 func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, settle rota.Settle) (rota.Finish, error) {
 	timers, err := all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, '' FROM open_runs o
-		JOIN timers t ON t.schedule_id = o.schedule_id WHERE o.run_id = ?`+q.hold("t"), id)
+		JOIN timers t ON t.schedule_id = o.schedule_id WHERE o.run_id = ?`+q.lock("t"), id)
 	if err != nil {
 		return rota.Finish{}, err
 	}

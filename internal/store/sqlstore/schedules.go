@@ -49,13 +49,13 @@ func (q Queries) Schedule(ctx context.Context, o rota.Owner, a rota.AgentID, id 
 	if !deleted {
 		query += ` AND s.deleted_at IS NULL`
 	}
-	return one(ctx, q.db, "schedule", scanSchedule, query+q.hold("t, s"), id, a, o.Account, o.EndUser)
+	return one(ctx, q.db, "schedule", scanSchedule, query+q.lock("t, s"), id, a, o.Account, o.EndUser)
 }
 
 // TimedSchedule returns a schedule that is not deleted, and its timer.
 func (q Queries) TimedSchedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID) (rota.TimedSchedule, error) {
 	return one(ctx, q.db, "schedule", scanTimedSchedule, `SELECT `+scheduleColumns+scheduleTables+`
-		WHERE s.id = ? AND s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL`+q.hold("t, s"),
+		WHERE s.id = ? AND s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL`+q.lock("t, s"),
 		id, a, o.Account, o.EndUser)
 }
 
@@ -80,7 +80,7 @@ func (q Queries) AllSchedules(ctx context.Context, o rota.Owner, f rota.Schedule
 		args:  []any{o.Account, o.EndUser},
 		scan:  scanTimedSchedule,
 		id:    func(s rota.TimedSchedule) string { return string(s.ID) },
-		lock:  q.hold("t, s"),
+		lock:  q.lock("t, s"),
 	}
 	if f.AgentID != "" {
 		l.where(` AND s.agent_id = ?`, f.AgentID)
@@ -95,7 +95,7 @@ func (q Queries) AllSchedules(ctx context.Context, o rota.Owner, f rota.Schedule
 // made, for whatever end user, in the order of their ids.
 func (q Queries) SchedulesMadeBy(ctx context.Context, account string, key rota.KeyID, after rota.ScheduleID, limit int) ([]rota.TimedSchedule, error) {
 	return all(ctx, q.db, scanTimedSchedule, `SELECT `+scheduleColumns+scheduleTables+`
-		WHERE s.key_id = ? AND s.account = ? AND s.deleted_at IS NULL AND t.status = 'active' AND s.id > ? ORDER BY s.id LIMIT ?`+q.hold("t, s"),
+		WHERE s.key_id = ? AND s.account = ? AND s.deleted_at IS NULL AND t.status = 'active' AND s.id > ? ORDER BY s.id LIMIT ?`+q.lock("t, s"),
 		key, account, after, limit)
 }
 
@@ -145,7 +145,7 @@ func (q Queries) SaveSchedule(ctx context.Context, s rota.TimedSchedule) error {
 		return nil
 	}
 	return q.write(ctx, `UPDATE runs SET input = ?, conversation = ?, previous_response_id = ?, context_management = ?, metadata = ?
-		WHERE id IN (SELECT o.run_id FROM open_runs o WHERE o.schedule_id = ? AND o.phase = 'queued'`+q.hold("o")+`)`,
+		WHERE id IN (SELECT o.run_id FROM open_runs o WHERE o.schedule_id = ? AND o.phase = 'queued'`+q.lock("o")+`)`,
 		rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), continues(s.PreviousResponseID, t),
 		rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), t.ScheduleID)
 }
@@ -162,7 +162,7 @@ func continues(first *string, t rota.Timer) any {
 // Timer returns the timer of a schedule that is not deleted.
 func (q Queries) Timer(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID) (rota.Timer, error) {
 	return one(ctx, q.db, "schedule", scanTimer, `SELECT `+timerColumns+`, '' FROM timers t
-		WHERE t.schedule_id = ? AND t.agent_id = ? AND t.account = ? AND t.end_user = ? AND t.status <> 'deleted'`+q.hold("t"),
+		WHERE t.schedule_id = ? AND t.agent_id = ? AND t.account = ? AND t.end_user = ? AND t.status <> 'deleted'`+q.lock("t"),
 		id, a, o.Account, o.EndUser)
 }
 
@@ -211,14 +211,14 @@ func (q Queries) blockBuffered(ctx context.Context, id rota.ScheduleID) error {
 func (q Queries) OverdueTimers(ctx context.Context, o rota.Owner, a rota.AgentID, now time.Time) ([]rota.Timer, error) {
 	return all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, '' FROM schedules s JOIN timers t ON t.schedule_id = s.id
 		WHERE s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL
-		AND t.next_run_at <= ? ORDER BY s.id`+q.hold("t, s"), a, o.Account, o.EndUser, now.UnixMilli())
+		AND t.next_run_at <= ? ORDER BY s.id`+q.lock("t, s"), a, o.Account, o.EndUser, now.UnixMilli())
 }
 
 // AbsentSchedules returns the schedules of an agent that its deletion has paused.
 func (q Queries) AbsentSchedules(ctx context.Context, o rota.Owner, a rota.AgentID) ([]rota.TimedSchedule, error) {
 	paused, err := all(ctx, q.db, scanTimedSchedule, `SELECT `+scheduleColumns+scheduleTables+`
 		WHERE s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL
-		AND t.status = 'paused' ORDER BY s.id`+q.hold("t, s"), a, o.Account, o.EndUser)
+		AND t.status = 'paused' ORDER BY s.id`+q.lock("t, s"), a, o.Account, o.EndUser)
 	return slices.DeleteFunc(paused, func(s rota.TimedSchedule) bool { return s.Timer.PauseReason.Code != rota.PausedByDeletion }), err
 }
 

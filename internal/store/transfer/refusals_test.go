@@ -103,7 +103,7 @@ func serving() map[string]func(ctx context.Context, s *postgres.Store, ready fun
 	quiet := slog.New(slog.DiscardHandler)
 	return map[string]func(context.Context, *postgres.Store, func()){
 		"it keeps time": func(ctx context.Context, s *postgres.Store, ready func()) {
-			_ = s.Hold(ctx, quiet, "", func(ctx context.Context) error { ready(); <-ctx.Done(); return nil })
+			_ = s.Lead(ctx, quiet, "", func(ctx context.Context) error { ready(); <-ctx.Done(); return nil })
 		},
 		"it listens": func(ctx context.Context, s *postgres.Store, ready func()) {
 			s.Listen(ctx, quiet, func(string) { ready() })

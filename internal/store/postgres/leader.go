@@ -13,35 +13,35 @@ import (
 )
 
 const (
-	heartbeat = time.Second     // between two looks at the lock, and between two tries to take it
-	silence   = 2 * time.Second // how long a look may take before the connection counts as broken
+	checkEvery   = time.Second     // between two looks at the lock, and between two tries to take it
+	checkTimeout = 2 * time.Second // how long a look may take before the connection counts as broken
 )
 
-// ErrLost is the cause of the end of a context that Hold has made, when the
+// ErrLost is the cause of the end of a context that Lead has made, when the
 // lock was lost.
 var ErrLost = errors.New("the database's lock was lost")
 
-// ErrSwitched is the cause of the end of a context that Hold has made, when the
+// ErrSwitched is the cause of the end of a context that Lead has made, when the
 // time is to be kept by an engine of another kind.
 var ErrSwitched = errors.New("another kind of engine keeps time now")
 
-// Hold calls work while this process holds the lock that one process at a time
+// Lead calls work while this process holds the lock that one process at a time
 // can hold of a schema, and engines of its kind are to keep time. It waits for
 // that as long as it must. When the connection that holds the lock breaks, work's
 // context ends with the cause [ErrLost] within three seconds; when another kind of
 // engine is to keep time, with the cause [ErrSwitched]. When work has returned,
-// also of its own accord, Hold waits again, after others. It returns nil when ctx has ended and work has returned, and
+// also of its own accord, Lead waits again, after others. It returns nil when ctx has ended and work has returned, and
 // work's error if that returns one.
-func (s *Store) Hold(ctx context.Context, log *slog.Logger, kind rota.EngineKind, work func(context.Context) error) error {
+func (s *Store) Lead(ctx context.Context, log *slog.Logger, kind rota.EngineKind, work func(context.Context) error) error {
 	failed := false
 	for ctx.Err() == nil {
-		conn, err := s.awaitLock(ctx, log, kind)
+		conn, err := s.awaitLeadership(ctx, log, kind)
 		if err == nil {
 			if failed {
 				log.Info("the lock of the database is held again")
 			}
 			failed = false
-			err = term(ctx, conn, kind, work)
+			err = leadTerm(ctx, conn, kind, work)
 			switch {
 			case errors.Is(err, ErrSwitched):
 				log.Warn("another kind of engine keeps time from now on", "this", kind)
@@ -63,13 +63,13 @@ func (s *Store) Hold(ctx context.Context, log *slog.Logger, kind rota.EngineKind
 	return nil
 }
 
-// term calls work while the connection lives, and closes it.
-func term(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind, work func(context.Context) error) error {
+// leadTerm calls work while the connection lives, and closes it.
+func leadTerm(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind, work func(context.Context) error) error {
 	defer closeConn(conn)
-	held, end := context.WithCancelCause(ctx)
+	leading, end := context.WithCancelCause(ctx)
 	done := make(chan error, 1)
-	go func() { done <- work(held) }()
-	beat := time.NewTicker(heartbeat)
+	go func() { done <- work(leading) }()
+	beat := time.NewTicker(checkEvery)
 	defer beat.Stop()
 	for {
 		select {
@@ -78,16 +78,16 @@ func term(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind, work func(c
 			return err
 		case <-beat.C:
 		}
-		if why := look(context.WithoutCancel(ctx), conn, kind); why != nil {
-			end(why)
-			return errors.Join(<-done, why)
+		if lost := checkTerm(context.WithoutCancel(ctx), conn, kind); lost != nil {
+			end(lost)
+			return errors.Join(<-done, lost)
 		}
 	}
 }
 
-// look returns why the lock does not give the right to keep time any more.
-func look(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind) error {
-	ctx, cancel := context.WithTimeout(ctx, silence)
+// checkTerm returns why the lock does not give the right to keep time any more.
+func checkTerm(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	var now rota.EngineKind
 	if err := conn.QueryRow(ctx, "SELECT kind FROM engine").Scan(&now); err != nil {
@@ -99,14 +99,14 @@ func look(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind) error {
 	return nil
 }
 
-// awaitLock returns a connection that holds the lock.
-func (s *Store) awaitLock(ctx context.Context, log *slog.Logger, kind rota.EngineKind) (*pgx.Conn, error) {
+// awaitLeadership returns a connection that holds the lock.
+func (s *Store) awaitLeadership(ctx context.Context, log *slog.Logger, kind rota.EngineKind) (*pgx.Conn, error) {
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for first := true; ; first = false {
-		taken, err := tryLock(ctx, conn, kind)
+		taken, err := tryLead(ctx, conn, kind)
 		if err == nil && taken {
 			return conn, nil
 		}
@@ -137,32 +137,32 @@ func connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	return pgx.ConnectConfig(ctx, config)
 }
 
-func tryLock(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind) (taken bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, silence)
+func tryLead(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind) (taken bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	schema, err := schemaHash(ctx, conn)
 	if err != nil {
 		return false, err
 	}
 	err = conn.QueryRow(ctx, "SELECT CASE WHEN kind = $3 THEN pg_try_advisory_lock($1, $2) ELSE false END FROM engine",
-		lockEngine, schema, kind).Scan(&taken)
+		lockLeader, schema, kind).Scan(&taken)
 	return taken, err
 }
 
-// tryAlone takes the lock of the process that keeps time, whatever its kind, and
+// lockAlone takes the lock of the process that keeps time, whatever its kind, and
 // that of every server, until the connection ends.
-func tryAlone(ctx context.Context, conn *pgx.Conn) (taken bool, err error) {
+func lockAlone(ctx context.Context, conn *pgx.Conn) (taken bool, err error) {
 	schema, err := schemaHash(ctx, conn)
 	if err != nil {
 		return false, err
 	}
-	err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1, $3) AND pg_try_advisory_lock($2, $3)", lockEngine, lockServer, schema).Scan(&taken)
+	err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1, $3) AND pg_try_advisory_lock($2, $3)", lockLeader, lockServer, schema).Scan(&taken)
 	return taken, err
 }
 
-// serves takes a part in the lock of every server, until the connection ends. It
+// lockShared takes a part in the lock of every server, until the connection ends. It
 // waits while somebody has the schema to himself.
-func serves(ctx context.Context, conn *pgx.Conn) error {
+func lockShared(ctx context.Context, conn *pgx.Conn) error {
 	schema, err := schemaHash(ctx, conn)
 	if err != nil {
 		return err
@@ -182,13 +182,13 @@ func schemaHash(ctx context.Context, conn *pgx.Conn) (int32, error) {
 }
 
 func ping(ctx context.Context, conn *pgx.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, silence)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	return conn.Ping(ctx)
 }
 
 func closeConn(conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.Background(), silence)
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
 	conn.Close(ctx)
 }
@@ -196,7 +196,7 @@ func closeConn(conn *pgx.Conn) {
 // pause blocks for a heartbeat, or until ctx ends.
 func pause(ctx context.Context) {
 	select {
-	case <-time.After(heartbeat):
+	case <-time.After(checkEvery):
 	case <-ctx.Done():
 	}
 }

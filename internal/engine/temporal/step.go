@@ -14,9 +14,9 @@ import (
 	"github.com/rota-run/rota/internal/engine"
 )
 
-// lapse is how long nobody may have looked at what is due before that counts as
+// leaderLapse is how long nobody may have looked at what is due before that counts as
 // a time in which nobody did, and what fell due in it as missed.
-const lapse = 15 * time.Second
+const leaderLapse = 15 * time.Second
 
 // afterFailure is how long a store that failed is left alone.
 const afterFailure = time.Second
@@ -33,42 +33,42 @@ const (
 	taskTimeout = 5 * time.Second
 )
 
-// turned is what came of a turn.
-type turned struct {
-	taken engine.Taken
+// stepResult is what came of a turn.
+type stepResult struct {
+	batch engine.Batch
 	err   error
 }
 
-// ask asks for a turn and does not wait for it.
-func (e *Engine) ask() {
+// wake asks for a turn and does not wait for it.
+func (e *Engine) wake() {
 	select {
-	case e.asked <- struct{}{}:
+	case e.stepWanted <- struct{}{}:
 	default:
 	}
 }
 
-// turn asks for a turn that begins after this moment, and waits for its end.
+// step asks for a turn that begins after this moment, and waits for its end.
 // Those who ask at the same time share one.
-func (e *Engine) turn(ctx context.Context) (engine.Taken, error) {
-	done := make(chan turned, 1)
+func (e *Engine) step(ctx context.Context) (engine.Batch, error) {
+	done := make(chan stepResult, 1)
 	e.mu.Lock()
 	e.waiting = append(e.waiting, done)
 	e.mu.Unlock()
-	e.ask()
+	e.wake()
 	select {
 	case t := <-done:
-		return t.taken, t.err
+		return t.batch, t.err
 	case <-ctx.Done():
-		return engine.Taken{}, context.Cause(ctx)
+		return engine.Batch{}, context.Cause(ctx)
 	}
 }
 
-// turns takes the turns that are asked for, one at a time, until ctx ends. After
+// stepLoop takes the turns that are asked for, one at a time, until ctx ends. After
 // one that failed, the store is left alone for a second.
-func (e *Engine) turns(ctx context.Context) {
+func (e *Engine) stepLoop(ctx context.Context) {
 	for {
 		select {
-		case <-e.asked:
+		case <-e.stepWanted:
 		case <-ctx.Done():
 			return
 		}
@@ -76,43 +76,43 @@ func (e *Engine) turns(ctx context.Context) {
 		waiting := e.waiting
 		e.waiting = nil
 		e.mu.Unlock()
-		taken, err := e.take(ctx)
+		batch, err := e.runStep(ctx)
 		for _, done := range waiting {
-			done <- turned{taken, err}
+			done <- stepResult{batch, err}
 		}
-		if err != nil && !errors.Is(err, errUnkept) && ctx.Err() == nil {
+		if err != nil && !errors.Is(err, errNoLeader) && ctx.Err() == nil {
 			e.cfg.Log.Error("a turn of the engine failed; it is repeated", "err", err)
 			engine.Pause(ctx, afterFailure)
 		}
 	}
 }
 
-// take takes one step, and starts what it took.
-func (e *Engine) take(ctx context.Context) (engine.Taken, error) {
-	if e.unwell.Load() || e.leaving.Load() {
-		return engine.Taken{}, errUnkept
+// runStep takes one step, and starts what it took.
+func (e *Engine) runStep(ctx context.Context) (engine.Batch, error) {
+	if e.unreachable.Load() || e.leaving.Load() {
+		return engine.Batch{}, errNoLeader
 	}
 	now := rota.InstantOf(e.cfg.Now()).Time
-	var got engine.Taken
+	var got engine.Batch
 	err := e.update(ctx, func(ctx context.Context, tx Tx) error {
-		since, err := kept(ctx, tx, now)
+		since, err := leadSince(ctx, tx, now)
 		if err != nil {
 			return err
 		}
 		busy := func(ctx context.Context) (map[string]int, error) {
 			busy, err := tx.Busy(ctx)
 			if err == nil { // nobody can switch any more before this ends
-				_, err = kept(ctx, tx, now)
+				_, err = leadSince(ctx, tx, now)
 			}
 			return busy, err
 		}
-		got, err = e.cfg.Step.Take(ctx, tx, engine.Moment{Now: now, Since: since, Busy: busy, MakeUp: e.mayMakeUp(now)})
+		got, err = e.cfg.Step.Run(ctx, tx, engine.Moment{Now: now, Since: since, Busy: busy, CatchUp: e.catchUpAllowed(now)})
 		return err
 	})
 	if err != nil {
-		return engine.Taken{}, err
+		return engine.Batch{}, err
 	}
-	e.brake.MadeUp(now, got.MadeUp)
+	e.throttle.Started(now, got.CaughtUp)
 	got.Announce(e.cfg.OnDecide, e.cfg.OnEnd)
 	for _, w := range got.Work {
 		if e.cfg.OnStart != nil {
@@ -120,28 +120,28 @@ func (e *Engine) take(ctx context.Context) (engine.Taken, error) {
 		}
 		e.start(cluster.Claim{At: w.At(), Provider: w.Provider, Policy: w.Policy})
 	}
-	if got.Again || got.Due == engine.Batch {
-		e.ask()
+	if got.Freed || got.Fired == engine.BatchSize {
+		e.wake()
 	}
 	return got, nil
 }
 
-// kept returns since when somebody looks at what is due, or errUnkept.
-func kept(ctx context.Context, tx Tx, now time.Time) (since time.Time, err error) {
+// leadSince returns since when somebody looks at what is due, or errUnkept.
+func leadSince(ctx context.Context, tx Tx, now time.Time) (since time.Time, err error) {
 	k, err := tx.Leadership(ctx)
-	if err == nil && (k.Kind != rota.EngineTemporal || now.Sub(k.SeenAt) > lapse) {
-		err = errUnkept
+	if err == nil && (k.Kind != rota.EngineTemporal || now.Sub(k.SeenAt) > leaderLapse) {
+		err = errNoLeader
 	}
 	return k.Since, err
 }
 
-// mayMakeUp returns how many runs may make up for the past now. Only the keeper
+// catchUpAllowed returns how many runs may make up for the past now. Only the leader
 // does that, so that there is one brake.
-func (e *Engine) mayMakeUp(now time.Time) int {
-	if !e.keeping.Load() {
+func (e *Engine) catchUpAllowed(now time.Time) int {
+	if !e.leading.Load() {
 		return -1
 	}
-	return e.brake.MayMakeUp(now)
+	return e.throttle.Allowed(now)
 }
 
 // start starts the workflow of a claimed attempt, beside the turns, unless this
@@ -150,35 +150,35 @@ func (e *Engine) mayMakeUp(now time.Time) int {
 func (e *Engine) start(c cluster.Claim) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.begun[c.At] {
+	if e.startingAttempts[c.At] {
 		return
 	}
-	e.begun[c.At] = true
+	e.startingAttempts[c.At] = true
 	e.starting.Go(func() {
-		e.starts <- struct{}{}
-		e.insistOn(c)
-		<-e.starts
+		e.startSlots <- struct{}{}
+		e.startOrRequeue(c)
+		<-e.startSlots
 		e.mu.Lock()
-		delete(e.begun, c.At)
+		delete(e.startingAttempts, c.At)
 		e.mu.Unlock()
 	})
 }
 
-// insistOn starts the workflow of a claimed attempt, or puts the run back.
-func (e *Engine) insistOn(c cluster.Claim) {
-	ctx, cancel := context.WithTimeout(e.patience, startTimeout)
+// startOrRequeue starts the workflow of a claimed attempt, or puts the run back.
+func (e *Engine) startOrRequeue(c cluster.Claim) {
+	ctx, cancel := context.WithTimeout(e.startCtx, startTimeout)
 	defer cancel()
 	err := e.startAttempt(ctx, c)
 	if err == nil {
 		return
 	}
 	e.cfg.Log.Error("Temporal did not take a run; it is queued again", "run_id", c.At.Run, "err", err)
-	e.unwell.Store(true) // until it answers again
+	e.unreachable.Store(true) // until it answers again
 	err = e.update(context.Background(), func(ctx context.Context, tx Tx) error {
 		return tx.RequeueRun(ctx, c.At, c.Provider)
 	})
 	if err != nil {
-		e.cfg.Log.Error("the run could not be queued again; the keeper will find it", "run_id", c.At.Run, "err", err)
+		e.cfg.Log.Error("the run could not be queued again; the leader will find it", "run_id", c.At.Run, "err", err)
 	}
 }
 

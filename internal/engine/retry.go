@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// afterFail is how long what failed waits before it is repeated.
-const afterFail = time.Second
+// retryEvery is how long what failed waits before it is repeated.
+const retryEvery = time.Second
 
-// Insist repeats what fails each second, until it succeeds or ctx ends.
-func Insist(ctx context.Context, log *slog.Logger, failed string, do func() error) {
+// Retry repeats what fails each second, until it succeeds or ctx ends.
+func Retry(ctx context.Context, log *slog.Logger, failed string, do func() error) {
 	var since time.Time
 	for ctx.Err() == nil {
 		err := do()
@@ -24,7 +24,7 @@ func Insist(ctx context.Context, log *slog.Logger, failed string, do func() erro
 			since = time.Now()
 		}
 		log.Error(failed+"; it is repeated each second", "err", err)
-		Pause(ctx, afterFail)
+		Pause(ctx, retryEvery)
 	}
 }
 

@@ -11,10 +11,10 @@ import (
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
-// begin notes which engine keeps time for a database, if none has before, and
+// registerEngine notes which engine keeps time for a database, if none has before, and
 // returns the name of the installation. It fails if it is another kind of engine:
 // two must not keep time for one database.
-func begin(ctx context.Context, store store.Store, kind rota.EngineKind) (installation string, err error) {
+func registerEngine(ctx context.Context, store store.Store, kind rota.EngineKind) (installation string, err error) {
 	var k cluster.Leadership
 	err = store.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) (err error) {
 		k, err = tx.Leadership(ctx)

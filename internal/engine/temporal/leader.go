@@ -1,0 +1,198 @@
+package temporal
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
+	"github.com/rota-run/rota/internal/policy"
+)
+
+const (
+	pollEvery      = time.Second     // what Temporal has woken nobody for is this late at most
+	renewEvery     = 2 * time.Second // the leader says in the database that it looks
+	rescueEvery    = 5 * time.Second
+	unstartedAfter = 10 * time.Second // a claimed run that nobody has taken is started again
+	auditEvery     = time.Hour
+	resignAfter    = 3 // beats without Temporal, after which another process may keep time
+)
+
+// errNoTemporal ends the time of a leader that Temporal does not answer, while it may
+// answer others.
+var errNoTemporal = errors.New("the leader gets no answer from Temporal")
+
+// lead keeps time while this process is the one that does. It returns when ctx
+// ends, or when somebody else had better.
+func (e *Engine) lead(ctx context.Context) error {
+	e.leading.Store(true)
+	defer e.leading.Store(false)
+	if e.cfg.OnLead != nil {
+		e.cfg.OnLead(true)
+		defer e.cfg.OnLead(false)
+	}
+	k := &leader{Engine: e, clock: engine.NewClock(e.cfg.Now)}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return k.renewLoop(ctx) })
+	group.Go(func() error { e.mirror(ctx); return nil })
+	group.Go(func() error { e.rescue(ctx); return nil })
+	group.Go(func() error { e.poll(ctx); return nil })
+	err := group.Wait()
+	if k.begun {
+		e.cfg.Log.Info("this process is no longer the leader", "cause", context.Cause(ctx))
+	}
+	if errors.Is(err, errNoTemporal) {
+		return nil
+	}
+	return err
+}
+
+// poll takes turns for what nobody was woken for.
+func (e *Engine) poll(ctx context.Context) {
+	for ctx.Err() == nil {
+		batch, err := e.step(ctx)
+		if err != nil || !batch.BacklogLeft {
+			engine.Pause(ctx, pollEvery)
+			continue
+		}
+		engine.Pause(ctx, min(pollEvery, max(e.throttle.Wait(e.cfg.Now()), time.Millisecond)))
+	}
+}
+
+// A leader is a process in the time in which it keeps time.
+type leader struct {
+	*Engine
+	begun bool
+	clock engine.Clock
+}
+
+// renewLoop says in the database that somebody looks at what is due, as long as
+// Temporal answers.
+func (k *leader) renewLoop(ctx context.Context) error {
+	for missed := 0; ctx.Err() == nil; engine.Pause(ctx, renewEvery) {
+		if k.unreachable.Load() {
+			if missed++; missed == resignAfter {
+				return errNoTemporal
+			}
+			continue
+		}
+		missed = 0
+		if err := k.renew(ctx); err != nil && ctx.Err() == nil {
+			k.cfg.Log.Error("the time could not be kept; it is tried again", "err", err)
+		}
+	}
+	return nil
+}
+
+// renew says once that somebody looks. If nobody did for a while, what falls due
+// is looked at from now on, and what was claimed before is claimed anew.
+func (k *leader) renew(ctx context.Context) error {
+	since := k.clock.Since
+	now := k.clock.Now()
+	slept := k.clock.Since.After(since) // or its clock was set forward
+	providers := k.cfg.Step.Names()
+	var got rota.Recovered
+	err := k.update(ctx, func(ctx context.Context, tx Tx) error {
+		st, err := tx.Leadership(ctx)
+		if err != nil {
+			return err
+		}
+		switch lapsed := slept || now.Sub(st.SeenAt) > leaderLapse || now.Before(st.Since); {
+		case st.Since.IsZero(): // another kind of engine was here
+			got, err = tx.Recover(ctx, now, providers, policy.Settle)
+			st.Since = now
+		case lapsed:
+			err = unclaim(ctx, tx, now)
+			st.Since = now
+		}
+		if err == nil && !k.begun {
+			err = tx.Rehome(ctx, providers)
+		}
+		if err != nil {
+			return err
+		}
+		st.SeenAt = now
+		return tx.SaveLeadership(ctx, rota.EngineTemporal, st)
+	})
+	if err != nil {
+		return err
+	}
+	if !k.begun {
+		k.begun = true
+		k.cfg.Log.Info("this process is the leader")
+	}
+	if got.Some() {
+		k.cfg.Log.Warn("took over unfinished runs", "resumed", got.Resumed, "lost", len(got.Lost))
+	}
+	for _, id := range got.Lost {
+		k.lost(id)
+	}
+	return nil
+}
+
+// unclaim puts back what was claimed and has not begun.
+func unclaim(ctx context.Context, tx Tx, now time.Time) error {
+	unstarted, err := tx.Unstarted(ctx, now)
+	for _, c := range unstarted {
+		if err == nil {
+			err = tx.RequeueRun(ctx, c.At, c.Provider)
+		}
+	}
+	return err
+}
+
+// rescue looks after runs that nobody works on, again and again.
+func (e *Engine) rescue(ctx context.Context) {
+	for ; ctx.Err() == nil; engine.Pause(ctx, rescueEvery) {
+		if e.unreachable.Load() {
+			continue
+		}
+		if err := errors.Join(e.startUnstarted(ctx), e.requeueAbandoned(ctx)); err != nil {
+			e.logFailure(ctx, "looking for stranded runs failed", err)
+		}
+	}
+}
+
+// startUnstarted starts the workflows of attempts that were claimed by a process that
+// died before it had them started.
+func (e *Engine) startUnstarted(ctx context.Context) error {
+	reading, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	unstarted, err := e.cfg.Store.Unstarted(reading, e.cfg.Now().Add(-unstartedAfter))
+	for _, c := range unstarted {
+		e.start(c)
+	}
+	return err
+}
+
+// requeueAbandoned returns attempts to the queue that no workflow works on any more,
+// because somebody has ended it.
+func (e *Engine) requeueAbandoned(ctx context.Context) error {
+	reading, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	claimed, err := e.cfg.Store.Claimed(reading)
+	for _, c := range claimed {
+		longest := time.Duration(c.Policy.TimeoutSeconds)*time.Second + 2*overtime
+		if err != nil || e.cfg.Now().Sub(c.Since) < longest {
+			continue
+		}
+		var open bool
+		if open, err = e.isOpen(ctx, c.At); err == nil && !open {
+			err = e.requeueAttempt(ctx, c.At)
+		}
+	}
+	return err
+}
+
+// isOpen reports whether the workflow of an attempt goes on.
+func (e *Engine) isOpen(ctx context.Context, a rota.Attempt) (bool, error) {
+	d, err := e.cfg.Client.DescribeWorkflowExecution(ctx, workflowID(a), "")
+	if missing(err) {
+		return false, nil
+	}
+	return d.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING, err
+}
