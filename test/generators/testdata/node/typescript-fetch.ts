@@ -1,5 +1,5 @@
 // The steps, through what openapi-generator makes as typescript-fetch.
-import { AgentsApi, Configuration, OccurrencesApi, ResponseError, RunsApi, type ScheduleSpecInput, SchedulesApi } from "./generated/index.js";
+import { AgentsApi, Configuration, OccurrencesApi, ResponseError, type Run, RunsApi, type ScheduleSpecInput, SchedulesApi } from "./generated/index.js";
 
 const c = new Configuration({ basePath: process.env.ROTA_URL!, accessToken: process.env.ROTA_KEY! });
 const agents = new AgentsApi(c);
@@ -28,13 +28,14 @@ step("preview", (await occurrences.previewSchedule({ previewCreate: { schedule: 
 const occurrence = await occurrences.triggerAgentSchedule({ agentId, scheduleId });
 step("trigger", occurrence.outcome === "fired" && occurrence.trigger === "manual");
 const runId = occurrence.runId!;
-let run = await runs.getAgentRun({ agentId, runId });
-while (run.completedAt === null) {
+let run: Run = await runs.getAgentRun({ agentId, runId });
+while (run.completedAt == null) {
   await new Promise((resolve) => setTimeout(resolve, 50));
   run = await runs.getAgentRun({ agentId, runId });
 }
 step("run", run.status === "completed");
-step("events", (await runs.streamAgentRunEvents({ agentId, runId })).includes("response.completed"));
+const events = await runs.streamAgentRunEvents({ agentId, runId }); // null: 204, there is nothing after Last-Event-ID
+step("events", events != null && events.includes("response.completed"));
 step("pause", (await schedules.pauseAgentSchedule({ agentId, scheduleId })).status === "paused");
 step("delete schedule", (await schedules.deleteAgentSchedule({ agentId, scheduleId })).deleted);
 step("delete agent", (await agents.deleteAgent({ agentId })).deleted);
