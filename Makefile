@@ -70,8 +70,9 @@ lint: ## Format, static checks, and the laws of internal/archtest.
 # A directory of test/ with a module of its own: what only it needs is not compiled for all other tests.
 define test-module
 cd test/$@ && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./...
-cd test/$@ && $(GO) test -count=1 ./...
+cd test/$@ && $(GO) test -count=1 -timeout 20m $(SHOW) ./...
 endef
+SHOW :=
 
 .PHONY: examples
 examples: ## Check the files under examples/ as the programs that read them would.
@@ -82,6 +83,8 @@ openapi: ## Hold what the tests of the API send and receive against docs/openapi
 	$(test-module)
 
 .PHONY: generators
+# go test alone says nothing of what it skips, as for want of Java.
+generators: SHOW := -v
 generators: ## Make clients of docs/openapi.json with the generators that people use, and call a server with each.
 	$(test-module)
 

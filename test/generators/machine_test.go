@@ -110,8 +110,10 @@ func python(t *testing.T) string {
 // node returns a directory with node_modules.
 func node(t *testing.T) string {
 	t.Helper()
-	prereqtest.Program(t, "node")
 	prereqtest.Program(t, "npm")
+	if out, err := try(t, ".", nil, "node", "-e", "process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)"); err != nil {
+		prereqtest.Missing(t, fmt.Errorf("no Node 20: %w %s", err, out))
+	}
 	list := absolute(t, "testdata", "node", "package-lock.json")
 	return installed(t, list, func(dir string) {
 		output(t, ".", nil, "cp", list, filepath.Join(filepath.Dir(list), "package.json"), dir)
@@ -133,7 +135,7 @@ func jars(t *testing.T) string {
 	return filepath.Join(dir, "jars")
 }
 
-// generate runs openapi-generator, of which one at a time is enough for the memory.
+// generate runs openapi-generator, with a limit of its memory: three tests do that, maybe at once.
 func generate(t *testing.T, language, dir string) {
 	t.Helper()
 	prereqtest.Program(t, "java")
