@@ -45,6 +45,7 @@ func (l line) name() string {
 // docs/compatibility.md with what came out.
 func TestOperations(t *testing.T) {
 	needPython(t)
+	t.Parallel()
 	lines := results(t)
 	failures, seen := make(map[string][]string), []string{}
 	for _, l := range lines {

@@ -40,6 +40,7 @@ const vendorHost = "apigw.mka1.com"
 // in their places.
 func TestPage(t *testing.T) {
 	needPython(t)
+	t.Parallel()
 	s := databases()[0].start(t)
 	agent := s.agent(t)
 	var schedule struct{ ID string }
@@ -50,17 +51,20 @@ func TestPage(t *testing.T) {
 		`schedule_id="<id>"`, fmt.Sprintf("schedule_id=%q", schedule.ID),
 	).Replace(program(t))
 	environment := atVendorsAddress(t, s.url)
-	for _, v := range versions {
-		var wrong []string
-		if out, err := v.run(t, program(t), environment); err == nil || !strings.Contains(out, "ErrorEnvelope") {
-			wrong = append(wrong, "as it stands: "+out)
-		}
-		if out, err := v.run(t, filled, environment); err != nil || !strings.Contains(out, "id='"+schedule.ID+"'") || !strings.Contains(out, "type='once'") {
-			wrong = append(wrong, "filled in: "+out)
-		}
-		judge(t, "the program on the vendor's page, with "+v.client, wrong)
-	}
 	judge(t, "the answer on the vendor's page", s.compare(t, "/agents/"+agent+"/schedules/"+schedule.ID))
+	for _, v := range versions {
+		t.Run(v.client, func(t *testing.T) {
+			t.Parallel()
+			var wrong []string
+			if out, err := v.run(t, program(t), environment); err == nil || !strings.Contains(out, "ErrorEnvelope") {
+				wrong = append(wrong, "as it stands: "+out)
+			}
+			if out, err := v.run(t, filled, environment); err != nil || !strings.Contains(out, "id='"+schedule.ID+"'") || !strings.Contains(out, "type='once'") {
+				wrong = append(wrong, "filled in: "+out)
+			}
+			judge(t, "the program on the vendor's page, with "+v.client, wrong)
+		})
+	}
 }
 
 // compare says which members of the answer on the page are not in the server's.

@@ -61,6 +61,7 @@ func (a answer) states() (all []string) {
 // answers to random requests.
 func TestModelsReadAnswers(t *testing.T) {
 	needPython(t)
+	t.Parallel()
 	s := databases()[0].start(t)
 	var lines bytes.Buffer
 	counts, seen := make(map[string]int), make(map[string]int)

@@ -22,18 +22,22 @@ import (
 // still has in its hands then never arrives.
 type proxy struct {
 	url     string
-	notable chan struct{} // gets one for the first of every so many posts
+	notable chan struct{} // gets one for the first of every so many posts, to freeze the database
 	every   int
 
-	mu    sync.Mutex // guards what follows
-	posts int
-	made  map[string]*post // what became of posts by their bodies
-	open  map[*http.Request]time.Time
+	mu     sync.Mutex // guards what follows
+	posts  int
+	next   int              // which post is notable
+	frozen bool             // whether the database is
+	held   int              // bodies that were held for long and have no answer yet
+	made   map[string]*post // what became of posts by their bodies
+	open   map[*http.Request]time.Time
 }
 
 // A post is what the proxy knows of all posts with one body.
 type post struct {
 	answers int  // of the server that something was made
+	held    bool // whether the first was held for longer than its caller waits
 	late    bool // whether its caller was about to hang up when the server was free to answer
 }
 
@@ -68,7 +72,11 @@ func (p *proxy) answered(resp *http.Response) error {
 	if body, ok := resp.Request.Context().Value(bodyKey{}).(string); ok && resp.StatusCode == http.StatusCreated {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.made[body].answers++
+		what := p.made[body]
+		if what.held && what.answers == 0 {
+			p.held--
+		}
+		what.answers++
 	}
 	return nil
 }
@@ -78,6 +86,7 @@ func (p *proxy) answered(resp *http.Response) error {
 func (p *proxy) free() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.frozen = false
 	for r, since := range p.open {
 		if time.Since(since) > patience {
 			p.made[r.Context().Value(bodyKey{}).(string)].late = true
@@ -122,13 +131,15 @@ func (p *proxy) close(r *http.Request) {
 	delete(p.open, r)
 }
 
-// delay counts a post, and says how long it is held: the first attempt of some
-// for longer than the client waits.
+// delay counts a post, and says how long it is held: the first attempt of some for
+// longer than the client waits. That and a frozen database would together be more than
+// the client has patience for.
 func (p *proxy) delay(r *http.Request, body string) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.posts++
-	if p.posts%p.every == 1 {
+	if p.posts > p.next && p.held == 0 {
+		p.next, p.frozen = p.posts+p.every, true
 		p.notable <- struct{}{}
 	}
 	p.open[r] = time.Now()
@@ -136,7 +147,9 @@ func (p *proxy) delay(r *http.Request, body string) time.Duration {
 	if !again {
 		p.made[body] = new(post)
 	}
-	if p.posts%97 == 0 && !again {
+	if len(p.made)%100 == 70 && !again && !p.frozen {
+		p.made[body].held = true
+		p.held++
 		return silence
 	}
 	return time.Duration(p.posts%20) * time.Millisecond

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,6 +18,12 @@ import (
 
 	"github.com/rota-run/rota/internal/prereqtest"
 )
+
+// TestMain lets all tests run at once, as most of their time is waiting.
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "16")
+	os.Exit(m.Run())
+}
 
 // A version is a release of the vendor's package, and the release of pydantic
 // that it is tried with: some take no newer one.

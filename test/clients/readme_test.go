@@ -13,6 +13,7 @@ import (
 // but for the address and the key.
 func TestReadme(t *testing.T) {
 	needPython(t)
+	t.Parallel()
 	s := databases()[0].launch(t, "--demo")
 	for _, file := range []string{"README.md", "docs/compatibility.md"} {
 		b, err := os.ReadFile(filepath.Join("..", "..", file))

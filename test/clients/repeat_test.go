@@ -87,7 +87,6 @@ func (s *server) startMany(t *testing.T, p *proxy, agent, what string, count int
 	for {
 		select {
 		case <-p.notable:
-			p.free()
 			thaw()
 			thaw = s.freeze(t)
 			timer.Reset(silence)
