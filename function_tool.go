@@ -15,7 +15,7 @@ type FunctionTool struct {
 // saves a function tool, and that replaces its definition.
 type FunctionDefinition struct {
 	Type         string      `json:"type" enum:"function"`
-	Name         string      `json:"name" minLength:"1" maxLength:"128"`
+	Name         string      `json:"name" minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9_-]+$"`
 	Parameters   Object      `json:"parameters" doc:"A JSON Schema of an object."`
 	Description  Opt[string] `json:"description,omitzero" maxLength:"20000" nullable:"true"`
 	Strict       Opt[bool]   `json:"strict,omitzero" nullable:"true"`

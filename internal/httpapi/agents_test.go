@@ -279,6 +279,8 @@ func TestFunctionTools(t *testing.T) {
 	require.Equal(t, map[string]any{"type": "function", "name": "f2", "parameters": map[string]any{}}, changed["definition"], "the whole is replaced")
 	c.send(http.MethodPost, path, `{"type":"function","name":"f3","parameters":{}}`, "If-Match", `"1"`).is(http.StatusPreconditionFailed)
 
+	require.Equal(t, "name", c.send(http.MethodPost, tools, `{"type":"function","name":"look up!","parameters":{}}`).is(http.StatusBadRequest).failure().param())
+
 	refers := func(id string) string {
 		return `{"name":"a","model":"m","tools":[{"type":"function_reference","function_tool_id":"` + id + `"}]}`
 	}
@@ -292,7 +294,6 @@ func TestFunctionTools(t *testing.T) {
 	c.send(http.MethodPost, agent, refers(made.id())).is(http.StatusBadRequest)
 	c.send(http.MethodPost, agent, `{"tools":[]}`).is(http.StatusOK)
 	c.send(http.MethodPost, agent+"/versions/1/rollback", "").is(http.StatusConflict)
-	c.send(http.MethodPut, path, "").is(http.StatusMethodNotAllowed)
 }
 
 func TestConnectors(t *testing.T) {
