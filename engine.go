@@ -2,20 +2,20 @@ package rota
 
 import "context"
 
-// An Engine keeps time and survives crashes. What a schedule means is not in
-// it: it asks package policy, and writes through the store.
+// An Engine fires timers, works on runs and survives crashes. It does not know
+// what a schedule means: it asks package policy, and writes through the store.
 type Engine interface {
-	// Run keeps time until ctx ends, then lets the runs that it has started
-	// finish for its drain timeout, and leaves the rest to be resumed. It
-	// returns early only with an error that makes going on impossible.
+	// Run runs the engine until ctx ends. Then it lets the runs that it has
+	// started finish, for up to its drain timeout, and leaves the rest to be
+	// resumed. It returns early only with an error that it cannot recover from.
 	Run(ctx context.Context) error
 
-	// Changed tells the engine that something it may wait for was committed:
-	// a schedule, or a run in the queue. It does not block.
+	// Changed tells the engine that a schedule, or a run in the queue, was
+	// committed. It does not block.
 	Changed()
 
-	// Cancel stops the run if it is being worked on. It does not block; the
-	// store already says that the run has ended.
+	// Cancel stops the worker of a run, if there is one. It does not block. The
+	// run must have ended in the store already.
 	Cancel(RunID)
 }
 

@@ -70,7 +70,7 @@ func assemble(p parts) (server, error) {
 	}, nil
 }
 
-// connect connects the process with those that have the same database.
+// connect connects the process to its peers.
 func (p parts) connect() peers {
 	db, ok := p.store.(*postgres.Store)
 	if !ok {
@@ -91,7 +91,7 @@ func (p parts) engine() (rota.Engine, error) {
 			return nil, err
 		}
 		m := &clustered{e, p.peers, temporalReceiver{e.Engine}}
-		run.Changed = m.Changed // it may be another process that has to look
+		run.Changed = m.Changed // another process may have to take the step
 		return m, nil
 	}
 	e := p.embedded(run)
@@ -99,7 +99,7 @@ func (p parts) engine() (rota.Engine, error) {
 	return &clustered{&electedEngine{e, p.leadAs(rota.EngineEmbedded), p.log, p.metrics.setActive}, p.peers, e}, nil
 }
 
-// leadAs returns how an engine of a kind gets to keep time.
+// leadAs returns the leadFunc of a kind of engine.
 func (p parts) leadAs(kind rota.EngineKind) leadFunc {
 	return func(ctx context.Context, work func(context.Context) error) error {
 		work = p.withUpkeep(work)
@@ -110,8 +110,8 @@ func (p parts) leadAs(kind rota.EngineKind) leadFunc {
 	}
 }
 
-// withUpkeep returns work with the upkeep beside it: both are for the process that
-// keeps time.
+// withUpkeep returns work with the upkeep running beside it: both are for the
+// leader.
 func (p parts) withUpkeep(work func(context.Context) error) func(context.Context) error {
 	u := &upkeep.Upkeep{Store: ports.Upkeep(p.store), Now: time.Now, Log: p.log}
 	return func(ctx context.Context) error {
@@ -168,7 +168,7 @@ func (p parts) provider(model string) string {
 	return name
 }
 
-// ended tells of a run that no worker has ended.
+// ended announces a run that the engine ended, not a worker.
 func (p parts) ended(e engine.Ended) {
 	p.metrics.ended(e.Phase, e.Code)
 	p.hub.End(e.Run)

@@ -11,7 +11,7 @@ import (
 	"github.com/rota-run/rota/internal/relay"
 )
 
-// peers are the processes that have the same database.
+// peers are the other processes with the same database.
 type peers interface {
 	// Changed tells them that something has changed.
 	Changed()
@@ -19,11 +19,11 @@ type peers interface {
 	// Ended tells them that a run has ended.
 	Ended(rota.RunID)
 
-	// Run carries words and events until ctx ends. What they say goes to news.
-	Run(ctx context.Context, news relay.Receiver)
+	// Run carries messages and events until ctx ends. Theirs go to receiver.
+	Run(ctx context.Context, receiver relay.Receiver)
 }
 
-// solo is the others of a process that has the database to itself.
+// solo stands for the peers of a process that has the database to itself.
 type solo struct{}
 
 // Changed implements others.
@@ -35,8 +35,8 @@ func (solo) Ended(rota.RunID) {}
 // Run implements others.
 func (solo) Run(ctx context.Context, _ relay.Receiver) { <-ctx.Done() }
 
-// A clustered is the engine of a process that has the database together with
-// others: it tells them what its callers change, and hears the same of them.
+// A clustered engine shares its database with peers. It tells them what its
+// callers change, and receives the same from them.
 type clustered struct {
 	rota.Engine
 	peers    peers
@@ -66,10 +66,11 @@ func (m *clustered) Run(ctx context.Context) error {
 	return err
 }
 
-// A leadFunc calls work while this process keeps time.
+// A leadFunc calls work while this process is the leader.
 type leadFunc func(ctx context.Context, work func(context.Context) error) error
 
-// An electedEngine is the embedded engine, which runs while the database is held.
+// An electedEngine is the embedded engine of a process that may become the leader.
+// It runs while the process leads.
 type electedEngine struct {
 	*embedded.Engine
 	lead   leadFunc
@@ -89,13 +90,13 @@ func (h *electedEngine) Run(ctx context.Context) error {
 	})
 }
 
-// temporalReceiver is what the engine on Temporal makes of news.
+// A temporalReceiver passes messages of peers to the Temporal engine.
 type temporalReceiver struct{ *temporal.Engine }
 
 // Changed implements relay.Receiver.
 func (h temporalReceiver) Changed() { h.ChangedElsewhere() }
 
-// An idle is the engine of a process that works on nothing.
+// An idle engine does nothing: its process only serves the API.
 type idle struct{}
 
 // Changed implements [rota.Engine] and relay.Receiver.

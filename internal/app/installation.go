@@ -11,9 +11,9 @@ import (
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
-// registerEngine notes which engine keeps time for a database, if none has before, and
-// returns the name of the installation. It fails if it is another kind of engine:
-// two must not keep time for one database.
+// registerEngine stores which kind of engine leads a database, if none is stored
+// yet, and returns the name of the installation. It fails if another kind is
+// stored: a database has one kind of engine at a time.
 func registerEngine(ctx context.Context, store store.Store, kind rota.EngineKind) (installation string, err error) {
 	var k cluster.Leadership
 	err = store.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) (err error) {

@@ -7,20 +7,19 @@ import (
 	"github.com/rota-run/rota"
 )
 
-// A Queue is what a step does in its transaction.
+// A Queue is what a step needs of its transaction.
 type Queue interface {
-	// FireDue takes up to limit timers that are due at now, the longest due
-	// first, and does with each what decide says.
+	// FireDue applies decide to up to limit timers that are due at now, the
+	// longest due first.
 	FireDue(ctx context.Context, now time.Time, limit int, decide rota.Decide) ([]rota.Fire, error)
 
-	// FireBacklog takes timers whose backlog may go on, those with the newest
-	// first, and does with the oldest occurrence of each what decide says, until
-	// limit runs have started. It reports whether it left any that decide has
-	// not refused.
+	// FireBacklog applies decide to the oldest occurrence of each backlog that
+	// may start one, backlogs with the newest occurrences first, until limit runs
+	// have started. It reports whether it left any that decide has not refused.
 	FireBacklog(ctx context.Context, now time.Time, limit int, decide rota.DecideBacklog) (fires []rota.Fire, left bool, err error)
 
 	// ClaimRuns starts up to limit runs that wait under the provider, the
-	// longest waiting first. Nobody else gets them. A run that has not started
+	// longest waiting first. Each run is claimed once. A run that has not started
 	// before, and whose agent or schedule has been deleted or paused since it
 	// was queued, comes with Blocked set: the caller must finish it.
 	ClaimRuns(ctx context.Context, now time.Time, provider string, limit int) ([]rota.Work, error)

@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// retryEvery is how long what failed waits before it is repeated.
+// retryEvery is the time between two tries.
 const retryEvery = time.Second
 
-// Retry repeats what fails each second, until it succeeds or ctx ends.
+// Retry calls do every second until it succeeds or ctx ends. It logs failures
+// under the words of failed.
 func Retry(ctx context.Context, log *slog.Logger, failed string, do func() error) {
 	var since time.Time
 	for ctx.Err() == nil {

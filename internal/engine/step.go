@@ -1,6 +1,6 @@
-// Package engine is what engines have in common: what they do to the store in
-// one transaction. When they do it, and who carries the runs that come of it, is
-// where they differ.
+// Package engine has what the engines share: the step, which is one transaction
+// on the store. Engines differ in when they take a step and in who works on the
+// runs that it claims.
 package engine
 
 import (
@@ -11,67 +11,66 @@ import (
 	"github.com/rota-run/rota/internal/policy"
 )
 
-// BatchSize is how many timers one step takes.
+// BatchSize is how many timers one step decides at most.
 const BatchSize = 500
 
-// A Step takes what is due out of the store: it records what becomes of the
-// timers that are due, and claims as many waiting runs as may be worked on; if
-// nothing more is due, it lets what was missed catch up. A step may be taken
-// from one goroutine at a time.
+// A Step decides the timers that are due and records the outcomes. It claims as
+// many waiting runs as limits allow. If nothing more is due, it starts missed
+// occurrences from backlogs. One goroutine at a time may run it.
 type Step struct {
 	Provider          func(model string) string // the provider that serves an agent's model
 	Providers         []Provider                // at least one
 	MaxConcurrentRuns int
 
-	next int // the provider that is served first
+	next int // the provider whose runs are claimed first
 }
 
-// A Provider bounds the runs that are at one provider at once.
+// A Provider bounds the concurrent runs at one provider.
 type Provider struct {
 	Name string
-	Max  int // 0: no bound of its own
+	Max  int // 0: unlimited
 }
 
-// Busy counts the runs that are worked on, by provider. It is asked in the
-// transaction of the step, when what is due has been decided.
+// Busy counts the runs that workers have, by provider. The step calls it in its
+// transaction, after it has decided what is due.
 type Busy func(context.Context) (map[string]int, error)
 
-// A Moment is when a step is taken.
+// A Moment is the input of a step.
 type Moment struct {
 	Now     time.Time // in whole milliseconds
-	Since   time.Time // when somebody began to look at what is due
+	Since   time.Time // since when an engine has been up: what fell due before was missed
 	Busy    Busy
-	CatchUp int // runs that may make up for the past; negative: do not look at that
+	CatchUp int // how many runs may start from backlogs; negative: leave backlogs alone
 }
 
-// Batch is what a step took.
+// A Batch is what a step did.
 type Batch struct {
-	Decided     []rota.Occurrence // outcomes that were put on record
-	Work        []rota.Work       // runs that begin
-	Ended       []Ended           // runs that were ended without a beginning
-	Freed       bool              // a run was put aside: what it would have taken is free
-	CaughtUp    int               // runs that make up for the past
-	BacklogLeft bool              // there is more to make up for
-	Saturated   bool              // more runs may wait than there is room for
+	Decided     []rota.Occurrence // recorded outcomes
+	Work        []rota.Work       // claimed runs, to be started
+	Ended       []Ended           // runs that ended without having started
+	Freed       bool              // a claimed run ended or moved to another provider, so more may be claimed at once
+	CaughtUp    int               // runs started from backlogs
+	BacklogLeft bool              // backlogs still have occurrences that could start
+	Saturated   bool              // more runs may be waiting than workers are free
 	Fired       int               // timers that were decided
-	Wake        time.Time         // when the next is due, or may go on; zero if there is nothing to wait for
+	Wake        time.Time         // when the next timer or run is due; zero if there is none
 
 	busy  map[string]int
 	total int
 }
 
-// An Ended is a run that was ended, and not by a worker: it must not begin, or
-// its worker is lost and it must not begin again.
+// An Ended is a run that the engine ended, not a worker: because it must not
+// start, or because its worker is lost and it must not start again.
 type Ended struct {
 	Run   rota.RunID
 	Phase rota.Phase
 	Code  string // of its error
 }
 
-// Lost returns how a run has ended whose worker is lost.
+// Lost returns the end of a run whose worker is lost.
 func Lost(id rota.RunID) Ended { return Ended{id, rota.PhaseFailed, rota.RunErrWorkerLost} }
 
-// Run takes a step in a transaction.
+// Run runs the step in the transaction of q.
 func (s *Step) Run(ctx context.Context, q Queue, m Moment) (Batch, error) {
 	var batch Batch
 	_, err := q.FireDue(ctx, m.Now, BatchSize, func(t rota.Timer) rota.Decision {
@@ -101,8 +100,8 @@ func (s *Step) Run(ctx context.Context, q Queue, m Moment) (Batch, error) {
 	return batch, s.claim(ctx, q, &batch, m.Now)
 }
 
-// Announce tells of the outcomes that were put on record, and of the runs that
-// were ended without a beginning. Either may be nil.
+// Announce calls decided for each recorded outcome and ended for each run that
+// ended without having started. Either may be nil.
 func (batch Batch) Announce(decided func(rota.Occurrence), ended func(Ended)) {
 	for _, o := range batch.Decided {
 		if decided != nil {
@@ -116,7 +115,7 @@ func (batch Batch) Announce(decided func(rota.Occurrence), ended func(Ended)) {
 	}
 }
 
-// count notes the places that are taken.
+// count notes how many workers are busy.
 func (batch *Batch) count(ctx context.Context, busy Busy) (err error) {
 	batch.busy, err = busy(ctx)
 	for _, n := range batch.busy {
@@ -125,14 +124,14 @@ func (batch *Batch) count(ctx context.Context, busy Busy) (err error) {
 	return err
 }
 
-// add notes that a run takes a place.
+// add adds a claimed run.
 func (batch *Batch) add(w rota.Work) {
 	batch.Work = append(batch.Work, w)
 	batch.busy[w.Provider]++
 	batch.total++
 }
 
-// claim takes the runs that wait, as far as there is room for them.
+// claim claims waiting runs, as far as workers are free.
 func (s *Step) claim(ctx context.Context, q Queue, batch *Batch, now time.Time) error {
 	for _, p := range s.rotate() {
 		room := s.room(p, batch)
@@ -148,7 +147,7 @@ func (s *Step) claim(ctx context.Context, q Queue, batch *Batch, now time.Time) 
 	return nil
 }
 
-// catchUp starts what was missed, as far as it may and there is room for it.
+// catchUp starts missed occurrences, as far as the limit allows and workers are free.
 func (s *Step) catchUp(ctx context.Context, q Queue, batch *Batch, m Moment) error {
 	room := map[string]int{"": s.room(Provider{}, batch)} // of each provider, and of all
 	for _, p := range s.Providers {
@@ -172,8 +171,8 @@ func (s *Step) catchUp(ctx context.Context, q Queue, batch *Batch, m Moment) err
 	return err
 }
 
-// sort parts the claimed runs into those that start, those that must not, and
-// those whose agent has moved to another provider since they were queued.
+// sort starts the claimed runs, ends those that must not start, and requeues
+// those whose agent has moved to another provider meanwhile.
 func (s *Step) sort(ctx context.Context, q Queue, batch *Batch, claimed []rota.Work, now time.Time) error {
 	for _, w := range claimed {
 		id := w.Run.ID
@@ -207,8 +206,8 @@ func (s *Step) Names() []string {
 	return names
 }
 
-// rotate returns the providers, each time beginning with another, so that none
-// takes all the room.
+// rotate returns the providers, starting with a different one each time, so that
+// none takes all the workers.
 func (s *Step) rotate() []Provider {
 	i := s.next % len(s.Providers)
 	return append(append([]Provider(nil), s.Providers[i:]...), s.Providers[:i]...)

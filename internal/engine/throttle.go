@@ -6,10 +6,10 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A Throttle bounds how many runs per second make up for the past, evenly spread.
+// A Throttle bounds how many runs per second start from backlogs, evenly spread.
 type Throttle struct{ limit *rate.Limiter }
 
-// NewThrottle returns a brake that lets so many runs through per second.
+// NewThrottle returns a throttle that allows so many runs per second.
 func NewThrottle(perSecond int) Throttle {
 	return Throttle{rate.NewLimiter(rate.Limit(perSecond), (perSecond+99)/100)}
 }
@@ -17,7 +17,7 @@ func NewThrottle(perSecond int) Throttle {
 // Allowed returns how many runs may start now.
 func (b Throttle) Allowed(now time.Time) int { return int(b.limit.TokensAt(now)) }
 
-// Started notes runs that have started.
+// Started counts runs that have started.
 func (b Throttle) Started(now time.Time, runs int) { b.limit.AllowN(now, runs) }
 
 // Wait returns how long it takes from now until the next run may start.

@@ -1,10 +1,9 @@
-// Package events carries the events of running runs from the worker to those
-// who watch.
+// Package events carries the events of open runs from the worker to watchers.
 //
-// A run has a log while it runs. The worker appends, and never waits for a
-// reader: readers walk the log at their own pace, each from the start or from
-// where it left off. When the run ends, the log ends; what came of the run is
-// then in the store.
+// A run has a log while it is open. The worker appends and never waits for a
+// reader. Readers walk the log at their own pace, from the start or from where
+// they left off. When the run ends, the log ends; the result of the run is then in
+// the store.
 package events
 
 import (
@@ -17,8 +16,8 @@ import (
 	"github.com/rota-run/rota"
 )
 
-// MaxLogBytes bounds what one run's log keeps. When a run says more, its
-// oldest events are forgotten; the sequence numbers show the gap.
+// MaxLogBytes bounds one run's log. Beyond it, the oldest events are dropped; the
+// sequence numbers show the gap.
 const MaxLogBytes = 16 << 20
 
 // An Event is one event of the Responses API.
@@ -27,16 +26,16 @@ type Event struct {
 	Data []byte // the event as JSON; must not be changed
 }
 
-// attemptSpan is how many sequence numbers an attempt of a run has, so that
-// those of a later one never repeat, whatever crashes lie between.
+// attemptSpan is how many sequence numbers each attempt has, so that those of a
+// later attempt never repeat earlier ones, even after a crash.
 const attemptSpan = 1_000_000
 
 // FirstSeq returns the first sequence number of a run's attempt-th attempt (1
 // is the first).
 func FirstSeq(attempt int) int64 { return int64(attempt-1) * attemptSpan }
 
-// A Hub holds the logs of the runs that this process works on, or that
-// somebody waits for. Its methods may be called from any goroutine.
+// A Hub holds the logs of the runs that this process works on or that it has
+// readers for. Its methods may be called from any goroutine.
 type Hub struct {
 	hooks Hooks
 
@@ -44,11 +43,11 @@ type Hub struct {
 	logs map[rota.RunID]*Log
 }
 
-// Hooks are called by a hub about what concerns other processes. They must not
-// block, and may call the hub.
+// Hooks tell other processes about readers and workers. They must not block, and
+// may call the hub.
 type Hooks struct {
-	// Awaited is called when somebody begins to read of a run that this process
-	// does not work on, or still reads when it no longer does.
+	// Awaited is called when a run has readers here and is not worked on here:
+	// when the first reader comes, and when the work here stops.
 	Awaited func(rota.RunID)
 
 	// Opened is called when this process begins to work on a run.
@@ -64,8 +63,8 @@ func NewHub() *Hub {
 // Hook sets the hooks, both of them, before the hub is used.
 func (h *Hub) Hook(hooks Hooks) { h.hooks = hooks }
 
-// Open returns the log of a run that is worked on. It lives until End; who no
-// longer works on the run calls Rest.
+// Open returns the log of a run for a worker. It lives until End. A worker that
+// stops before the run ends calls Rest.
 func (h *Hub) Open(id rota.RunID) *Log {
 	l := h.open(id)
 	h.hooks.Opened(id)
@@ -81,9 +80,8 @@ func (h *Hub) open(id rota.RunID) *Log {
 	return l
 }
 
-// Rest says that the work for which Open has returned the log is over. Unless
-// the run has ended, the log stays: the run may go on, here or in another
-// process.
+// Rest says that the worker which called Open has stopped. Unless the run has
+// ended, the log stays: the run may go on, here or in another process.
 func (h *Hub) Rest(id rota.RunID, l *Log) {
 	if h.rest(id, l) {
 		h.hooks.Awaited(id)
@@ -129,8 +127,8 @@ func (h *Hub) join(id rota.RunID) (l *Log, first bool) {
 }
 
 // Follow returns a reader of the whole log of a run that this process works on
-// or has worked on, and false if there is none. It need not be closed, and does
-// not count as somebody who waits.
+// or has worked on, and false if there is none. It does not count as a reader for
+// Awaits, and need not be closed.
 func (h *Hub) Follow(id rota.RunID) (*Reader, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -167,8 +165,8 @@ func (h *Hub) Busy() (ids []rota.RunID) {
 	return ids
 }
 
-// Awaits reports whether somebody reads of a run that is not worked on here,
-// and the sequence number of the last event that is known of it (-1: none is).
+// Awaits reports whether a run that is not worked on here has readers, and the
+// sequence number of the last event in its log (-1: none).
 func (h *Hub) Awaits(id rota.RunID) (last int64, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -179,8 +177,7 @@ func (h *Hub) Awaits(id rota.RunID) (last int64, ok bool) {
 	return l.last(), true
 }
 
-// Receive appends an event that another process has of a run, if the run has a
-// log here.
+// Receive appends an event from another process, if the run has a log here.
 func (h *Hub) Receive(id rota.RunID, e Event) {
 	h.mu.Lock()
 	l := h.logs[id]
@@ -225,9 +222,9 @@ type Log struct {
 
 func (l *Log) awaited() bool { return l.readers > 0 && l.workers == 0 }
 
-// Append adds an event. It does not block. The log keeps e.Data. An event whose
-// sequence number is not above the last one's is left out: an attempt that
-// another one has overtaken may still speak.
+// Append adds an event. It does not block. The log keeps e.Data. It ignores an
+// event whose sequence number is not above the last one's: an attempt that has
+// been superseded may still send some.
 func (l *Log) Append(e Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -293,8 +290,8 @@ func (r *Reader) Next(ctx context.Context) (Event, error) {
 	return next[0], nil
 }
 
-// NextAll is Next for all events that there are, but for those that follow
-// when they have size bytes. It returns what is there even if ctx has ended.
+// NextAll is Next for all available events, up to about size bytes. It returns
+// events that are there even if ctx has ended.
 func (r *Reader) NextAll(ctx context.Context, size int) ([]Event, error) { return r.wait(ctx, size) }
 
 func (r *Reader) wait(ctx context.Context, size int) ([]Event, error) {

@@ -8,8 +8,8 @@ import (
 	"github.com/rota-run/rota/internal/events"
 )
 
-// onEnd takes the word that a run has ended. What it said is read first, if
-// somebody watches.
+// onEnd handles the message that a run has ended. If the run is watched here, its
+// events are read first.
 func (r *Relay) onEnd(id rota.RunID) {
 	r.receiver.Cancel(id)
 	if _, ok := r.cfg.Hub.Awaits(id); ok {
@@ -19,9 +19,9 @@ func (r *Relay) onEnd(id rota.RunID) {
 	r.cfg.Hub.End(id)
 }
 
-// read reads, until ctx ends, what other processes have written of the runs
-// that are watched here. Now and then it asks the store for ends that it has
-// not heard of.
+// read reads the events of runs that are watched here and worked on elsewhere,
+// until ctx ends. Every few seconds it asks the store for ends that it may have
+// missed.
 func (r *Relay) read(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -45,8 +45,8 @@ func (r *Relay) read(ctx context.Context) {
 	}
 }
 
-// fetch appends to a run's log what the store has of it, and reports whether
-// it could be read.
+// fetch appends a run's stored events to its log, and reports whether they could
+// be read.
 func (r *Relay) fetch(ctx context.Context, id rota.RunID) bool {
 	last, ok := r.cfg.Hub.Awaits(id)
 	if !ok {
@@ -61,24 +61,23 @@ func (r *Relay) fetch(ctx context.Context, id rota.RunID) bool {
 	return err == nil
 }
 
-// end ends a run's log when all is in it. If that fails, look will try again.
+// end ends a run's log when it has all events. If that fails, endFinished tries
+// again.
 func (r *Relay) end(ctx context.Context, id rota.RunID) {
 	if r.fetch(ctx, id) {
 		r.cfg.Hub.End(id)
 	}
 }
 
-// catchUp says which of the runs that are worked on here have ended in another
-// process, for instance because somebody cancelled them, without a word of it
-// having come.
+// catchUp cancels the runs that are worked on here and have ended in another
+// process, in case the messages were lost.
 func (r *Relay) catchUp(ctx context.Context) {
 	for _, id := range r.endedAmong(ctx, r.cfg.Hub.Busy()) {
 		r.receiver.Cancel(id)
 	}
 }
 
-// endedAmong returns those of the runs that have ended, as far as the store can
-// be asked.
+// endedAmong returns those of the runs that have ended; none if the store fails.
 func (r *Relay) endedAmong(ctx context.Context, ids []rota.RunID) []rota.RunID {
 	if len(ids) == 0 {
 		return nil
@@ -92,9 +91,9 @@ func (r *Relay) endedAmong(ctx context.Context, ids []rota.RunID) []rota.RunID {
 	return ended
 }
 
-// endFinished ends the logs of runs that had ended before the last look: the process
-// that worked on one may still be writing its last words. It returns those
-// that have ended since.
+// endFinished ends the logs of runs that are in before and have ended: a run's worker
+// may write its last events some moments after the end. It returns the runs that
+// have ended, for the next call.
 func (r *Relay) endFinished(ctx context.Context, before map[rota.RunID]bool) map[rota.RunID]bool {
 	var idle []rota.RunID
 	for id := range r.cfg.Hub.Idle() {

@@ -1,19 +1,19 @@
-// Package relay connects the processes that share a database: what a run says
-// in the one that works on it reaches those who watch in another, and each
-// hears of what the others change.
+// Package relay connects the processes that share a database. It carries the
+// events of a run from the worker's process to watchers in others, and tells each
+// process what the others change.
 //
-// Processes send each other words. A word is a hint, may come twice and may be
-// lost; the store has the truth.
+// Processes send each other messages. A message is a hint: it may come twice and
+// may be lost. The store is the source of truth.
 //
 //   - something has changed
-//     ?RUN@SENDER  somebody watches the run at the sender, which says so again and again
-//     +RUN         the store has more of what the run says
+//     ?RUN@SENDER  a caller of the sender watches the run; repeated every few seconds
+//     +RUN         the store has more events of the run
 //     RUN          the run has ended
 //
-// A process that works on a run, and hears that it is watched, mirrors the
-// run's log into the store, from its beginning. The one that watches reads what
-// it does not have yet into a log of its own. Of runs that nobody watches
-// elsewhere, nothing is written.
+// When the worker's process hears that a run is watched, it mirrors the run's log
+// into the store, from its beginning. The watcher's process reads the events that
+// it does not have yet into its own log. Nothing is written for runs that nobody
+// watches from another process.
 package relay
 
 import (
@@ -29,29 +29,30 @@ import (
 )
 
 const (
-	watchEvery   = 5 * time.Second  // between two looks at what is watched here
-	watchTTL     = 3 * watchEvery   // how long a run counts as watched elsewhere after the last word of it
-	forgetEvery  = time.Minute      // between two times that the store is told to forget
-	mirrorMaxAge = 30 * time.Minute // after which a mirror writes a log anew, before the store forgets its beginning
+	watchEvery   = 5 * time.Second  // between two messages that a run is watched here
+	watchTTL     = 3 * watchEvery   // how long a run counts as watched elsewhere after the last message
+	forgetEvery  = time.Minute      // between two deletions of old events
+	mirrorMaxAge = 30 * time.Minute // after which a new mirror replaces it, before the store deletes its first events
 
-	storeTimeout = 5 * time.Second // how long the store may take for one thing
-	flushTimeout = time.Second     // how long the end of a process waits to tell the others
+	storeTimeout = 5 * time.Second // for one call of the store
+	flushTimeout = time.Second     // for the last messages when the process stops
 )
 
-// A Store is what the processes have together.
+// A Store is what the processes share.
 type Store interface {
-	// Notify sends words to every process, this one too.
+	// Notify sends messages to every process, including this one.
 	Notify(ctx context.Context, messages []string) error
 
-	// Listen calls heard, one call at a time, for each word, until ctx ends, and
-	// with "" whenever it has begun to hear: words may have been missed.
+	// Listen calls receive for each message, one call at a time, until ctx ends.
+	// Whenever it has connected, it calls receive with "": messages may have been
+	// missed.
 	Listen(ctx context.Context, log *slog.Logger, receive func(message string))
 
-	// AppendEvents keeps events of a run for the other processes: all or none,
-	// for longer than half an hour from now, also those that are there already.
+	// AppendEvents stores events of a run for the other processes: all or none. It
+	// keeps them, and those already stored, for more than half an hour from now.
 	AppendEvents(ctx context.Context, id rota.RunID, batch []events.Event, now time.Time) error
 
-	// ForgetEvents forgets those that need not be kept any more at now.
+	// ForgetEvents deletes events that need not be kept any more at now.
 	ForgetEvents(ctx context.Context, now time.Time) error
 
 	// EventsAfter calls each for the kept events of a run that have a greater
@@ -70,7 +71,7 @@ type Config struct {
 	Log   *slog.Logger
 }
 
-// Receiver is what a process wants to hear of the others. Both must not block.
+// A Receiver gets what other processes announce. Its methods must not block.
 type Receiver interface {
 	Changed()          // another process has changed something, or may have
 	Cancel(rota.RunID) // a run has ended, perhaps in another process
@@ -80,15 +81,15 @@ type Receiver interface {
 // any goroutine and do not block.
 type Relay struct {
 	cfg      Config
-	self     string // what tells this process from the others
+	self     string // names this process in messages
 	receiver Receiver
 
 	outbox *set[string]     // to send
-	unread *set[rota.RunID] // of which there is more to read
-	ends   *set[rota.RunID] // to end when they have been read
-	missed chan struct{}    // holds one token when words may have been missed
+	unread *set[rota.RunID] // runs with more events to read
+	ends   *set[rota.RunID] // runs to end when their events have been read
+	missed chan struct{}    // holds one token when messages may have been missed
 
-	mirrorCtx   context.Context // that of the mirrors: they begin when a hub says so
+	mirrorCtx   context.Context // of the mirrors, which start from the hub's hooks
 	stopMirrors context.CancelFunc
 
 	mu               sync.Mutex // guards what follows
@@ -113,8 +114,8 @@ func New(cfg Config) *Relay {
 // Changed tells the other processes that something has changed.
 func (r *Relay) Changed() { r.outbox.add("*") }
 
-// Ended tells the other processes that a run has ended, when they can read what
-// it said. The caller ends its log, before or after.
+// Ended tells the other processes that a run has ended, once they can read its
+// events. The caller ends its log, before or after.
 func (r *Relay) Ended(id rota.RunID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -125,8 +126,8 @@ func (r *Relay) Ended(id rota.RunID) {
 	r.outbox.add(string(id))
 }
 
-// Run carries words and events until ctx ends, and then what is left, for
-// some seconds at most. It is called once. What the others say goes to news.
+// Run carries messages and events until ctx ends, and then what is left, for some
+// seconds at most. It is called once. Messages of others go to receiver.
 func (r *Relay) Run(ctx context.Context, receiver Receiver) {
 	r.receiver = receiver
 	rest, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -141,7 +142,7 @@ func (r *Relay) Run(ctx context.Context, receiver Receiver) {
 	group.Wait()
 }
 
-// close ends the mirrors, when they have written what is there.
+// close lets the mirrors write what is there, and ends them.
 func (r *Relay) close() {
 	r.mu.Lock()
 	r.stopMirrors()
@@ -149,10 +150,10 @@ func (r *Relay) close() {
 	r.writing.Wait()
 }
 
-// announceWatch says that somebody here watches a run.
+// announceWatch sends that a run is watched here.
 func (r *Relay) announceWatch(id rota.RunID) { r.outbox.add("?" + string(id) + "@" + r.self) }
 
-// receive takes a word that a process has sent.
+// receive handles a message.
 func (r *Relay) receive(message string) {
 	switch {
 	case message == "":
@@ -176,7 +177,7 @@ func (r *Relay) receive(message string) {
 	}
 }
 
-// announceWatches says of all runs that are watched here that they are.
+// announceWatches sends which runs are watched here.
 func (r *Relay) announceWatches() {
 	for id, watched := range r.cfg.Hub.Idle() {
 		if watched {
@@ -185,7 +186,7 @@ func (r *Relay) announceWatches() {
 	}
 }
 
-// send sends the words that wait, all at once, until ctx ends.
+// send sends the waiting messages, all at once, until ctx ends.
 func (r *Relay) send(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
@@ -199,7 +200,7 @@ func (r *Relay) send(ctx context.Context) {
 	r.flush(last)
 }
 
-// flush sends what waits. While the store cannot take it, it tries again.
+// flush sends the waiting messages. It retries while the store fails.
 func (r *Relay) flush(ctx context.Context) {
 	messages := r.outbox.drain()
 	for len(messages) > 0 {

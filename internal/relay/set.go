@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// A set is what waits for one goroutine, each thing once.
+// A set collects things for one goroutine to handle, each once.
 type set[T comparable] struct {
 	more chan struct{} // holds one token when there is something to take
 
@@ -18,7 +18,7 @@ func newSet[T comparable]() *set[T] {
 	return &set[T]{more: make(chan struct{}, 1), members: make(map[T]bool)}
 }
 
-// add does not block.
+// add adds things. It does not block.
 func (p *set[T]) add(things ...T) {
 	p.mu.Lock()
 	for _, t := range things {
@@ -31,7 +31,7 @@ func (p *set[T]) add(things ...T) {
 	}
 }
 
-// drain takes all.
+// drain removes all and returns them.
 func (p *set[T]) drain() []T {
 	p.mu.Lock()
 	defer p.mu.Unlock()

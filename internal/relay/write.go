@@ -10,7 +10,7 @@ import (
 
 const (
 	batchPause = 20 * time.Millisecond // between two batches of a run
-	batchSize  = 1 << 20               // bytes of events after which a batch is full
+	batchSize  = 1 << 20               // size of a full batch in bytes
 )
 
 // A mirror copies the log of a run into the store.
@@ -19,11 +19,11 @@ type mirror struct {
 	log         *events.Reader
 	began       time.Time
 	stop        context.CancelFunc
-	announceEnd bool // the end of the run is to be told when all is written; guarded by the relay's mutex
+	announceEnd bool // send the end of the run when all is written; guarded by the relay's mutex
 }
 
-// onWatch takes the word that somebody watches a run in another process. To
-// who watches what is mirrored already it says where that is.
+// onWatch handles the message that a run is watched in another process. If it is
+// mirrored already, it announces that.
 func (r *Relay) onWatch(id rota.RunID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -36,7 +36,7 @@ func (r *Relay) onWatch(id rota.RunID) {
 	r.mirror(id, now)
 }
 
-// onOpen says that this process begins to work on a run.
+// onOpen is called when this process begins to work on a run.
 func (r *Relay) onOpen(id rota.RunID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -45,8 +45,8 @@ func (r *Relay) onOpen(id rota.RunID) {
 	}
 }
 
-// mirror begins to mirror a run, in the place of an older mirror, if this
-// process has something of it. The caller holds the mutex.
+// mirror starts a mirror of a run, replacing an older one, if this process has a
+// log of it. The caller holds the mutex.
 func (r *Relay) mirror(id rota.RunID, now time.Time) {
 	log, ok := r.cfg.Hub.Follow(id)
 	if !ok || r.mirrorCtx.Err() != nil {
@@ -63,8 +63,8 @@ func (r *Relay) mirror(id rota.RunID, now time.Time) {
 	r.writing.Go(func() { r.copy(ctx, m) })
 }
 
-// repeatWatches says again and again what is watched here, and forgets what was
-// watched elsewhere, until ctx ends.
+// repeatWatches repeats which runs are watched here, and forgets runs that are no
+// longer watched elsewhere, until ctx ends.
 func (r *Relay) repeatWatches(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -91,7 +91,7 @@ func (r *Relay) forgetEvents(ctx context.Context) {
 	}
 }
 
-// expireWatches forgets the runs that nobody has asked for lately.
+// expireWatches ends the mirrors of runs that no process watches any more.
 func (r *Relay) expireWatches() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -107,8 +107,8 @@ func (r *Relay) expireWatches() {
 	}
 }
 
-// copy writes what is in a log and what comes, until the log ends. If ctx ends
-// before, it writes only what is there.
+// copy writes the events of a log until the log ends. If ctx ends first, it writes
+// only those already there.
 func (r *Relay) copy(ctx context.Context, m *mirror) {
 	defer r.done(m)
 	for {
@@ -121,8 +121,7 @@ func (r *Relay) copy(ctx context.Context, m *mirror) {
 	}
 }
 
-// store writes a batch. While the store cannot take it, it tries again, until
-// ctx ends.
+// store writes a batch. It retries until ctx ends.
 func (r *Relay) store(ctx context.Context, id rota.RunID, batch []events.Event) bool {
 	for {
 		err := r.append(ctx, id, batch)
@@ -140,7 +139,7 @@ func (r *Relay) append(ctx context.Context, id rota.RunID, batch []events.Event)
 	return r.cfg.Store.AppendEvents(ctx, id, batch, r.cfg.Now())
 }
 
-// done tells the end of the run if it is known.
+// done announces the end of the run if it has ended.
 func (r *Relay) done(m *mirror) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

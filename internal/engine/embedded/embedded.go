@@ -1,15 +1,16 @@
 // Package embedded is the engine that needs nothing but the store.
 //
-// One loop: take a step (package engine), with as many runs as there are free
-// workers and as much catching up as the brake allows; hand the runs to workers;
-// sleep until the next time in the database, or until something changes.
+// It is one loop. It runs a step (package engine), which claims as many runs as
+// workers are free and catches up as much as the throttle allows. It hands the
+// runs to workers. Then it sleeps until the next time in the database, or until
+// something changes.
 //
 //	             ┌──────────────────────── wake: due time, change, free worker ◄──┐
 //	             ▼                                                                │
 //	sleep ──► step: FireDue ─► ClaimRuns ─► NextWake ─► FireBacklog ──commit──► workers
 //
-// Nothing about a schedule is kept in memory. What a dead process left in the
-// middle is found in the store when the next one starts.
+// Nothing about a schedule is kept in memory. When the engine starts, it finds in
+// the store what a dead process left unfinished.
 package embedded
 
 import (
@@ -25,8 +26,8 @@ import (
 )
 
 const (
-	lockedRetry = 20 * time.Millisecond // before looking again at what is due while another transaction holds it
-	clockEvery  = 10 * time.Second      // how long the wall clock may jump without being noticed
+	lockedRetry = 20 * time.Millisecond // before the next step while another transaction has locked what is due
+	clockEvery  = 10 * time.Second      // between two reads of the wall clock, so a jump is noticed this late at most
 )
 
 // Config is what an Engine needs. All fields but the callbacks are required.
@@ -39,13 +40,13 @@ type Config struct {
 
 	CatchupRate    int // starts per second out of backlogs, evenly spread
 	DrainTimeout   time.Duration
-	Shared         bool  // other processes write to the store: it is looked at every ten seconds, whatever they say
+	Shared         bool  // other processes write to the store: the engine polls it every ten seconds, because their messages may be lost
 	LostLeadership error // when Run's context ends with this cause, nothing is drained; may be nil
 
-	OnDecide func(rota.Occurrence)  // an outcome was put on record; may be nil
+	OnDecide func(rota.Occurrence)  // an outcome was recorded; may be nil
 	OnStart  func(rota.Work)        // a run was handed to a worker; may be nil
-	OnEnd    func(engine.Ended)     // a run was ended, and not by a worker; may be nil
-	OnReady  func(r rota.Recovered) // the engine has begun to look; may be nil
+	OnEnd    func(engine.Ended)     // the engine ended a run, not a worker; may be nil
+	OnReady  func(r rota.Recovered) // unfinished runs have been taken over; may be nil
 }
 
 // Engine is a [rota.Engine] over a store.
@@ -59,12 +60,12 @@ type Engine struct {
 	// Only the loop uses these.
 	clock    engine.Clock
 	step     engine.Step
-	throttle engine.Throttle // of what is made up for
+	throttle engine.Throttle // of catching up
 
 	mu        sync.Mutex // guards what follows
 	cancels   map[rota.RunID]context.CancelFunc
 	busy      map[string]int      // runs at work by provider
-	saturated bool                // runs may wait for a free worker
+	saturated bool                // runs may be waiting for a free worker
 	stepping  bool                // a step may have claimed runs that are not in cancels yet
 	cancelled map[rota.RunID]bool // cancelled while stepping
 }
@@ -126,7 +127,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
-// recover takes over what a dead process left behind.
+// recover takes over the runs that a dead process left unfinished.
 func (e *Engine) recover(ctx context.Context) error {
 	var got rota.Recovered
 	err := e.cfg.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
@@ -149,9 +150,9 @@ func (e *Engine) recover(ctx context.Context) error {
 }
 
 // sleep blocks until the wall clock reaches wake (zero: never), until there is
-// a token in changed, or until ctx ends; of a store that is shared, not long. It
-// looks at the wall clock now and then, because a clock that is set does not
-// move the timers of a process.
+// a token in changed, or until ctx ends. With a shared store it returns after a
+// while anyway. It reads the wall clock now and then, because setting a clock
+// does not move a process's timers.
 func (e *Engine) sleep(ctx context.Context, wake time.Time) {
 	for {
 		e.clock.Now()
@@ -179,7 +180,7 @@ func wait(ctx context.Context, d time.Duration, changed <-chan struct{}) bool {
 	return false
 }
 
-// drain waits for the workers, and stops those that take too long.
+// drain waits for the workers and stops those that take too long.
 func (e *Engine) drain(stop context.CancelFunc) {
 	late := time.AfterFunc(e.cfg.DrainTimeout, stop)
 	defer late.Stop()

@@ -9,7 +9,8 @@ import (
 	"github.com/rota-run/rota/internal/engine"
 )
 
-// runStep takes one step and starts what it took. It returns when to come back.
+// runStep runs one step and starts the claimed runs. It returns when to run the
+// next one.
 func (e *Engine) runStep(ctx, work context.Context) (time.Time, error) {
 	now := e.clock.Now()
 	e.begin()
@@ -48,8 +49,8 @@ func (e *Engine) atWork(context.Context) (map[string]int, error) {
 	return maps.Clone(e.busy), nil
 }
 
-// nextCatchUp returns when the brake lets the next start through, or wake if that
-// is earlier.
+// nextCatchUp returns when the throttle allows the next start, or wake if that is
+// earlier.
 func (e *Engine) nextCatchUp(now, wake time.Time) time.Time {
 	at := now.Add(e.throttle.Wait(now))
 	if wake.IsZero() || at.Before(wake) {
@@ -58,15 +59,15 @@ func (e *Engine) nextCatchUp(now, wake time.Time) time.Time {
 	return wake
 }
 
-// begin notes that a step may be claiming runs. Workers that end meanwhile are
-// free for those that it leaves, so the loop must hear of them.
+// begin notes that a step may be claiming runs. Workers that become free meanwhile
+// can take runs that it leaves, so they must wake the loop.
 func (e *Engine) begin() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.stepping, e.saturated = true, true
 }
 
-// end notes that what the step has claimed is at work.
+// end notes that the claimed runs have workers.
 func (e *Engine) end() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -100,7 +101,7 @@ func (e *Engine) start(ctx context.Context, w rota.Work) {
 	})
 }
 
-// finished frees the worker. The loop hears of it when somebody waits.
+// finished frees the worker, and wakes the loop if runs may be waiting.
 func (e *Engine) finished(w rota.Work) {
 	e.mu.Lock()
 	delete(e.cancels, w.Run.ID)

@@ -21,7 +21,7 @@ type Tx struct {
 	Recoverer
 }
 
-// A Recoverer takes over what a dead process left behind.
+// A Recoverer takes over the runs that a dead process left unfinished.
 type Recoverer interface {
 	// Recover returns the runs that a dead process left running to the queue,
 	// fails those whose policy forbids that with worker_lost, and moves the

@@ -14,20 +14,19 @@ import (
 )
 
 const (
-	pollEvery      = time.Second     // what Temporal has woken nobody for is this late at most
-	renewEvery     = 2 * time.Second // the leader says in the database that it looks
+	pollEvery      = time.Second     // if a wake-up was lost, the step is this late at most
+	renewEvery     = 2 * time.Second // the leader renews its leadership in the database
 	rescueEvery    = 5 * time.Second
-	unstartedAfter = 10 * time.Second // a claimed run that nobody has taken is started again
+	unstartedAfter = 10 * time.Second // a claimed run that no worker has taken is started again
 	auditEvery     = time.Hour
-	resignAfter    = 3 // beats without Temporal, after which another process may keep time
+	resignAfter    = 3 // renewals without Temporal, after which the leader resigns
 )
 
-// errNoTemporal ends the time of a leader that Temporal does not answer, while it may
-// answer others.
+// errNoTemporal makes a leader resign that cannot reach Temporal. Another process
+// may be able to.
 var errNoTemporal = errors.New("the leader gets no answer from Temporal")
 
-// lead keeps time while this process is the one that does. It returns when ctx
-// ends, or when somebody else had better.
+// lead does the leader's work until ctx ends or another process should lead.
 func (e *Engine) lead(ctx context.Context) error {
 	e.leading.Store(true)
 	defer e.leading.Store(false)
@@ -51,7 +50,8 @@ func (e *Engine) lead(ctx context.Context) error {
 	return err
 }
 
-// poll takes turns for what nobody was woken for.
+// poll takes a step each second, in case a wake-up was lost, or sooner while there
+// are backlogs.
 func (e *Engine) poll(ctx context.Context) {
 	for ctx.Err() == nil {
 		batch, err := e.step(ctx)
@@ -63,15 +63,14 @@ func (e *Engine) poll(ctx context.Context) {
 	}
 }
 
-// A leader is a process in the time in which it keeps time.
+// A leader is the state of one term of leadership.
 type leader struct {
 	*Engine
 	begun bool
 	clock engine.Clock
 }
 
-// renewLoop says in the database that somebody looks at what is due, as long as
-// Temporal answers.
+// renewLoop renews the leadership in the database as long as Temporal answers.
 func (k *leader) renewLoop(ctx context.Context) error {
 	for missed := 0; ctx.Err() == nil; engine.Pause(ctx, renewEvery) {
 		if k.unreachable.Load() {
@@ -82,14 +81,15 @@ func (k *leader) renewLoop(ctx context.Context) error {
 		}
 		missed = 0
 		if err := k.renew(ctx); err != nil && ctx.Err() == nil {
-			k.cfg.Log.Error("the time could not be kept; it is tried again", "err", err)
+			k.cfg.Log.Error("the leadership could not be renewed; it is tried again", "err", err)
 		}
 	}
 	return nil
 }
 
-// renew says once that somebody looks. If nobody did for a while, what falls due
-// is looked at from now on, and what was claimed before is claimed anew.
+// renew stores that this process leads. If no process did for a while, what fell
+// due meanwhile was missed, and runs that were claimed and not started go back to
+// the queue.
 func (k *leader) renew(ctx context.Context) error {
 	since := k.clock.Since
 	now := k.clock.Now()
@@ -134,7 +134,7 @@ func (k *leader) renew(ctx context.Context) error {
 	return nil
 }
 
-// unclaim puts back what was claimed and has not begun.
+// unclaim requeues runs that were claimed and that no worker has taken.
 func unclaim(ctx context.Context, tx Tx, now time.Time) error {
 	unstarted, err := tx.Unstarted(ctx, now)
 	for _, c := range unstarted {
@@ -145,7 +145,7 @@ func unclaim(ctx context.Context, tx Tx, now time.Time) error {
 	return err
 }
 
-// rescue looks after runs that nobody works on, again and again.
+// rescue finds claimed runs that no worker or workflow has, every few seconds.
 func (e *Engine) rescue(ctx context.Context) {
 	for ; ctx.Err() == nil; engine.Pause(ctx, rescueEvery) {
 		if e.unreachable.Load() {
@@ -157,8 +157,8 @@ func (e *Engine) rescue(ctx context.Context) {
 	}
 }
 
-// startUnstarted starts the workflows of attempts that were claimed by a process that
-// died before it had them started.
+// startUnstarted starts the workflows of attempts whose process died after
+// claiming them.
 func (e *Engine) startUnstarted(ctx context.Context) error {
 	reading, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
@@ -169,8 +169,7 @@ func (e *Engine) startUnstarted(ctx context.Context) error {
 	return err
 }
 
-// requeueAbandoned returns attempts to the queue that no workflow works on any more,
-// because somebody has ended it.
+// requeueAbandoned requeues attempts whose workflow has been ended by hand.
 func (e *Engine) requeueAbandoned(ctx context.Context) error {
 	reading, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
@@ -188,7 +187,7 @@ func (e *Engine) requeueAbandoned(ctx context.Context) error {
 	return err
 }
 
-// isOpen reports whether the workflow of an attempt goes on.
+// isOpen reports whether the workflow of an attempt is running.
 func (e *Engine) isOpen(ctx context.Context, a rota.Attempt) (bool, error) {
 	d, err := e.cfg.Client.DescribeWorkflowExecution(ctx, workflowID(a), "")
 	if missing(err) {

@@ -14,11 +14,11 @@ import (
 )
 
 // switchSettles is how long the processes usually take to notice that another kind of
-// engine keeps time, and to end the exports to Temporal that have begun.
+// engine leads, and to finish exports to Temporal that are under way.
 const switchSettles = 3 * time.Second
 
-// A Leaving takes an installation away from Temporal, when another kind of
-// engine keeps time already. All fields but Client are required.
+// A Leaving takes an installation away from Temporal after a switch to another
+// kind of engine. All fields but Client are required.
 type Leaving struct {
 	Store    Store
 	Client   client.Client // nil if there is no Temporal any more: what it has stays

@@ -14,18 +14,17 @@ import (
 	"github.com/rota-run/rota/internal/engine"
 )
 
-// leaderLapse is how long nobody may have looked at what is due before that counts as
-// a time in which nobody did, and what fell due in it as missed.
+// leaderLapse is how long there may be no leader before that counts as downtime:
+// what fell due in it was missed.
 const leaderLapse = 15 * time.Second
 
-// afterFailure is how long a store that failed is left alone.
+// afterFailure is the pause after the store has failed.
 const afterFailure = time.Second
 
 const (
 	// startTimeout bounds the request that starts a workflow, with its repetitions
-	// while Temporal does not answer. It is long, because a request that is given up
-	// may be granted all the same: when Temporal is too slow, giving up makes it
-	// slower.
+	// while Temporal does not answer. It is long, because Temporal may still grant a
+	// request that was given up: when Temporal is slow, giving up makes it slower.
 	startTimeout = 30 * time.Second
 
 	// taskTimeout is how long a worker may take for a step of a workflow before
@@ -33,13 +32,13 @@ const (
 	taskTimeout = 5 * time.Second
 )
 
-// stepResult is what came of a turn.
+// A stepResult is the result of a step.
 type stepResult struct {
 	batch engine.Batch
 	err   error
 }
 
-// wake asks for a turn and does not wait for it.
+// wake asks for a step and does not wait for it.
 func (e *Engine) wake() {
 	select {
 	case e.stepWanted <- struct{}{}:
@@ -47,8 +46,8 @@ func (e *Engine) wake() {
 	}
 }
 
-// step asks for a turn that begins after this moment, and waits for its end.
-// Those who ask at the same time share one.
+// step takes a step that begins after this moment and waits for its end.
+// Concurrent callers share one.
 func (e *Engine) step(ctx context.Context) (engine.Batch, error) {
 	done := make(chan stepResult, 1)
 	e.mu.Lock()
@@ -63,8 +62,8 @@ func (e *Engine) step(ctx context.Context) (engine.Batch, error) {
 	}
 }
 
-// stepLoop takes the turns that are asked for, one at a time, until ctx ends. After
-// one that failed, the store is left alone for a second.
+// stepLoop runs the steps that are asked for, one at a time, until ctx ends. After
+// a failure it pauses for a second.
 func (e *Engine) stepLoop(ctx context.Context) {
 	for {
 		select {
@@ -81,13 +80,13 @@ func (e *Engine) stepLoop(ctx context.Context) {
 			done <- stepResult{batch, err}
 		}
 		if err != nil && !errors.Is(err, errNoLeader) && ctx.Err() == nil {
-			e.cfg.Log.Error("a turn of the engine failed; it is repeated", "err", err)
+			e.cfg.Log.Error("a step of the engine failed; it is repeated", "err", err)
 			engine.Pause(ctx, afterFailure)
 		}
 	}
 }
 
-// runStep takes one step, and starts what it took.
+// runStep runs one step and starts the claimed runs.
 func (e *Engine) runStep(ctx context.Context) (engine.Batch, error) {
 	if e.unreachable.Load() || e.leaving.Load() {
 		return engine.Batch{}, errNoLeader
@@ -101,7 +100,7 @@ func (e *Engine) runStep(ctx context.Context) (engine.Batch, error) {
 		}
 		busy := func(ctx context.Context) (map[string]int, error) {
 			busy, err := tx.Busy(ctx)
-			if err == nil { // nobody can switch any more before this ends
+			if err == nil { // the lock of Busy keeps others from switching until this transaction ends
 				_, err = leadSince(ctx, tx, now)
 			}
 			return busy, err
@@ -126,7 +125,7 @@ func (e *Engine) runStep(ctx context.Context) (engine.Batch, error) {
 	return got, nil
 }
 
-// leadSince returns since when somebody looks at what is due, or errUnkept.
+// leadSince returns since when there has been a leader, or errNoLeader.
 func leadSince(ctx context.Context, tx Tx, now time.Time) (since time.Time, err error) {
 	k, err := tx.Leadership(ctx)
 	if err == nil && (k.Kind != rota.EngineTemporal || now.Sub(k.SeenAt) > leaderLapse) {
@@ -135,8 +134,8 @@ func leadSince(ctx context.Context, tx Tx, now time.Time) (since time.Time, err 
 	return k.Since, err
 }
 
-// catchUpAllowed returns how many runs may make up for the past now. Only the leader
-// does that, so that there is one brake.
+// catchUpAllowed returns how many runs may start from backlogs now. Only the leader
+// does that, so that one throttle counts them all.
 func (e *Engine) catchUpAllowed(now time.Time) int {
 	if !e.leading.Load() {
 		return -1
@@ -144,9 +143,9 @@ func (e *Engine) catchUpAllowed(now time.Time) int {
 	return e.throttle.Allowed(now)
 }
 
-// start starts the workflow of a claimed attempt, beside the turns, unless this
-// process is about to do so. If that fails, the run goes back to the queue as if
-// it had not been claimed.
+// start starts the workflow of a claimed attempt, concurrently with steps, unless
+// this process is already starting it. If that fails, the run goes back to the
+// queue as if it had not been claimed.
 func (e *Engine) start(c cluster.Claim) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -164,7 +163,7 @@ func (e *Engine) start(c cluster.Claim) {
 	})
 }
 
-// startOrRequeue starts the workflow of a claimed attempt, or puts the run back.
+// startOrRequeue starts the workflow of a claimed attempt, or requeues the run.
 func (e *Engine) startOrRequeue(c cluster.Claim) {
 	ctx, cancel := context.WithTimeout(e.startCtx, startTimeout)
 	defer cancel()

@@ -9,8 +9,8 @@ import (
 	"github.com/rota-run/rota/internal/engine"
 )
 
-// A Store is what the engines of one installation have together. What it reads
-// outside of a transaction is committed.
+// A Store is what the engines of one installation share. Reads outside of a
+// transaction see committed data.
 type Store struct {
 	LeadershipReader
 	AttemptReader
@@ -40,7 +40,7 @@ type LeadershipReader interface {
 	Leadership(ctx context.Context) (cluster.Leadership, error)
 }
 
-// LeadershipWriter writes that somebody leads.
+// LeadershipWriter stores which engine leads.
 type LeadershipWriter interface {
 	// SaveLeadership stores l. It returns Conflict if the stored kind is no
 	// longer before.

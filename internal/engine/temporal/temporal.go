@@ -23,8 +23,8 @@ type Config struct {
 	Client       client.Client // may be lazy; the engine does not close it
 	Address      string        // for the log
 	Namespace    string        // the client's
-	TaskQueue    string        // how the name of the task queue begins; it ends with the installation
-	Installation string        // the name of it that the store has
+	TaskQueue    string        // the start of the task queue's name; the installation is its end
+	Installation string        // its name in the store
 	Step         engine.Step
 	Attempt      func(context.Context, rota.Work)
 	Now          func() time.Time
@@ -32,38 +32,38 @@ type Config struct {
 
 	CatchupRate  int // starts per second out of backlogs, evenly spread
 	DrainTimeout time.Duration
-	Silence      time.Duration // of a worker, after which its attempts begin again elsewhere; 0: half a minute
+	Silence      time.Duration // of a worker without heartbeats, after which its attempts start again elsewhere; 0: half a minute
 
-	// Lead calls work while this process is the one that keeps time, again and
-	// again until ctx ends.
+	// Lead calls work while this process is the leader, again and again until ctx
+	// ends.
 	Lead func(ctx context.Context, work func(context.Context) error) error
 
-	// NotifyPeers tells the other processes that something has changed. It does not
+	// NotifyPeers tells the other processes that something has changed. It must not
 	// block.
 	NotifyPeers func()
 
-	OnDecide func(rota.Occurrence) // an outcome was put on record; may be nil
+	OnDecide func(rota.Occurrence) // an outcome was recorded; may be nil
 	OnStart  func(rota.Work)       // a run was claimed; may be nil
-	OnEnd    func(engine.Ended)    // a run was ended, and not by a worker; may be nil
-	OnLead   func(active bool)     // this process keeps time from now on, or no longer; may be nil
+	OnEnd    func(engine.Ended)    // the engine ended a run, not a worker; may be nil
+	OnLead   func(active bool)     // this process has become the leader, or is it no longer; may be nil
 }
 
 // Engine is a [rota.Engine] that shares its work with others of its kind, over
 // one database and one task queue of Temporal.
 type Engine struct {
 	cfg         Config
-	queue       string        // Temporal's task queue: that of another installation would hold work that is not ours
-	stepWanted  chan struct{} // holds one token when a turn is asked for
-	startSlots  chan struct{} // a place for each workflow that is being started
+	queue       string        // Temporal's task queue; every installation has its own
+	stepWanted  chan struct{} // holds one token when a step is wanted
+	startSlots  chan struct{} // bounds the workflows that are being started
 	leading     atomic.Bool
-	unreachable atomic.Bool // Temporal does not answer
-	leaving     atomic.Bool // Run has been told to end
+	unreachable atomic.Bool // Temporal does not answer, or lacks the namespace
+	leaving     atomic.Bool // Run is ending
 
 	starting sync.WaitGroup
-	startCtx context.Context // of what is starting; ends when Run does
+	startCtx context.Context // of workflows being started; ends when Run does
 
-	throttle  engine.Throttle // of what is made up for
-	drainOver chan struct{}   // closed when attempts that are under way must end; made by Run
+	throttle  engine.Throttle // of catching up
+	drainOver chan struct{}   // closed when the drain timeout is over and attempts must end; made by Run
 
 	mu               sync.Mutex // guards what follows
 	waiting          []chan stepResult
@@ -94,8 +94,8 @@ func New(cfg Config) *Engine {
 // Changed implements [rota.Engine].
 func (e *Engine) Changed() { e.wake() }
 
-// ChangedElsewhere tells the engine that another process has changed something: the leader
-// looks, since nobody else need.
+// ChangedElsewhere tells the engine that another process has changed something.
+// Only the leader takes a step then.
 func (e *Engine) ChangedElsewhere() {
 	if e.leading.Load() {
 		e.wake()
@@ -113,8 +113,8 @@ func (e *Engine) Cancel(id rota.RunID) {
 	}
 }
 
-// Run implements [rota.Engine]. While Temporal or the store fails, it tries
-// again. When it has returned, it may be called again.
+// Run implements [rota.Engine]. It retries while Temporal or the store fails. When
+// it has returned, it may be called again.
 func (e *Engine) Run(ctx context.Context) error {
 	stepping, stop := context.WithCancel(context.WithoutCancel(ctx)) // runs end while the worker drains
 	defer stop()
@@ -135,15 +135,15 @@ func (e *Engine) Run(ctx context.Context) error {
 	return err
 }
 
-// update is an Update of the store, which has to answer in time.
+// update is an Update of the store with a time limit.
 func (e *Engine) update(ctx context.Context, fn func(context.Context, Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	return e.cfg.Store.Update(ctx, fn)
 }
 
-// silence returns how long a worker may be silent.
+// silence returns how long a worker may go without a heartbeat.
 func (e *Engine) silence() time.Duration { return cmp.Or(e.cfg.Silence, heartbeatLimit) }
 
-// errNoLeader says that no process keeps time, or one with another engine.
-var errNoLeader = errors.New("nobody keeps time with Temporal")
+// errNoLeader says that no process leads with Temporal.
+var errNoLeader = errors.New("no process leads with Temporal")

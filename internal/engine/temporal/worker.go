@@ -20,20 +20,20 @@ import (
 const Pollers = 8
 
 const (
-	maxFires    = 4096            // schedules that are looked at in one process at one time
-	healthEvery = 2 * time.Second // between two looks at whether Temporal answers
+	maxFires    = 4096            // Fire activities in one process at one time
+	healthEvery = 2 * time.Second // between two health checks of Temporal
 	earliest    = 1500 * time.Millisecond
-	lockedRetry = 20 * time.Millisecond // while another transaction holds what is due
+	lockedRetry = 20 * time.Millisecond // while another transaction has locked what is due
 )
 
-// work is a worker of Temporal until ctx ends, and drains it. A worker that the
-// SDK gives up, for instance because the namespace was gone, has a successor.
+// work runs a Temporal worker until ctx ends, and drains it. When the SDK gives up
+// on a worker, for instance because the namespace is gone, it starts another.
 func (e *Engine) work(ctx context.Context) error {
 	for ctx.Err() == nil {
 		fatal := make(chan error, 1)
 		var w worker.Worker
 		engine.Retry(ctx, e.cfg.Log, "this process could not become a worker of Temporal", func() error {
-			for e.unreachable.Load() && ctx.Err() == nil { // examine says so
+			for e.unreachable.Load() && ctx.Err() == nil { // checkHealth sets it
 				engine.Pause(ctx, healthEvery)
 			}
 			started := e.newWorker(fatal)
@@ -57,7 +57,7 @@ func (e *Engine) work(ctx context.Context) error {
 	return nil
 }
 
-// drain stops a worker when what is under way has ended, or takes too long.
+// drain stops a worker when its activities have ended or take too long.
 func (e *Engine) drain(ctx context.Context, w worker.Worker) {
 	if ctx.Err() != nil {
 		defer time.AfterFunc(e.cfg.DrainTimeout, func() { close(e.drainOver) }).Stop()
@@ -88,8 +88,8 @@ func (e *Engine) newWorker(fatal chan<- error) worker.Worker {
 	return w
 }
 
-// checkHealth looks now and then whether Temporal answers and has the namespace, until
-// ctx ends. While it has not, no turns are taken: what falls due meanwhile was
+// checkHealth checks every few seconds, until ctx ends, that Temporal answers and
+// has the namespace. While it does not, no steps are taken, and what falls due is
 // missed, as when the whole server is down.
 func (e *Engine) checkHealth(ctx context.Context) {
 	for ; ctx.Err() == nil; engine.Pause(ctx, healthEvery) {
@@ -110,16 +110,16 @@ func (e *Engine) checkHealth(ctx context.Context) {
 	}
 }
 
-// NamespaceID asks Temporal for the id of a namespace, which no other has, on
-// whatever server.
+// NamespaceID asks Temporal for the id of a namespace. No two have the same id, even
+// on different servers.
 func NamespaceID(ctx context.Context, c client.Client, name string) (string, error) {
 	d, err := c.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: name})
 	return d.GetNamespaceInfo().GetId(), err
 }
 
-// fire is the activity of Fire. It has everything decided that is due, and
-// returns how long to wait for a nominal time that has come and is delayed by
-// its jitter; zero if there is none.
+// fire is the activity of Fire. It takes steps until nothing of the schedule is
+// due. It returns how long to wait if the jitter of a nominal time delays its
+// start; zero otherwise.
 func (e *Engine) fire(ctx context.Context, id rota.ScheduleID) (time.Duration, error) {
 	for ctx.Err() == nil {
 		nominal, due, err := e.cfg.Store.Due(ctx, id)
@@ -134,8 +134,8 @@ func (e *Engine) fire(ctx context.Context, id rota.ScheduleID) (time.Duration, e
 		case wait > earliest:
 			return wait, nil
 		case wait > 0:
-			// Temporal wakes at whole seconds. If another's turn has taken what
-			// was due meanwhile, ours finds nothing.
+			// Temporal wakes at whole seconds. If another step has decided what was
+			// due meanwhile, ours finds nothing.
 			engine.Pause(ctx, wait)
 		}
 		batch, err := e.step(ctx)
@@ -152,7 +152,8 @@ func (e *Engine) fire(ctx context.Context, id rota.ScheduleID) (time.Duration, e
 	return 0, context.Cause(ctx)
 }
 
-// carry is the activity of Run. It works on the attempt, if nobody else does.
+// carry is the activity of Run. It works on the attempt unless another worker has
+// it.
 func (e *Engine) carry(ctx context.Context, a rota.Attempt) error {
 	var w rota.Work
 	err := e.update(ctx, func(ctx context.Context, tx Tx) (err error) {
@@ -174,8 +175,8 @@ func (e *Engine) carry(ctx context.Context, a rota.Attempt) error {
 	return e.requeueAttempt(ctx, a)
 }
 
-// over reports whether the attempt has come to an end in the store. If not, it
-// was interrupted, or what came of it could not be stored.
+// over reports whether the attempt has ended in the store. If not, it was
+// interrupted, or its result could not be stored.
 func (e *Engine) over(ctx context.Context, w rota.Work) (bool, error) {
 	r, err := e.cfg.Store.RunByID(ctx, w.Owner, w.Run.ID)
 	return r.Phase != rota.PhaseRunning || r.Attempt != w.Run.Attempt, err
@@ -220,14 +221,14 @@ func (e *Engine) attempt(ctx context.Context, w rota.Work) {
 	e.wake() // there is room for another
 }
 
-// lost tells of a run that has ended because its worker is lost.
+// lost announces a run that ended because its worker is lost.
 func (e *Engine) lost(id rota.RunID) {
 	if e.cfg.OnEnd != nil {
 		e.cfg.OnEnd(engine.Lost(id))
 	}
 }
 
-// requeueAttempt returns an attempt whose worker is lost, or is leaving, to the queue.
+// requeueAttempt requeues an attempt whose worker is lost or shutting down.
 func (e *Engine) requeueAttempt(ctx context.Context, a rota.Attempt) error {
 	var done rota.Finish
 	err := e.update(ctx, func(ctx context.Context, tx Tx) (err error) {

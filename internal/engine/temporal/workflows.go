@@ -37,13 +37,12 @@ const (
 )
 
 // longestFire is how long a Fire may be open. One that no worker takes, for
-// instance because the task queue is another one now, would hold up those after
-// it for ever.
+// instance because the task queue has changed, would block later ones for ever.
 func longestFire(p rota.Policy) time.Duration {
 	return time.Duration(p.JitterSeconds)*time.Second + 2*overtime
 }
 
-// longestRun is the same of a Run, which keeps its attempt from being returned.
+// longestRun is the same for a Run: while it is open, its attempt is not requeued.
 func longestRun(p rota.Policy) time.Duration {
 	return time.Duration(p.TimeoutSeconds)*time.Second + 4*overtime
 }
@@ -53,7 +52,7 @@ func longestRun(p rota.Policy) time.Duration {
 func Fire(ctx workflow.Context, id rota.ScheduleID) error {
 	look := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: fireTimeout,
-		// After that, the leader's steps do what this one has not.
+		// After that, the leader's poll does the rest.
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, MaximumAttempts: 5},
 	})
 	for {

@@ -9,9 +9,9 @@ import (
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
-// A dialog is the sqlstore.DB of one transaction. The beginning, and what is
-// only to be done, is told together with the next question, in one round trip.
-// Once a statement has failed nothing more is told: PostgreSQL would refuse it.
+// A dialog is the sqlstore.DB of one transaction. Its beginning and its writes are
+// sent together with the next query, in one round trip. After a statement has
+// failed nothing more is sent: PostgreSQL would refuse it.
 type dialog struct {
 	conn    *pgx.Conn
 	steps   *steps
@@ -20,10 +20,10 @@ type dialog struct {
 	failure error
 }
 
-// A transaction is what identifies one, when its connection is gone: its number,
-// and, since a server that has crashed gives the numbers of those that it lost to
-// others, when the server started and when the transaction began, by the
-// server's clock, in seconds since 1970.
+// A transaction identifies one after its connection is gone: by its number, and by
+// when the server started and when the transaction began, by the server's clock, in
+// seconds since 1970. A server that has crashed may use the number of a lost
+// transaction again.
 type transaction struct{ number, server, began string }
 
 var none transaction
@@ -69,8 +69,8 @@ func (d *dialog) Query(ctx context.Context, row func(sqlstore.Scanner) error, qu
 	return d.flush(ctx)
 }
 
-// queue lets a step, if there is something in it, be told with the next question;
-// then it is also known how many rows it changed.
+// queue adds a step, unless it is empty, to what is sent next. The number of rows
+// that it changed is known after that.
 func (d *dialog) queue(ctx context.Context, step sqlstore.Step, affected *int64) error {
 	if d.failure != nil || len(step.Lists) == 0 {
 		return d.failure
@@ -84,7 +84,7 @@ func (d *dialog) queue(ctx context.Context, step sqlstore.Step, affected *int64)
 	return d.failure
 }
 
-// flush sends what is untold, and hears what it comes to.
+// flush sends what is queued and reads the results.
 func (d *dialog) flush(ctx context.Context) error {
 	if d.failure == nil {
 		d.failure = classify(ctx, d.send(ctx))

@@ -1,5 +1,15 @@
 package postgres
 
+// Leadership. One process at a time leads a schema: the one whose session holds the
+// advisory lock, if its kind of engine is the stored one. A term lasts while both
+// hold.
+//
+//	          lock free, kind matches            work returns, wait two beats
+//	standby ──────────────────────────► leading ──────────────────────────────► standby
+//	   ▲                                   │
+//	   ├── ErrLost: the session broke ◄────┤ checked each second
+//	   └── ErrSwitched: another kind ◄─────┘
+
 import (
 	"context"
 	"errors"
@@ -13,25 +23,23 @@ import (
 )
 
 const (
-	checkEvery   = time.Second     // between two looks at the lock, and between two tries to take it
-	checkTimeout = 2 * time.Second // how long a look may take before the connection counts as broken
+	checkEvery   = time.Second     // between two checks of the lock, and between two tries to take it
+	checkTimeout = 2 * time.Second // how long a check may take before the connection counts as broken
 )
 
-// ErrLost is the cause of the end of a context that Lead has made, when the
-// lock was lost.
+// ErrLost is the cause of the end of Lead's context when the lock was lost.
 var ErrLost = errors.New("the database's lock was lost")
 
-// ErrSwitched is the cause of the end of a context that Lead has made, when the
-// time is to be kept by an engine of another kind.
-var ErrSwitched = errors.New("another kind of engine keeps time now")
+// ErrSwitched is the cause of the end of Lead's context when another kind of engine
+// has been set.
+var ErrSwitched = errors.New("another kind of engine leads now")
 
-// Lead calls work while this process holds the lock that one process at a time
-// can hold of a schema, and engines of its kind are to keep time. It waits for
-// that as long as it must. When the connection that holds the lock breaks, work's
-// context ends with the cause [ErrLost] within three seconds; when another kind of
-// engine is to keep time, with the cause [ErrSwitched]. When work has returned,
-// also of its own accord, Lead waits again, after others. It returns nil when ctx has ended and work has returned, and
-// work's error if that returns one.
+// Lead runs work while this process is the schema's leader and its kind of engine is
+// the stored one. It waits for that as long as necessary. When the connection that
+// holds the lock breaks, work's context ends with the cause [ErrLost] within three
+// seconds; when another kind of engine is set, with the cause [ErrSwitched]. When
+// work returns nil, Lead lets other processes try first, then waits again. It returns
+// nil when ctx has ended and work has returned, and work's error if that returns one.
 func (s *Store) Lead(ctx context.Context, log *slog.Logger, kind rota.EngineKind, work func(context.Context) error) error {
 	failed := false
 	for ctx.Err() == nil {
@@ -44,9 +52,9 @@ func (s *Store) Lead(ctx context.Context, log *slog.Logger, kind rota.EngineKind
 			err = leadTerm(ctx, conn, kind, work)
 			switch {
 			case errors.Is(err, ErrSwitched):
-				log.Warn("another kind of engine keeps time from now on", "this", kind)
+				log.Warn("another kind of engine leads from now on", "this", kind)
 				continue
-			case err == nil && ctx.Err() == nil: // somebody else had better have it
+			case err == nil && ctx.Err() == nil: // let another process lead
 				pause(ctx)
 				pause(ctx)
 				continue
@@ -63,7 +71,7 @@ func (s *Store) Lead(ctx context.Context, log *slog.Logger, kind rota.EngineKind
 	return nil
 }
 
-// leadTerm calls work while the connection lives, and closes it.
+// leadTerm runs work while the lock is held, and closes the connection.
 func leadTerm(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind, work func(context.Context) error) error {
 	defer closeConn(conn)
 	leading, end := context.WithCancelCause(ctx)
@@ -85,7 +93,7 @@ func leadTerm(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind, work fu
 	}
 }
 
-// checkTerm returns why the lock does not give the right to keep time any more.
+// checkTerm returns why this process no longer leads, or nil.
 func checkTerm(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
@@ -99,7 +107,7 @@ func checkTerm(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind) error 
 	return nil
 }
 
-// awaitLeadership returns a connection that holds the lock.
+// awaitLeadership waits for the lock and returns the connection that holds it.
 func (s *Store) awaitLeadership(ctx context.Context, log *slog.Logger, kind rota.EngineKind) (*pgx.Conn, error) {
 	conn, err := s.connect(ctx)
 	if err != nil {
@@ -112,7 +120,7 @@ func (s *Store) awaitLeadership(ctx context.Context, log *slog.Logger, kind rota
 		}
 		if err == nil {
 			if first {
-				log.Info("this process stands by: another one keeps time, or another kind of engine does")
+				log.Info("this process stands by: another one is the leader, or another kind of engine is set")
 			}
 			pause(ctx)
 			err = ctx.Err()
@@ -128,8 +136,8 @@ func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
 	return connect(ctx, s.pool.Config().ConnConfig)
 }
 
-// connect opens a connection outside a pool, of which PostgreSQL too notices
-// within seconds that the other side is gone. It changes config.
+// connect opens a connection outside of the pool. PostgreSQL notices within seconds
+// when this process is gone. It changes config.
 func connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	setDefault(config.RuntimeParams, "tcp_keepalives_idle", "1")
 	setDefault(config.RuntimeParams, "tcp_keepalives_interval", "1")
@@ -149,8 +157,8 @@ func tryLead(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind) (taken b
 	return taken, err
 }
 
-// lockAlone takes the lock of the process that keeps time, whatever its kind, and
-// that of every server, until the connection ends.
+// lockAlone takes the leader's lock, for any kind of engine, and the servers' lock,
+// until the connection ends.
 func lockAlone(ctx context.Context, conn *pgx.Conn) (taken bool, err error) {
 	schema, err := schemaHash(ctx, conn)
 	if err != nil {
@@ -160,8 +168,8 @@ func lockAlone(ctx context.Context, conn *pgx.Conn) (taken bool, err error) {
 	return taken, err
 }
 
-// lockShared takes a part in the lock of every server, until the connection ends. It
-// waits while somebody has the schema to himself.
+// lockShared takes the servers' lock, shared, until the connection ends. It waits
+// while a copy has the schema to itself.
 func lockShared(ctx context.Context, conn *pgx.Conn) error {
 	schema, err := schemaHash(ctx, conn)
 	if err != nil {

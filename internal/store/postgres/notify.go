@@ -8,25 +8,24 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// quiet is how long a listener hears nothing before it looks whether its
-// connection still lives.
+// quiet is how long a listener receives nothing before it checks its connection.
 const quiet = 5 * time.Second
 
 // channel is an expression for the schema's channel.
 const channel = `'rota_' || md5(current_schema())`
 
-// Notify sends words to every process that listens, this one too, in one
+// Notify sends messages to every process that listens, including this one, in one
 // transaction.
 func (s *Store) Notify(ctx context.Context, messages []string) error {
 	_, err := s.pool.Exec(ctx, "SELECT pg_notify("+channel+", word) FROM unnest($1::text[]) word", messages)
 	return err
 }
 
-// Listen calls heard, one call at a time, for each word that a process sends,
-// until ctx ends. It connects again when the connection breaks; whenever it has
-// connected, it calls heard with "", because words may have been missed. While
-// it is connected, nobody can have the schema to himself, as [OpenSource] and
-// [OpenTarget] would.
+// Listen calls receive for each message that a process sends, one call at a time,
+// until ctx ends. It reconnects when the connection breaks. Whenever it has
+// connected, it calls receive with "", because messages may have been missed. While
+// it is connected, [OpenSource] and [OpenTarget] cannot have the schema to
+// themselves.
 func (s *Store) Listen(ctx context.Context, log *slog.Logger, receive func(message string)) {
 	for failed := false; ctx.Err() == nil; failed = true {
 		err := s.listen(ctx, func(message string) {
@@ -66,7 +65,7 @@ func (s *Store) listen(ctx context.Context, receive func(string)) error {
 	}
 }
 
-// receiveOne passes on the next word. When there is none for a while, it looks at
+// receiveOne passes on the next message. If there is none for a while, it checks
 // the connection instead.
 func receiveOne(ctx context.Context, conn *pgx.Conn, receive func(string)) error {
 	soon, cancel := context.WithTimeout(ctx, quiet)

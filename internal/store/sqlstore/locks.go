@@ -22,7 +22,7 @@ import (
 // are written together with the rest of their rows: see [External].
 func NewShared(db DB) Queries { return Queries{db: checked{db}, shared: true} }
 
-// ifShared returns a part of a statement that only a shared database has.
+// ifShared returns SQL that only a shared database has, or "".
 func (q Queries) ifShared(sql string) string {
 	if !q.shared {
 		return ""
@@ -30,17 +30,16 @@ func (q Queries) ifShared(sql string) string {
 	return sql
 }
 
-// lock ends a SELECT whose rows, of the tables with these aliases, nobody else
-// may change meanwhile.
+// lock ends a SELECT that locks its rows, of the tables with these aliases, for
+// changes.
 func (q Queries) lock(tables string) string { return q.ifShared(" FOR UPDATE OF " + tables) }
 
-// lockAny is hold for rows of which any will do: it passes over those that
-// another transaction has locked.
+// lockAny is lock, but skips rows that another transaction has locked.
 func (q Queries) lockAny(tables string) string {
 	return q.ifShared(" FOR UPDATE OF " + tables + " SKIP LOCKED")
 }
 
-// lockShared ends a SELECT whose rows stay as they are, for others too.
+// lockShared ends a SELECT that keeps its rows from being changed, by anybody.
 func (q Queries) lockShared(tables string) string { return q.ifShared(" FOR SHARE OF " + tables) }
 
 // lockTimers locks the schedules of an agent.
@@ -53,8 +52,8 @@ func (q Queries) lockTimers(ctx context.Context, id rota.AgentID) error {
 	return err
 }
 
-// lockAllTimers waits for those who are writing timers, and lets nobody begin to:
-// who adds one looks at the kind of engine first.
+// lockAllTimers waits for transactions that write timers, and keeps others from
+// starting to. A transaction that adds a timer reads the kind of engine first.
 func (q Queries) lockAllTimers(ctx context.Context) error {
 	if !q.shared {
 		return nil

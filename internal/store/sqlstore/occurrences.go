@@ -50,7 +50,7 @@ func (q Queries) Occurrences(ctx context.Context, o rota.Owner, a rota.AgentID, 
 	case "":
 	case rota.Fired:
 		l.where(` AND o.outcome = ?`, f.Outcome)
-	default: // the index of what did not fire knows itself by the first term
+	default: // the first term lets the planner use the partial index occurrences_unfired
 		l.where(` AND o.outcome <> 'fired' AND o.outcome = ?`, f.Outcome)
 	}
 	if !f.From.IsZero() {

@@ -11,16 +11,16 @@ import (
 )
 
 var backlogs = []testCase{
-	{"a backlog is taken the newest first, and within a schedule the oldest", backlogOrder},
+	{"the newest backlog goes first, and in it the oldest occurrence", backlogOrder},
 	{"a backlog waits for open runs", backlogWaits},
-	{"what is refused is left alone", backlogRefused},
-	{"what ends a backlog without a run is on record", backlogGivenUp},
-	{"what stops a schedule blocks its backlog", backlogBlocked},
+	{"a refused occurrence stays as it is", backlogRefused},
+	{"an occurrence that leaves a backlog without a run is recorded", backlogGivenUp},
+	{"pausing or deleting a schedule blocks its backlog", backlogBlocked},
 	{"a span is split", spanSplit},
-	{"a span that is not there cannot be split", spanMissing},
-	{"a backfill lines up what did not fire", backfillLinesUp},
+	{"a missing span cannot be split", spanMissing},
+	{"a backfill queues what did not fire", backfillLinesUp},
 	{"overdue timers", overdueTimers},
-	{"the last time on record is no trigger's", lastOnRecord},
+	{"the last recorded time ignores triggers", lastOnRecord},
 	{"timers by the key that made them", schedulesMadeBy},
 }
 

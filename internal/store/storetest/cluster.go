@@ -14,10 +14,10 @@ import (
 
 var clusters = []testCase{
 	{"the leadership is stored", leadershipKept},
-	{"what is busy is counted by provider", busyCounts},
-	{"who asks what is busy waits for those who have asked before", busyWaits},
+	{"busy workers are counted by provider", busyCounts},
+	{"transactions that count busy workers take turns", busyWaits},
 	{"a schedule says when it is due", dueTimes},
-	{"who was thought lost has no say in the attempt after", overtaken},
+	{"a worker wrongly thought lost cannot change a later attempt", overtaken},
 }
 
 func (w *world) lead(l cluster.Leadership) {

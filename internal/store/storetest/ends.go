@@ -15,15 +15,15 @@ var ends = []testCase{
 	{"a run ends once", finishOnce},
 	{"a run can end before it starts", finishQueued},
 	{"the end of a run settles its timer", finishSettles},
-	{"a timer is due after an end only if it is", finishDue},
-	{"settling can let go of what waits", finishUnbuffers},
-	{"a run ends though its schedule is gone", finishDeleted},
+	{"the end of a run wakes its timer only if that is due", finishDue},
+	{"settling can drop a buffered occurrence", finishUnbuffers},
+	{"a run ends after its schedule was deleted", finishDeleted},
 }
 
 var recoveries = []testCase{
-	{"runs of a dead process go on", recoverResumes},
-	{"runs whose policy forbids that are lost", recoverLoses},
-	{"runs of providers that are gone move", recoverRehomes},
+	{"runs of a dead process are requeued", recoverResumes},
+	{"runs whose policy forbids a restart are lost", recoverLoses},
+	{"runs of a removed provider move to another", recoverRehomes},
 	{"there is nothing to recover", func(w *world) { require.Equal(w, rota.Recovered{}, w.recover(provider)) }},
 }
 

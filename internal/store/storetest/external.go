@@ -19,17 +19,17 @@ func RunExternal(t *testing.T, open func(t *testing.T) store.Store) { run(t, ope
 
 var externals = []testCase{
 	{"one worker takes an attempt", takeOnce},
-	{"what was claimed and not begun is found", claimedFound},
+	{"claimed runs without a worker are listed", claimedFound},
 	{"an attempt whose worker is lost goes back to the queue", returnResumes},
 	{"an attempt whose worker is lost ends if its policy says so", returnLoses},
-	{"what a worker has is not recovered", takenStays},
-	{"no schedule is unsynced without an engine outside", syncedNowhere},
+	{"a run with a worker is not recovered", takenStays},
+	{"without Temporal no schedule is unsynced", syncedNowhere},
 	{"schedules are unsynced when they are made, changed and deleted", syncedChanges},
 	{"a timer that ends is unsynced, one that fires is not", syncedEnds},
-	{"what is leased is given once", syncedOnce},
+	{"a leased schedule is given once", syncedOnce},
 	{"a change in the middle of a sync is synced again", syncedAgain},
-	{"all schedules are marked for an engine outside, page by page", syncedAll},
-	{"what is exported is found", exportedFound},
+	{"all schedules are marked for export, page by page", syncedAll},
+	{"exported schedules are listed", exportedFound},
 }
 
 // external returns what an engine outside reads.

@@ -11,7 +11,7 @@ import (
 )
 
 var fires = []testCase{
-	{"what is due fires, the longest due first", dueInOrder},
+	{"due timers fire, the longest due first", dueInOrder},
 	{"a fire starts a run and moves the timer", fireWrites},
 	{"a decision gets the timer and the model", decisionInput},
 	{"a nominal time fires once", firesOnce},
@@ -21,12 +21,12 @@ var fires = []testCase{
 	{"a span of missed times is one row", missedSpan},
 	{"several runs of one decision keep their order", runsInOrder},
 	{"a run has the schedule's content", runContent},
-	{"a schedule that continues a response goes on", continued},
+	{"a schedule continues its last response", continued},
 	{"a decision can be made at any time", fireNow},
-	{"a run is told of its occurrence", fireContext},
-	{"an error takes back the whole batch", fireRollback},
+	{"a run has the context of its occurrence", fireContext},
+	{"an error rolls back the whole batch", fireRollback},
 	{"the next wake is the first due time", nextWake},
-	{"a paused timer rests", restingTimer},
+	{"a paused timer does not fire", restingTimer},
 }
 
 func dueInOrder(w *world) {

@@ -22,9 +22,9 @@ var keys = []testCase{
 	{"an account gets one first key", firstKeys},
 	{"a key can be changed, and given another secret", saveKey},
 	{"keys of an end user", keysOfEndUser},
-	{"tokens find their key and what signed them", keyOfToken},
-	{"signing keys are retired, and forgotten", signingKeys},
-	{"what keys have used of their limits is counted once", spent},
+	{"a token finds its key and signing key", keyOfToken},
+	{"signing keys are retired, and deleted later", signingKeys},
+	{"a request counts once against a key's limits", spent},
 }
 
 func (w *world) newKey() rota.Key {

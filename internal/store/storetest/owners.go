@@ -14,15 +14,15 @@ var owners = []testCase{
 	{"another owner sees nothing", isolation},
 	{"another owner changes nothing", foreignWrites},
 	{"another agent's things are not found", wrongAgent},
-	{"what never was is not found", unknown},
+	{"unknown ids are not found", unknown},
 }
 
 var deletions = []testCase{
-	{"a deleted schedule can be asked for", deleteSchedule},
-	{"an agent whose time is over is purged, some rows at a time", purge},
+	{"a deleted schedule can be read on request", deleteSchedule},
+	{"an agent is purged after its retention, some rows at a time", purge},
 	{"deleting an agent pauses its schedules until it is restored", deleteAgent},
 	{"deleting twice is not found", deleteTwice},
-	{"an occurrence that waits is blocked by what stops its schedule", deleteBuffered},
+	{"pausing or deleting a schedule blocks its buffered occurrence", deleteBuffered},
 }
 
 // strangers are owners that are not the world's.

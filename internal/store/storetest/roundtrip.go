@@ -19,10 +19,10 @@ var roundTrips = []testCase{
 	{"runs keep every field", runFields},
 	{"saving writes every field", saveFields},
 	{"odd text is kept", oddText},
-	{"text that no database could hold is refused", unfitText},
+	{"text that a database cannot store is refused", unfitText},
 	{"times are kept to the millisecond", milliseconds},
 	{"ids are case-sensitive", caseSensitive},
-	{"what is missing is refused", missing},
+	{"missing values are refused", missing},
 	{"ping reads", func(w *world) { require.NoError(w, w.store.Ping(w.Context())) }},
 }
 

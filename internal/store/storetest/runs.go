@@ -13,17 +13,17 @@ import (
 
 var claims = []testCase{
 	{"the longest waiting run is claimed first", claimOrder},
-	{"a claim tells all there is to know", claimContent},
-	{"a run has the function tools of the moment in which it was made", claimFunctions},
-	{"a run is claimed by one", claimOnce},
+	{"a claim has everything an attempt needs", claimContent},
+	{"a run has the function tools of the time when it was made", claimFunctions},
+	{"a run is claimed once", claimOnce},
 	{"providers have queues of their own", claimProviders},
-	{"a run that waits is not claimed before its time", claimDelayed},
+	{"a delayed run is not claimed before its time", claimDelayed},
 	{"attempts and lateness are counted", claimCounts},
-	{"runs whose reason is gone are blocked", claimBlocked},
-	{"a run that has started goes on", claimStarted},
-	{"a run goes back as if it had not been claimed", requeue},
+	{"runs of paused or deleted schedules are blocked", claimBlocked},
+	{"a started run survives a pause", claimStarted},
+	{"a claimed run can be requeued unchanged", requeue},
 	{"the response's id can be seen at once", setResponse},
-	{"a change of a schedule reaches runs that wait", saveWaiting},
+	{"a schedule's change reaches its queued runs", saveWaiting},
 }
 
 func claimOrder(w *world) {

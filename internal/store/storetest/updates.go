@@ -17,9 +17,9 @@ var updates = []testCase{
 	{"an update that panics keeps nothing", panics},
 	{"an update sees its own writes", ownWrites},
 	{"readers do not see what is not committed", uncommitted},
-	{"a failed update leaves others alone", survivors},
+	{"a failed update does not affect others", survivors},
 	{"an update whose context has ended does nothing", cancelled},
-	{"an update is whole though its context ends", cancelledInside},
+	{"an update completes after its context ends", cancelledInside},
 	{"a conflict is an error and nothing else", conflict},
 	{"many updates at once", concurrent},
 }
@@ -28,8 +28,8 @@ var answers = []testCase{
 	{"an answer is replayed within its window", replay},
 	{"answers are each owner's own", answerOwners},
 	{"a newer answer takes the place of an older", replaced},
-	{"old answers are forgotten, some at a time", forgotten},
-	{"equal requests at once make one change", oneChange},
+	{"old answers are deleted in portions", forgotten},
+	{"concurrent equal requests make one change", oneChange},
 }
 
 var errWanted = errors.New("wanted")
