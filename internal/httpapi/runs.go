@@ -90,16 +90,19 @@ const maxSequence = 1<<53 - 1
 // startingAfter returns the sequence number after which a stream begins. The
 // header wins: a browser that connects again sends it with the first URL.
 func startingAfter(r *http.Request) (int64, error) {
-	name, s := headerLastEventID, r.Header.Get(headerLastEventID)
-	if s == "" {
-		name, s = "starting_after", r.URL.Query().Get("starting_after")
+	after := int64(-1) // numbers begin with 0
+	for _, sent := range []struct{ name, number string }{
+		{"starting_after", r.URL.Query().Get("starting_after")},
+		{headerLastEventID, r.Header.Get(headerLastEventID)},
+	} {
+		if sent.number == "" {
+			continue
+		}
+		n, err := strconv.ParseInt(sent.number, 10, 64)
+		if err != nil || n < 0 || n > maxSequence {
+			return 0, rota.InvalidField(sent.name, "must be the sequence number of an event, a whole number from 0")
+		}
+		after = n
 	}
-	if s == "" {
-		return -1, nil // numbers begin with 0
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 || n > maxSequence {
-		return 0, rota.InvalidField(name, "must be the sequence number of an event, a whole number from 0")
-	}
-	return n, nil
+	return after, nil
 }

@@ -91,6 +91,7 @@ func TestCompletedRuns(t *testing.T) {
 	require.Empty(t, eventsOf(t, c.send(http.MethodGet, path+"/events?starting_after="+all[0].LastEventID, "")))
 	require.Empty(t, c.send(http.MethodHead, path+"/events", "").is(http.StatusOK).Body)
 	c.send(http.MethodGet, path+"x/events", "").is(http.StatusNotFound)
+	c.send(http.MethodGet, path+"/events?starting_after=x", "", "Last-Event-ID", all[0].LastEventID).is(http.StatusBadRequest)
 }
 
 func eventsOf(t *testing.T, r reply) []sse.Event {
