@@ -44,7 +44,6 @@ type database struct {
 	driver string
 	source func(*testing.T, string) string // for database/sql, given the server's directory
 	lock   string                          // a statement that lets nobody write until the transaction ends
-	env    []string
 }
 
 // databases returns those that everything is shown on.
