@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/embedded"
 	"github.com/rota-run/rota/internal/engine/temporal"
 	"github.com/rota-run/rota/internal/relay"
@@ -85,7 +86,7 @@ func (h *electedEngine) Run(ctx context.Context) error {
 		h.active(true)
 		err := h.Engine.Run(ctx)
 		h.active(false)
-		h.log.Info("this process is no longer the leader", "cause", context.Cause(ctx))
+		h.log.Info("this process is no longer the leader", "cause", engine.Cause(ctx))
 		return err
 	})
 }

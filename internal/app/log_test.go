@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"strings"
@@ -46,9 +47,30 @@ func TestTheSameIsLoggedOnceAMinute(t *testing.T) {
 
 func TestWhatWasLoggedIsNotKeptWithoutEnd(t *testing.T) {
 	l, now := new(lately), time.Now()
+	what := func(i int) (h [sha256.Size]byte) { h[0], h[1] = byte(i), byte(i>>8); return h }
 	for i := range 5000 {
-		require.False(t, l.has(strings.Repeat("x", i), now))
+		require.False(t, l.has(what(i), now))
 		require.LessOrEqual(t, len(l.logged), 1000)
 	}
-	require.True(t, l.has(strings.Repeat("x", 4999), now))
+	require.True(t, l.has(what(4999), now))
+}
+
+// TestLinesAreBounded: what is logged is written by callers and providers too.
+func TestLinesAreBounded(t *testing.T) {
+	long := strings.Repeat("é", 1<<20)
+	for _, format := range []string{"text", "json"} {
+		var said bytes.Buffer
+		log := logger(settings.Settings{LogFormat: format, LogLevel: "debug"}, &said)
+		log.With("with", long).Warn(long, "text", long, "err", errors.New(long), "group", slog.GroupValue(slog.String("in", long)))
+		require.Less(t, said.Len(), 6*maxLogged)
+		require.Equal(t, 5, strings.Count(said.String(), "(2097152 bytes)"))
+	}
+}
+
+func TestDurationsHaveAUnit(t *testing.T) {
+	for format, want := range map[string]string{"text": "again_in=843ms", "json": `"again_in":"843ms"`} {
+		var said bytes.Buffer
+		logger(settings.Settings{LogFormat: format, LogLevel: "info"}, &said).Info("attempt failed", "again_in", 843*time.Millisecond)
+		require.Contains(t, said.String(), want)
+	}
 }

@@ -123,8 +123,12 @@ func change(ctx context.Context, db *postgres.Store, kind rota.EngineKind) (befo
 }
 
 func (s Switch) leave(ctx context.Context, db *postgres.Store, c client.Client) error {
-	return temporal.Leaving{
-		Store: temporalStore(db), Client: c, Now: time.Now, Wait: s.Wait,
-		Progress: func(runs int) { fmt.Fprintf(s.Out, "Temporal's workers still work on %d runs.\n", runs) },
-	}.Leave(ctx)
+	said := -1
+	progress := func(runs int) {
+		if runs != said {
+			fmt.Fprintf(s.Out, "Runs that Temporal's workers still work on: %d.\n", runs)
+			said = runs
+		}
+	}
+	return temporal.Leaving{Store: temporalStore(db), Client: c, Now: time.Now, Wait: s.Wait, Progress: progress}.Leave(ctx)
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -37,4 +38,13 @@ func Pause(ctx context.Context, d time.Duration) {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
+}
+
+// Cause says for the log why a context has ended.
+func Cause(ctx context.Context) string {
+	err := context.Cause(ctx)
+	if err == nil || errors.Is(err, context.Canceled) {
+		return "the process stops"
+	}
+	return err.Error()
 }

@@ -40,7 +40,8 @@ type Config struct {
 	Version string // of the server, shown in the OpenAPI document
 
 	// OnRequest is told about every answer: the path of the route with its
-	// parameters in braces ("other" if there is none), and how long it took.
+	// parameters in braces ("other" if there is none), the method ("other" if no
+	// route can have it), and how long it took.
 	OnRequest func(route, method string, status int, d time.Duration)
 
 	// OnIgnored is told of every unknown field or parameter that was ignored: the

@@ -84,8 +84,7 @@ func (a *api) allowed(r *http.Request) []string {
 	if !tidyPath(r) {
 		return nil
 	}
-	methods := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
-	return slices.DeleteFunc(methods, func(m string) bool {
+	return slices.DeleteFunc(slices.Clone(routed[:]), func(m string) bool {
 		_, pattern := a.muxOf(r.URL.Path).Handler(&http.Request{Method: m, URL: r.URL, Host: r.Host})
 		return pattern == "/"
 	})
@@ -100,6 +99,18 @@ func route(r *http.Request) string {
 	return p
 }
 
+// routed are the methods that routes can have.
+var routed = [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+
+// method returns the method of a request for logs and metrics. Callers can make
+// up as many as they like: those that no route can have are one.
+func method(r *http.Request) string {
+	if slices.Contains(routed[:], r.Method) {
+		return r.Method
+	}
+	return "other"
+}
+
 // record puts an answered request into the log and the metrics.
 func (a *api) record(rec *recorder, r *http.Request, d time.Duration) {
 	level := slog.LevelDebug
@@ -107,10 +118,10 @@ func (a *api) record(rec *recorder, r *http.Request, d time.Duration) {
 		level = slog.LevelInfo
 	}
 	a.Log.LogAttrs(r.Context(), level, "request",
-		slog.String("request_id", rec.Header().Get(headerRequestID)), slog.String("method", r.Method),
+		slog.String("request_id", rec.Header().Get(headerRequestID)), slog.String("method", method(r)),
 		slog.String("route", route(r)), slog.Int("status", rec.status), slog.Duration("duration", d))
 	if a.OnRequest != nil {
-		a.OnRequest(route(r), r.Method, rec.status, d)
+		a.OnRequest(route(r), method(r), rec.status, d)
 	}
 }
 

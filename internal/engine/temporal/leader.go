@@ -42,7 +42,7 @@ func (e *Engine) lead(ctx context.Context) error {
 	group.Go(func() error { e.poll(ctx); return nil })
 	err := group.Wait()
 	if k.begun {
-		e.cfg.Log.Info("this process is no longer the leader", "cause", context.Cause(ctx))
+		e.cfg.Log.Info("this process is no longer the leader", "cause", engine.Cause(ctx))
 	}
 	if errors.Is(err, errNoTemporal) {
 		return nil
