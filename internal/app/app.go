@@ -201,6 +201,7 @@ func (s server) handler(version string, log *slog.Logger) http.Handler {
 		Version:   version,
 		OnRequest: s.metrics.request,
 		OnIgnored: s.metrics.ignore,
+		Origins:   s.origins,
 	}
 	if !s.api {
 		return httpapi.NewProbes(cfg, "this process has the role worker and serves no API: ask one that has the role api or all")

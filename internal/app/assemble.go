@@ -31,6 +31,7 @@ type server struct {
 	limits  *auth.Limiter
 	drain   time.Duration
 	api     bool // it serves the API
+	origins []string
 }
 
 // parts are what a server is made from.
@@ -60,7 +61,7 @@ func assemble(p parts) (server, error) {
 		return server{}, err
 	}
 	return server{
-		store: p.store, engine: eng, metrics: p.metrics, api: p.settings.ServesAPI(),
+		store: p.store, engine: eng, metrics: p.metrics, api: p.settings.ServesAPI(), origins: p.settings.CORSOrigins,
 		drain: p.settings.DrainTimeout, limits: &auth.Limiter{Store: ports.Limiter(p.store), Default: p.settings.RateLimit},
 		control: &control.Control{
 			Store: ports.Control(p.store), Engine: eng, Hub: p.hub, Models: p.gateway, Now: time.Now, Audit: p.log,

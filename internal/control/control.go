@@ -59,6 +59,10 @@ type Write struct {
 	// Request is what identifies the request: method, path and body.
 	Request []byte
 
+	// Replayed is set to true if the answer is that of an earlier request. It may be
+	// nil.
+	Replayed *bool
+
 	// IfMatch is the version that the object must have, or the error is
 	// Precondition. Zero means any.
 	IfMatch int64
@@ -98,6 +102,9 @@ func replay[T any](ctx context.Context, tx Tx, who auth.Caller, w Write, now tim
 		return false, err
 	case string(a.Fingerprint) != string(fingerprint(w)):
 		return false, rota.Errorf(rota.Conflict, "this Idempotency-Key was used for another request; use a new one")
+	}
+	if w.Replayed != nil {
+		*w.Replayed = true
 	}
 	return true, json.Unmarshal(a.Body, answer)
 }

@@ -24,7 +24,9 @@ func answerHeaders() map[string]*huma.Header {
 	return map[string]*huma.Header{
 		headerRequestID:    {Description: "Names the request in the server's log. One that is sent is used.", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Examples: []any{"req_019ab3d2f3c87b52a1e0c4d5e6f70819"}}},
 		headerRetryAfter:   {Description: "In how many seconds to try again.", Required: true, Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &second}},
-		headerETag:         {Description: "The version of the object, for If-Match.", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Examples: []any{`"3"`}}},
+		headerETag:         {Description: "For If-Match: it begins with the version of the object, if it has one. For If-None-Match: that of a read changes with the content.", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Examples: []any{`"3-9f86d081884c7d65"`}}},
+		headerLocation:     {Description: "The path of what was created.", Required: true, Schema: &huma.Schema{Type: huma.TypeString}},
+		headerReplayed:     {Description: "true if the answer is the one that the first request with the Idempotency-Key got; else it is left out.", Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"true"}}},
 		headerAuthenticate: {Description: "How to authenticate.", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Examples: []any{"Bearer"}}},
 	}
 }
@@ -45,10 +47,23 @@ func success(r huma.Registry, op *operation) *huma.Response {
 		return res
 	}
 	res.Content = jsonContent(r.Schema(op.output, true, ""))
-	if _, ok := version(reflect.Zero(op.output).Interface()); ok {
-		res.Headers = withHeaders(headerRequestID, headerETag)
-	}
+	res.Headers = withHeaders(successHeaders(op)...)
 	return res
+}
+
+func successHeaders(op *operation) []string {
+	names := []string{headerRequestID}
+	zero := reflect.Zero(op.output).Interface()
+	if _, versioned := version(zero); versioned || slices.Contains(op.params, "if_none_match") {
+		names = append(names, headerETag)
+	}
+	if op.Status == http.StatusCreated {
+		names = append(names, headerLocation)
+	}
+	if slices.Contains(op.params, "idempotency_key") {
+		names = append(names, headerReplayed)
+	}
+	return names
 }
 
 // failuresOf returns the codes that the operation may answer. A method that the

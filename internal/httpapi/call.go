@@ -54,8 +54,11 @@ func (a *api) newCall(op *operation, who auth.Caller, r *http.Request, body func
 	if err := a.checkQuery(op, r); err != nil {
 		return c, err
 	}
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+	if reads(r) {
 		return c, nil
+	}
+	if len(r.Header.Values(headerIfNoneMatch)) > 0 {
+		return c, rota.InvalidField(headerIfNoneMatch, "is for GET; send %s to change an object only if it has not changed", headerIfMatch)
 	}
 	var err error
 	if c.write.IdempotencyKey, err = idempotencyKey(op, r.Header); err != nil {
@@ -68,8 +71,15 @@ func (a *api) newCall(op *operation, who auth.Caller, r *http.Request, body func
 		return c, err
 	}
 	c.write.Request = append([]byte(r.Method+" "+r.URL.Path+"\n"), c.body...)
+	if c.write.IdempotencyKey != "" {
+		c.write.Request = append([]byte(r.Method+" "+r.URL.Path+"\n"), canonical(c.body)...)
+		c.write.Replayed = new(bool)
+	}
 	return c, nil
 }
+
+// replayed reports whether the answer is that of an earlier request.
+func (c call) replayed() bool { return c.write.Replayed != nil && *c.write.Replayed }
 
 func idempotencyKey(op *operation, h http.Header) (string, error) {
 	values := h.Values(headerIdempotencyKey)
@@ -86,15 +96,20 @@ func idempotencyKey(op *operation, h http.Header) (string, error) {
 	return values[0], nil
 }
 
+// validETag is an ETag of an object with a version. A proxy that compresses makes it
+// weak.
+var validETag = regexp.MustCompile(`^(?:W/)?"([1-9][0-9]*)(?:-[0-9a-f]{16})?"$`)
+
 // ifMatch returns the version that If-Match names, or zero for any.
 func ifMatch(h http.Header) (int64, error) {
 	values := h.Values(headerIfMatch)
 	if len(values) == 0 || len(values) == 1 && values[0] == "*" {
 		return 0, nil
 	}
-	tag := strings.TrimPrefix(values[0], "W/") // which a proxy that compresses puts before it
-	if v, err := strconv.ParseInt(strings.Trim(tag, `"`), 10, 64); err == nil && v > 0 && len(values) == 1 && tag == etag(v) {
-		return v, nil
+	if m := validETag.FindStringSubmatch(values[0]); m != nil && len(values) == 1 {
+		if v, err := strconv.ParseInt(m[1], 10, 64); err == nil {
+			return v, nil
+		}
 	}
 	return 0, rota.InvalidField(headerIfMatch, `must be the ETag of an answer, such as "3", or *`)
 }
@@ -108,8 +123,12 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, &rota.Error{Code: rota.Invalid, Msg: "the body did not arrive whole", Err: err}
 	}
-	return body, nil
+	return bytes.TrimPrefix(body, []byte(byteOrderMark)), nil
 }
+
+// byteOrderMark begins what some editors and shells write as UTF-8. RFC 8259 lets a
+// reader of JSON pass over it.
+const byteOrderMark = "\ufeff"
 
 // decode reads the body into in, a pointer, after checking it against the
 // operation's schema.

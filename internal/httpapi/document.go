@@ -17,6 +17,7 @@ const apiAbout = `Rota keeps AI agents on a schedule: save an agent, say when it
 Every request needs ` + "`Authorization: Bearer <key>`" + `. What one end user has, another does not see: send
 ` + "`X-On-Behalf-Of`" + ` to act for one. Lists come in pages, with ` + "`after`" + ` and ` + "`before`" + ` as cursors.
 Every change can carry an ` + "`Idempotency-Key`" + `, and a change of one object an ` + "`If-Match`" + ` with its ETag.
+A read of one object takes ` + "`If-None-Match`" + `, and answers of 1 KiB and more are compressed where ` + "`Accept-Encoding`" + ` has gzip.
 Answers may get new members, and new words where a description says so: ignore what you do not know. A method that a
 path does not have is answered by 405, with ` + "`Allow`" + `.`
 
@@ -127,6 +128,12 @@ func describe(r huma.Registry, op *operation) *huma.Operation {
 			Description: "The run has ended, and Last-Event-ID names its terminal event: there is nothing to connect for again.",
 		}
 	}
+	if slices.Contains(op.params, "if_none_match") {
+		o.Responses[strconv.Itoa(http.StatusNotModified)] = &huma.Response{
+			Headers:     withHeaders(headerRequestID, headerETag),
+			Description: "If-None-Match names what would be answered.",
+		}
+	}
 	for _, c := range failuresOf(op) {
 		o.Responses[strconv.Itoa(kinds[c].status)] = failure(op, string(c))
 	}
@@ -211,7 +218,8 @@ func parameters() map[string]*huma.Param {
 		"last_event_id":   header(headerLastEventID, "The same as starting_after, as clients of event streams send it.", &huma.Schema{Type: huma.TypeInteger, Format: "int64", Minimum: &zero, Maximum: &exact}),
 		"on_behalf_of":    header(headerEndUser, "The end user whom the request is for. Absent: the account itself.", pattern(1, 150, `^([!-)+-~]|[!-~][ -~]*[!-~])$`)),
 		"idempotency_key": header(headerIdempotencyKey, "Makes the change happen once: the same key and request within 24 hours get the first answer again.", pattern(1, 255, `^[!-~]([ -~]*[!-~])?$`)),
-		"if_match":        header(headerIfMatch, "The ETag that the object must have; 412 if it has changed.", pattern(0, 0, `^(\*|(W/)?"[1-9][0-9]*")$`)),
+		"if_match":        header(headerIfMatch, "An ETag with the version that the object must have, or the version in quotation marks; 412 if somebody has changed the object.", pattern(0, 0, `^(\*|(W/)?"[1-9][0-9]*(-[0-9a-f]{16})?")$`)),
+		"if_none_match":   header(headerIfNoneMatch, "ETags of answers that the client has: 304 without a body if one of them would be answered again.", text(0, 0)),
 	}
 	all["version"] = &huma.Param{Name: "version", In: "path", Required: true, Description: "Of the agent; 1 is the first.", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &one}}
 	for name, about := range map[string]string{"agent_id": "agt_…", "schedule_id": "asch_…", "run_id": "arun_…", "key_id": "key_…", "function_tool_id": "ftool_…", "connector_id": "of a connector"} {

@@ -17,7 +17,10 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
+
+	"github.com/rs/cors"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
@@ -47,6 +50,10 @@ type Config struct {
 	// OnIgnored is told of every unknown field or parameter that was ignored: the
 	// path of the route, and whether it was in the "body" or the "query".
 	OnIgnored func(route, place string)
+
+	// Origins are those of the pages that may call the API from a browser, or * for
+	// all; none by default.
+	Origins []string
 }
 
 // readyTimeout is how long /readyz waits for the store.
@@ -55,6 +62,7 @@ const readyTimeout = 2 * time.Second
 type api struct {
 	Config
 	doc     *document
+	root    http.Handler // of what is behind the request's record
 	mux     *http.ServeMux
 	tools   *http.ServeMux // see muxOf
 	repeats *repeats
@@ -72,13 +80,14 @@ func New(cfg Config) http.Handler {
 	ops := a.operations()
 	a.doc = newDocument(cfg.Version, ops)
 	for _, op := range ops {
-		a.muxOf(op.Path).Handle(op.Method+" "+op.Path, a.handle(op))
+		a.muxOf(op.Path).Handle(op.Method+" "+op.Path, a.handler(op))
 	}
 	a.tools.HandleFunc("/", a.unmatched)
 	a.mux.HandleFunc("GET /.well-known/jwks.json", a.publicKeys)
-	a.mux.Handle("GET /openapi.json", constant(mediaJSON, a.doc.json))
-	a.mux.Handle("GET /docs", reference(a.doc))
+	a.mux.Handle("GET /openapi.json", compressed(constant(mediaJSON, a.doc.json)))
+	a.mux.Handle("GET /docs", compressed(reference(a.doc)))
 	a.addProbes()
+	a.root = shared(cfg.Origins, http.HandlerFunc(a.serveRoute))
 	return a
 }
 
@@ -88,6 +97,7 @@ func New(cfg Config) http.Handler {
 func NewProbes(cfg Config, absent string) http.Handler {
 	a := &api{Config: cfg, mux: http.NewServeMux(), absent: absent}
 	a.tools = a.mux
+	a.root = http.HandlerFunc(a.serveRoute)
 	a.addProbes()
 	return a
 }
@@ -130,8 +140,29 @@ func (a *api) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 func constant(contentType string, body []byte) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
+	tag := strconv.Quote(digest(body))
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(headerETag, tag)
+		if notModified(r, tag) {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
 		w.Header().Set("Content-Type", contentType)
 		w.Write(body) // an error means that the client has gone
 	}
+}
+
+// shared lets pages of the origins call a handler from browsers. A preflight needs
+// no key: it is answered before anything else.
+func shared(origins []string, h http.Handler) http.Handler {
+	if len(origins) == 0 {
+		return h
+	}
+	return cors.New(cors.Options{
+		AllowedOrigins: origins,
+		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete},
+		AllowedHeaders: []string{"*"}, // those that are asked for: SDKs add their own
+		ExposedHeaders: []string{headerRequestID, headerETag, headerLocation, headerRetryAfter, headerReplayed},
+		MaxAge:         600,
+	}).Handler(h)
 }

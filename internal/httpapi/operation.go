@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
-	"strconv"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -45,11 +44,15 @@ type operation struct {
 
 // answers returns an operation that takes no body.
 func answers[O any](r Route, fn func(context.Context, call) (O, error)) *operation {
-	return &operation{
+	op := &operation{
 		Route:  r,
 		output: reflect.TypeFor[O](),
 		do:     func(ctx context.Context, c call) (any, error) { return fn(ctx, c) },
 	}
+	if r.Method == http.MethodGet && isTagged(*new(O)) {
+		op.with("if_none_match")
+	}
+	return op
 }
 
 // accepts returns an operation that takes a body.
@@ -120,6 +123,13 @@ func (op *operation) once() *operation {
 	return op
 }
 
+func (a *api) handler(op *operation) http.Handler {
+	if op.output == nil {
+		return a.handle(op)
+	}
+	return compressed(a.handle(op))
+}
+
 func (a *api) handle(op *operation) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		answer, written, err := a.run(op, w, r)
@@ -139,10 +149,7 @@ func (a *api) handle(op *operation) http.HandlerFunc {
 			a.send(w, r, s)
 			return
 		}
-		if v, ok := version(answer); ok {
-			w.Header().Set("ETag", etag(v))
-		}
-		a.write(w, r, op.Status, answer)
+		a.respond(w, r, op, answer)
 	}
 }
 
@@ -162,6 +169,11 @@ func (a *api) run(op *operation, w http.ResponseWriter, r *http.Request) (answer
 		return nil, nil, err
 	}
 	work := func(ctx context.Context) (any, error) { return op.do(ctx, c) }
+	defer func() {
+		if c.replayed() {
+			w.Header().Set(headerReplayed, "true")
+		}
+	}()
 	if !op.starts || c.write.IdempotencyKey != "" {
 		answer, err = work(r.Context())
 		return answer, func() {}, err
@@ -222,19 +234,3 @@ func (a *api) stillAdmitted(op *operation, r *http.Request) func() error {
 		return nil
 	}
 }
-
-// version returns the version of an answer that is one object.
-func version(answer any) (int64, bool) {
-	switch v := answer.(type) {
-	case rota.Agent:
-		return v.Version, true
-	case rota.FunctionTool:
-		return v.Version, true
-	case rota.Schedule:
-		return v.Version, true
-	default:
-		return 0, false
-	}
-}
-
-func etag(version int64) string { return strconv.Quote(strconv.FormatInt(version, 10)) }

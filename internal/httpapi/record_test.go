@@ -5,6 +5,7 @@ import (
 	"flag"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,7 +38,7 @@ func record(t *testing.T, r *http.Request, body string, fits *bool, res *respons
 		return
 	}
 	line, err := json.Marshal(exchange{
-		Test: t.Name(), Method: r.Method, Target: r.URL.String(), Header: r.Header, Body: []byte(body),
+		Test: t.Name(), Method: r.Method, Target: r.URL.String(), Header: r.Header, Body: []byte(strings.TrimPrefix(body, "\ufeff")), // the document is about JSON
 		Fits: fits, Response: res,
 	})
 	require.NoError(t, err)

@@ -1,8 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -21,7 +19,10 @@ const (
 	headerRequestID      = "X-Request-ID"
 	headerEndUser        = "X-On-Behalf-Of"
 	headerIdempotencyKey = "Idempotency-Key"
+	headerReplayed       = "Idempotency-Replayed"
 	headerIfMatch        = "If-Match"
+	headerIfNoneMatch    = "If-None-Match"
+	headerLocation       = "Location"
 	headerLastEventID    = "Last-Event-ID"
 )
 
@@ -35,11 +36,16 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() { a.record(rec, r, a.Now().Sub(start)) }()
 	defer a.recover(rec, r)
 
+	a.root.ServeHTTP(rec, r)
+}
+
+// serveRoute answers a request that is no preflight.
+func (a *api) serveRoute(w http.ResponseWriter, r *http.Request) {
 	if !tidyPath(r) {
-		a.unmatched(rec, r)
+		a.fail(w, r, rota.Errorf(rota.NotFound, "%s", a.absent))
 		return
 	}
-	a.muxOf(r.URL.Path).ServeHTTP(rec, r)
+	a.muxOf(r.URL.Path).ServeHTTP(w, r)
 }
 
 func (a *api) setHeaders(h http.Header, r *http.Request, now time.Time) {
@@ -69,7 +75,7 @@ func tidyPath(r *http.Request) bool {
 	return path.Clean(escaped) == escaped
 }
 
-// unmatched answers requests whose path and method are not those of a route.
+// unmatched answers requests with a tidy path whose method is not that of a route.
 func (a *api) unmatched(w http.ResponseWriter, r *http.Request) {
 	if allowed := a.allowed(r); len(allowed) > 0 {
 		list := strings.Join(allowed, ", ")
@@ -81,9 +87,6 @@ func (a *api) unmatched(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) allowed(r *http.Request) []string {
-	if !tidyPath(r) {
-		return nil
-	}
 	return slices.DeleteFunc(slices.Clone(routed[:]), func(m string) bool {
 		_, pattern := a.muxOf(r.URL.Path).Handler(&http.Request{Method: m, URL: r.URL, Host: r.Host})
 		return pattern == "/"
@@ -145,24 +148,27 @@ func (a *api) recover(rec *recorder, r *http.Request) {
 
 // write answers with v as JSON.
 func (a *api) write(w http.ResponseWriter, r *http.Request, status int, v any) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		a.fail(w, r, fmt.Errorf("encode the answer: %w", err))
+	body, err := encode(v)
+	if err != nil {
+		a.fail(w, r, err)
 		return
 	}
+	a.writeBody(w, status, body)
+}
+
+func (a *api) writeBody(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", mediaJSON)
-	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	if h.Get("Cache-Control") == "" {
 		h.Set("Cache-Control", "no-store")
 	}
 	w.WriteHeader(status)
-	w.Write(b.Bytes()) // an error means that the client has gone
+	w.Write(body) // an error means that the client has gone
 }
 
-// A recorder remembers the status of an answer.
+// A recorder remembers the status of an answer, and makes the ETag of one that was
+// compressed weak: it does not name the very bytes any more.
 type recorder struct {
 	http.ResponseWriter
 	status int // zero until the answer has begun
@@ -173,13 +179,16 @@ func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 {
 		r.status = status
 	}
+	if tag := r.Header().Get(headerETag); strings.HasPrefix(tag, `"`) && r.Header().Get("Content-Encoding") != "" {
+		r.Header().Set(headerETag, "W/"+tag)
+	}
 	r.ResponseWriter.WriteHeader(status)
 }
 
 // Write begins the answer with 200 if nothing has.
 func (r *recorder) Write(b []byte) (int, error) {
 	if r.status == 0 {
-		r.status = http.StatusOK
+		r.WriteHeader(http.StatusOK)
 	}
 	return r.ResponseWriter.Write(b)
 }

@@ -38,7 +38,28 @@ func (s *Settings) AfterApply() error {
 			"--min-interval must be whole seconds, from 1s to 8784h, not %s", s.MinInterval),
 		s.checkRateLimit(),
 		s.checkTokens(),
+		s.checkOrigins(),
 	)
+}
+
+// checkOrigins is strict: an origin that a browser would write otherwise lets nobody
+// in, and nothing says why.
+func (s *Settings) checkOrigins() error {
+	for _, o := range s.CORSOrigins {
+		if o != "*" && !isOrigin(o) {
+			return fmt.Errorf("--cors-origins must be like https://console.example.com, without a path, or *, not %q", o)
+		}
+	}
+	return nil
+}
+
+func isOrigin(o string) bool {
+	u, err := url.Parse(o)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return false
+	}
+	defaultPort := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	return o == u.Scheme+"://"+strings.ToLower(u.Host) && u.Port() != defaultPort && !strings.Contains(o, "*")
 }
 
 func check(ok bool, format string, args ...any) error {

@@ -35,6 +35,8 @@ type Settings struct {
 	SecretKey     string   `env:"ROTA_SECRET_KEY" placeholder:"SECRET" help:"Secret that seals what the database must not show, such as the keys that sign tokens: 32 characters or more, the same for all processes. A new one goes before the old one, with a comma between. Prefer the environment or --secret-key-file: flags show in process lists."`
 	SecretKeyFile string   `env:"ROTA_SECRET_KEY_FILE" placeholder:"FILE" type:"path" help:"File that holds it, each secret on a line. Default with SQLite: secret.key beside the database, which is made if it is not there. With PostgreSQL, one of the two is needed before the first token."`
 
+	CORSOrigins []string `name:"cors-origins" env:"ROTA_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origins of the pages whose scripts may call the API from a browser, such as https://console.example.com, separated by commas; * for all. Default: none. Scripts send a key like everybody else; there are no cookies."`
+
 	ModelURL    string `name:"model-url" env:"ROTA_MODEL_URL" placeholder:"URL" help:"Base URL of a server that speaks POST /responses, such as http://127.0.0.1:8000/v1. Becomes the default provider."`
 	ModelKeyEnv string `name:"model-key-env" env:"ROTA_MODEL_KEY_ENV" placeholder:"NAME" help:"Environment variable that holds the key for --model-url."`
 

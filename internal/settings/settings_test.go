@@ -72,6 +72,7 @@ func TestPrecedence(t *testing.T) {
 		{"listen", "Listen", ":1", ":2", ":3", ":1", ":2", ":3"},
 		{"data", "Data", "/a", "/b", "/c", "/a", "/b", "/c"},
 		{"database", "Database", "sqlite://a", "sqlite://b", "postgres://c", "sqlite://a", "sqlite://b", "postgres://c"},
+		{"cors-origins", "CORSOrigins", "'*'", "http://a,http://b", "http://c", []string{"*"}, []string{"http://a", "http://b"}, []string{"http://c"}},
 		{"demo", "Demo", "true", "false", "true", true, false, true},
 		{"model-url", "ModelURL", "http://a", "http://b", "http://c", "http://a", "http://b", "http://c"},
 		{"max-concurrent-runs", "MaxConcurrentRuns", "1", "2", "3", 1, 2, 3},
@@ -162,7 +163,7 @@ func TestTheVariableNamesTheFile(t *testing.T) {
 
 func TestWrongFiles(t *testing.T) {
 	for file, want := range map[string]string{
-		"drain_timout: 5s": `rota.yaml: there is no setting "drain_timout"; there are providers, listen, data, database, role, demo, bootstrap_key, public_url, token_audience, secret_key, secret_key_file, model_url, ` +
+		"drain_timout: 5s": `rota.yaml: there is no setting "drain_timout"; there are providers, listen, data, database, role, demo, bootstrap_key, public_url, token_audience, secret_key, secret_key_file, cors_origins, model_url, ` +
 			`model_key_env, engine, temporal_address, temporal_namespace, temporal_task_queue, temporal_api_key, temporal_tls, temporal_tls_cert_path, temporal_tls_key_path, temporal_tls_ca_path, temporal_tls_server_name, max_concurrent_runs, drain_timeout, catchup_rate, min_interval, agent_retention, rate_limit, on_key_revoked, log_format, log_level`,
 		"config: other.yaml":                       `rota.yaml: there is no setting "config"; there are providers,`,
 		"drain-timeout: 5s":                        `rota.yaml: there is no setting "drain-timeout"; there are providers,`,
@@ -248,6 +249,11 @@ func TestWrongSettings(t *testing.T) {
 		{"engine", "cron", `must be one of "embedded","temporal" but got "cron"`},
 		{"role", "both", `must be one of "api","worker","all" but got "both"`},
 		{"demo", "perhaps", ": bool value must be true"},
+		{"cors-origins", "console.example.com", `must be like https://console.example.com, without a path, or *, not "console.example.com"`},
+		{"cors-origins", "https://a.example/", "must be like"},
+		{"cors-origins", "https://a.example:443", "must be like"},
+		{"cors-origins", "https://A.example", "must be like"},
+		{"cors-origins", "https://*.example", "must be like"},
 		{"model-url", "127.0.0.1:8000/v1", "must begin with http:// or https:// and a host"},
 		{"model-url", "ftp://example.com", "must begin with http:// or https:// and a host"},
 		{"model-url", "http://", "must begin with http:// or https:// and a host"},
