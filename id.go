@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"hash/fnv"
 	"time"
 )
 
@@ -40,6 +41,19 @@ func NewKeyID(now time.Time) KeyID { return KeyID(newID("key_", now)) }
 
 // NewSigningKeyID returns an identifier made at now.
 func NewSigningKeyID(now time.Time) SigningKeyID { return SigningKeyID(newID("sig_", now)) }
+
+// OccurrenceIDAt names a nominal time of a schedule, always in the same way: a
+// UUIDv7 made at the nominal time, with bits of the schedule's identifier in
+// place of the random ones. So the place of an identifier in a list is in it,
+// and whoever records an occurrence a second time gives it the same name.
+func OccurrenceIDAt(id ScheduleID, at Instant) OccurrenceID {
+	h := fnv.New128a()
+	h.Write([]byte(id))
+	u := h.Sum(nil)
+	binary.BigEndian.PutUint64(u, uint64(at.UnixMilli())<<16|0x7000|uint64(u[0]&0x0f)<<8|uint64(u[1]))
+	u[8] = u[8]&0x3f | 0x80
+	return OccurrenceID("occ_" + hex.EncodeToString(u))
+}
 
 // NewRequestID returns an identifier for a request that brought none.
 func NewRequestID(now time.Time) string { return newID("req_", now) }

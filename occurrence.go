@@ -18,6 +18,15 @@ type Occurrence struct {
 	Trigger        Trigger      `json:"trigger" enum:"schedule,manual,backfill"`
 	LatenessMS     *int64       `json:"lateness_ms" doc:"From the nominal time to the decision."`
 	RecordedAt     Instant      `json:"recorded_at"`
+
+	Run  *OccurrenceRun `json:"run" doc:"How the run stands or ended; null if none was started."`
+	Open bool           `json:"open" doc:"Whether the entry still grows: it is the span of a pause that has not ended, as it would be on record if it ended now."`
+}
+
+// An OccurrenceRun says how the run of an occurrence stands, or how it ended.
+type OccurrenceRun struct {
+	Phase     Phase   `json:"phase" enum:"queued,running,waiting,completed,failed,cancelled,incomplete"`
+	ErrorCode *string `json:"error_code" doc:"Why it failed or was cancelled, else null."`
 }
 
 // An OccurrenceFilter narrows a list of occurrences. The zero value lets all
@@ -25,6 +34,17 @@ type Occurrence struct {
 type OccurrenceFilter struct {
 	Outcome  Outcome
 	From, To time.Time // nominal times at or after, at or before; a span passes if any of it does
+}
+
+// Passes reports whether the filter lets an occurrence pass.
+func (f OccurrenceFilter) Passes(o Occurrence) bool {
+	last := o.ScheduledFor
+	if o.ScheduledUntil != nil {
+		last = *o.ScheduledUntil
+	}
+	return (f.Outcome == "" || f.Outcome == o.Outcome) &&
+		(f.From.IsZero() || !last.Before(f.From)) &&
+		(f.To.IsZero() || !o.ScheduledFor.After(f.To))
 }
 
 // Outcome is what became of an occurrence.

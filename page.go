@@ -16,6 +16,9 @@ type List[T any] struct {
 	FirstID *string `json:"first_id"`
 	LastID  *string `json:"last_id"`
 	HasMore bool    `json:"has_more"` // whether the list goes on past this page, in its direction
+
+	// Warnings say why a list of occurrences is empty; others have none.
+	Warnings []Warning `json:"warnings,omitzero"`
 }
 
 // NewList returns the page that holds data.

@@ -25,18 +25,6 @@ func (c *Control) AllSchedules(ctx context.Context, who auth.Caller, f rota.Sche
 	return out, err
 }
 
-// Occurrences returns a page of what became of a schedule's nominal times, in
-// their order, also of one that is deleted. Scope read:agents.
-func (c *Control) Occurrences(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, f rota.OccurrenceFilter, p rota.Page) (rota.List[rota.Occurrence], error) {
-	if err := c.enter(ctx, who, rota.ReadAgents, "occurrences", on("agent_id", agent), on("schedule_id", id)); err != nil {
-		return rota.List[rota.Occurrence]{}, err
-	}
-	if _, err := c.Store.Schedule(ctx, who.Owner, agent, id, true); err != nil {
-		return rota.List[rota.Occurrence]{}, err
-	}
-	return c.Store.Occurrences(ctx, who.Owner, agent, id, f, p)
-}
-
 // Upcoming returns the next nominal times of a schedule; of one that is
 // paused, those that it would have if it were resumed now. Scope
 // read:agents.
@@ -54,6 +42,12 @@ func (c *Control) Upcoming(ctx context.Context, who auth.Caller, agent rota.Agen
 	}
 	p := preview(t, cal, c.Now(), count)
 	p.Object = rota.ObjectUpcoming
+	if t.Status == rota.SchedulePaused {
+		p.Warnings = append(p.Warnings, rota.Warning{
+			Code: "paused", Param: "status",
+			Message: policy.WhilePaused(*t.PauseReason).Message + " at " + t.PauseReason.At.String() + ": none of these times will run unless it is resumed before",
+		})
+	}
 	return p, nil
 }
 

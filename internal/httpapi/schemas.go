@@ -297,6 +297,9 @@ func refine(r huma.Registry) {
 	for name, s := range m {
 		if strings.HasSuffix(name, "List") {
 			s.Properties["object"].Enum = []any{"list"}
+			if name != "OccurrenceList" {
+				delete(s.Properties, "warnings")
+			}
 		}
 	}
 	m["AgentDeleted"].Properties["object"].Enum = []any{rota.ObjectAgentDeleted}

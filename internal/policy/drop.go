@@ -48,9 +48,29 @@ func dropped(before, after rota.Timer, last, now time.Time) (from, until time.Ti
 		if restored {
 			return from, now, absent
 		}
-		return from, now, whilePaused(*before.PauseReason)
+		return from, now, WhilePaused(*before.PauseReason)
 	}
 	return time.Time{}, time.Time{}, rota.Reason{}
+}
+
+// Open returns what will be on record of the pause of a timer if it ends now; nothing
+// if the timer is not paused. gone says that its agent is deleted, and last is the
+// last nominal time that is on record.
+func Open(t rota.Timer, gone bool, last, now time.Time) []rota.Occurrence {
+	if t.Status != rota.SchedulePaused {
+		return nil
+	}
+	after := t
+	after.Status = rota.ScheduleActive
+	if gone && t.PauseReason.Code == rota.PausedByDeletion {
+		after = Restore(t, now)
+	}
+	records := Dropped(t, after, last, now)
+	for i := range records {
+		records[i].ID = rota.OccurrenceIDAt(records[i].ScheduleID, records[i].ScheduledFor)
+		records[i].Open = true
+	}
+	return records
 }
 
 // drop puts on record that the nominal times from one instant up to another will
@@ -68,8 +88,8 @@ var notActive = rota.Reason{Code: "not_active", Message: "the schedule was chang
 // absent is why an occurrence of a deleted agent did not start.
 var absent = rota.Reason{Code: rota.RunErrAgentDeleted, Message: "the agent was deleted"}
 
-// whilePaused is why an occurrence of a paused schedule did not start.
-func whilePaused(why rota.PauseReason) rota.Reason {
+// WhilePaused is why an occurrence of a paused schedule did not start.
+func WhilePaused(why rota.PauseReason) rota.Reason {
 	text := "the schedule was paused (" + string(why.Code)
 	if why.Note != nil {
 		text += ": " + *why.Note

@@ -85,6 +85,24 @@ func triggered(t rota.Timer) rota.Timer {
 	return Trigger(t, at(90*time.Second), at(90*time.Second)).Timer
 }
 
+// What an open pause shows is what its end puts on record.
+func TestAnOpenPause(t *testing.T) {
+	timer := planned(t, everyMinute, nil)
+	now := at(5 * time.Minute)
+	require.Empty(t, Open(timer, false, time.Time{}, now), "it is active")
+	paused, err := Pause(timer, rota.PauseReason{Code: rota.PausedByDeletion, At: rota.InstantOf(at(150 * time.Second))})
+	require.NoError(t, err)
+	open := Open(paused, true, time.Time{}, now)
+	require.Equal(t, []string{"blocked agent_deleted 3m0s..5m0s=3"}, outcomes(open))
+	require.Equal(t, outcomes(Dropped(paused, Restore(paused, now), time.Time{}, now)), outcomes(open))
+	require.True(t, open[0].Open)
+	require.Equal(t, rota.OccurrenceIDAt(timer.ScheduleID, open[0].ScheduledFor), open[0].ID)
+
+	restored := Restore(paused, now)
+	require.Empty(t, Open(restored, false, now, now), "that is on record")
+	require.Equal(t, []string{"blocked schedule_paused 6m0s"}, outcomes(Open(restored, false, now, at(6*time.Minute))))
+}
+
 // Where max_runs is used up, a trigger that finds a run in its way does not wait.
 func TestATriggerDoesNotWaitBeyondMaxRuns(t *testing.T) {
 	timer := planned(t, everyMinute, func(p *rota.Policy) { p.MaxRuns, p.Overlap = new(int64(3)), rota.OverlapBufferOne })

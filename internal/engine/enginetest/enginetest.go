@@ -14,6 +14,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -260,7 +261,7 @@ func (w *world) ledger(s rota.Schedule) []rota.Occurrence {
 	for {
 		l, err := w.control.Occurrences(w.Context(), caller, s.AgentID, s.ID, rota.OccurrenceFilter{}, p)
 		require.NoError(w, err)
-		out = append(out, l.Data...)
+		out = append(out, slices.DeleteFunc(l.Data, func(o rota.Occurrence) bool { return o.Open })...)
 		if !l.HasMore {
 			return out
 		}

@@ -80,13 +80,17 @@ func earlier(a, b time.Time) time.Time {
 // equal reports whether two optional values are the same.
 func equal[T any](a, b *T) bool { return reflect.DeepEqual(a, b) }
 
-// occurrences reads the whole of a list, page by page.
+// occurrences reads what is on record, page by page.
 func (s *stage) occurrences(r *observed, f rota.OccurrenceFilter, p rota.Page) []rota.Occurrence {
 	var all []rota.Occurrence
 	for {
 		l, err := s.control.Occurrences(s.Context(), caller, r.AgentID, r.ID, f, p)
 		require.NoError(s, err)
-		all = append(all, l.Data...)
+		for _, o := range l.Data {
+			if !o.Open {
+				all = append(all, o)
+			}
+		}
 		if !l.HasMore {
 			return all
 		}

@@ -61,7 +61,7 @@ func scanBacklog(row Scanner) (backlog, error) {
 func (q Queries) Record(ctx context.Context, outcomes []rota.Occurrence) error {
 	named := slices.Clone(outcomes)
 	for i := range named {
-		named[i].ID = occurrenceID(named[i].ScheduleID, named[i].ScheduledFor)
+		named[i].ID = rota.OccurrenceIDAt(named[i].ScheduleID, named[i].ScheduledFor)
 	}
 	return q.db.Write(ctx, addOccurrences(named)...)
 }

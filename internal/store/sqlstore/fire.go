@@ -37,7 +37,7 @@ func (q Queries) newBatch(now time.Time, timers int) *batch {
 
 func (b *batch) add(before rota.Timer, d rota.Decision) {
 	for _, o := range d.Records {
-		o.Object, o.ID = rota.ObjectOccurrence, occurrenceID(o.ScheduleID, o.ScheduledFor)
+		o.Object, o.ID = rota.ObjectOccurrence, rota.OccurrenceIDAt(o.ScheduleID, o.ScheduledFor)
 		if o.Outcome == rota.Fired {
 			id := b.newRunID()
 			o.RunID = &id

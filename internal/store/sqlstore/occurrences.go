@@ -2,9 +2,9 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"encoding/binary"
 	"encoding/hex"
-	"hash/fnv"
 	"strings"
 	"time"
 
@@ -13,6 +13,8 @@ import (
 
 const occurrenceColumns = `o.id, o.schedule_id, o.scheduled_for, o.scheduled_until, o.count, o.outcome, o.reason,
 	o.run_id, o.trigger, o.lateness_ms, o.recorded_at`
+
+const occurrenceRunColumns = `, COALESCE(w.phase, r.phase), r.error`
 
 func occurrenceDest(o *rota.Occurrence) ([]any, func()) {
 	var scheduled, until, recorded msTime
@@ -26,11 +28,20 @@ func occurrenceDest(o *rota.Occurrence) ([]any, func()) {
 	}
 }
 
+// scanOccurrence reads an occurrence with how its run stands.
 func scanOccurrence(row Scanner) (rota.Occurrence, error) {
 	var o rota.Occurrence
+	var phase sql.NullString
+	var failure *rota.RunError
 	dest, done := occurrenceDest(&o)
-	err := row.Scan(dest...)
+	err := row.Scan(append(dest, &phase, jsonText{&failure})...)
 	done()
+	if phase.Valid {
+		o.Run = &rota.OccurrenceRun{Phase: rota.Phase(phase.String)}
+	}
+	if phase.Valid && failure != nil {
+		o.Run.ErrorCode = &failure.Code
+	}
 	return o, err
 }
 
@@ -38,7 +49,8 @@ func scanOccurrence(row Scanner) (rota.Occurrence, error) {
 // order. Those of a deleted schedule can still be read.
 func (q Queries) Occurrences(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, f rota.OccurrenceFilter, p rota.Page) (rota.List[rota.Occurrence], error) {
 	l := listing[rota.Occurrence]{
-		query: `SELECT ` + occurrenceColumns + ` FROM occurrences o JOIN schedules s ON s.id = o.schedule_id
+		query: `SELECT ` + occurrenceColumns + occurrenceRunColumns + ` FROM occurrences o JOIN schedules s ON s.id = o.schedule_id
+			LEFT JOIN runs r ON r.id = o.run_id LEFT JOIN open_runs w ON w.run_id = o.run_id
 			WHERE o.schedule_id = ? AND s.agent_id = ? AND s.account = ? AND s.end_user = ?`,
 		key:   "o.scheduled_for",
 		args:  []any{id, a, o.Account, o.EndUser},
@@ -73,25 +85,10 @@ func (q Queries) LastOnRecord(ctx context.Context, id rota.ScheduleID) (time.Tim
 	return last[0], nil
 }
 
-const occurrencePrefix = "occ_"
-
-// occurrenceID names a nominal time of a schedule, always in the same way: a
-// UUIDv7 made at the nominal time, with bits of the schedule's identifier in
-// place of the random ones. So the place of an identifier in a list is in it,
-// and whoever records an occurrence a second time gives it the same name.
-func occurrenceID(id rota.ScheduleID, at rota.Instant) rota.OccurrenceID {
-	h := fnv.New128a()
-	h.Write([]byte(id))
-	u := h.Sum(nil)
-	binary.BigEndian.PutUint64(u, uint64(at.UnixMilli())<<16|0x7000|uint64(u[0]&0x0f)<<8|uint64(u[1]))
-	u[8] = u[8]&0x3f | 0x80
-	return rota.OccurrenceID(occurrencePrefix + hex.EncodeToString(u))
-}
-
 // nominal returns the nominal time that an identifier names, as it is stored;
 // of what is no identifier of an occurrence, one before all others.
 func nominal(id rota.OccurrenceID) int64 {
-	u, err := hex.DecodeString(strings.TrimPrefix(string(id), occurrencePrefix))
+	u, err := hex.DecodeString(strings.TrimPrefix(string(id), "occ_"))
 	if err != nil || len(u) != 16 {
 		return 0
 	}

@@ -60,6 +60,7 @@ func fireWrites(w *world) {
 	f := fires[0]
 	require.Equal(w, w.now, f.At)
 	require.Equal(w, f.Run, *f.Occurrence.RunID)
+	f.Occurrence.Run = &rota.OccurrenceRun{Phase: rota.PhaseQueued}
 	w.same([]rota.Occurrence{f.Occurrence}, w.occurrences(s))
 	require.EqualValues(w, 250, *f.Occurrence.LatenessMS)
 
