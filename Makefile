@@ -92,6 +92,13 @@ generators: ## Make clients of docs/openapi.json with the generators that people
 models: ## Have a real model server, llama.cpp, answer runs; the first time installs it.
 	$(test-module)
 
+RELEASE ?= newest
+
+.PHONY: zones
+zones: ## Move to the newest release of the time zone data: what Rota carries, and what it is compared with.
+	$(GO) test ./test/zones -count=1 -run '^TestCarried$$' -update -release $(RELEASE)
+	$(GO) test ./test/zones ./internal/zoneinfo ./internal/calendar -count=1
+
 .PHONY: fmt
 fmt: ## Format the code.
 	$(TOOL) gofumpt -w .

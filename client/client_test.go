@@ -218,6 +218,9 @@ func runAndKeyCalls() []sent {
 		{`DELETE /api/v1/keys/key_1 `, func(ctx context.Context, c *client.Client) error {
 			return only(c.Keys.Revoke(ctx, "key_1"))
 		}},
+		{`GET /api/v1/system `, func(ctx context.Context, c *client.Client) error {
+			return only(c.System.Get(ctx))
+		}},
 		{`POST /api/v1/signing-keys/rotate {"revoke":true}`, func(ctx context.Context, c *client.Client) error {
 			return only(c.Keys.RotateSigning(ctx, rota.SigningKeyCreate{Revoke: true}))
 		}},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os/exec"
 	"slices"
 	"strings"
@@ -10,7 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/build"
 	"github.com/rota-run/rota/internal/prereqtest"
+	"github.com/rota-run/rota/internal/zoneinfo"
 )
 
 func model(t *testing.T) *kong.Node {
@@ -80,7 +83,18 @@ func TestScopesAreComplete(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	require.Regexp(t, `^rota \S+ \(go\S+, \w+/\w+\)\n$`, rotaCmd("", "version").out)
+	t.Setenv(zoneinfo.Variable, "")
+	for _, word := range []string{"version", "--version"} {
+		got := rotaCmd("", word)
+		require.Equal(t, exitOK, got.code, got.err)
+		require.Regexp(t, `^rota \S+ \((commit \w+(-dirty)?, )?go\S+, \w+/\w+\)\ntime zone data 2\d{3}[a-z]+ \((built-in|system)\)\n$`, got.out)
+		got = rotaCmd("", word, "-o", "json")
+		require.Equal(t, exitOK, got.code, got.err)
+		var card buildCard
+		require.NoError(t, json.Unmarshal([]byte(got.out), &card))
+		require.Equal(t, build.Version(), card.Version)
+		require.GreaterOrEqual(t, card.ZoneData.Version, zoneinfo.Own().Version)
+	}
 }
 
 func script(t *testing.T, shell string) string {

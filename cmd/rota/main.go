@@ -6,10 +6,7 @@
 // cannot be reached or is not ready.
 package main
 
-import (
-	"os"
-	_ "time/tzdata" // time zones where the system has none
-)
+import "os"
 
 // CLI is the command line: every verb and every flag.
 type CLI struct {
@@ -22,10 +19,11 @@ type CLI struct {
 	Runs           runsCmd           `cmd:"" help:"See a run and follow it, whatever its agent."`
 	Forecast       forecastCmd       `cmd:"" help:"Count the runs ahead, by default those of a day." example:"rota forecast --from 2026-12-01T00:00 --to 2026-12-08T00:00 --timezone Europe/Madrid --bucket 1d"`
 	Keys           keysCmd           `cmd:"" help:"Make keys and revoke them."`
+	System         systemCmd         `cmd:"" help:"Say which version the server is, and what time it has." example:"rota system"`
 	Engine         engineCmd         `cmd:"" help:"Say which engine keeps time."`
 	Migrate        migrateCmd        `cmd:"" local:"" help:"Copy everything to another database." example:"rota migrate sqlite://./data postgres://rota@db.example.com/rota"`
 	Completion     completionCmd     `cmd:"" local:"" help:"Print what makes a shell complete commands and flags." example:"source <(rota completion bash)"`
-	Version        versionCmd        `cmd:"" local:"" help:"Print the version."`
+	Version        versionCmd        `cmd:"" local:"" help:"Print the version, like --version."`
 	Help           helpFlag          `short:"h" help:"Show help."`
 	Remote         remote            `embed:"" group:"server"`
 }

@@ -183,6 +183,7 @@ func runAndKeyVerbs() []verbCase {
 		{"agent-runs|wake|--agent-id|agt_1|--run-id|arun_1|--input|go on", `POST /api/v1/agents/agt_1/runs/arun_1/wake {"input":"go on"}`},
 		{"agent-runs|decide|--agent-id|agt_1|--run-id|arun_1|--approval-request-id|mcpr_1|--deny|--reason|no", `POST /api/v1/agents/agt_1/runs/arun_1/mcp-approvals {"approval_request_id":"mcpr_1","approve":false,"reason":"no"}`},
 		{"keys|create|--name|ci|--account|acme|--scope|read:agents|--scope|write:agents", `POST /api/v1/keys {"name":"ci","account":"acme","scopes":["read:agents","write:agents"]}`},
+		{"system", `GET /api/v1/system `},
 		{"keys|list", `GET /api/v1/keys `},
 		{"keys|revoke|--key-id|key_1", `DELETE /api/v1/keys/key_1 `},
 		{"keys|create|--name|ci|--end-user|ana", `POST /api/v1/keys {"name":"ci","end_user":"ana"}`},

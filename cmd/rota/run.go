@@ -41,6 +41,9 @@ func run(ctx context.Context, args []string, std stdio) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	if args[0] == "--version" { // a flag of verbs as well
+		args = append([]string{"version"}, args[1:]...)
+	}
 	verb, err := execute(ctx, parser, &cli, args, std)
 	if err != nil {
 		fmt.Fprintf(std.err, "rota:%s %s\n", verb, withoutPasswords(explain(err)))
@@ -61,7 +64,7 @@ func execute(ctx context.Context, parser *kong.Kong, cli *CLI, args []string, st
 		return "", err
 	}
 	kctx.BindTo(ctx, (*context.Context)(nil))
-	kctx.Bind(std)
+	kctx.Bind(std, cli.Remote.Output)
 	open := func() (*session, error) { return cli.Remote.open(std) }
 	if err := kctx.BindToProvider(open); err != nil {
 		return "", err

@@ -39,6 +39,9 @@ const (
 // What a person should see goes to out, the log to logs.
 func Run(ctx context.Context, s settings.Settings, version string, out, logs io.Writer) error {
 	log := logger(s, logs)
+	if err := openZones(log); err != nil {
+		return err
+	}
 	metrics := newMetrics()
 	store, err := openStore(ctx, s, metrics)
 	if err != nil {
@@ -46,12 +49,9 @@ func Run(ctx context.Context, s settings.Settings, version string, out, logs io.
 	}
 	defer closeStore(store, log)
 	metrics.watch(store)
-	if db, ok := store.(*postgres.Store); ok {
-		if err := compareClocks(ctx, db, time.Now, log); err != nil {
-			return err
-		}
+	if err := compareClocks(ctx, store, time.Now, log); err != nil {
+		return err
 	}
-
 	gw, err := openGateway(s, log)
 	if err != nil {
 		return err
@@ -115,7 +115,11 @@ const agree = time.Second
 
 // compareClocks warns of a clock that is not the database's. Each process judges by
 // its own what is due, and what was missed.
-func compareClocks(ctx context.Context, db *postgres.Store, now func() time.Time, log *slog.Logger) error {
+func compareClocks(ctx context.Context, s store.Store, now func() time.Time, log *slog.Logger) error {
+	db, ok := s.(*postgres.Store)
+	if !ok {
+		return nil // it is in this machine
+	}
 	ahead, err := db.Ahead(ctx, now)
 	if ahead.Abs() > agree && err == nil {
 		log.Warn("the clock of this machine differs from the database's: schedules fire early or late", "ahead", ahead.Round(time.Millisecond))
@@ -198,7 +202,7 @@ func (s server) handler(version string, log *slog.Logger) http.Handler {
 		Metrics:   s.metrics.handler(),
 		Log:       log,
 		Now:       time.Now,
-		Version:   version,
+		System:    system(version),
 		OnRequest: s.metrics.request,
 		OnIgnored: s.metrics.ignore,
 		Origins:   s.origins,

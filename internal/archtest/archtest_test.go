@@ -25,8 +25,8 @@ const module = "github.com/rota-run/rota"
 var may = map[string][]string{
 	".":                        {},
 	"client":                   {},
-	"cmd":                      {"client", "internal/app", "internal/build", "internal/settings", "internal/calendar"},
-	"internal/app":             {"internal/ports", "internal/cluster", "internal/control", "internal/runner", "internal/relay", "internal/auth", "internal/events", "internal/settings", "internal/httpapi", "internal/engine", "internal/engine/temporal", "internal/store", "internal/store/postgres", "internal/gateway", "internal/seal", "internal/upkeep"},
+	"cmd":                      {"client", "internal/app", "internal/build", "internal/settings", "internal/calendar", "internal/zoneinfo"},
+	"internal/app":             {"internal/build", "internal/ports", "internal/cluster", "internal/control", "internal/runner", "internal/relay", "internal/auth", "internal/events", "internal/settings", "internal/httpapi", "internal/engine", "internal/engine/temporal", "internal/store", "internal/store/postgres", "internal/gateway", "internal/seal", "internal/upkeep", "internal/zoneinfo"},
 	"internal/settings":        {},
 	"internal/upkeep":          {},
 	"internal/httpapi":         {"internal/control", "internal/auth", "internal/events"},
@@ -39,14 +39,15 @@ var may = map[string][]string{
 	"internal/relay":           {"internal/events"},
 	"internal/gateway":         {},
 	"internal/control":         {"internal/auth", "internal/seal", "internal/events", "internal/policy", "internal/calendar", "internal/prompt"},
-	"internal/prompt":          {},
+	"internal/prompt":          {"internal/zoneinfo"},
 	"internal/runner":          {"internal/events", "internal/gateway", "internal/policy", "internal/prompt"},
 	"internal/policy":          {"internal/calendar"},
 	"internal/build":           {},
-	"internal/calendar":        {},
+	"internal/calendar":        {"internal/zoneinfo"},
 	"internal/auth":            {"internal/seal"},
 	"internal/events":          {},
 	"internal/seal":            {},
+	"internal/zoneinfo":        {},
 	"bench":                    {"client", "internal/app", "internal/settings", "internal/gateway", "internal/store", "internal/store/postgres", "internal/engine", "internal/engine/temporal", "internal/policy"},
 }
 

@@ -1,9 +1,6 @@
 package calendar
 
 import (
-	"flag"
-	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,25 +8,8 @@ import (
 	"github.com/rota-run/rota"
 )
 
-var update = flag.Bool("update", false, "write zones.txt from the zone data of the Go distribution")
-
-func TestZonesFileIsCurrent(t *testing.T) {
-	names := embeddedZones(t)
-	slices.Sort(names)
-	want := strings.Join(names, "\n") + "\n"
-	if *update {
-		if err := os.WriteFile("zones.txt", []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if zonesFile != want {
-		t.Error("zones.txt differs from the zone data; run go test ./internal/calendar -run Zones -update")
-	}
-}
-
 func TestEveryZoneLoads(t *testing.T) {
-	for _, name := range zoneNames {
+	for _, name := range zoneNames() {
 		if loc := mustLoad(t, name); loc.String() != name {
 			t.Errorf("%s loads as %s", name, loc)
 		}

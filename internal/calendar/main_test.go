@@ -1,48 +1,19 @@
 package calendar
 
 import (
-	"archive/zip"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/zoneinfo"
 )
 
-// TestMain makes package time read the zone data of the Go distribution, which
-// is what time/tzdata embeds, and not that of the system.
+// TestMain has the tests use the zone data of the program and not the system's, which
+// may be newer.
 func TestMain(m *testing.M) {
-	root, err := exec.Command("go", "env", "GOROOT").Output()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "the zone data of the Go distribution is needed:", err)
-		os.Exit(1)
-	}
-	os.Setenv("ZONEINFO", filepath.Join(strings.TrimSpace(string(root)), "lib", "time", "zoneinfo.zip"))
+	os.Setenv(zoneinfo.Variable, "../zoneinfo/builtin.zip")
 	os.Exit(m.Run())
-}
-
-// embeddedZones returns the names in the zone data.
-func embeddedZones(tb testing.TB) []string {
-	tb.Helper()
-	z, err := zip.OpenReader(os.Getenv("ZONEINFO"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer z.Close()
-	var names []string
-	for _, f := range z.File {
-		if !strings.HasSuffix(f.Name, "/") {
-			names = append(names, f.Name)
-		}
-	}
-	if len(names) < 500 {
-		tb.Fatalf("the zone data has only %d zones", len(names))
-	}
-	return names
 }
 
 func cronSpec(expression, zone string) rota.Spec {

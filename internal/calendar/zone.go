@@ -1,13 +1,13 @@
 package calendar
 
 import (
-	_ "embed"
+	"errors"
 	"math"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/zoneinfo"
 )
 
 // An instant is a point in time: milliseconds since 1970 in UTC.
@@ -97,39 +97,15 @@ func reach(loc *time.Location, w wall) instant {
 	}
 }
 
-// zones.txt has the names of the zone data that Go embeds. The list, and not
-// the file system, says which names there are: a file system may ignore case,
-// and it has files beside the zones.
-//
-//go:embed zones.txt
-var zonesFile string
-
-var zoneNames = strings.Fields(zonesFile)
-
-// zones has what loads each zone, once; a *time.Location never changes.
-var zones = loaders(zoneNames)
-
-func loaders(names []string) map[string]func() (*time.Location, error) {
-	all := make(map[string]func() (*time.Location, error), len(names))
-	for _, name := range names {
-		all[name] = sync.OnceValues(func() (*time.Location, error) { return time.LoadLocation(name) })
-	}
-	return all
-}
-
 func loadZone(name string) (*time.Location, error) {
-	if name == "" {
-		return time.UTC, nil
-	}
-	load, known := zones[name]
-	if !known {
+	loc, err := zoneinfo.Load(name)
+	if errors.Is(err, zoneinfo.ErrNoZone) {
 		return nil, rota.InvalidField(timezoneField, "%q is not a time zone; %s", name, similarZone(name))
 	}
-	loc, err := load()
 	if err != nil {
 		return nil, &rota.Error{
 			Code: rota.Invalid, Field: timezoneField, Err: err,
-			Msg: "this server has no data for the time zone " + name + "; UTC always works",
+			Msg: "there is no data for the time zone " + name + "; UTC always works",
 		}
 	}
 	return loc, nil
@@ -140,12 +116,21 @@ func loadZone(name string) (*time.Location, error) {
 func similarZone(name string) string {
 	given := strings.ReplaceAll(name, " ", "_")
 	hint := "accepted is an IANA name such as Europe/Madrid, or UTC"
-	for _, z := range zoneNames {
+	for _, z := range zoneNames() {
 		if strings.EqualFold(z, given) || strings.EqualFold(city(z), given) {
 			hint = "did you mean " + z + "?"
 		}
 	}
 	return hint
+}
+
+// zoneNames returns the names of all zones.
+func zoneNames() []string {
+	data, err := zoneinfo.Current()
+	if err != nil {
+		return nil
+	}
+	return data.Names()
 }
 
 // city returns the last part of a zone's name.

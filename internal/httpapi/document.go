@@ -57,6 +57,7 @@ func newDocument(version string, ops []*operation) *document {
 			{Name: "Occurrences", Description: "An occurrence is a nominal time of a schedule, and what becomes of it."},
 			{Name: "Runs", Description: "A run is one execution of an agent, started by a schedule or by a call."},
 			{Name: "Keys", Description: "A key opens the API for one account, as far as its scopes go."},
+			{Name: "System", Description: "The server itself."},
 			{Name: "Authentication", Description: "Keys and tokens, in the words of the published API. Its errors have their message at the top."},
 		},
 		Components: &huma.Components{

@@ -72,7 +72,7 @@ func newServer(t *testing.T, err error, change ...func(*httpapi.Config)) http.Ha
 		Metrics: http.NotFoundHandler(),
 		Log:     slog.New(slog.DiscardHandler),
 		Now:     func() time.Time { return start },
-		Version: "test",
+		System:  rota.SystemInfo{Version: "v1.2.3", Commit: "0123abc", ZoneData: rota.ZoneData{Version: "2026f", Source: "built-in"}},
 	}
 	for _, fn := range change {
 		fn(&cfg)

@@ -40,7 +40,7 @@ type Config struct {
 	Metrics http.Handler // answers /metrics
 	Log     *slog.Logger
 	Now     func() time.Time
-	Version string // of the server, shown in the OpenAPI document
+	System  rota.SystemInfo // what it answers of itself, but for the time; the OpenAPI document has its version
 
 	// OnRequest is told about every answer: the path of the route with its
 	// parameters in braces ("other" if there is none), the method ("other" if no
@@ -78,7 +78,7 @@ type api struct {
 func New(cfg Config) http.Handler {
 	a := &api{Config: cfg, mux: http.NewServeMux(), tools: http.NewServeMux(), repeats: newRepeats(), absent: "there is nothing at this path; /docs lists what there is"}
 	ops := a.operations()
-	a.doc = newDocument(cfg.Version, ops)
+	a.doc = newDocument(cfg.System.Version, ops)
 	for _, op := range ops {
 		a.muxOf(op.Path).Handle(op.Method+" "+op.Path, a.handler(op))
 	}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/zoneinfo"
 )
 
 // UnknownVariable is the code of a warning about something in double braces
@@ -111,7 +112,7 @@ func value(name string, f rota.FireContext) string {
 }
 
 func inZone(i rota.Instant, zone string) string {
-	loc, err := time.LoadLocation(zone)
+	loc, err := zoneinfo.Load(zone)
 	if err != nil {
 		loc = time.UTC
 	}

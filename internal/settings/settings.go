@@ -52,6 +52,8 @@ type Settings struct {
 
 	RateLimit []rota.RateLimit `placeholder:"LIMIT" env:"ROTA_RATE_LIMIT" help:"How many requests each key may make that has no limits of its own, such as 600/minute, in all processes together; one for each of second, minute, hour and day, separated by commas. Default: none."`
 
+	Zoneinfo string `env:"ROTA_ZONEINFO" placeholder:"PATH" type:"path" help:"Time zone data to use: a directory such as /usr/share/zoneinfo, or a zip file with one, such as a wheel of the Python package tzdata. Default: the newer of those in the program and the system's."`
+
 	OnKeyRevoked string `default:"keep" enum:"keep,pause" env:"ROTA_ON_KEY_REVOKED" help:"What becomes of the schedules that a key made when it is revoked: keep or pause."`
 
 	LogFormat string `default:"text" enum:"text,json" env:"ROTA_LOG_FORMAT" help:"Format of the log: text or json."`

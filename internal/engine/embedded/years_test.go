@@ -15,6 +15,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/engine/enginetest"
+	"github.com/rota-run/rota/internal/zoneinfo"
 )
 
 // A rule is a cron expression in the words of a civil calendar: on these days,
@@ -46,7 +47,7 @@ var rules = []rule{
 // is the first.
 func (r rule) times(t *testing.T, after, until time.Time) []time.Time {
 	t.Helper()
-	loc, err := time.LoadLocation(r.zone)
+	loc, err := zoneinfo.Load(r.zone)
 	require.NoError(t, err)
 	var out []time.Time
 	for d := after.In(loc).AddDate(0, 0, -1); d.Before(until.AddDate(0, 0, 2)); d = d.AddDate(0, 0, 1) {

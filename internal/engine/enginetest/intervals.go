@@ -7,6 +7,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/zoneinfo"
 )
 
 // intervals are about where an interval is counted from.
@@ -71,7 +72,7 @@ var intervals = []testCase{
 	{name: "an interval counts real time, also from a start before a clock change", run: func(w *world) {
 		base, spec := w.second(-5), w.every(7)
 		every := time.Duration(spec.IntervalSeconds) * time.Second
-		berlin, err := time.LoadLocation("Europe/Berlin")
+		berlin, err := zoneinfo.Load("Europe/Berlin")
 		require.NoError(w, err)
 		start := base.Add(-(200 * 24 * time.Hour / every) * every)
 		spec.StartAt, spec.Timezone = start.In(berlin).Format("2006-01-02T15:04:05"), berlin.String()

@@ -2,7 +2,6 @@ package temporal
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/calendar"
 	"github.com/rota-run/rota/internal/engine/temporal/temporaltest"
+	"github.com/rota-run/rota/internal/zoneinfo"
 )
 
 func instant(tb require.TestingT, s string) time.Time {
@@ -140,10 +140,10 @@ var expressions = []string{
 // with -short, of every 25th zone.
 func TestEveryTransition(t *testing.T) {
 	m := temporaltest.NewMatcher(t)
-	names, err := os.ReadFile("../../calendar/zones.txt")
+	data, err := zoneinfo.Current()
 	require.NoError(t, err)
 	seen := map[string]bool{}
-	for i, zone := range strings.Fields(string(names)) {
+	for i, zone := range data.Names() {
 		if testing.Short() && i%25 != 0 {
 			continue
 		}
@@ -176,7 +176,7 @@ func compare(t *testing.T, m *temporaltest.Matcher, zone string, at time.Time, b
 
 // transitions returns when the clock of a zone is changed between two years.
 func transitions(t *testing.T, zone string, from, to int) (all []time.Time) {
-	loc, err := time.LoadLocation(zone)
+	loc, err := zoneinfo.Load(zone)
 	require.NoError(t, err)
 	for at := time.Date(from, 1, 1, 0, 0, 0, 0, time.UTC).In(loc); ; {
 		_, end := at.ZoneBounds()
@@ -195,7 +195,7 @@ func transitions(t *testing.T, zone string, from, to int) (all []time.Time) {
 
 // offset returns how far a clock is ahead of UTC, some seconds after t.
 func offset(zone string, t time.Time, seconds int) int {
-	loc, _ := time.LoadLocation(zone)
+	loc, _ := zoneinfo.Load(zone)
 	_, offset := t.Add(time.Duration(seconds) * time.Second).In(loc).Zone()
 	return offset
 }
