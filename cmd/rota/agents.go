@@ -66,8 +66,8 @@ func (f agentFlags) create() rota.AgentCreate {
 }
 
 type agentsList struct {
-	Part    listFlags `embed:""`
-	Deleted bool      `help:"The deleted agents instead of the others."`
+	Part    offsetFlags `embed:""`
+	Deleted bool        `help:"The deleted agents instead of the others."`
 }
 
 func (c *agentsList) Run(ctx context.Context, s *session) error {
@@ -75,7 +75,7 @@ func (c *agentsList) Run(ctx context.Context, s *session) error {
 	if c.Deleted {
 		opts = append(opts, client.OnlyDeleted())
 	}
-	return many(s, c.Part, agentColumns(), func(p rota.Page) (rota.List[rota.Agent], error) {
+	return many(s, c.Part.part(), agentColumns(), func(p rota.Page) (rota.List[rota.Agent], error) {
 		return s.Agents.List(ctx, p, opts...)
 	})
 }
@@ -131,11 +131,11 @@ func (c *agentsRestore) Run(ctx context.Context, s *session) error {
 
 type agentsVersions struct {
 	agentID
-	Part listFlags `embed:""`
+	Part offsetFlags `embed:""`
 }
 
 func (c *agentsVersions) Run(ctx context.Context, s *session) error {
-	return many(s, c.Part, versionColumns(), func(p rota.Page) (rota.List[rota.AgentVersion], error) {
+	return many(s, c.Part.part(), versionColumns(), func(p rota.Page) (rota.List[rota.AgentVersion], error) {
 		return s.Agents.Versions(ctx, c.AgentID, p, s.call...)
 	})
 }

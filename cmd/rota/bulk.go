@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 
 	"github.com/rota-run/rota"
@@ -54,7 +55,7 @@ func (c *schedulesPause) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	body := rota.BulkPause{AgentID: some(c.Match.AgentID), Metadata: c.Match.Metadata, Note: clearable(c.Note.Note)}
-	return show(s, bulkCard)(s.Schedules.PauseAll(ctx, body, s.call...))
+	return changed(s, "no schedule that matches is active")(s.Schedules.PauseAll(ctx, body, s.call...))
 }
 
 type schedulesResume struct {
@@ -67,7 +68,20 @@ func (c *schedulesResume) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	body := rota.BulkResume{AgentID: some(c.Match.AgentID), Metadata: c.Match.Metadata, Reason: some(c.PauseReason)}
-	return show(s, bulkCard)(s.Schedules.ResumeAll(ctx, body, s.call...))
+	reason := rota.PausedManually
+	body.Reason.Apply(&reason)
+	return changed(s, "no schedule that matches is paused for the reason "+string(reason))(s.Schedules.ResumeAll(ctx, body, s.call...))
+}
+
+// changed prints how many schedules a call has changed, and fails with what is said
+// if there were none.
+func changed(s *session, none string) func(rota.BulkResult, error) error {
+	return func(b rota.BulkResult, err error) error {
+		if err := show(s, bulkCard)(b, err); err != nil || b.Changed > 0 {
+			return err
+		}
+		return fmt.Errorf("%w: %s, of those that this key and --on-behalf-of can see", errNothing, none)
+	}
 }
 
 func bulkCard(b rota.BulkResult) []line { return []line{{"changed", strconv.Itoa(b.Changed)}} }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"reflect"
@@ -62,6 +63,31 @@ func (m metadataFlag) update() rota.Opt[map[string]string] {
 type continuityFlags struct {
 	Conversation       *string `placeholder:"ID" help:"Conversation that runs join."`
 	PreviousResponseID *string `placeholder:"ID" help:"Response that the first run goes on from."`
+
+	ContextManagement *jsonText `placeholder:"JSON" help:"How a long history is cut down, such as [{\"type\":\"compaction\",\"compact_threshold\":8000}]."`
+}
+
+// A jsonText is a value of a flag that is JSON, or empty.
+type jsonText json.RawMessage
+
+// UnmarshalText checks that it is.
+func (j *jsonText) UnmarshalText(text []byte) error {
+	if len(text) > 0 && !json.Valid(text) {
+		return fmt.Errorf("%q is not JSON", text)
+	}
+	*j = append(jsonText{}, text...)
+	return nil
+}
+
+// optional is some for JSON; empty text is null.
+func (j *jsonText) optional() rota.Opt[rota.Any] {
+	switch {
+	case j == nil:
+		return rota.Opt[rota.Any]{}
+	case len(*j) == 0:
+		return rota.Null[rota.Any]()
+	}
+	return rota.Some(rota.Any{RawMessage: json.RawMessage(*j)})
 }
 
 func (c continuityFlags) conversation() rota.Conversation {

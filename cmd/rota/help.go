@@ -43,6 +43,27 @@ func (helpFlag) BeforeReset(kctx *kong.Context) error {
 	return errors.Join(kctx.PrintUsage(false), errHelped)
 }
 
+type helpCmd struct {
+	Command []string `arg:"" optional:"" help:"The command, such as agents create."`
+}
+
+// Run shows the help that the command shows with --help.
+func (c helpCmd) Run(std stdio) error {
+	parser, err := newParser(new(CLI), std)
+	if err != nil {
+		return err
+	}
+	_, err = parser.Parse(append(c.Command, "--help"))
+	var bad *kong.ParseError
+	switch {
+	case errors.Is(err, errHelped):
+		return nil
+	case errors.As(err, &bad):
+		return usageError{bad.Unwrap()}
+	}
+	return err
+}
+
 // printHelp shows the flags that every client has with the program alone.
 func printHelp(o kong.HelpOptions, kctx *kong.Context) error {
 	if kctx.Selected() == nil {

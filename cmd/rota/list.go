@@ -21,10 +21,22 @@ type listFlags struct {
 	After  string `placeholder:"ID" help:"Only what follows this one."`
 	Before string `placeholder:"ID" xor:"part" help:"Only what precedes this one."`
 	All    bool   `xor:"part" help:"The list to its end."`
+	Offset int    `kong:"-"` // see offsetFlags
+}
+
+// offsetFlags are listFlags of a list that can be read by offset as well.
+type offsetFlags struct {
+	listFlags
+	PassOver int `name:"offset" placeholder:"N" help:"How many to pass over; not together with --after or --before."`
+}
+
+func (l offsetFlags) part() listFlags {
+	l.Offset = l.PassOver
+	return l.listFlags
 }
 
 func (l listFlags) page() rota.Page {
-	p := rota.Page{Limit: l.Limit, Ascending: l.Order == "asc", After: l.After, Before: l.Before}
+	p := rota.Page{Limit: l.Limit, Ascending: l.Order == "asc", After: l.After, Before: l.Before, Offset: l.Offset}
 	if l.All && p.Limit == 0 {
 		p.Limit = maxPage
 	}
@@ -44,10 +56,14 @@ func many[T any](s *session, l listFlags, columns []column[T], fetch func(rota.P
 	if err != nil {
 		return err
 	}
-	if err := printTable(s.out, columns, list.Data); err != nil {
+	if err := printTable(s.out, s.width, columns, list.Data); err != nil {
 		return err
 	}
-	_, err = io.WriteString(s.err, hint(l, list.HasMore, list.FirstID, list.LastID))
+	notes := hint(l, list.HasMore, list.FirstID, list.LastID)
+	for _, w := range list.Warnings {
+		notes += clean(w.Message) + "\n"
+	}
+	_, err = io.WriteString(s.err, notes)
 	return err
 }
 
@@ -93,7 +109,7 @@ func join[T any](a, b rota.List[T]) rota.List[T] {
 		return b
 	}
 	a.Data = append(a.Data, b.Data...)
-	a.HasMore = b.HasMore
+	a.HasMore, a.Warnings = b.HasMore, b.Warnings
 	if b.LastID != nil {
 		a.LastID = b.LastID
 	}

@@ -1,9 +1,7 @@
 // Command rota is the server of Rota and its command line.
 //
 // The verbs other than serve and migrate are clients: they know a server only
-// through package client. They end with 0 if the server did what was asked, 1 if it
-// refused or a run failed, 2 if the command line is wrong, and 3 if the server
-// cannot be reached or is not ready.
+// through package client. docs/cli.md says with which codes they exit.
 package main
 
 import "os"
@@ -25,9 +23,10 @@ type CLI struct {
 	Completion     completionCmd     `cmd:"" local:"" help:"Print what makes a shell complete commands and flags." example:"source <(rota completion bash)"`
 	Version        versionCmd        `cmd:"" local:"" help:"Print the version, like --version."`
 	Help           helpFlag          `short:"h" help:"Show help."`
+	HelpOf         helpCmd           `cmd:"" name:"help" local:"" help:"Show help for a command." example:"rota help agents create"`
 	Remote         remote            `embed:"" group:"server"`
 }
 
 func main() {
-	os.Exit(run(untilSignal(), os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(run(untilSignal(), os.Args[1:], stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }

@@ -80,7 +80,7 @@ type result struct {
 
 func rotaCmd(stdin string, args ...string) result {
 	var out, errs bytes.Buffer
-	code := run(context.Background(), args, stdio{strings.NewReader(stdin), &out, &errs})
+	code := run(context.Background(), args, stdio{in: strings.NewReader(stdin), out: &out, err: &errs})
 	return result{code, out.String(), errs.String()}
 }
 
@@ -108,6 +108,8 @@ func agentVerbs() []verbCase {
 		{"agents|versions|--agent-id|agt_1|--limit|5", `GET /api/v1/agents/agt_1/versions?limit=5 `},
 		{"agents|version|--agent-id|agt_1|--version|2", `GET /api/v1/agents/agt_1/versions/2 `},
 		{"agents|restore|--agent-id|agt_1", `POST /api/v1/agents/agt_1/restore `},
+		{"agents|list|--offset|40", `GET /api/v1/agents?offset=40 `},
+		{"agents|versions|--agent-id|agt_1|--offset|1", `GET /api/v1/agents/agt_1/versions?offset=1 `},
 		{"agents|list|--deleted", `GET /api/v1/agents?deleted=true `},
 		{"function-tools|create|--name|f|--description|d|--parameters|{\"type\":\"object\"}", `POST /api/v1/agents/function-tools {"type":"function","name":"f","parameters":{"type":"object"},"description":"d"}`},
 		{"function-tools|create|--body|{\"future\": 1}", `POST /api/v1/agents/function-tools {"future": 1}`},
@@ -133,6 +135,7 @@ func scheduleVerbs() []verbCase {
 		{"agent-schedules|list|--agent-id|agt_1", `GET /api/v1/agents/agt_1/schedules `},
 		{"agent-schedules|get|--agent-id|agt_1|--schedule-id|asch_1", `GET /api/v1/agents/agt_1/schedules/asch_1 `},
 		{"agent-schedules|get|--agent-id|agt_1|--schedule-id|asch_1|--include-deleted", `GET /api/v1/agents/agt_1/schedules/asch_1?include_deleted=true `},
+		{"agent-schedules|update|--agent-id|agt_1|--schedule-id|asch_1|--context-management|", `POST /api/v1/agents/agt_1/schedules/asch_1 {"context_management":null}`},
 		{"agent-schedules|update|--agent-id|agt_1|--schedule-id|asch_1|--name||--conversation||--previous-response-id|", `POST /api/v1/agents/agt_1/schedules/asch_1 {"name":null,"conversation":null,"previous_response_id":null}`},
 		{"agent-schedules|update|--agent-id|agt_1|--schedule-id|asch_1|--every|90s|--input|go|--conversation|conv_1|--jitter|0s", `POST /api/v1/agents/agt_1/schedules/asch_1 {"schedule":{"type":"interval","interval_seconds":90,"timezone":"UTC"},"input":"go","conversation":"conv_1","policy":{"jitter_seconds":0}}`},
 		{"agent-schedules|delete|--agent-id|agt_1|--schedule-id|asch_1", `DELETE /api/v1/agents/agt_1/schedules/asch_1 `},
@@ -163,6 +166,8 @@ func allSchedulesVerbs() []verbCase {
 		{"schedules|preview|--every|1d|--from|2026-12-01T09:00|--timezone|Europe/Madrid", `POST /api/v1/schedules/preview {"schedule":{"type":"interval","interval_seconds":86400,"start_at":"2026-12-01T09:00:00","timezone":"Europe/Madrid"}}`},
 		{"schedules|preview|--cron|@daily", `POST /api/v1/schedules/preview {"schedule":{"type":"cron","cron_expression":"@daily","timezone":"UTC"}}`},
 		{"schedules|preview|--at|2026-12-01 09:00|--timezone|Europe/Madrid|--count|1|--after|2026-11-30T00:00:00Z|--max-runs|9", `POST /api/v1/schedules/preview {"schedule":{"type":"once","run_at":"2026-12-01T09:00:00","timezone":"Europe/Madrid"},"policy":{"max_runs":9},"count":1,"after":"2026-11-30T00:00:00.000Z"}`},
+		{"schedules|preview|--cron|@daily|--timezone|Europe/Madrid|--after|2027-03-27T00:00", `POST /api/v1/schedules/preview {"schedule":{"type":"cron","cron_expression":"@daily","timezone":"Europe/Madrid"},"after":"2027-03-26T23:00:00.000Z"}`},
+		{"schedules|preview|--cron|@daily|--after|2027-03-27T00:00Z", `POST /api/v1/schedules/preview {"schedule":{"type":"cron","cron_expression":"@daily","timezone":"UTC"},"after":"2027-03-27T00:00:00.000Z"}`},
 		{"schedules|preview|--body|{\"future\":1}", `POST /api/v1/schedules/preview {"future":1}`},
 		{"schedules|pause|--all", `POST /api/v1/schedules/pause {}`},
 		{"schedules|pause|--agent-id|agt_1|--metadata|team=ops|--metadata|env=live|--note|rest", `POST /api/v1/schedules/pause {"agent_id":"agt_1","metadata":{"env":"live","team":"ops"},"note":"rest"}`},
@@ -177,6 +182,8 @@ func runAndKeyVerbs() []verbCase {
 	return []verbCase{
 		{"runs|get|arun_1", `GET /api/v1/runs/arun_1 `},
 		{"agent-runs|create|--agent-id|agt_1|--input|go|--conversation|conv_1|--metadata|a=b", `POST /api/v1/agents/agt_1/runs {"input":"go","conversation":"conv_1","stream":true,"metadata":{"a":"b"}}`},
+		{"agent-runs|create|--agent-id|agt_1|--input|go|--context-management|[{\"type\":\"compaction\",\"compact_threshold\":2000}]", `POST /api/v1/agents/agt_1/runs {"input":"go","context_management":[{"type":"compaction","compact_threshold":2000}],"stream":true}`},
+		{"agent-runs|list|--agent-id|agt_1|--offset|20", `GET /api/v1/agents/agt_1/runs?offset=20 `},
 		{"agent-runs|list|--agent-id|agt_1", `GET /api/v1/agents/agt_1/runs `},
 		{"agent-runs|get|--agent-id|agt_1|--run-id|arun_1", `GET /api/v1/agents/agt_1/runs/arun_1 `},
 		{"agent-runs|cancel|--agent-id|agt_1|--run-id|arun_1", `POST /api/v1/agents/agt_1/runs/arun_1/cancel `},
@@ -199,9 +206,13 @@ func allVerbs() []verbCase {
 func TestVerbsSendRequests(t *testing.T) {
 	for _, test := range allVerbs() {
 		t.Run(test.args, func(t *testing.T) {
-			f := newFake(t, answer{200, `{}`})
+			f := newFake(t, answer{200, `{"changed":1}`})
 			got := rotaCmd("", strings.Split(test.args, "|")...)
 			require.Equal(t, exitOK, got.code, got.err)
+			if len(f.seen) == 2 { // whose zone is it?
+				require.Equal(t, "GET /api/v1/agents/agt_1/schedules/asch_1?include_deleted=true", f.seen[0].method+" "+f.seen[0].uri)
+				f.seen = f.seen[1:]
+			}
 			require.Len(t, f.seen, 1)
 			require.Equal(t, test.want, f.seen[0].method+" "+f.seen[0].uri+" "+f.seen[0].body)
 			require.Equal(t, "Bearer sesame", f.seen[0].header.Get("Authorization"))
@@ -257,6 +268,7 @@ func TestSharedFlags(t *testing.T) {
 	}{
 		"flags":         {[]string{"--on-behalf-of", "u 1", "--if-match", "3", "--idempotency-key", "k"}, http.Header{"X-On-Behalf-Of": {"u 1"}, "If-Match": {`"3"`}, "Idempotency-Key": {"k"}}},
 		"headers":       {[]string{"-H", "X-On-Behalf-Of: u 1", "-H", `if-match: "3"`, "-H", "idempotency-key:k"}, http.Header{"X-On-Behalf-Of": {"u 1"}, "If-Match": {`"3"`}, "Idempotency-Key": {"k"}}},
+		"ETag":          {[]string{"--if-match", `W/"3-9f86d081884c7d65"`}, http.Header{"If-Match": {`"3"`}}},
 		"key":           {[]string{"--key", "other"}, http.Header{"Authorization": {"Bearer other"}}},
 		"key file":      {[]string{"--key-file", keyFile}, http.Header{"Authorization": {"Bearer from-file"}}},
 		"who is asking": {nil, http.Header{"User-Agent": {"rota-cli/" + build.Version()}}},
@@ -294,6 +306,7 @@ func wrongLines() [][2]string {
 		{"agents|list|--key-file|/no/such/file", "rota: agents list: --key-file ($ROTA_KEY_FILE): /no/such/file: no such file or directory"},
 		{"agents|list|-H|Cookie: x", "rota: agents list: --header must be 'X-On-Behalf-Of: USER', 'If-Match: VERSION' or 'Idempotency-Key: ID'"},
 		{"agents|list|-H|X-On-Behalf-Of: a|--on-behalf-of|b", "rota: agents list: X-On-Behalf-Of is given twice"},
+		{"agent-runs|create|--agent-id|agt_1|--input|go|--context-management|{", `rota: agent-runs create: --context-management: "{" is not JSON`},
 		{"agents|list|--if-match|new", `rota: agents list: --if-match must be a version such as 3, not "new"`},
 		{"agent-schedules|create|--agent-id|agt_1|--input|go", "rota: agent-schedules create: give --every, --at or --cron, and --input; or --body"},
 		{"agent-schedules|create|--agent-id|agt_1|--every|1h", "rota: agent-schedules create: give --every, --at or --cron, and --input; or --body"},
@@ -364,7 +377,11 @@ func TestRefusals(t *testing.T) {
 		want   string
 	}{
 		{refuse(400, "invalid", "schedule.interval_seconds"), exitRefused, "rota: agents get: schedule.interval_seconds: must be at least 60"},
-		{refuse(404, "not_found", ""), exitRefused, "rota: agents get: must be at least 60"},
+		{refuse(401, "unauthenticated", ""), exitDenied, "rota: agents get: must be at least 60"},
+		{refuse(403, "denied", ""), exitDenied, "rota: agents get: must be at least 60"},
+		{refuse(409, "conflict", ""), exitConflict, "rota: agents get: must be at least 60"},
+		{refuse(412, "precondition_failed", ""), exitConflict, "rota: agents get: must be at least 60"},
+		{refuse(404, "not_found", ""), exitNotFound, "rota: agents get: must be at least 60"},
 		{refuse(429, "rate_limited", ""), exitRefused, "rota: agents get: must be at least 60"},
 		{refuse(500, "internal", ""), exitRefused, "rota: agents get: must be at least 60"},
 		{refuse(503, "unavailable", ""), exitUnreachable, "rota: agents get: must be at least 60"},
@@ -413,5 +430,47 @@ func TestAnInterruptHasItsOwnExitCode(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out bytes.Buffer
-	require.Equal(t, exitInterrupted, run(ctx, []string{"agents", "list"}, stdio{nil, &out, &out}))
+	require.Equal(t, exitInterrupted, run(ctx, []string{"agents", "list"}, stdio{out: &out, err: &out}))
+}
+
+func TestErrorsAsJSON(t *testing.T) {
+	newFake(t, answer{412, `{"error":{"message":"If-Match: old","type":"t","code":"precondition_failed","param":"If-Match"}}`})
+	got := rotaCmd("", "agents", "get", "--agent-id", "agt_1", "-o", "json")
+	require.Equal(t, exitConflict, got.code)
+	require.Empty(t, got.out)
+	require.JSONEq(t, `{"error":{"message":"If-Match: old","code":"precondition_failed","param":"If-Match","status":412,"exit_code":7}}`, got.err)
+
+	got = rotaCmd("", "agents", "get", "--output=json", "--colour")
+	require.JSONEq(t, `{"error":{"message":"unknown flag --colour","code":"usage","exit_code":2}}`, got.err)
+	t.Setenv("ROTA_OUTPUT", "json")
+	newFake(t).Close()
+	require.Contains(t, rotaCmd("", "agents", "list").err, `"code": "unavailable"`)
+}
+
+func TestABulkChangeThatMatchedNothing(t *testing.T) {
+	newFake(t, answer{200, `{"object":"schedule.bulk","changed":0}`})
+	got := rotaCmd("", "schedules", "pause", "--all")
+	require.Equal(t, result{exitNothing, "changed  0\n", "rota: schedules pause: nothing matched: no schedule that matches is active, of those that this key and --on-behalf-of can see\n"}, got)
+	got = rotaCmd("", "schedules", "resume", "--all", "--pause-reason", "failures", "-o", "json")
+	require.Equal(t, exitNothing, got.code)
+	require.JSONEq(t, `{"object":"schedule.bulk","changed":0}`, got.out)
+	require.Contains(t, got.err, `"code": "nothing_matched"`)
+}
+
+func TestWithoutAKey(t *testing.T) {
+	newFake(t, answer{401, `{"error":{"message":"send the header Authorization: Bearer <key>","code":"unauthenticated"}}`})
+	t.Setenv("ROTA_KEY", "")
+	got := rotaCmd("", "agents", "list")
+	require.Equal(t, result{exitDenied, "", "rota: agents list: set ROTA_KEY to a key of the server, or name a file that holds one with --key-file\n"}, got)
+}
+
+func TestTheEndUserOfTheEnvironment(t *testing.T) {
+	f := newFake(t, answer{200, `{}`})
+	t.Setenv("ROTA_ON_BEHALF_OF", "ana")
+	rotaCmd("", "agents", "list")
+	rotaCmd("", "agents", "list", "-H", "X-On-Behalf-Of: bob")
+	rotaCmd("", "agents", "list", "--on-behalf-of", "eve")
+	require.Equal(t, "ana", f.seen[0].header.Get("X-On-Behalf-Of"))
+	require.Equal(t, "bob", f.seen[1].header.Get("X-On-Behalf-Of"))
+	require.Equal(t, "eve", f.seen[2].header.Get("X-On-Behalf-Of"))
 }

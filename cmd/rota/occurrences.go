@@ -17,7 +17,11 @@ type agentSchedulesOccurrences struct {
 }
 
 func (c *agentSchedulesOccurrences) Run(ctx context.Context, s *session) error {
-	from, to, zone, err := c.betweenFlags.read()
+	zone, err := c.locationOf(ctx, s, c.scheduleID, !s.json, c.From, c.To)
+	if err != nil {
+		return err
+	}
+	from, to, err := c.in(zone)
 	if err != nil {
 		return err
 	}
@@ -42,7 +46,7 @@ func (c *agentSchedulesTrigger) Run(ctx context.Context, s *session) error {
 	if o.RunID == nil {
 		return fmt.Errorf("there is no run to watch: %s: %s", o.Outcome, reasonText(o))
 	}
-	if err := printCard(s.err, occurrenceCard(o)); err != nil {
+	if err := printCard(s.err, s.width, occurrenceCard(o)); err != nil {
 		return err
 	}
 	return watch(ctx, s, c.AgentID, *o.RunID)
@@ -57,7 +61,11 @@ type agentSchedulesBackfill struct {
 }
 
 func (c *agentSchedulesBackfill) Run(ctx context.Context, s *session) error {
-	from, to, _, err := betweenFlags{From: &c.From, To: &c.To, zoneFlag: c.zoneFlag}.read()
+	zone, err := c.locationOf(ctx, s, c.scheduleID, false, &c.From, &c.To)
+	if err != nil {
+		return err
+	}
+	from, to, err := betweenFlags{From: &c.From, To: &c.To}.in(zone)
 	if err != nil {
 		return err
 	}
@@ -84,8 +92,8 @@ type occurrenceFlags struct {
 	zoneFlag
 }
 
-func (f occurrenceFlags) skip() (rota.OccurrenceSkip, error) {
-	zone, err := f.location()
+func (f occurrenceFlags) skip(ctx context.Context, s *session) (rota.OccurrenceSkip, error) {
+	zone, err := f.locationOf(ctx, s, f.scheduleID, false, &f.ScheduledFor)
 	if err != nil {
 		return rota.OccurrenceSkip{}, err
 	}
@@ -98,7 +106,7 @@ type agentSchedulesSkip struct {
 }
 
 func (c *agentSchedulesSkip) Run(ctx context.Context, s *session) error {
-	body, err := c.skip()
+	body, err := c.skip(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -110,7 +118,7 @@ type agentSchedulesUnskip struct {
 }
 
 func (c *agentSchedulesUnskip) Run(ctx context.Context, s *session) error {
-	body, err := c.skip()
+	body, err := c.skip(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -121,9 +129,10 @@ func occurrenceColumns(zone *time.Location) []column[rota.Occurrence] {
 	return []column[rota.Occurrence]{
 		{"SCHEDULED FOR", func(o rota.Occurrence) string { return scheduledText(o, zone) }},
 		{"COUNT", func(o rota.Occurrence) string { return strconv.FormatInt(o.Count, 10) }},
-		{"OUTCOME", func(o rota.Occurrence) string { return string(o.Outcome) }},
+		{"OUTCOME", outcomeText},
 		{"TRIGGER", func(o rota.Occurrence) string { return string(o.Trigger) }},
 		{"RUN", func(o rota.Occurrence) string { return text(o.RunID) }},
+		{"PHASE", phaseText},
 		{"REASON", reasonText},
 	}
 }
@@ -136,6 +145,7 @@ func occurrenceCard(o rota.Occurrence) []line {
 		{"outcome", string(o.Outcome)},
 		{"reason", reasonText(o)},
 		{"run", text(o.RunID)},
+		{"phase", phaseText(o)},
 		{"trigger", string(o.Trigger)},
 		{"recorded", stamp(&o.RecordedAt)},
 	}
@@ -148,6 +158,25 @@ func scheduledText(o rota.Occurrence, zone *time.Location) string {
 		return nominal(o.ScheduledFor.In(zone))
 	}
 	return nominal(o.ScheduledFor.In(zone)) + " to " + nominal(o.ScheduledUntil.In(zone))
+}
+
+// outcomeText returns the outcome, and whether it is on record yet.
+func outcomeText(o rota.Occurrence) string {
+	if o.Open {
+		return string(o.Outcome) + " (so far)"
+	}
+	return string(o.Outcome)
+}
+
+// phaseText returns how the run of an occurrence stands, or ended.
+func phaseText(o rota.Occurrence) string {
+	switch {
+	case o.Run == nil:
+		return ""
+	case o.Run.ErrorCode != nil:
+		return string(o.Run.Phase) + " (" + *o.Run.ErrorCode + ")"
+	}
+	return string(o.Run.Phase)
 }
 
 func reasonText(o rota.Occurrence) string {

@@ -35,7 +35,7 @@ func show[T any](s *session, card func(T) []line) func(T, error) error {
 		case s.json:
 			return printJSON(s.out, s.answer)
 		}
-		return printCard(s.out, card(v))
+		return printCard(s.out, s.width, card(v))
 	}
 }
 
@@ -53,30 +53,61 @@ func printJSON(w io.Writer, raw []byte) error {
 	return err
 }
 
-// printCard writes two columns, and leaves out what is empty.
-func printCard(w io.Writer, card []line) error {
-	width := 0
+// printCard writes two columns, and leaves out what is empty. Where a line is longer
+// than the width, if there is one, its value goes on below.
+func printCard(w io.Writer, width int, card []line) error {
+	column := 0
 	for _, l := range card {
 		if l.value != "" {
-			width = max(width, len(l.name))
+			column = max(column, len(l.name))
 		}
 	}
 	var b strings.Builder
 	for _, l := range card {
-		name := l.name
-		for part := range strings.Lines(l.value) {
-			text := fmt.Sprintf("%-*s  %s", width, name, clean(part))
+		for _, text := range l.laidOut(column, width) {
 			b.WriteString(strings.TrimRight(text, " ") + "\n")
-			name = ""
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// printTable writes aligned columns under their heads.
-func printTable[T any](w io.Writer, columns []column[T], rows []T) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+const (
+	minColumn = 24 // what the second column of a card has room for at least, or its values stand below their names
+	indent    = 2  // of those
+)
+
+// laidOut returns the line of a card in two columns, or with its value below the name
+// where the second column is too narrow for it.
+func (l line) laidOut(column, width int) []string {
+	left, fits := column+indent, true
+	var parts []string
+	for part := range strings.Lines(l.value) {
+		part = strings.TrimRight(clean(part), " ")
+		parts = append(parts, part)
+		fits = fits && utf8.RuneCountInString(part) <= width-left
+	}
+	var out []string
+	if width > 0 && !fits && (width-left < minColumn || longestWord(parts) > width-left) {
+		left = indent
+		out = append(out, l.name)
+	}
+	for _, part := range parts {
+		for _, text := range fold(part, width-left) {
+			out = append(out, strings.Repeat(" ", left)+text)
+		}
+	}
+	if left > indent && len(out) > 0 {
+		out[0] = fmt.Sprintf("%-*s", left, l.name) + out[0][left:]
+	}
+	return out
+}
+
+// printTable writes aligned columns under their heads. A table that is wider than
+// the width, if there is one, becomes a card for each row.
+func printTable[T any](w io.Writer, width int, columns []column[T], rows []T) error {
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for i, c := range columns {
 		fmt.Fprint(t, c.head, separator(i, len(columns)))
 	}
@@ -85,14 +116,40 @@ func printTable[T any](w io.Writer, columns []column[T], rows []T) error {
 			fmt.Fprint(t, cell(c.cell(row), i == len(columns)-1), separator(i, len(columns)))
 		}
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if width > 0 && len(rows) > 0 && widest(b.String()) > width {
+		return printCards(w, width, columns, rows)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// printCards writes the rows of a table one below the other.
+func printCards[T any](w io.Writer, width int, columns []column[T], rows []T) error {
+	for i, row := range rows {
+		var card []line
+		for _, c := range columns {
+			card = append(card, line{strings.ToLower(c.head), clean(c.cell(row))})
+		}
+		if i > 0 {
+			if _, err := io.WriteString(w, "\n"); err != nil {
+				return err
+			}
+		}
+		if err := printCard(w, width, card); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tableText returns what printTable writes, or nothing if there are no rows.
 func tableText[T any](columns []column[T], rows []T) string {
 	var b strings.Builder
 	if len(rows) > 0 {
-		_ = printTable(&b, columns, rows) // a Builder takes all
+		_ = printTable(&b, 0, columns, rows) // a Builder takes all
 	}
 	return b.String()
 }
@@ -141,11 +198,14 @@ func prose(s string) string {
 }
 
 // stamp returns a time to the second, or nothing.
-func stamp(i *rota.Instant) string {
+func stamp(i *rota.Instant) string { return stampIn(i, time.UTC) }
+
+// stampIn is stamp on the clock of a zone.
+func stampIn(i *rota.Instant, zone *time.Location) string {
 	if i == nil {
 		return ""
 	}
-	return i.UTC().Format(time.RFC3339)
+	return i.In(zone).Format(time.RFC3339)
 }
 
 // text returns a string that may be null.

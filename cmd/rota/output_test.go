@@ -115,7 +115,7 @@ func TestAllFollowsAList(t *testing.T) {
 
 	newFake(t, pages[0], answer{404, "{}"})
 	got = rotaCmd("", "agents", "list", "--all")
-	require.Equal(t, exitRefused, got.code)
+	require.Equal(t, exitNotFound, got.code)
 	require.Empty(t, got.out, "half a list looks like a whole one")
 }
 
@@ -156,4 +156,40 @@ func TestOutputTextOfOddResponses(t *testing.T) {
 		require.NotContains(t, got.out, "output")
 		f.Close()
 	}
+}
+
+// TestNarrowTerminals: no line is longer than the terminal is wide, and nothing is
+// left out.
+func TestNarrowTerminals(t *testing.T) {
+	tests := append([]outputCase{
+		{"narrow-agents-list", "agents list", listOf(false, answerFile(t, "agent"), answerFile(t, "agent-hostile"))},
+		{"narrow-schedules-list", "agent-schedules list --agent-id agt_1", listOf(false, answerFile(t, "schedule-cron"), answerFile(t, "schedule-paused"))},
+		{"narrow-schedule", "agent-schedules get --agent-id agt_1 --schedule-id asch_1", answerFile(t, "schedule-cron")},
+		{"narrow-run", "agent-runs get --agent-id agt_1 --run-id arun_1", answerFile(t, "run-failed")},
+	}, outputCase{"narrow-occurrences", "agent-schedules occurrences --agent-id agt_1 --schedule-id asch_1 --timezone UTC", listOf(false, answerFile(t, "occurrence-skipped"), answerFile(t, "occurrence-fired"), answerFile(t, "occurrence-missed"))})
+	for _, test := range tests {
+		t.Run(test.golden, func(t *testing.T) {
+			newFake(t, answer{200, test.answer})
+			t.Setenv("COLUMNS", "40")
+			got := rotaCmd("", strings.Fields(test.args)...)
+			require.Equal(t, exitOK, got.code, got.err)
+			require.LessOrEqual(t, widest(got.out), 40)
+			golden(t, test.golden, got.out)
+		})
+	}
+}
+
+func TestAnEmptyListSaysWhy(t *testing.T) {
+	newFake(t, answer{200, `{"object":"list","data":[],"has_more":false,"warnings":[{"code":"no_such_time","message":"the schedule has no time then"}]}`})
+	got := rotaCmd("", "agent-schedules", "occurrences", "--agent-id", "agt_1", "--schedule-id", "asch_1", "--timezone", "UTC")
+	require.Equal(t, exitOK, got.code)
+	require.Equal(t, "the schedule has no time then\n", got.err)
+}
+
+func TestTheTextOfARun(t *testing.T) {
+	newFake(t, answer{200, answerFile(t, "run-completed")})
+	require.Equal(t, result{exitOK, "Two things:\n- rain\n- sun\nThat is all.\n", ""}, rotaCmd("", "runs", "get", "arun_1", "--text"))
+	newFake(t, answer{200, answerFile(t, "run-failed")})
+	got := rotaCmd("", "agent-runs", "get", "--agent-id", "agt_1", "--run-id", "arun_1", "--text")
+	require.Equal(t, result{exitRefused, "", "rota: agent-runs get: the run is failed and has said nothing\n"}, got)
 }

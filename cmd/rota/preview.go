@@ -30,8 +30,8 @@ type schedulesPreview struct {
 type previewFlags struct {
 	When whenFlags `embed:""`
 	countFlag
-	After  *rota.Instant `placeholder:"TIME" help:"Only times after this one; by default, now."`
-	Policy policyFlags   `embed:"" group:"policy"`
+	After  *moment     `placeholder:"TIME" help:"Only times after this one, such as 2026-12-01T09:00, in the time zone, or with an offset; by default, now."`
+	Policy policyFlags `embed:"" group:"policy"`
 }
 
 func (c *schedulesPreview) Run(ctx context.Context, s *session) error {
@@ -46,7 +46,18 @@ func (c *schedulesPreview) Run(ctx context.Context, s *session) error {
 	if raw == nil && spec.IsZero() {
 		return usagef("give --every, --at or --cron; or --body")
 	}
-	body := rota.PreviewCreate{Policy: c.Fields.Policy.update(), After: some(c.Fields.After)}
+	body := rota.PreviewCreate{Policy: c.Fields.Policy.update()}
+	if c.Fields.After != nil {
+		zone, err := zoneFlag{text(c.Fields.When.Timezone)}.location()
+		if err != nil {
+			return err
+		}
+		after, err := c.Fields.After.in(zone)
+		if err != nil {
+			return err
+		}
+		body.After = rota.Some(rota.InstantOf(after))
+	}
 	if c.Fields.Count != 0 {
 		body.Count = rota.Some(c.Fields.Count)
 	}

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"regexp"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -15,12 +17,16 @@ import (
 	"github.com/rota-run/rota/internal/settings"
 )
 
-// Exit codes.
+// Exit codes, as docs/cli.md has them.
 const (
 	exitOK          = 0
-	exitRefused     = 1   // the server said no, or a run failed
+	exitRefused     = 1   // the server said no for a reason that has no code here, or a run failed
 	exitUsage       = 2   // the command line is wrong
 	exitUnreachable = 3   // the server cannot be reached, or is not ready
+	exitNothing     = 4   // nothing matched
+	exitNotFound    = 5   // there is no such thing: 404
+	exitDenied      = 6   // the key is not valid, or may not: 401, 403
+	exitConflict    = 7   // the state of things does not allow it: 409, 412
 	exitInterrupted = 130 // a signal came first
 )
 
@@ -28,11 +34,13 @@ const (
 type stdio struct {
 	in       io.Reader
 	out, err io.Writer
+	width    int // of the terminal that out is, in characters; 0 if it is none
 }
 
 // run executes a command line and returns the exit code.
 func run(ctx context.Context, args []string, std stdio) int {
 	var cli CLI
+	std.width = width(std.out)
 	parser, err := newParser(&cli, std)
 	if err != nil {
 		fmt.Fprintln(std.err, "rota:", err)
@@ -45,10 +53,80 @@ func run(ctx context.Context, args []string, std stdio) int {
 		args = append([]string{"version"}, args[1:]...)
 	}
 	verb, err := execute(ctx, parser, &cli, args, std)
+	code := exitCode(ctx, err)
 	if err != nil {
-		fmt.Fprintf(std.err, "rota:%s %s\n", verb, withoutPasswords(explain(err)))
+		report(std.err, failure{
+			verb: verb, err: withoutKey(cli.Remote, err), code: code, json: cli.Remote.Output == formatJSON || asksJSON(args),
+		})
 	}
-	return exitCode(ctx, err)
+	return code
+}
+
+// withoutKey returns the error of a request that had no key as what to do about it.
+func withoutKey(r remote, err error) error {
+	if r.Key != "" || r.KeyFile != "" || !errors.Is(err, rota.Unauthenticated) {
+		return err
+	}
+	return &rota.Error{Code: rota.Unauthenticated, Msg: "set ROTA_KEY to a key of the server, or name a file that holds one with --key-file", Err: err}
+}
+
+// A failure is what a command ends with.
+type failure struct {
+	verb string // as messages begin with it
+	err  error
+	code int
+	json bool
+}
+
+// report says why a command failed.
+func report(w io.Writer, f failure) {
+	if f.json {
+		reportJSON(w, f)
+		return
+	}
+	fmt.Fprintf(w, "rota:%s %s\n", f.verb, withoutPasswords(explain(f.err, f.code)))
+}
+
+// reportJSON says it for programs, in the shape in which the server says it.
+func reportJSON(w io.Writer, f failure) {
+	var body struct {
+		Error struct {
+			Message   string `json:"message"`
+			Code      string `json:"code"`
+			Param     string `json:"param,omitempty"`
+			Status    int    `json:"status,omitempty"`
+			RequestID string `json:"request_id,omitempty"`
+			ExitCode  int    `json:"exit_code"`
+		} `json:"error"`
+	}
+	d := &body.Error
+	d.Message, d.ExitCode, d.Code = withoutPasswords(explain(f.err, f.code)), f.code, localCodes[f.code]
+	var e *rota.Error
+	if errors.As(f.err, &e) && f.code != exitInterrupted {
+		d.Code, d.Param = string(e.Code), e.Field
+	}
+	var r *client.Refusal
+	if errors.As(f.err, &r) {
+		d.Status, d.RequestID = r.Status, r.RequestID
+	}
+	raw, _ := json.Marshal(body) // strings and numbers always can
+	_ = printJSON(w, raw)        // there is nobody else to tell
+}
+
+// localCodes name what no server has said.
+var localCodes = map[int]string{
+	exitRefused: "failed", exitUsage: "usage", exitUnreachable: "unavailable", exitNothing: "nothing_matched", exitInterrupted: "interrupted",
+}
+
+// asksJSON reports whether a command line that may be wrong asks for JSON.
+func asksJSON(args []string) bool {
+	line := " " + strings.Join(args, " ") + " "
+	for _, form := range []string{"-o json", "-ojson", "-o=json", "--output json", "--output=json"} {
+		if strings.Contains(line, " "+form+" ") {
+			return true
+		}
+	}
+	return os.Getenv("ROTA_OUTPUT") == string(formatJSON)
 }
 
 // execute parses and runs args, and returns the name of the verb for messages.
@@ -105,6 +183,9 @@ func fileUsage(flag string, err error) error {
 	return usagef("%s: %w", flag, err)
 }
 
+// errNothing marks the error of a change that nothing matched.
+var errNothing = errors.New("nothing matched")
+
 func exitCode(ctx context.Context, err error) int {
 	var usage usageError
 	var answered *client.Refusal
@@ -115,11 +196,30 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.As(err, &usage), errors.Is(err, rota.Invalid) && !errors.As(err, &answered):
 		return exitUsage
-	case errors.Is(err, rota.Unavailable):
-		return exitUnreachable
+	case errors.Is(err, errNothing):
+		return exitNothing
 	default:
-		return exitRefused
+		return exitOfRefusal(err)
 	}
+}
+
+func exitOfRefusal(err error) int {
+	for _, known := range []struct {
+		code rota.Code
+		exit int
+	}{
+		{rota.Unavailable, exitUnreachable},
+		{rota.NotFound, exitNotFound},
+		{rota.Unauthenticated, exitDenied},
+		{rota.Denied, exitDenied},
+		{rota.Conflict, exitConflict},
+		{rota.Precondition, exitConflict},
+	} {
+		if errors.Is(err, known.code) {
+			return known.exit
+		}
+	}
+	return exitRefused
 }
 
 // withoutPasswords leaves out what may be the user and the password of a URL
@@ -129,7 +229,10 @@ func withoutPasswords(s string) string {
 }
 
 // explain says what went wrong to the person at the keyboard.
-func explain(err error) string {
+func explain(err error, code int) string {
+	if code == exitInterrupted {
+		return interrupted(err)
+	}
 	var e *rota.Error
 	if !errors.As(err, &e) {
 		return clean(err.Error())
@@ -149,4 +252,13 @@ func explain(err error) string {
 		s += "; try again in " + e.RetryAfter.String()
 	}
 	return clean(s)
+}
+
+// interrupted says what becomes of what was going on.
+func interrupted(err error) string {
+	var w watchError
+	if errors.As(err, &w) {
+		return "no longer watching; the run goes on: rota runs watch " + string(w.run)
+	}
+	return "interrupted"
 }

@@ -38,6 +38,7 @@ type agentRunsCreate struct {
 	agentID
 	Fields runFlags `embed:""`
 	Body   bodyFlag `embed:""`
+	Watch  bool     `help:"Follow the run to its end, as runs watch does."`
 }
 
 func (c *agentRunsCreate) Run(ctx context.Context, s *session) error {
@@ -48,7 +49,14 @@ func (c *agentRunsCreate) Run(ctx context.Context, s *session) error {
 	if raw == nil && c.Fields.Input == nil {
 		return usagef("give --input, or --body")
 	}
-	return show(s, runCard)(s.Runs.Create(ctx, c.AgentID, c.Fields.create(), append(s.call, raw...)...))
+	r, err := s.Runs.Create(ctx, c.AgentID, c.Fields.create(), append(s.call, raw...)...)
+	if err != nil || !c.Watch {
+		return show(s, runCard)(r, err)
+	}
+	if _, err := fmt.Fprintln(s.err, r.ID); err != nil {
+		return err
+	}
+	return watch(ctx, s, c.AgentID, r.ID)
 }
 
 func (f runFlags) create() rota.RunCreate {
@@ -56,6 +64,7 @@ func (f runFlags) create() rota.RunCreate {
 		Input:              rota.InputText(text(f.Input)),
 		Conversation:       f.Continuity.conversation(),
 		PreviousResponseID: clearable(f.Continuity.PreviousResponseID),
+		ContextManagement:  f.Continuity.ContextManagement.optional(),
 		Stream:             rota.Some(true),
 		Metadata:           f.Metadata.Metadata,
 	}
@@ -63,21 +72,22 @@ func (f runFlags) create() rota.RunCreate {
 
 type agentRunsList struct {
 	agentID
-	Part listFlags `embed:""`
+	Part offsetFlags `embed:""`
 }
 
 func (c *agentRunsList) Run(ctx context.Context, s *session) error {
-	return many(s, c.Part, runColumns(), func(p rota.Page) (rota.List[rota.Run], error) {
+	return many(s, c.Part.part(), runColumns(), func(p rota.Page) (rota.List[rota.Run], error) {
 		return s.Runs.List(ctx, c.AgentID, p, s.call...)
 	})
 }
 
 type agentRunsGet struct {
 	runID
+	textFlag
 }
 
 func (c *agentRunsGet) Run(ctx context.Context, s *session) error {
-	return show(s, runCard)(s.Runs.Get(ctx, c.AgentID, c.RunID, s.call...))
+	return c.show(s)(s.Runs.Get(ctx, c.AgentID, c.RunID, s.call...))
 }
 
 type agentRunsCancel struct {
@@ -173,8 +183,33 @@ func runCard(r rota.Run) []line {
 		{"previous response", text(r.PreviousResponseID)},
 		{"metadata", metadataText(r.Metadata)},
 		{"input", anyText(r.Input.Any)},
+		{"sent", sentText(r)},
+		{"not sent", notSentText(r.Request)},
 		{"output", outputText(r.GatewayResponse)},
 	}
+}
+
+// sentText returns what was sent to the model, as far as variables made it another
+// text than the run's input.
+func sentText(r rota.Run) string {
+	if r.Request == nil {
+		return ""
+	}
+	sent := "to " + r.Request.Model
+	if r.Request.Instructions != nil {
+		sent += "\ninstructions: " + *r.Request.Instructions
+	}
+	if input := anyText(r.Request.Input.Any); input != anyText(r.Input.Any) {
+		sent += "\ninput: " + input
+	}
+	return sent
+}
+
+func notSentText(q *rota.RunRequest) string {
+	if q == nil {
+		return ""
+	}
+	return strings.Join(q.NotSent, ", ")
 }
 
 func errorText(e *rota.RunError) string {

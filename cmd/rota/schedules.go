@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/client"
@@ -146,6 +147,7 @@ func (f scheduleFlags) create() (rota.ScheduleCreate, error) {
 		Name:               clearable(f.Name),
 		Conversation:       f.Continuity.conversation(),
 		PreviousResponseID: clearable(f.Continuity.PreviousResponseID),
+		ContextManagement:  f.Continuity.ContextManagement.optional(),
 		Metadata:           f.Metadata.Metadata,
 		Policy:             f.Policy.update(),
 	}
@@ -204,6 +206,7 @@ func (f scheduleFlags) update() (rota.ScheduleUpdate, error) {
 		Spec:               spec,
 		Name:               clearable(f.Name),
 		PreviousResponseID: clearable(f.Continuity.PreviousResponseID),
+		ContextManagement:  f.Continuity.ContextManagement.optional(),
 		Metadata:           f.Metadata.update(),
 		Policy:             f.Policy.update(),
 	}
@@ -256,13 +259,14 @@ func scheduleColumns() []column[rota.Schedule] {
 		{"NAME", func(s rota.Schedule) string { return text(s.Name) }},
 		{"STATUS", func(s rota.Schedule) string { return string(s.Status) }},
 		{"WHEN", func(s rota.Schedule) string { return specText(s.Spec) }},
-		{"NEXT RUN", func(s rota.Schedule) string { return stamp(s.NextRunAt) }},
-		{"LAST RUN", func(s rota.Schedule) string { return stamp(s.LastRunAt) }},
+		{"NEXT RUN", func(s rota.Schedule) string { return stampIn(s.NextRunAt, zoneOf(s)) }},
+		{"LAST RUN", func(s rota.Schedule) string { return stampIn(s.LastRunAt, zoneOf(s)) }},
 		{"RUNS", func(s rota.Schedule) string { return strconv.FormatInt(s.RunCount, 10) }},
 	}
 }
 
 func scheduleCard(s rota.Schedule) []line {
+	zone := zoneOf(s)
 	return []line{
 		{"id", string(s.ID)},
 		{"agent", string(s.AgentID)},
@@ -270,9 +274,9 @@ func scheduleCard(s rota.Schedule) []line {
 		{"status", string(s.Status)},
 		{"paused", pauseText(s.PauseReason)},
 		{"when", specText(s.Spec)},
-		{"next run", stamp(s.NextRunAt)},
-		{"skips", skipsText(s.Skips)},
-		{"last run", strings.TrimSpace(stamp(s.LastRunAt) + "  " + text(s.LastRunID))},
+		{"next run", stampIn(s.NextRunAt, zone)},
+		{"skips", skipsText(s.Skips, zone)},
+		{"last run", strings.TrimSpace(stampIn(s.LastRunAt, zone) + "  " + text(s.LastRunID))},
 		{"runs", strconv.FormatInt(s.RunCount, 10)},
 		{"failed in a row", strconv.Itoa(s.ConsecutiveFailures)},
 		{"input", anyText(s.Input.Any)},
@@ -288,10 +292,10 @@ func scheduleCard(s rota.Schedule) []line {
 }
 
 // skipsText returns one line per time.
-func skipsText(skips []rota.Instant) string {
+func skipsText(skips []rota.Instant, zone *time.Location) string {
 	all := ""
 	for _, at := range skips {
-		all += nominal(at.UTC()) + "\n"
+		all += nominal(at.In(zone)) + "\n"
 	}
 	return all
 }

@@ -22,7 +22,7 @@ type remote struct {
 	Server         string   `env:"ROTA_SERVER" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Address of the server [${default}]."`
 	Key            secret   `env:"ROTA_KEY" placeholder:"KEY" help:"Key to the API. Prefer the environment: flags show in process lists."`
 	KeyFile        string   `env:"ROTA_KEY_FILE" placeholder:"FILE" help:"File with the key, in place of --key."`
-	OnBehalfOf     string   `placeholder:"USER" help:"End user to act for."`
+	OnBehalfOf     string   `env:"ROTA_ON_BEHALF_OF" placeholder:"USER" help:"End user to act for."`
 	Header         []string `short:"H" sep:"none" placeholder:"'NAME: VALUE'" help:"Header X-On-Behalf-Of, If-Match or Idempotency-Key."`
 	IfMatch        string   `placeholder:"VERSION" help:"Change the object only if it is at this version."`
 	IdempotencyKey string   `placeholder:"ID" help:"Make the change once, however often it is sent with this id."`
@@ -85,7 +85,7 @@ func (r *remote) readHeaders() error {
 		switch {
 		case !ok, flag == nil:
 			return usagef("--header must be 'X-On-Behalf-Of: USER', 'If-Match: VERSION' or 'Idempotency-Key: ID'")
-		case *flag != "":
+		case *flag != "" && (flag != &r.OnBehalfOf || *flag != os.Getenv("ROTA_ON_BEHALF_OF")): // which gives way
 			return usagef("%s is given twice", name)
 		}
 		*flag = strings.TrimSpace(value)
@@ -120,7 +120,8 @@ func (r *remote) options() []client.Option {
 func (r *remote) callOptions() ([]client.CallOption, error) {
 	var opts []client.CallOption
 	if r.IfMatch != "" {
-		v, err := strconv.ParseInt(strings.Trim(r.IfMatch, `"`), 10, 64)
+		version, _, _ := strings.Cut(strings.Trim(strings.TrimPrefix(r.IfMatch, "W/"), `"`), "-") // of an ETag
+		v, err := strconv.ParseInt(version, 10, 64)
 		if err != nil {
 			return nil, usagef("--if-match must be a version such as 3, not %q", r.IfMatch)
 		}

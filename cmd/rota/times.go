@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/client"
 	"github.com/rota-run/rota/internal/calendar"
 )
 
@@ -38,6 +41,12 @@ func (m *moment) in(zone *time.Location) (time.Time, error) {
 	return at, nil
 }
 
+// hasOffset reports whether the moment is the same in every zone.
+func (m *moment) hasOffset() bool {
+	_, err := time.Parse(time.RFC3339Nano, string(*m))
+	return err == nil
+}
+
 // wallClock completes a time without seconds, and leaves alone what it does not
 // know.
 func wallClock(at string) string {
@@ -46,12 +55,15 @@ func wallClock(at string) string {
 			return t.Format("2006-01-02T15:04:05")
 		}
 	}
+	if t, err := time.Parse("2006-01-02T15:04Z07:00", at); err == nil {
+		return t.Format(time.RFC3339)
+	}
 	return at
 }
 
 // zoneFlag is the zone of the times that a verb reads and shows.
 type zoneFlag struct {
-	Timezone string `placeholder:"ZONE" help:"IANA time zone of the times, such as Europe/Madrid; UTC by default."`
+	Timezone string `placeholder:"ZONE" help:"IANA time zone of the times, such as Europe/Madrid; by default the schedule's; in forecasts, UTC."`
 }
 
 func (z zoneFlag) location() (*time.Location, error) {
@@ -60,6 +72,29 @@ func (z zoneFlag) location() (*time.Location, error) {
 		return nil, usagef("--timezone: %s", rota.Public(err).Msg)
 	}
 	return cal.Location(), nil
+}
+
+// locationOf is location for a verb about one schedule, whose zone is the default. It
+// is asked for only if it matters: if a time is shown, or one of those given has no
+// offset.
+func (z zoneFlag) locationOf(ctx context.Context, s *session, id scheduleID, shown bool, given ...*moment) (*time.Location, error) {
+	wall := slices.ContainsFunc(given, func(m *moment) bool { return m != nil && !m.hasOffset() })
+	if z.Timezone != "" || !shown && !wall {
+		return z.location()
+	}
+	found, err := s.Schedules.Get(ctx, id.AgentID, id.ScheduleID, append(s.call, client.IncludeDeleted())...)
+	if err != nil {
+		return nil, err
+	}
+	return zoneOf(found), nil
+}
+
+// zoneOf returns the zone of a schedule, or UTC if this program does not know it.
+func zoneOf(s rota.Schedule) *time.Location {
+	if zone, err := (zoneFlag{s.Spec.Timezone}).location(); err == nil {
+		return zone
+	}
+	return time.UTC
 }
 
 // betweenFlags are the ends of a span of time.
@@ -71,14 +106,20 @@ type betweenFlags struct {
 
 // read returns the ends, which are zero if they are open, and the zone.
 func (b betweenFlags) read() (from, to time.Time, zone *time.Location, err error) {
-	zone, err = b.location()
-	if err == nil {
-		from, err = b.From.in(zone)
+	if zone, err = b.location(); err != nil {
+		return from, to, zone, err
 	}
-	if err == nil {
-		to, err = b.To.in(zone)
-	}
+	from, to, err = b.in(zone)
 	return from, to, zone, err
+}
+
+// in returns the ends as they are meant in a zone.
+func (b betweenFlags) in(zone *time.Location) (from, to time.Time, err error) {
+	if from, err = b.From.in(zone); err != nil {
+		return from, to, err
+	}
+	to, err = b.To.in(zone)
+	return from, to, err
 }
 
 // nominal returns a nominal time to the millisecond, as far as it has any: it

@@ -18,12 +18,36 @@ type runsCmd struct {
 	Watch runsWatch `cmd:"" help:"Print what a run says as it says it, and how it ended." example:"rota runs watch $RUN"`
 }
 
+// textFlag asks for what a run said and nothing else.
+type textFlag struct {
+	Text bool `help:"Print the text of the answer alone."`
+}
+
+// show prints a run, or what it said.
+func (t textFlag) show(s *session) func(rota.Run, error) error {
+	if !t.Text {
+		return show(s, runCard)
+	}
+	return func(r rota.Run, err error) error {
+		if err != nil {
+			return err
+		}
+		said := prose(outputText(r.GatewayResponse))
+		if said == "" {
+			return fmt.Errorf("the run is %s and has said nothing", r.Phase)
+		}
+		_, err = io.WriteString(s.out, strings.TrimSuffix(said, "\n")+"\n")
+		return err
+	}
+}
+
 type runsGet struct {
 	RunID rota.RunID `arg:"" help:"Id of the run."`
+	textFlag
 }
 
 func (c *runsGet) Run(ctx context.Context, s *session) error {
-	return show(s, runCard)(s.Runs.Find(ctx, c.RunID, s.call...))
+	return c.show(s)(s.Runs.Find(ctx, c.RunID, s.call...))
 }
 
 type runsWatch struct {
@@ -49,7 +73,7 @@ func watch(ctx context.Context, s *session, agent rota.AgentID, id rota.RunID) e
 	v := &viewer{out: s.out, raw: s.json}
 	for e, err := range s.Runs.Events(ctx, agent, id, s.call...) {
 		if err != nil {
-			return errors.Join(v.newline(), err)
+			return errors.Join(v.newline(), watchError{id, err})
 		}
 		if err := v.show(e); err != nil {
 			return err
@@ -61,6 +85,15 @@ func watch(ctx context.Context, s *session, agent rota.AgentID, id rota.RunID) e
 	}
 	return errors.Join(v.end(r), verdict(s.err, r))
 }
+
+// A watchError is why the events of a run could not be read to their end.
+type watchError struct {
+	run rota.RunID
+	error
+}
+
+// Unwrap returns the cause.
+func (w watchError) Unwrap() error { return w.error }
 
 // A viewer prints the text of a run, or its events as they are.
 type viewer struct {

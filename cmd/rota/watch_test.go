@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -49,7 +51,7 @@ func watchCases(t *testing.T) map[string]watchCase {
 		"fails with the run":                       {"", []answer{found, stream(created, delta("Hel"), failed), bad}, exitRefused, "Hel\n", badLine},
 		"asks less if it knows the agent":          {" --agent-id agt_1", []answer{stream(failed), bad}, exitRefused, "", badLine},
 		"prints events as they are":                {" --output json", []answer{found, stream(created, delta("x"), completed), done}, exitOK, created + "\n" + delta("x") + "\n" + completed + "\n", doneLine},
-		"fails if there is no such run":            {"", []answer{{404, `{"error":{"message":"no such run","code":"not_found"}}`}}, exitRefused, "", "rota: runs watch: no such run\n"},
+		"fails if there is no such run":            {"", []answer{{404, `{"error":{"message":"no such run","code":"not_found"}}`}}, exitNotFound, "", "rota: runs watch: no such run\n"},
 		"ends the line when the stream breaks":     {"", []answer{found, stream(delta("Hel"), `{`)}, exitRefused, "Hel\n", "rota: runs watch: an event is not JSON: unexpected end of JSON input\n"},
 		"does not take an open run for a good one": {"", []answer{found, stream(completed), found}, exitRefused, "", "rota: runs watch: the events have ended, but the run is running\n"},
 	}
@@ -89,7 +91,7 @@ func TestTriggerWatches(t *testing.T) {
 	require.Equal(t, result{exitRefused, "", "rota: agent-schedules trigger: there is no run to watch: skipped_overlap: run arun_01937f3c5d4e7a6b8c9d0e1f2a3b4c5d had not ended\n"}, rotaCmd("", args...))
 
 	newFake(t, answer{404, `{"error":{"message":"no such schedule","code":"not_found"}}`})
-	require.Equal(t, result{exitRefused, "", "rota: agent-schedules trigger: no such schedule\n"}, rotaCmd("", args...))
+	require.Equal(t, result{exitNotFound, "", "rota: agent-schedules trigger: no such schedule\n"}, rotaCmd("", args...))
 }
 
 func TestEventsAreLines(t *testing.T) {
@@ -97,4 +99,15 @@ func TestEventsAreLines(t *testing.T) {
 	got := rotaCmd("", "agent-runs", "events", "--agent-id", "agt_1", "--run-id", "arun_1", "--after", "7")
 	require.Equal(t, result{exitOK, created + "\n" + delta("x") + "\n" + completed + "\n", ""}, got)
 	require.Equal(t, "7", f.seen[0].header.Get("Last-Event-ID"))
+}
+
+// TestAnInterruptedWatch: what is stopped is the watching, not the run.
+func TestAnInterruptedWatch(t *testing.T) {
+	newFake(t, answer{200, `{}`})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs bytes.Buffer
+	code := run(ctx, strings.Fields("runs watch arun_1 --agent-id agt_1"), stdio{out: &out, err: &errs})
+	require.Equal(t, exitInterrupted, code)
+	require.Equal(t, "rota: runs watch: no longer watching; the run goes on: rota runs watch arun_1\n", errs.String())
 }
