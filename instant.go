@@ -2,6 +2,7 @@ package rota
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -34,11 +35,16 @@ func (i Instant) MarshalText() ([]byte, error) { return []byte(i.String()), nil 
 // MarshalJSON returns the wire form as a JSON string.
 func (i Instant) MarshalJSON() ([]byte, error) { return []byte(`"` + i.String() + `"`), nil }
 
+// rfc3339 is what time.Parse is not strict about: two digits for the hour, a point
+// before a fraction, and an offset of less than a day.
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
 // UnmarshalText accepts any RFC 3339 time, its letters in either case, that lies
 // in the years 1 to 9999 of UTC: what is later has no wire form.
 func (i *Instant) UnmarshalText(b []byte) error {
-	t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(string(b)))
-	if err != nil {
+	text := strings.ToUpper(string(b))
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || !rfc3339.MatchString(text) {
 		return fmt.Errorf("%q is not an RFC 3339 time such as 2026-11-23T05:31:56Z", b)
 	}
 	if y := t.UTC().Year(); y < 1 || y > 9999 {

@@ -72,7 +72,7 @@ type PolicyUpdate struct {
 	JitterSeconds      Opt[int64]       `json:"jitter_seconds,omitzero" minimum:"0" maximum:"86400" nullable:"true"`
 	StartAt            Opt[Instant]     `json:"start_at,omitzero" nullable:"true"`
 	EndAt              Opt[Instant]     `json:"end_at,omitzero" nullable:"true"`
-	MaxRuns            Opt[int64]       `json:"max_runs,omitzero" minimum:"1" nullable:"true"`
+	MaxRuns            Opt[int64]       `json:"max_runs,omitzero" minimum:"1" maximum:"9007199254740991" nullable:"true"`
 	PauseAfterFailures Opt[int]         `json:"pause_after_failures,omitzero" minimum:"1" maximum:"1000" nullable:"true"`
 	Retry              Opt[RetryUpdate] `json:"retry,omitzero" nullable:"true"`
 	TimeoutSeconds     Opt[int64]       `json:"timeout_seconds,omitzero" minimum:"1" maximum:"86400" nullable:"true"`

@@ -25,7 +25,8 @@ import (
 
 // A Calendar gives the nominal times of a schedule. It is immutable and cheap
 // to copy, and safe for concurrent use. The zero Calendar has no times. Times
-// lie in the years 1 to 9999, and are whole milliseconds.
+// lie in the years 1 to 9999 but for their last two days, and are whole
+// milliseconds.
 type Calendar struct {
 	kind       rota.SpecType
 	loc        *time.Location

@@ -112,7 +112,7 @@ func (c *Calendar) parseInterval(spec rota.Spec, anchor time.Time) error {
 }
 
 // momentForm is RFC 3339, with optional seconds and an optional offset.
-var momentForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?$`)
+var momentForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(?:\.\d{1,9})?)?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)?$`)
 
 // parseMoment reads an instant, or a wall-clock time of the zone.
 func parseMoment(field, s string, loc *time.Location) (instant, error) {
@@ -138,7 +138,7 @@ func parseMoment(field, s string, loc *time.Location) (instant, error) {
 		at = reach(loc, wall(at))
 	}
 	if at < firstInstant || at > lastInstant {
-		return 0, rota.InvalidField(field, "%q is out of range; the years 1 to 9999 are accepted", s)
+		return 0, rota.InvalidField(field, "%q is out of range; times from the year 1 to 9999-12-30T00:00:00Z are accepted", s)
 	}
 	return at, nil
 }

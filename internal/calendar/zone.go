@@ -21,7 +21,7 @@ const (
 	day    = 24 * 60 * minute
 
 	firstInstant instant = -62_135_596_800_000 // the year 1 begins
-	lastInstant  instant = 253_402_300_799_999 // the year 9999 ends
+	lastInstant  instant = 253_402_128_000_000 // two days before the year 9999 ends, so that jitter and zones do not lead out of it
 	forever      instant = math.MaxInt64
 
 	// No zone is further than this from UTC, nor moves its clock by more.
@@ -29,7 +29,7 @@ const (
 )
 
 // instantOf cuts off what is finer than a millisecond, and what lies outside
-// of the years 1 to 9999.
+// of the years 1 to 9999 but for their last two days.
 func instantOf(t time.Time) instant {
 	switch y := t.UTC().Year(); {
 	case y < 1:
@@ -37,7 +37,7 @@ func instantOf(t time.Time) instant {
 	case y > 9999:
 		return lastInstant
 	default:
-		return instant(t.UnixMilli())
+		return min(instant(t.UnixMilli()), lastInstant)
 	}
 }
 

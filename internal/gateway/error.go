@@ -136,7 +136,7 @@ const maxText = 500 // characters of a provider's text that a message quotes
 // quotable returns a provider's text as one line that is safe to show.
 func quotable(s, secret string) string {
 	if secret != "" {
-		s = strings.ReplaceAll(s, secret, "[key]")
+		s = strings.ReplaceAll(s, secret, hidden)
 	}
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	s = strings.Map(func(r rune) rune {

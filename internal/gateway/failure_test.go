@@ -300,6 +300,32 @@ func TestMessagesAreSafe(t *testing.T) {
 	}
 }
 
+// TestTheKeyIsInNothingThatIsKept: neither in what a failed response said, nor in
+// its events, nor in the answer.
+func TestTheKeyIsInNothingThatIsKept(t *testing.T) {
+	const key = "sk-very-secret"
+	s := gatewaytest.New(t)
+	s.Script(
+		gatewaytest.Stream(gatewaytest.Failed("r1", "invalid_key", "bad key "+key)),
+		gatewaytest.Stream(gatewaytest.Completed("r2", "your key is "+key)),
+		gatewaytest.JSON(400, `{"error":{"message":"bad","details":["`+key+`"]}}`),
+	)
+	g := at(t, s, func(p *gateway.Provider) { p.Key = func() (string, error) { return key, nil } })
+	for range 3 {
+		var kept strings.Builder
+		r, err := g.Stream(t.Context(), gateway.Request{Provider: "model", Body: []byte(`{"model":"m"}`)}, func(string) {}, func(e gateway.Event) { kept.Write(e.Data) })
+		var e *gateway.Error
+		if errors.As(err, &e) {
+			kept.Write(e.Response)
+			kept.WriteString(e.Error())
+		}
+		kept.Write(r.Body)
+		kept.WriteString(r.Output)
+		require.NotContains(t, kept.String(), key)
+		require.NotEmpty(t, kept.String())
+	}
+}
+
 // What is not UTF-8 would make every answer that quotes it unreadable.
 func TestTextThatIsNotUTF8IsMended(t *testing.T) {
 	s := gatewaytest.New(t)

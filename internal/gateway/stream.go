@@ -176,6 +176,7 @@ func (a *attempt) read(res *http.Response, whole func(*attempt, []byte) (Respons
 	if err := b.decode(res.Header.Get("Content-Encoding")); err != nil {
 		return Response{}, a.explain(err, undecodable)
 	}
+	b.from = withoutSecret(b.from, a.secret)
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		return Response{}, a.refused(res, b)
 	}

@@ -57,6 +57,9 @@ func (c checker) check(at fieldPath, s *huma.Schema, v value) error {
 	}
 	switch s.Type {
 	case huma.TypeString:
+		if loneSurrogate(v) {
+			return at.invalid("%s", halfPair)
+		}
 		return checkString(at, s, v.text())
 	case huma.TypeInteger, huma.TypeNumber:
 		return checkNumber(at, s, string(v))
@@ -197,6 +200,9 @@ func (c checker) object(at fieldPath, s *huma.Schema, members []member) error {
 }
 
 func (c checker) member(at fieldPath, s *huma.Schema, m member) error {
+	if _, checked := s.AdditionalProperties.(*huma.Schema); checked && (m.halfPair || strings.IndexByte(m.name, 0) >= 0) {
+		return at.invalid("must not have names with the character U+0000 or half of a surrogate pair")
+	}
 	if p, ok := s.Properties[m.name]; ok {
 		return c.check(at.to(m.name), p, m.value)
 	}

@@ -18,6 +18,7 @@ Every request needs ` + "`Authorization: Bearer <key>`" + `. What one end user h
 ` + "`X-On-Behalf-Of`" + ` to act for one. Lists come in pages, with ` + "`after`" + ` and ` + "`before`" + ` as cursors.
 Every change can carry an ` + "`Idempotency-Key`" + `, and a change of one object an ` + "`If-Match`" + ` with its ETag.
 A read of one object takes ` + "`If-None-Match`" + `, and answers of 1 KiB and more are compressed where ` + "`Accept-Encoding`" + ` has gzip.
+Text must not have the character U+0000 or half of a surrogate pair (` + "`\\ud800`" + ` alone). Times are RFC 3339 with an offset, without leap seconds.
 Answers may get new members, and new words where a description says so: ignore what you do not know. A method that a
 path does not have is answered by 405, with ` + "`Allow`" + `.`
 

@@ -163,6 +163,9 @@ func instantParam(q url.Values, name string) (time.Time, error) {
 	if err := i.UnmarshalText([]byte(q.Get(name))); err != nil {
 		return time.Time{}, rota.InvalidField(name, "must be an RFC 3339 time such as 2026-11-23T05:31:56Z (a + in it is written %%2B)")
 	}
+	if i.IsZero() {
+		return i.Add(time.Millisecond), nil // the first instant of the year 1, which is not the same as no instant
+	}
 	return i.Time, nil
 }
 

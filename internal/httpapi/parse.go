@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/rota-run/rota"
@@ -17,8 +19,9 @@ import (
 type value []byte
 
 type member struct {
-	name  string
-	value value
+	name     string
+	halfPair bool // of the name: see loneSurrogate
+	value    value
 }
 
 type jsonKind string
@@ -63,10 +66,47 @@ func (v value) members() []member {
 	d := json.NewDecoder(bytes.NewReader(v))
 	d.Token() // {
 	for d.More() {
+		from := d.InputOffset()
 		name, _ := d.Token() // valid
-		all = append(all, member{name.(string), next(d)})
+		half := loneSurrogate(v[from:d.InputOffset()])
+		all = append(all, member{name.(string), half, next(d)})
 	}
 	return all
+}
+
+// halfPair is what is said of a text that has a lone surrogate.
+const halfPair = "must not contain half of a surrogate pair, such as \\ud800 alone"
+
+// loneSurrogate reports whether a JSON string has an escape of a surrogate without
+// its other half. It stands for no character, and readers of JSON make different
+// things of it.
+func loneSurrogate(text []byte) bool {
+	for i := 0; i < len(text); {
+		if text[i] != '\\' {
+			i++
+			continue
+		}
+		first, ok := codeUnit(text[i:])
+		if !ok || !utf16.IsSurrogate(first) {
+			i += len(`\n`)
+			continue
+		}
+		second, _ := codeUnit(text[i+len(`\ud800`):])
+		if utf16.DecodeRune(first, second) == unicode.ReplacementChar {
+			return true
+		}
+		i += len(`\ud800\udc00`)
+	}
+	return false
+}
+
+// codeUnit returns what \u and four digits at the beginning of text stand for.
+func codeUnit(text []byte) (rune, bool) {
+	if len(text) < len(`\ud800`) || text[1] != 'u' || text[0] != '\\' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	return rune(n), err == nil
 }
 
 // items returns what is in an array.

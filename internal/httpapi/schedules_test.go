@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/rota-run/rota"
 )
 
 func TestScheduleTypes(t *testing.T) {
@@ -146,4 +148,29 @@ func TestDeletedSchedules(t *testing.T) {
 	c.send(http.MethodDelete, agent, "").is(http.StatusOK)
 	c.send(http.MethodGet, other, "").is(http.StatusOK)
 	require.Len(t, c.send(http.MethodGet, agent+"/schedules", "").object()["data"], 1, "those of a deleted agent can be read")
+}
+
+// TestTheEndOfTime: jitter and zones do not lead out of the year 9999, of which no
+// answer can speak.
+func TestTheEndOfTime(t *testing.T) {
+	c := newAPI(t).acme()
+	agent := c.newAgent("a")
+	late := func(spec, policy string) reply {
+		return c.send(http.MethodPost, agent+"/schedules", `{"schedule":`+spec+`,"input":"hi","policy":`+policy+`}`)
+	}
+	refused := late(`{"type":"once","run_at":"9999-12-31T23:59:59Z"}`, `{"jitter_seconds":86400}`).is(http.StatusBadRequest)
+	require.Equal(t, "schedule.run_at", refused.param())
+	late(`{"type":"cron","cron_expression":"@daily"}`, `{"start_at":"9999-12-31T00:00:00Z","jitter_seconds":86400}`).is(http.StatusBadRequest)
+
+	last := late(`{"type":"once","run_at":"9999-12-30T00:00:00Z","timezone":"Pacific/Kiritimati"}`, `{"jitter_seconds":86400}`).is(http.StatusCreated)
+	schedule := agent + "/schedules/" + last.id()
+	c.send(http.MethodPost, schedule, `{}`).is(http.StatusOK)
+	c.send(http.MethodPost, schedule+"/pause", `{}`).is(http.StatusOK)
+	ahead := read[rota.Preview](c.send(http.MethodGet, schedule+"/upcoming", "").is(http.StatusOK))
+	require.Equal(t, "9999-12-30T14:00:00+14:00", ahead.Data[0].Local)
+
+	hourly := c.newSchedule(agent)
+	c.send(http.MethodPost, hourly+"/trigger", "").is(http.StatusOK)
+	require.Len(t, read[rota.List[rota.Occurrence]](c.send(http.MethodGet, hourly+"/occurrences?from=0001-01-01T00:00:00Z", "").is(http.StatusOK)).Data, 1)
+	require.Empty(t, read[rota.List[rota.Occurrence]](c.send(http.MethodGet, hourly+"/occurrences?to=0001-01-01T00:00:00Z", "").is(http.StatusOK)).Data, "that is an end, and not none")
 }

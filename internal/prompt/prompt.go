@@ -84,8 +84,8 @@ func Render(text string, f rota.FireContext) string {
 	})
 }
 
-// RenderInput fills in every text of an input: the whole of a string, and the
-// text fields of items.
+// RenderInput fills in every text of an input: the whole of a string, the text
+// fields of items, and the content of messages where it is a text.
 func RenderInput(in rota.Input, f rota.FireContext) (rota.Input, error) {
 	if !strings.Contains(string(in.RawMessage), "{{") {
 		return in, nil
@@ -137,7 +137,8 @@ func mapTexts(in rota.Input, fn func(string) string) (rota.Input, error) {
 	return rota.Input{Any: rota.AnyOf(walk(items, fn))}, nil
 }
 
-// walk applies fn to the values of text fields, however deep.
+// walk applies fn to the values of text fields, however deep, and to the content of
+// messages, which have a role, where it is a text.
 func walk(v any, fn func(string) string) any {
 	switch v := v.(type) {
 	case []any:
@@ -145,8 +146,9 @@ func walk(v any, fn func(string) string) any {
 			v[i] = walk(v[i], fn)
 		}
 	case map[string]any:
+		_, message := v["role"].(string)
 		for name, member := range v {
-			if text, ok := member.(string); ok && name == "text" {
+			if text, ok := member.(string); ok && (name == "text" || name == "content" && message) {
 				v[name] = fn(text)
 				continue
 			}

@@ -64,6 +64,15 @@ func TestWarnings(t *testing.T) {
 	require.Less(t, len(long[0].Message), 200)
 }
 
+// TestContentOfMessages: the most usual form of a message has its text in content.
+func TestContentOfMessages(t *testing.T) {
+	in := func(text string) rota.Input { return rota.Input{Any: rota.Any{RawMessage: []byte(text)}} }
+	got, err := prompt.RenderInput(in(`[{"role":"user","content":"no. {{run_count}}"},{"type":"message","role":"user","content":"{{timezone}}"},{"type":"x","content":"{{run_count}}"}]`), fire())
+	require.NoError(t, err)
+	require.JSONEq(t, `[{"role":"user","content":"no. 7"},{"type":"message","role":"user","content":"Europe/Madrid"},{"type":"x","content":"{{run_count}}"}]`, string(got.RawMessage))
+	require.Len(t, prompt.InputWarnings("input", in(`[{"role":"user","content":"{{nope}}"}]`)), 1)
+}
+
 func TestInput(t *testing.T) {
 	items := rota.Input{Any: rota.Any{RawMessage: []byte(
 		`[{"type":"message","n":12345678901234567890,"content":[{"type":"input_text","text":"no. {{run_count}}"}]},{"type":"x","other":"{{run_count}}"}]`)}}

@@ -13,9 +13,10 @@ import (
 type publisher struct {
 	log      *events.Log
 	seq      int64
-	noDeltas bool // leave out what comes token by token
-	spoke    bool // text has come, whatever the end of the response repeats of it
-	output   bool // there was output of any kind
+	end      int64 // from which on numbers are those of the next attempt
+	noDeltas bool  // leave out what comes token by token
+	spoke    bool  // text has come, whatever the end of the response repeats of it
+	output   bool  // there was output of any kind
 }
 
 // publish keeps back the events that end a response: the run may go on with
@@ -26,6 +27,9 @@ func (p *publisher) publish(e gateway.Event) {
 	}
 	p.spoke = p.spoke || speaks(e)
 	p.output = p.output || p.spoke || strings.HasPrefix(e.Type, "response.output_item.")
+	if p.seq == p.end {
+		return // or the event that ends the run would have a number that a watcher is past
+	}
 	if p.noDeltas && strings.HasSuffix(e.Type, ".delta") {
 		return
 	}

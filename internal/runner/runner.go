@@ -85,7 +85,7 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, eventLo
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(w.Policy.TimeoutSeconds)*time.Second, context.DeadlineExceeded)
 	defer cancel()
 
-	pub := publisher{log: eventLog, seq: events.FirstSeq(w.Run.Attempt), noDeltas: w.Run.NoDeltas}
+	pub := publisher{log: eventLog, seq: events.FirstSeq(w.Run.Attempt), end: events.FirstSeq(w.Run.Attempt + 1), noDeltas: w.Run.NoDeltas}
 	c.resp, c.err = r.Gateway.Stream(ctx, gateway.Request{
 		Provider:       provider,
 		Body:           body,
