@@ -319,12 +319,31 @@ type Settle func(Timer, Result) Decision
 type Finish struct {
 	Ended bool // the run was open and has ended
 	Due   bool // its schedule has something to do at once
+
+	// Paused says that the end of the run has paused its schedule; nil if it has not.
+	Paused *Paused
+}
+
+// Paused is a schedule that Rota has paused, not a caller.
+type Paused struct {
+	Schedule ScheduleID
+	Owner    Owner
+	Reason   PauseReason
+}
+
+// PausedBy returns the schedule if a decision on its timer has paused it, else nil.
+func PausedBy(before, after Timer) *Paused {
+	if before.Status != ScheduleActive || after.Status != SchedulePaused {
+		return nil
+	}
+	return &Paused{Schedule: after.ScheduleID, Owner: after.Owner, Reason: *after.PauseReason}
 }
 
 // Recovered counts what a dead process left behind.
 type Recovered struct {
 	Resumed int     // runs that go on
 	Lost    []RunID // runs that failed with worker_lost
+	Paused  []Paused
 }
 
 // Some reports whether there were any.

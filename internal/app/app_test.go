@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
@@ -264,4 +265,23 @@ func TestClocksThatDiffer(t *testing.T) {
 		require.Equal(t, ahead != 0, strings.Contains(logs.String(), "the clock of this machine"), logs.String())
 		require.Equal(t, ahead < 0, strings.Contains(logs.String(), "ahead=-"), logs.String())
 	}
+}
+
+// TestAScheduleThatPausesItselfIsToldOf: nobody has asked for that.
+func TestAScheduleThatPausesItselfIsToldOf(t *testing.T) {
+	var lines bytes.Buffer
+	m := newMetrics()
+	p := parts{metrics: m, log: slog.New(slog.NewTextHandler(&lines, nil)), settings: settings.Settings{LogContents: "debug"}}
+	require.False(t, p.logsContents())
+	p.settings.LogContents = "info"
+	require.True(t, p.logsContents())
+	p.paused(rota.Paused{
+		Schedule: "asch_1", Owner: rota.Owner{Account: "acme", EndUser: "ana"},
+		Reason: rota.PauseReason{Code: rota.PausedByFailures, Note: new("3 runs failed in a row")},
+	})
+	require.Contains(t, lines.String(), `level=WARN msg="schedule paused" schedule_id=asch_1 account=acme end_user=ana reason=failures note="3 runs failed in a row"`)
+	families, err := m.registry.Gather()
+	require.NoError(t, err)
+	i := slices.IndexFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == "rota_schedule_pauses_total" })
+	require.Equal(t, 1.0, families[i].Metric[0].Counter.GetValue())
 }

@@ -128,7 +128,8 @@ func (p parts) withUpkeep(work func(context.Context) error) func(context.Context
 // runner returns what makes attempts. Changed is still to be set.
 func (p parts) runner() *runner.Runner {
 	return &runner.Runner{
-		Store: ports.Runner(p.store), Gateway: p.gateway, Hub: p.hub, Now: time.Now, Log: p.log,
+		Store: ports.Runner(p.store), Gateway: p.gateway, Hub: p.hub, Now: time.Now, Log: p.log, LogContents: p.logsContents(),
+		OnPause: p.paused,
 		OnDone: func(w rota.Work, r rota.Result, output string) {
 			p.metrics.ended(r.Phase, code(r.Error))
 			p.terminal.ended(w, r, output)
@@ -146,6 +147,7 @@ func (p parts) embedded(run *runner.Runner) *embedded.Engine {
 		OnDecide:       p.metrics.decided,
 		OnStart:        p.metrics.started,
 		OnEnd:          p.ended,
+		OnPause:        p.paused,
 		Shared:         p.shared(),
 		LostLeadership: postgres.ErrLost,
 		OnReady:        p.tookOver,
@@ -174,6 +176,23 @@ func (p parts) ended(e engine.Ended) {
 	p.metrics.ended(e.Phase, e.Code)
 	p.hub.End(e.Run)
 	p.peers.Ended(e.Run)
+}
+
+// paused tells of a schedule that Rota has paused: nobody has asked for that.
+func (p parts) paused(x rota.Paused) {
+	p.metrics.paused(x.Reason.Code)
+	note := ""
+	if x.Reason.Note != nil {
+		note = *x.Reason.Note
+	}
+	p.log.Warn("schedule paused", "schedule_id", x.Schedule, "account", x.Owner.Account, "end_user", x.Owner.EndUser, "reason", x.Reason.Code, "note", note)
+}
+
+// logsContents reports whether what callers and providers have written is for the log.
+func (p parts) logsContents() bool {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(p.settings.LogContents)) // one of the enum
+	return p.log.Enabled(context.Background(), level)
 }
 
 func (p parts) tookOver(r rota.Recovered) {

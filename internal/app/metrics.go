@@ -26,6 +26,7 @@ type metrics struct {
 	requests *prometheus.HistogramVec
 	ignored  *prometheus.CounterVec
 	active   prometheus.Gauge
+	pauses   *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -58,6 +59,9 @@ func newMetrics() *metrics {
 		ignored: make.NewCounterVec(prometheus.CounterOpts{
 			Name: "rota_http_ignored_total", Help: "Unknown fields and parameters that generated clients sent, and that were ignored, by route and place (body or query).",
 		}, []string{"route", "place"}),
+		pauses: make.NewCounterVec(prometheus.CounterOpts{
+			Name: "rota_schedule_pauses_total", Help: "Schedules that Rota has paused, not a caller, by reason.",
+		}, []string{"reason"}),
 		active: make.NewGauge(prometheus.GaugeOpts{
 			Name: "rota_engine_active", Help: "1 while this process keeps time, else 0.",
 		}),
@@ -84,6 +88,8 @@ func (m *metrics) decided(o rota.Occurrence) {
 		m.fires.Inc()
 	}
 }
+
+func (m *metrics) paused(why rota.PauseCode) { m.pauses.WithLabelValues(string(why)).Inc() }
 
 func (m *metrics) setActive(active bool) {
 	m.active.Set(0)

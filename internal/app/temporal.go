@@ -46,6 +46,7 @@ func (p parts) temporal(run *runner.Runner) (*onTemporal, error) {
 		OnDecide:     p.metrics.decided,
 		OnStart:      p.metrics.started,
 		OnEnd:        p.ended,
+		OnPause:      p.paused,
 		OnLead:       p.metrics.setActive,
 	})}, nil
 }

@@ -48,6 +48,7 @@ type Batch struct {
 	Decided     []rota.Occurrence // recorded outcomes
 	Work        []rota.Work       // claimed runs, to be started
 	Ended       []Ended           // runs that ended without having started
+	Paused      []rota.Paused     // schedules that were paused
 	Freed       bool              // a claimed run ended or moved to another provider, so more may be claimed at once
 	CaughtUp    int               // runs started from backlogs
 	BacklogLeft bool              // backlogs still have occurrences that could start
@@ -77,6 +78,9 @@ func (s *Step) Run(ctx context.Context, q Queue, m Moment) (Batch, error) {
 		batch.Fired++
 		d := policy.Decide(t, m.Now, m.Since)
 		batch.Decided = append(batch.Decided, d.Records...)
+		if p := rota.PausedBy(t, d.Timer); p != nil {
+			batch.Paused = append(batch.Paused, *p)
+		}
 		d.Provider = s.Provider(t.Model)
 		return d
 	})
@@ -100,9 +104,10 @@ func (s *Step) Run(ctx context.Context, q Queue, m Moment) (Batch, error) {
 	return batch, s.claim(ctx, q, &batch, m.Now)
 }
 
-// Announce calls decided for each recorded outcome and ended for each run that
-// ended without having started. Either may be nil.
-func (batch Batch) Announce(decided func(rota.Occurrence), ended func(Ended)) {
+// Announce calls decided for each recorded outcome, ended for each run that
+// ended without having started, and paused for each schedule that was paused. Each
+// may be nil.
+func (batch Batch) Announce(decided func(rota.Occurrence), ended func(Ended), paused func(rota.Paused)) {
 	for _, o := range batch.Decided {
 		if decided != nil {
 			decided(o)
@@ -111,6 +116,11 @@ func (batch Batch) Announce(decided func(rota.Occurrence), ended func(Ended)) {
 	for _, e := range batch.Ended {
 		if ended != nil {
 			ended(e)
+		}
+	}
+	for _, p := range batch.Paused {
+		if paused != nil {
+			paused(p)
 		}
 	}
 }

@@ -1,10 +1,12 @@
 package runner_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -149,6 +151,25 @@ func TestOutcomes(t *testing.T) {
 				require.Contains(t, string(r.GatewayResponse.RawMessage), "max_output_tokens")
 			}
 		})
+	}
+}
+
+// TestLogLines: they say whose run it is, and only where the operator wants it what
+// others have written.
+func TestLogLines(t *testing.T) {
+	for _, contents := range []bool{false, true} {
+		var lines bytes.Buffer
+		b := newBench(t, nil)
+		b.runner.Log, b.runner.LogContents = slog.New(slog.NewTextHandler(&lines, nil)), contents
+		b.model.Script(gatewaytest.Status(http.StatusInternalServerError, nil, "on fire"), gatewaytest.JSON(http.StatusBadRequest, `{"error":{"message":"no such model"}}`))
+		b.attempt(t.Context())
+		b.attempt(t.Context())
+		require.Contains(t, lines.String(), `msg="attempt failed"`)
+		require.Contains(t, lines.String(), `msg="run ended"`)
+		require.Equal(t, 2, strings.Count(lines.String(), "account="+owner.Account+" end_user="+owner.EndUser), lines.String())
+		for _, said := range []string{"on fire", "no such model"} {
+			require.Equal(t, contents, strings.Contains(lines.String(), said), lines.String())
+		}
 	}
 }
 

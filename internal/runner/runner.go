@@ -18,7 +18,7 @@ import (
 	"github.com/rota-run/rota/internal/policy"
 )
 
-// A Runner makes attempts. All fields but OnDone are required.
+// A Runner makes attempts. Store, Gateway, Hub, Now, Log and Changed are required.
 type Runner struct {
 	Store   Store
 	Gateway Gateway
@@ -26,6 +26,13 @@ type Runner struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 	Changed func() // the engine may have something to do
+
+	// LogContents says that log lines have what callers and providers have written:
+	// the name of the schedule, and messages, which may quote the input.
+	LogContents bool
+
+	// OnPause is told of every schedule that the end of a run has paused; may be nil.
+	OnPause func(rota.Paused)
 
 	// OnDone is told of every run that ended, when that is durable, with the
 	// text of its answer.
@@ -41,10 +48,7 @@ type Gateway interface {
 // Attempt makes one attempt of a claimed run and writes down how it went. It
 // blocks until then. If ctx ends, the run stays as it is, to be resumed.
 func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
-	log := r.Log.With("run_id", w.Run.ID, "agent_id", w.Run.AgentID, "attempt", w.Run.Attempt)
-	if w.Run.ScheduleID != nil {
-		log = log.With("schedule_id", *w.Run.ScheduleID, "scheduled_for", w.Run.ScheduledFor)
-	}
+	log := r.logOf(w)
 	var n notes
 	defer n.writing.Wait()
 	eventLog := r.Hub.Open(w.Run.ID)
@@ -62,6 +66,19 @@ func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
 		return
 	}
 	r.finish(ctx, log, w, r.end(w, call, a), call.resp.Output)
+}
+
+// logOf returns a log whose lines say which attempt they are about.
+func (r *Runner) logOf(w rota.Work) *slog.Logger {
+	log := r.Log.With("run_id", w.Run.ID, "agent_id", w.Run.AgentID, "account", w.Owner.Account, "end_user", w.Owner.EndUser, "attempt", w.Run.Attempt)
+	if w.Run.ScheduleID == nil {
+		return log
+	}
+	log = log.With("schedule_id", *w.Run.ScheduleID, "scheduled_for", w.Run.ScheduledFor)
+	if r.LogContents {
+		log = log.With("schedule_name", w.Fire.ScheduleName)
+	}
+	return log
 }
 
 // A call is what came of asking a model.
@@ -207,8 +224,7 @@ func (r *Runner) delay(ctx context.Context, log *slog.Logger, w rota.Work, a rot
 		return
 	}
 	r.Changed()
-	// The provider's words may quote the input, which is not for the log.
-	log.Warn("attempt failed", "code", *a.Code, "again_in", wait.Round(time.Millisecond), "next_model", w.Model())
+	log.Warn("attempt failed", append([]any{"code", *a.Code, "again_in", wait.Round(time.Millisecond), "next_model", w.Model()}, r.message(*a.Message)...)...)
 	log.Debug("why the attempt failed", "err", why)
 }
 
@@ -235,6 +251,9 @@ func (r *Runner) finish(ctx context.Context, log *slog.Logger, w rota.Work, end 
 		return // somebody cancelled it meanwhile
 	}
 	r.logEnd(log, end)
+	if done.Paused != nil && r.OnPause != nil {
+		r.OnPause(*done.Paused)
+	}
 	if r.OnDone != nil {
 		r.OnDone(w, end, output)
 	}
@@ -272,8 +291,17 @@ func (r *Runner) write(ctx context.Context, log *slog.Logger, stay time.Duration
 
 func (r *Runner) logEnd(log *slog.Logger, end rota.Result) {
 	if end.Error != nil {
-		log.Warn("run ended", "phase", end.Phase, "code", end.Error.Code)
+		log.Warn("run ended", append([]any{"phase", end.Phase, "code", end.Error.Code}, r.message(end.Error.Message)...)...)
 		return
 	}
 	log.Info("run ended", "phase", end.Phase)
+}
+
+// message returns an attribute with what an error says, if that is for the log: the
+// provider's words may quote the input.
+func (r *Runner) message(text string) []any {
+	if !r.LogContents {
+		return nil
+	}
+	return []any{"message", text}
 }

@@ -59,6 +59,8 @@ type Settings struct {
 	LogFormat string `default:"text" enum:"text,json" env:"ROTA_LOG_FORMAT" help:"Format of the log: text or json."`
 	LogLevel  string `default:"info" enum:"debug,info,warn,error" env:"ROTA_LOG_LEVEL" help:"What is logged: debug, info, warn or error."`
 
+	LogContents string `default:"debug" enum:"debug,info" env:"ROTA_LOG_CONTENTS" help:"From which --log-level on the lines of runs have what others have written: the name of the schedule and the message of an error, which may quote the input. debug or info."`
+
 	Providers []Provider `kong:"-"`
 }
 

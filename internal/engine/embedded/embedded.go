@@ -46,6 +46,7 @@ type Config struct {
 	OnDecide func(rota.Occurrence)  // an outcome was recorded; may be nil
 	OnStart  func(rota.Work)        // a run was handed to a worker; may be nil
 	OnEnd    func(engine.Ended)     // the engine ended a run, not a worker; may be nil
+	OnPause  func(rota.Paused)      // the engine paused a schedule; may be nil
 	OnReady  func(r rota.Recovered) // unfinished runs have been taken over; may be nil
 }
 
@@ -141,6 +142,11 @@ func (e *Engine) recover(ctx context.Context) error {
 	for _, id := range got.Lost {
 		if e.cfg.OnEnd != nil {
 			e.cfg.OnEnd(engine.Lost(id))
+		}
+	}
+	for _, p := range got.Paused {
+		if e.cfg.OnPause != nil {
+			e.cfg.OnPause(p)
 		}
 	}
 	if e.cfg.OnReady != nil {

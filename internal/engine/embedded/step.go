@@ -25,7 +25,7 @@ func (e *Engine) runStep(ctx, work context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	got.Announce(e.cfg.OnDecide, e.cfg.OnEnd)
+	got.Announce(e.cfg.OnDecide, e.cfg.OnEnd, e.cfg.OnPause)
 	e.throttle.Started(now, got.CaughtUp)
 	e.setSaturated(got.Saturated)
 	for _, w := range got.Work {

@@ -125,6 +125,7 @@ func (k *leader) renew(ctx context.Context) error {
 		k.begun = true
 		k.cfg.Log.Info("this process is the leader")
 	}
+	k.cfg.paused(got.Paused...)
 	if got.Some() {
 		k.cfg.Log.Warn("took over unfinished runs", "resumed", got.Resumed, "lost", len(got.Lost))
 	}

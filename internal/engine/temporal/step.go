@@ -112,7 +112,7 @@ func (e *Engine) runStep(ctx context.Context) (engine.Batch, error) {
 		return engine.Batch{}, err
 	}
 	e.throttle.Started(now, got.CaughtUp)
-	got.Announce(e.cfg.OnDecide, e.cfg.OnEnd)
+	got.Announce(e.cfg.OnDecide, e.cfg.OnEnd, e.cfg.OnPause)
 	for _, w := range got.Work {
 		if e.cfg.OnStart != nil {
 			e.cfg.OnStart(w)

@@ -45,7 +45,17 @@ type Config struct {
 	OnDecide func(rota.Occurrence) // an outcome was recorded; may be nil
 	OnStart  func(rota.Work)       // a run was claimed; may be nil
 	OnEnd    func(engine.Ended)    // the engine ended a run, not a worker; may be nil
+	OnPause  func(rota.Paused)     // the engine paused a schedule; may be nil
 	OnLead   func(active bool)     // this process has become the leader, or is it no longer; may be nil
+}
+
+// paused tells of schedules that were paused.
+func (c Config) paused(schedules ...rota.Paused) {
+	for _, p := range schedules {
+		if c.OnPause != nil {
+			c.OnPause(p)
+		}
+	}
 }
 
 // Engine is a [rota.Engine] that shares its work with others of its kind, over

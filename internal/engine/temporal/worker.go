@@ -241,6 +241,9 @@ func (e *Engine) requeueAttempt(ctx context.Context, a rota.Attempt) error {
 	if done.Ended {
 		e.lost(a.Run)
 	}
+	if done.Paused != nil {
+		e.cfg.paused(*done.Paused)
+	}
 	e.wake()
 	e.cfg.NotifyPeers()
 	return nil

@@ -187,7 +187,7 @@ func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, se
 			return done, err
 		}
 	}
-	done.Due, err = q.settle(ctx, timers[0], r, settle)
+	done.Due, done.Paused, err = q.settle(ctx, timers[0], r, settle)
 	return done, err
 }
 
@@ -199,20 +199,20 @@ func (q Queries) blockOccurrence(ctx context.Context, id rota.RunID, e rota.RunE
 }
 
 // settle lets a run's end change its schedule's timer, and reports whether the
-// timer is due at once.
-func (q Queries) settle(ctx context.Context, before rota.Timer, r rota.Result, settle rota.Settle) (bool, error) {
+// timer is due at once, and whether that has paused the schedule.
+func (q Queries) settle(ctx context.Context, before rota.Timer, r rota.Result, settle rota.Settle) (bool, *rota.Paused, error) {
 	d := settle(before, r)
 	after := d.Timer
 	if waits(before) && !waits(after) {
 		if err := q.blockBuffered(ctx, before.ScheduleID); err != nil {
-			return false, err
+			return false, nil, err
 		}
 	}
 	if err := q.Record(ctx, d.Records); err != nil {
-		return false, err
+		return false, nil, err
 	}
 	due := !after.DueAt.IsZero() && !after.DueAt.After(r.CompletedAt) || !after.CatchUp().IsZero()
-	return due, q.db.Write(ctx, q.saveState(after))
+	return due, rota.PausedBy(before, after), q.db.Write(ctx, q.saveState(after))
 }
 
 // An openRun is what open_runs knows of a run.

@@ -22,10 +22,14 @@ func (q Queries) Recover(ctx context.Context, now time.Time, providers []string,
 		if c.policy.Retry.OnCrash != rota.OnCrashNever {
 			continue
 		}
-		if _, err := q.FinishRun(ctx, c.id, lost(now), settle); err != nil {
+		end, err := q.FinishRun(ctx, c.id, lost(now), settle)
+		if err != nil {
 			return done, err
 		}
 		done.Lost = append(done.Lost, c.id)
+		if end.Paused != nil {
+			done.Paused = append(done.Paused, *end.Paused)
+		}
 	}
 	n, err := q.exec(ctx, `UPDATE open_runs SET phase = 'waiting' WHERE phase = 'running'`+q.ifShared(noWorker))
 	done.Resumed = int(n)

@@ -97,12 +97,14 @@ func finishSettles(w *world) {
 	id = w.fire(1, w.once)[0].Run
 	w.claimOne()
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		_, err := tx.FinishRun(ctx, id, w.failed("timeout"), func(t rota.Timer, r rota.Result) rota.Decision {
+		end, err := tx.FinishRun(ctx, id, w.failed("timeout"), func(t rota.Timer, r rota.Result) rota.Decision {
 			t = settle(t, r).Timer
 			t.Status, t.NextRunAt, t.DueAt = rota.SchedulePaused, time.Time{}, time.Time{}
 			t.PauseReason = &rota.PauseReason{Code: rota.PausedByFailures, At: rota.InstantOf(r.CompletedAt)}
 			return rota.Decision{Timer: t}
 		})
+		require.Equal(w, s.ID, end.Paused.Schedule)
+		require.Equal(w, w.owner, end.Paused.Owner)
 		return err
 	})
 	got := w.schedule(s)
