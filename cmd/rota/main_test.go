@@ -338,7 +338,7 @@ func wrongLines() [][2]string {
 		{"migrate|mysql://u:hunter2@h/d|sqlite://b", "rota: migrate: SOURCE must be like postgres://user:password@host:5432/name, or sqlite:// and a directory"},
 		{"migrate|sqlite://a|u:hunter2@h/d", "rota: migrate: TARGET must be like postgres://user:password@host:5432/name, or sqlite:// and a directory"},
 		{"migrate|sqlite://a|sqlite://b|postgres://u:hunter2@h/d", "rota: migrate: unexpected argument postgres://…@h/d"},
-		{"completion|tcsh", `rota: completion: <shell> must be one of "bash","zsh","fish" but got "tcsh"`},
+		{"completion|tcsh", `rota: completion: <shell> must be one of "bash","zsh","fish","powershell" but got "tcsh"`},
 	}
 }
 
