@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -429,6 +430,12 @@ func TestWhatTheClientRefusesIsWrongUsage(t *testing.T) {
 	got = rotaCmd("", "agents", "delete", "--agent-id", "")
 	require.Equal(t, exitUsage, got.code)
 	require.Equal(t, "rota: agents delete: \"\" is not an id\n", got.err)
+}
+
+// TestAnInterruptDoesNotHideWhatWentWrong: a server that cannot stop says why.
+func TestAnInterruptDoesNotHideWhatWentWrong(t *testing.T) {
+	require.Equal(t, "did not stop", explain(errors.New("did not stop"), exitInterrupted))
+	require.Equal(t, "interrupted", explain(fmt.Errorf("waiting: %w", context.Canceled), exitInterrupted))
 }
 
 func TestAnInterruptHasItsOwnExitCode(t *testing.T) {
