@@ -10,7 +10,7 @@ import (
 )
 
 type completionCmd struct {
-	Shell string `arg:"" enum:"bash,zsh,fish,powershell" help:"Shell to print for: bash, zsh, fish or powershell."`
+	Shell string `arg:"" enum:"bash,zsh,fish" help:"Shell to print for: bash, zsh or fish."`
 }
 
 //go:embed completion/*.tmpl
@@ -24,7 +24,6 @@ func (c *completionCmd) Run(kctx *kong.Context, std stdio) error {
 func completion(w io.Writer, shell string, root *kong.Node) error {
 	t, err := template.New(shell+".tmpl").Funcs(template.FuncMap{
 		"zsh":  func(s string) string { return strings.ReplaceAll(s, `'`, `'\''`) },
-		"pwsh": func(s string) string { return strings.ReplaceAll(s, `'`, `''`) },
 		"fish": strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace,
 	}).ParseFS(completionTemplates, "completion/"+shell+".tmpl")
 	if err != nil {

@@ -43,7 +43,7 @@ func Run(ctx context.Context, s settings.Settings, version string, out, logs io.
 		return err
 	}
 	metrics := newMetrics()
-	store, err := openStore(ctx, s, metrics)
+	store, err := openStore(ctx, s, metrics, log)
 	if err != nil {
 		return err
 	}
@@ -99,8 +99,9 @@ func prepare(ctx context.Context, s settings.Settings, parts server) (key string
 	return key, nil
 }
 
-func openStore(ctx context.Context, s settings.Settings, m *metrics) (store.Store, error) {
+func openStore(ctx context.Context, s settings.Settings, m *metrics, log *slog.Logger) (store.Store, error) {
 	if dir, ok := s.SQLite(); ok {
+		keepPrivate(dir, log)
 		return sqlite.Open(ctx, dir, sqlite.Options{OnCommit: m.committed})
 	}
 	db, err := postgres.Open(ctx, s.Database, postgres.Options{})

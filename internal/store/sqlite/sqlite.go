@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver
@@ -31,6 +32,11 @@ var migrations embed.FS
 
 // FileName is the name of the database in its directory.
 const FileName = "rota.db"
+
+// Names returns the names of the files that a database may have in its directory.
+func Names() []string {
+	return []string{FileName, FileName + "-wal", FileName + "-shm", FileName + ".lock"}
+}
 
 // Store is a [store.Store] in a SQLite file.
 type Store struct {
@@ -120,7 +126,7 @@ func (s *Store) open(ctx context.Context, path string, o Options) error {
 	if err := writable(ctx, conn); err != nil {
 		return errors.Join(err, conn.Close())
 	}
-	s.writer = startWriter(conn, o.OnCommit)
+	s.writer = startWriter(conn, path+"-wal", o.OnCommit)
 	return nil
 }
 
@@ -132,21 +138,27 @@ func writable(ctx context.Context, conn *sql.Conn) error {
 	return err
 }
 
+// busyTimeout is how long a statement waits for another program that holds the file.
+const busyTimeout = 5 * time.Second
+
 var (
 	writePragmas = []string{
 		"journal_mode(WAL)",
 		"synchronous(FULL)",
 		"foreign_keys(1)",
-		"busy_timeout(5000)",
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
 		"wal_autocheckpoint(10000)", // pages; the writer also checkpoints when it has nothing to do
-		"cache_size(-65536)",        // KiB
+		fmt.Sprintf("journal_size_limit(%d)", maxLog),
+		"cache_size(-65536)", // KiB
 		"temp_store(MEMORY)",
 	}
-	readPragmas = []string{"query_only(1)", "busy_timeout(5000)", "cache_size(-16384)"}
+	readPragmas = []string{"query_only(1)", fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "cache_size(-16384)"}
 )
 
-func dsn(path string, pragmas []string) string {
-	u := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"_pragma": pragmas}.Encode()}
+func dsn(path string, pragmas []string) string { return dsnOf(path, url.Values{"_pragma": pragmas}) }
+
+func dsnOf(path string, options url.Values) string {
+	u := url.URL{Scheme: "file", Path: path, RawQuery: options.Encode()}
 	return u.String()
 }
 

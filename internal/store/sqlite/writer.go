@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -19,6 +20,14 @@ import (
 const (
 	maxBatch = 512                    // updates in one commit
 	idle     = 500 * time.Millisecond // with nothing to write, before a checkpoint
+	again    = 5 * time.Second        // before a checkpoint that a reader was in the way of is tried again
+
+	// maxLog is how many bytes the write-ahead log may have and stay as it is while
+	// there are writes. A reader that stays makes it grow beyond that; when the reader
+	// has gone, the log is moved to the database and cut back.
+	maxLog = 64 << 20
+
+	patience = 100 * time.Millisecond // with readers that are in the way of that
 )
 
 // A writer commits updates in the order in which they come, together with
@@ -32,6 +41,7 @@ const (
 type writer struct {
 	conn     *sql.Conn
 	db       *statements
+	log      string // the path of the write-ahead log
 	onCommit func(int)
 
 	mu     sync.RWMutex // held for reading while sending to queue; guards closed
@@ -48,10 +58,11 @@ type update struct {
 	done  chan struct{}
 }
 
-func startWriter(conn *sql.Conn, onCommit func(int)) *writer {
+func startWriter(conn *sql.Conn, log string, onCommit func(int)) *writer {
 	w := &writer{
 		conn:     conn,
 		db:       newStatements(conn),
+		log:      log,
 		onCommit: onCommit,
 		queue:    make(chan *update, maxBatch),
 		done:     make(chan struct{}),
@@ -110,6 +121,7 @@ func (w *writer) loop() {
 	timer := time.NewTimer(idle)
 	defer timer.Stop()
 	dirty := false
+	looked := time.Now()
 	for {
 		select {
 		case u, ok := <-w.queue:
@@ -118,11 +130,14 @@ func (w *writer) loop() {
 			}
 			w.commit(w.collect(u))
 			dirty = true
+			if time.Since(looked) > again {
+				looked = time.Now()
+				w.cutBack()
+			}
 			timer.Reset(idle)
 		case <-timer.C:
-			if dirty {
-				w.checkpoint()
-				dirty = false
+			if dirty = dirty && !w.checkpoint(0); dirty {
+				timer.Reset(again)
 			}
 		}
 	}
@@ -292,11 +307,26 @@ func call(ctx context.Context, fn func(context.Context, sqlstore.Queries) error,
 	return fn(ctx, tx)
 }
 
-// checkpoint moves what is in the write-ahead log to the database while there
-// is nothing else to do. It waits for nobody.
-func (w *writer) checkpoint() {
-	rows, err := w.conn.QueryContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)")
-	if err == nil {
-		rows.Close() // a checkpoint that fails is made by a later commit
+// cutBack makes a log small that has become large, though there is more to write.
+func (w *writer) cutBack() {
+	if s, err := os.Stat(w.log); err == nil && s.Size() > maxLog {
+		w.checkpoint(patience) // if it fails, it is tried again
 	}
+}
+
+// checkpoint moves what is in the write-ahead log to the database, gives the log's
+// space back, and reports whether it could. It waits that long for readers.
+func (w *writer) checkpoint(wait time.Duration) (done bool) {
+	ctx := context.Background()
+	if _, err := w.conn.ExecContext(ctx, busyPragma(wait)); err != nil {
+		return false
+	}
+	var busy, logged, moved int
+	err := w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &logged, &moved)
+	_, restored := w.conn.ExecContext(ctx, busyPragma(busyTimeout))
+	return err == nil && restored == nil && busy == 0
+}
+
+func busyPragma(wait time.Duration) string {
+	return fmt.Sprintf("PRAGMA busy_timeout(%d)", wait.Milliseconds())
 }

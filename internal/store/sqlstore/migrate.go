@@ -17,15 +17,7 @@ import (
 // schema and what to do, if that was a newer one, or a development version whose
 // migrations were others.
 func Migrate(ctx context.Context, db *sql.DB, d goose.Dialect, files fs.FS) error {
-	files, err := fs.Sub(files, "migrations")
-	if err != nil {
-		return err
-	}
-	h, err := newHistory(d, files)
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectCustom, db, files, goose.WithStore(h))
+	p, h, err := provider(db, d, files)
 	if err != nil {
 		return err
 	}
@@ -40,6 +32,40 @@ func Migrate(ctx context.Context, db *sql.DB, d goose.Dialect, files fs.FS) erro
 	}
 	_, err = p.Up(ctx)
 	return err
+}
+
+// Check returns an error unless Migrate would bring the schema up to date. It writes
+// nothing. A database without a schema of Rota is an error too.
+func Check(ctx context.Context, db *sql.DB, d goose.Dialect, files fs.FS) error {
+	p, h, err := provider(db, d, files)
+	if err != nil {
+		return err
+	}
+	there, err := h.TableExists(ctx, db)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return errors.New("it is not a database of Rota")
+	}
+	have, known, err := p.GetVersions(ctx)
+	if err != nil {
+		return err
+	}
+	return h.check(ctx, db, have, known)
+}
+
+func provider(db *sql.DB, d goose.Dialect, files fs.FS) (*goose.Provider, history, error) {
+	files, err := fs.Sub(files, "migrations")
+	if err != nil {
+		return nil, history{}, err
+	}
+	h, err := newHistory(d, files)
+	if err != nil {
+		return nil, h, err
+	}
+	p, err := goose.NewProvider(goose.DialectCustom, db, files, goose.WithStore(h))
+	return p, h, err
 }
 
 // check returns an error unless this program knows the migrations that the
