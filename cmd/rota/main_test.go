@@ -293,6 +293,7 @@ func TestSharedFlags(t *testing.T) {
 func wrongLines() [][2]string {
 	return [][2]string{
 		{"agents|fetch", "rota: agents: unexpected argument fetch"},
+		{"agents|get|agt_1", "rota: agents get: unexpected argument agt_1; give it as --agent-id"},
 		{"agents|get", "rota: agents get: missing flags: --agent-id=ID"},
 		{"agents|get|--agent-id|agt_1|--colour", "rota: agents get: unknown flag --colour"},
 		{"agents|create|--name|n", "rota: agents create: give --name and --model, or --body"},

@@ -137,7 +137,7 @@ func execute(ctx context.Context, parser *kong.Kong, cli *CLI, args []string, st
 	case errors.Is(err, errHelped):
 		return "", nil
 	case errors.As(err, &bad):
-		return verb(bad.Context), usageError{settings.Explain(flags(bad.Context), bad.Unwrap())}
+		return verb(bad.Context), usageError{withHint(settings.Explain(flags(bad.Context), bad.Unwrap()))}
 	case err != nil:
 		return "", err
 	}
@@ -148,6 +148,18 @@ func execute(ctx context.Context, parser *kong.Kong, cli *CLI, args []string, st
 		return "", err
 	}
 	return verb(kctx), settings.Explain(kctx.Flags(), kctx.Run())
+}
+
+var strayID = regexp.MustCompile(`^unexpected argument (agt|asch|arun|key|ftool)_`)
+
+// withHint says which flag takes an id that stands alone.
+func withHint(err error) error {
+	m := strayID.FindStringSubmatch(err.Error())
+	if m == nil {
+		return err
+	}
+	flag := map[string]string{"agt": "agent", "asch": "schedule", "arun": "run", "key": "key", "ftool": "function-tool"}[m[1]]
+	return fmt.Errorf("%w; give it as --%s-id", err, flag)
 }
 
 func flags(kctx *kong.Context) []*kong.Flag {
