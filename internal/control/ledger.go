@@ -34,7 +34,7 @@ func (c *Control) Occurrences(ctx context.Context, who auth.Caller, agent rota.A
 		return none, err
 	}
 	l = withOpen(l, slices.DeleteFunc(open, func(o rota.Occurrence) bool { return !f.Passes(o) }), p)
-	if len(l.Data) == 0 && p.After == "" && p.Before == "" {
+	if len(l.Data) == 0 && p.After == "" && p.Before == "" && f.Outcome == "" {
 		l.Warnings, err = c.whyEmpty(ctx, who, s, f)
 	}
 	return l, err

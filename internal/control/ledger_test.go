@@ -130,6 +130,8 @@ func TestAnEmptyLedgerSaysWhy(t *testing.T) {
 	once := w.schedule(`{"type":"once","run_at":"2026-11-23T10:00:00Z"}`, "")
 	l := w.ledgerOf(once, rota.OccurrenceFilter{From: start.Add(2 * time.Hour)}, rota.Page{})
 	require.Equal(t, "no_such_time", l.Warnings[0].Code)
+	l = w.ledgerOf(once, rota.OccurrenceFilter{From: start.Add(2 * time.Hour), Outcome: rota.Fired}, rota.Page{})
+	require.Empty(t, l.Warnings, "there may be others")
 }
 
 func TestUpcomingTimesOfAPausedSchedule(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -139,6 +140,9 @@ func digest(body []byte) string {
 // reads reports whether a request changes nothing.
 func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 
+// bareTag is an ETag of ours as a proxy may have made it: see validETag.
+var bareTag = regexp.MustCompile(`^(?:W/)?"([0-9a-f-]+?)` + proxySuffix + `"$`)
+
 // notModified reports whether the client of a read has what the tag names already.
 func notModified(r *http.Request, tag string) bool {
 	if !reads(r) {
@@ -147,7 +151,7 @@ func notModified(r *http.Request, tag string) bool {
 	for _, list := range r.Header.Values(headerIfNoneMatch) {
 		for known := range strings.SplitSeq(list, ",") { // no tag of ours has a comma
 			known = strings.TrimSpace(known)
-			if known == "*" || strings.TrimPrefix(known, "W/") == strings.TrimPrefix(tag, "W/") {
+			if known == "*" || bareTag.ReplaceAllString(known, `"$1"`) == tag {
 				return true
 			}
 		}

@@ -97,8 +97,10 @@ func idempotencyKey(op *operation, h http.Header) (string, error) {
 }
 
 // validETag is an ETag of an object with a version. A proxy that compresses makes it
-// weak.
-var validETag = regexp.MustCompile(`^(?:W/)?"([1-9][0-9]*)(?:-[0-9a-f]{16})?"$`)
+// weak, or adds the name of what it did.
+var validETag = regexp.MustCompile(`^(?:W/)?"([1-9][0-9]*)(?:-[0-9a-f]{16})?` + proxySuffix + `"$`)
+
+const proxySuffix = `(?:--?(?:gzip|br|zstd))?`
 
 // ifMatch returns the version that If-Match names, or zero for any.
 func ifMatch(h http.Header) (int64, error) {
