@@ -20,6 +20,7 @@ type Client struct {
 	Schedules     Schedules
 	Runs          Runs
 	Keys          Keys
+	ScopedKeys    ScopedKeys
 	System        System
 }
 
@@ -40,7 +41,7 @@ func New(baseURL, key string, opts ...Option) *Client {
 		o(s)
 	}
 	s.http = withoutRedirects(s.http)
-	return &Client{Agents: Agents{s}, FunctionTools: FunctionTools{s}, Schedules: Schedules{s}, Runs: Runs{s}, Keys: Keys{s}, System: System{s}}
+	return &Client{Agents: Agents{s}, FunctionTools: FunctionTools{s}, Schedules: Schedules{s}, Runs: Runs{s}, Keys: Keys{s}, ScopedKeys: ScopedKeys{s}, System: System{s}}
 }
 
 func parseBase(baseURL string) (*url.URL, error) {

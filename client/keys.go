@@ -31,3 +31,8 @@ func (k Keys) Revoke(ctx context.Context, id rota.KeyID, opts ...CallOption) (ro
 func (k Keys) RotateSigning(ctx context.Context, body rota.SigningKeyCreate, opts ...CallOption) (rota.SigningKey, error) {
 	return call[rota.SigningKey](ctx, k.s, http.MethodPost, []string{"signing-keys", "rotate"}, body, opts)
 }
+
+// ExchangeToken exchanges the client's key for a token of an end user.
+func (k Keys) ExchangeToken(ctx context.Context, body rota.TokenExchange, opts ...CallOption) (rota.Token, error) {
+	return call[rota.Token](ctx, k.s, http.MethodPost, []string{"authentication", "api-keys", "exchange-token"}, body, opts)
+}

@@ -10,7 +10,7 @@ import (
 )
 
 type completionCmd struct {
-	Shell string `arg:"" enum:"bash,zsh,fish" help:"Shell to print for: bash, zsh or fish."`
+	Shell string `arg:"" enum:"bash,zsh,fish,powershell" help:"Shell to print for: bash, zsh, fish or powershell."`
 }
 
 //go:embed completion/*.tmpl
@@ -24,6 +24,7 @@ func (c *completionCmd) Run(kctx *kong.Context, std stdio) error {
 func completion(w io.Writer, shell string, root *kong.Node) error {
 	t, err := template.New(shell+".tmpl").Funcs(template.FuncMap{
 		"zsh":  func(s string) string { return strings.ReplaceAll(s, `'`, `'\''`) },
+		"pwsh": func(s string) string { return strings.ReplaceAll(s, `'`, `''`) },
 		"fish": strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace,
 	}).ParseFS(completionTemplates, "completion/"+shell+".tmpl")
 	if err != nil {

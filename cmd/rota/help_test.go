@@ -136,6 +136,40 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
+// TestCompletionOfAValueBehindAnEqualsSign: bash makes three words of it.
+func TestCompletionOfAValueBehindAnEqualsSign(t *testing.T) {
+	prereqtest.Program(t, "bash")
+	require.Equal(t, []string{"json"}, askBash(t, []string{"rota", "agents", "list", "--output", "=", "j"}))
+	require.Equal(t, []string{"table", "json"}, askBash(t, []string{"rota", "agents", "list", "--output", "="}))
+}
+
+// TestPowerShellCompletion: nothing of it depends on how PowerShell reads quotes.
+func TestPowerShellCompletion(t *testing.T) {
+	got := script(t, "powershell")
+	require.Contains(t, got, "\n        ' agents' = @(\n            @{ name = 'create'; help = 'Save an agent.' }\n")
+	require.Contains(t, got, "\n        ' agents list --order' = @('asc', 'desc')\n")
+	require.Contains(t, got, "\n        '--output' = @('table', 'json')\n")
+	require.Contains(t, got, "the server''s default is 20.")
+	keys := make(map[string]bool) // of tables, which are one whatever their case
+	for line := range strings.Lines(got) {
+		if key, _, ok := strings.Cut(strings.ToLower(line), "' = @("); ok {
+			require.False(t, keys[key], line)
+			keys[key] = true
+		}
+		require.Zero(t, strings.Count(line, "'")%2, line)
+		require.NotContains(t, line, "’")
+	}
+	require.Equal(t, strings.Count(got, "("), strings.Count(got, ")"))
+	require.Equal(t, strings.Count(got, "{"), strings.Count(got, "}"))
+	if _, err := exec.LookPath("pwsh"); err != nil {
+		return
+	}
+	cmd := exec.Command("pwsh", "-NoProfile", "-Command", got+"\n(TabExpansion2 'rota agents li' 14).CompletionMatches.CompletionText")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Equal(t, "list", strings.TrimSpace(string(out)))
+}
+
 func askBash(t *testing.T, words []string) []string {
 	t.Helper()
 	cmd := exec.Command("bash", append([]string{"--norc", "-c", `

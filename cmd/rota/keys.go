@@ -14,6 +14,7 @@ type keysCmd struct {
 	List   keysList   `cmd:"" help:"List the keys of the account." example:"rota keys list"`
 	Revoke keysRevoke `cmd:"" help:"End a key for good." example:"rota keys revoke --key-id $KEY"`
 
+	ExchangeToken keysExchangeToken `cmd:"" help:"Exchange the key in use for a token of an end user." example:"rota keys exchange-token --audience https://rota.example.com --external-user-id ana --expires-in 1h"`
 	RotateSigning keysRotateSigning `cmd:"" help:"Make a new key for the server to sign tokens with." example:"rota keys rotate-signing"`
 }
 
@@ -84,6 +85,33 @@ func (c *keysRevoke) Run(ctx context.Context, s *session) error {
 	return show(s, keyCard)(s.Keys.Revoke(ctx, c.KeyID, s.call...))
 }
 
+type keysExchangeToken struct {
+	Audience       string       `required:"" placeholder:"NAME" help:"Whom the token is for: one of the server's audiences."`
+	ExternalUserID string       `required:"" placeholder:"USER" help:"The end user for whom the token acts."`
+	ExpiresIn      *span        `placeholder:"TIME" help:"How long the token opens, from 5m to 30d; by default 1h."`
+	Permission     []rota.Scope `placeholder:"SCOPE" enum:"${scopes}" help:"What the token may do, by default what the key may; may be repeated: ${allscopes}."`
+}
+
+// Run prints the token alone, to be put into a variable.
+func (c *keysExchangeToken) Run(ctx context.Context, s *session) error {
+	body := rota.TokenExchange{Audience: c.Audience, ExternalUserID: c.ExternalUserID}
+	if c.ExpiresIn != nil {
+		body.ExpiresIn = rota.Some(time.Duration(*c.ExpiresIn).Seconds())
+	}
+	if c.Permission != nil {
+		body.Permissions = rota.Some(c.Permission)
+	}
+	token, err := s.Keys.ExchangeToken(ctx, body, s.call...)
+	switch {
+	case err != nil:
+		return err
+	case s.json:
+		return printJSON(s.out, s.answer)
+	}
+	_, err = fmt.Fprintln(s.out, clean(token.Token))
+	return err
+}
+
 type keysRotateSigning struct {
 	Revoke bool `help:"End the tokens of the signing keys before at once, because one of them may be known. Without it, they hold until they expire."`
 }
@@ -129,7 +157,7 @@ func newKeyCard(k rota.NewKey) []line {
 	card := keyCard(k.Key)
 	for i := range card {
 		if card[i].name == "secret" {
-			card[i].value = k.Secret + "\n(keep it: it is not shown again)"
+			card[i].value = once(k.Secret)
 		}
 	}
 	return card

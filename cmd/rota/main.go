@@ -18,6 +18,7 @@ type CLI struct {
 	Forecast       forecastCmd       `cmd:"" help:"Count the runs ahead, by default those of a day." example:"rota forecast --from 2026-12-01T00:00 --to 2026-12-08T00:00 --timezone Europe/Madrid --bucket 1d"`
 	Keys           keysCmd           `cmd:"" help:"Make keys and revoke them."`
 	System         systemCmd         `cmd:"" help:"Say which version the server is, and what time it has." example:"rota system"`
+	ScopedKeys     scopedKeysCmd     `cmd:"" help:"The same keys, in the words of the published API."`
 	Engine         engineCmd         `cmd:"" help:"Say which engine keeps time."`
 	Migrate        migrateCmd        `cmd:"" local:"" help:"Copy everything to another database." example:"rota migrate sqlite://./data postgres://rota@db.example.com/rota"`
 	Backup         backupCmd         `cmd:"" local:"" help:"Copy the SQLite database to a file, beside a running server or without one." example:"rota backup --data ./data rota-backup.db"`

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -193,6 +194,11 @@ func runAndKeyVerbs() []verbCase {
 		{"system", `GET /api/v1/system `},
 		{"keys|list", `GET /api/v1/keys `},
 		{"keys|revoke|--key-id|key_1", `DELETE /api/v1/keys/key_1 `},
+		{"keys|exchange-token|--audience|a|--external-user-id|ana|--expires-in|1h|--permission|read:agents", `POST /api/v1/authentication/api-keys/exchange-token {"audience":"a","externalUserId":"ana","expiresIn":3600,"permissions":["read:agents"]}`},
+		{"scoped-keys|create|--name|web|--scope|read:agents|--end-user|ana|--expires-in|1d", `POST /api/v1/authentication/api-key/scoped {"name":"web","teamId":"","scopes":["read:agents"],"expiresIn":86400,"onBehalfOf":{"serviceAccountId":"ana","userType":"service-account"}}`},
+		{"scoped-keys|update|--key-id|key_1|--scope|read:agents|--name|n", `POST /api/v1/authentication/api-key/scoped/update {"keyId":"key_1","scopes":["read:agents"],"name":"n"}`},
+		{"scoped-keys|regenerate|--key-id|key_1", `POST /api/v1/authentication/api-key/scoped/regenerate {"keyId":"key_1"}`},
+		{"scoped-keys|delete|--key-id|key_1", `POST /api/v1/authentication/api-key/scoped/delete {"keyId":"key_1"}`},
 		{"keys|create|--name|ci|--end-user|ana", `POST /api/v1/keys {"name":"ci","end_user":"ana"}`},
 		{"keys|rotate-signing", `POST /api/v1/signing-keys/rotate {}`},
 		{"keys|rotate-signing|--revoke", `POST /api/v1/signing-keys/rotate {"revoke":true}`},
@@ -232,13 +238,14 @@ func TestEveryOperationHasAVerb(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(b, &api))
 	require.NotEmpty(t, api.Paths)
-	requests := "GET /api/v1/agents/agt_1/runs/arun_1/events \n" // TestEventsAreLines
+	requests := "GET /api/v1/agents/agt_1/runs/arun_1/events \n"                                                // TestEventsAreLines
+	requests += "GET /api/v1/authentication/api-key/scoped/list \nGET /api/v1/authentication/api-key/scoped \n" // TestScopedKeys; the latter for older clients
 	for _, v := range allVerbs() {
 		requests += v.want + "\n"
 	}
 	for path, methods := range api.Paths {
-		if strings.HasPrefix(path, "/api/v1/authentication/") {
-			continue // for clients of the published API, and for applications
+		if path == "/api/v1/authentication/api-key/exchange-token" {
+			continue // another name, for older clients
 		}
 		path = regexp.MustCompile(`\{[^}]+\}`).ReplaceAllString(path, `[^/?]+`)
 		for method, op := range methods {
@@ -333,7 +340,7 @@ func wrongLines() [][2]string {
 		{"migrate|mysql://u:hunter2@h/d|sqlite://b", "rota: migrate: SOURCE must be like postgres://user:password@host:5432/name, or sqlite:// and a directory"},
 		{"migrate|sqlite://a|u:hunter2@h/d", "rota: migrate: TARGET must be like postgres://user:password@host:5432/name, or sqlite:// and a directory"},
 		{"migrate|sqlite://a|sqlite://b|postgres://u:hunter2@h/d", "rota: migrate: unexpected argument postgres://…@h/d"},
-		{"completion|tcsh", `rota: completion: <shell> must be one of "bash","zsh","fish" but got "tcsh"`},
+		{"completion|tcsh", `rota: completion: <shell> must be one of "bash","zsh","fish","powershell" but got "tcsh"`},
 	}
 }
 
@@ -426,6 +433,12 @@ func TestWhatTheClientRefusesIsWrongUsage(t *testing.T) {
 	require.Equal(t, "rota: agents delete: \"\" is not an id\n", got.err)
 }
 
+// TestAnInterruptDoesNotHideWhatWentWrong: a server that cannot stop says why.
+func TestAnInterruptDoesNotHideWhatWentWrong(t *testing.T) {
+	require.Equal(t, "did not stop", explain(errors.New("did not stop"), exitInterrupted))
+	require.Equal(t, "interrupted", explain(fmt.Errorf("waiting: %w", context.Canceled), exitInterrupted))
+}
+
 func TestAnInterruptHasItsOwnExitCode(t *testing.T) {
 	newFake(t, answer{200, `{}`})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -474,4 +487,14 @@ func TestTheEndUserOfTheEnvironment(t *testing.T) {
 	require.Equal(t, "ana", f.seen[0].header.Get("X-On-Behalf-Of"))
 	require.Equal(t, "bob", f.seen[1].header.Get("X-On-Behalf-Of"))
 	require.Equal(t, "eve", f.seen[2].header.Get("X-On-Behalf-Of"))
+}
+
+func TestScopedKeys(t *testing.T) {
+	f := newFake(t, answer{200, `[{"id":"key_1","name":"web","start":"rk_ab","userId":"ana","expiresAt":null,"scopes":["read:agents"]}]`})
+	got := rotaCmd("", "scoped-keys", "list")
+	require.Equal(t, result{exitOK, "ID     NAME  SECRET  USER  EXPIRES\nkey_1  web   rk_ab…  ana   -\n", ""}, got)
+	require.Equal(t, "/api/v1/authentication/api-key/scoped/list", f.seen[0].uri)
+
+	newFake(t, answer{200, `{"token":"ey.J.x"}`})
+	require.Equal(t, result{exitOK, "ey.J.x\n", ""}, rotaCmd("", "keys", "exchange-token", "--audience", "a", "--external-user-id", "ana"))
 }

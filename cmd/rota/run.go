@@ -242,7 +242,7 @@ func withoutPasswords(s string) string {
 
 // explain says what went wrong to the person at the keyboard.
 func explain(err error, code int) string {
-	if code == exitInterrupted {
+	if code == exitInterrupted && errors.Is(err, context.Canceled) {
 		return interrupted(err)
 	}
 	var e *rota.Error

@@ -330,12 +330,20 @@ func pauseText(p *rota.PauseReason) string {
 	return all
 }
 
+// attemptsOf returns how often a run is tried, and for how long.
+func attemptsOf(p rota.Policy) string {
+	if p.Retry.MaxAttempts == 1 {
+		return "one attempt of at most " + spanOf(p.TimeoutSeconds)
+	}
+	return fmt.Sprintf("at most %d attempts of %s each", p.Retry.MaxAttempts, spanOf(p.TimeoutSeconds))
+}
+
 // policyText returns one line per part of the policy.
 func policyText(p rota.Policy) string {
 	lines := []string{
 		"overlap " + string(p.Overlap),
 		fmt.Sprintf("missed %s, at most %s late", p.Missed, spanOf(p.MaxLatenessSeconds)),
-		fmt.Sprintf("at most %d attempts of %s each, after a crash %s", p.Retry.MaxAttempts, spanOf(p.TimeoutSeconds), p.Retry.OnCrash),
+		attemptsOf(p) + ", after a crash " + string(p.Retry.OnCrash),
 	}
 	add := func(given bool, text string) {
 		if given {

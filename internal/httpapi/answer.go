@@ -79,7 +79,7 @@ func location(path string, answer any) string {
 		return path + "/" + string(v.ID)
 	case rota.NewKey:
 		return keysPath + "/" + string(v.ID)
-	case ScopedKey:
+	case rota.ScopedKey:
 		return keysPath + "/" + v.ID
 	default:
 		return path

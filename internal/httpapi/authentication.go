@@ -58,82 +58,14 @@ func (a *api) authenticationOperations() []*operation {
 	}
 }
 
-// ScopedKey is a key as the published API shows it.
-type ScopedKey struct {
-	ID                  string       `json:"id"`
-	UserID              string       `json:"userId" doc:"The end user to whom the key is bound, or else the account."`
-	UserType            string       `json:"userType" enum:"user,service-account" doc:"service-account if the key is bound to an end user."`
-	OrgID               *string      `json:"orgId" doc:"The account."`
-	TeamID              *string      `json:"teamId" doc:"As it was sent. Rota has no teams."`
-	Scopes              []rota.Scope `json:"scopes"`
-	Name                string       `json:"name"`
-	Key                 string       `json:"key,omitempty" doc:"The secret, in the answer that makes it."`
-	Prefix              string       `json:"prefix"`
-	Start               string       `json:"start" doc:"The first characters of the secret."`
-	RateLimitEnabled    bool         `json:"rateLimitEnabled"`
-	RateLimitTimeWindow *int64       `json:"rateLimitTimeWindow" doc:"Milliseconds. Of several limits, the first."`
-	RateLimitMax        *int64       `json:"rateLimitMax"`
-	ExpiresAt           *string      `json:"expiresAt"`
-}
-
-// ScopedKeySecret is a key with a new secret.
-type ScopedKeySecret struct {
-	ID    string `json:"id"`
-	Key   string `json:"key" doc:"The secret. It is not shown again."`
-	Start string `json:"start"`
-}
-
-// ScopedKeyDeleted confirms that a key was revoked.
-type ScopedKeyDeleted struct {
-	ID      string `json:"id"`
-	Deleted bool   `json:"deleted"`
-}
-
-// ScopedKeyCreate is the body that makes a key.
-type ScopedKeyCreate struct {
-	Name       string             `json:"name" minLength:"1" maxLength:"120"`
-	TeamID     string             `json:"teamId" maxLength:"120" doc:"Kept and shown. Rota has no teams."`
-	Scopes     []rota.Scope       `json:"scopes" minItems:"1" maxItems:"16"`
-	ExpiresIn  rota.Opt[float64]  `json:"expiresIn,omitzero" nullable:"true" minimum:"1" maximum:"3153600000" doc:"Seconds. Default: until the key is revoked."`
-	OnBehalfOf rota.Opt[Delegate] `json:"onBehalfOf,omitzero" nullable:"true" doc:"The end user to whom the key is bound. Default: the one for whom the request is."`
-	ScopedKeyLimit
-}
-
-// ScopedKeyLimit is the part of a body that limits a key's requests.
-type ScopedKeyLimit struct {
-	RateLimitEnabled    rota.Opt[bool]    `json:"rateLimitEnabled,omitzero" nullable:"true" doc:"Whether the two that follow hold. Default: false."`
-	RateLimitTimeWindow rota.Opt[float64] `json:"rateLimitTimeWindow,omitzero" nullable:"true" doc:"Milliseconds: 1000, 60000, 3600000 or 86400000."`
-	RateLimitMax        rota.Opt[float64] `json:"rateLimitMax,omitzero" nullable:"true" minimum:"1" maximum:"999999" doc:"Requests in the window."`
-}
-
-// Delegate is the user for whom a key acts.
-type Delegate struct {
-	ServiceAccountID string `json:"serviceAccountId" minLength:"1" maxLength:"150" doc:"The end user."`
-	UserType         string `json:"userType" enum:"service-account"`
-}
-
-// ScopedKeyUpdate is the body that changes a key.
-type ScopedKeyUpdate struct {
-	KeyID     rota.KeyID             `json:"keyId" minLength:"1" maxLength:"64"`
-	Scopes    []rota.Scope           `json:"scopes" minItems:"1" maxItems:"16"`
-	Name      rota.Opt[string]       `json:"name,omitzero" nullable:"true" minLength:"1" maxLength:"120"`
-	ExpiresAt rota.Opt[rota.Instant] `json:"expiresAt,omitzero" nullable:"true" doc:"Null: until the key is revoked."`
-	ScopedKeyLimit
-}
-
-// ScopedKeyID is a body that names a key.
-type ScopedKeyID struct {
-	KeyID rota.KeyID `json:"keyId" minLength:"1" maxLength:"64"`
-}
-
 func (a *api) exchangeToken(ctx context.Context, c call, in rota.TokenExchange) (rota.Token, error) {
 	return a.Control.ExchangeToken(ctx, c.who, in)
 }
 
-func (a *api) createScoped(ctx context.Context, c call, in ScopedKeyCreate) (ScopedKey, error) {
-	limits, err := in.limits()
+func (a *api) createScoped(ctx context.Context, c call, in rota.ScopedKeyCreate) (rota.ScopedKey, error) {
+	limits, err := rateLimits(in.ScopedKeyLimit)
 	if err != nil {
-		return ScopedKey{}, err
+		return rota.ScopedKey{}, err
 	}
 	body := rota.KeyCreate{Name: in.Name, TeamID: rota.Some(in.TeamID), Scopes: rota.Some(in.Scopes), RateLimits: limits}
 	if d, ok := in.OnBehalfOf.Get(); ok {
@@ -144,19 +76,19 @@ func (a *api) createScoped(ctx context.Context, c call, in ScopedKeyCreate) (Sco
 	}
 	k, err := a.Control.CreateKey(ctx, c.who, body)
 	if err != nil {
-		return ScopedKey{}, renamed(err)
+		return rota.ScopedKey{}, renamed(err)
 	}
 	out := scoped(k.Key)
 	out.Key = k.Secret
 	return out, nil
 }
 
-func (a *api) listScoped(ctx context.Context, c call) ([]ScopedKey, error) {
+func (a *api) listScoped(ctx context.Context, c call) ([]rota.ScopedKey, error) {
 	keys, err := a.Control.UsableKeys(ctx, c.who)
 	if err != nil {
 		return nil, err
 	}
-	q, out := c.URL.Query(), []ScopedKey{}
+	q, out := c.URL.Query(), []rota.ScopedKey{}
 	for _, k := range keys {
 		if q.Has("orgId") && q.Get("orgId") != k.Account || q.Has("teamId") && (k.TeamID == nil || *k.TeamID != q.Get("teamId")) {
 			continue
@@ -166,33 +98,33 @@ func (a *api) listScoped(ctx context.Context, c call) ([]ScopedKey, error) {
 	return out, nil
 }
 
-func (a *api) updateScoped(ctx context.Context, c call, in ScopedKeyUpdate) (ScopedKey, error) {
-	limits, err := in.limits()
+func (a *api) updateScoped(ctx context.Context, c call, in rota.ScopedKeyUpdate) (rota.ScopedKey, error) {
+	limits, err := rateLimits(in.ScopedKeyLimit)
 	if err != nil {
-		return ScopedKey{}, err
+		return rota.ScopedKey{}, err
 	}
 	body := rota.KeyUpdate{Name: in.Name, Scopes: rota.Some(in.Scopes), RateLimits: limits, ExpiresAt: in.ExpiresAt}
 	k, err := a.Control.UpdateKey(ctx, c.who, in.KeyID, body)
 	if err != nil {
-		return ScopedKey{}, renamed(err)
+		return rota.ScopedKey{}, renamed(err)
 	}
 	return scoped(k), nil
 }
 
-func (a *api) regenerateScoped(ctx context.Context, c call, in ScopedKeyID) (ScopedKeySecret, error) {
+func (a *api) regenerateScoped(ctx context.Context, c call, in rota.ScopedKeyID) (rota.ScopedKeySecret, error) {
 	k, err := a.Control.RegenerateKey(ctx, c.who, in.KeyID)
-	return ScopedKeySecret{ID: string(k.ID), Key: k.Secret, Start: k.Hint}, err
+	return rota.ScopedKeySecret{ID: string(k.ID), Key: k.Secret, Start: k.Hint}, err
 }
 
-func (a *api) deleteScoped(ctx context.Context, c call, in ScopedKeyID) (ScopedKeyDeleted, error) {
+func (a *api) deleteScoped(ctx context.Context, c call, in rota.ScopedKeyID) (rota.ScopedKeyDeleted, error) {
 	k, err := a.Control.RevokeKey(ctx, c.who, in.KeyID)
-	return ScopedKeyDeleted{ID: string(k.ID), Deleted: true}, err
+	return rota.ScopedKeyDeleted{ID: string(k.ID), Deleted: true}, err
 }
 
 // scoped shows a key in the words of the published API.
-func scoped(k rota.Key) ScopedKey {
+func scoped(k rota.Key) rota.ScopedKey {
 	prefix, _, _ := strings.Cut(k.Hint, "_")
-	s := ScopedKey{
+	s := rota.ScopedKey{
 		ID: string(k.ID), UserID: k.Account, UserType: "user", OrgID: &k.Account, TeamID: k.TeamID,
 		Scopes: k.Scopes, Name: k.Name, Prefix: prefix, Start: k.Hint,
 	}
@@ -209,8 +141,8 @@ func scoped(k rota.Key) ScopedKey {
 	return s
 }
 
-// limits returns the rate limits that a body asks for; absent if it says nothing.
-func (l ScopedKeyLimit) limits() (rota.Opt[[]rota.RateLimit], error) {
+// rateLimits returns the rate limits that a body asks for; absent if it says nothing.
+func rateLimits(l rota.ScopedKeyLimit) (rota.Opt[[]rota.RateLimit], error) {
 	var none rota.Opt[[]rota.RateLimit]
 	on, given := l.RateLimitEnabled.Get()
 	if !on {

@@ -297,7 +297,7 @@ func rule(s *huma.Schema) string {
 // curl returns a command that calls the operation.
 func curl(op *operation) string {
 	path := braces.ReplaceAllStringFunc(op.Path, func(p string) string { return "$" + strings.ToUpper(strings.Trim(p, "{}")) })
-	lines := []string{`curl "$ROTA_URL` + path + `"`, `-H "Authorization: Bearer $ROTA_KEY"`}
+	lines := []string{`curl "$ROTA_SERVER` + path + `"`, `-H "Authorization: Bearer $ROTA_KEY"`}
 	switch {
 	case op.output == nil:
 		lines[0] = strings.Replace(lines[0], "curl", "curl -N", 1)

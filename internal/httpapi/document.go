@@ -194,10 +194,11 @@ func parameters() map[string]*huma.Param {
 	zero, minute, week, exact := 0.0, 60.0, 604_800.0, float64(maxSequence)
 	moment := &huma.Schema{Type: huma.TypeString, Format: "date-time"}
 	all := map[string]*huma.Param{
-		"limit":  query("limit", "How many to answer.", &huma.Schema{Type: huma.TypeInteger, Minimum: &one, Maximum: &most, Default: 20}),
-		"order":  query("order", "By creation: newest or oldest first.", &huma.Schema{Type: huma.TypeString, Enum: []any{"asc", "desc"}, Default: "desc"}),
-		"after":  query("after", "The id after which the page begins, in the order of the list: the last_id of the page before.", text(0, 0)),
-		"before": query("before", "The id before which the page ends: the first_id of the page after.", text(0, 0)),
+		"limit":         query("limit", "How many to answer.", &huma.Schema{Type: huma.TypeInteger, Minimum: &one, Maximum: &most, Default: 20}),
+		"order":         query("order", "By creation: newest or oldest first.", &huma.Schema{Type: huma.TypeString, Enum: []any{"asc", "desc"}, Default: "desc"}),
+		"order_by_time": query("order", "By nominal time: newest or oldest first.", &huma.Schema{Type: huma.TypeString, Enum: []any{"asc", "desc"}, Default: "desc"}),
+		"after":         query("after", "The id after which the page begins, in the order of the list: the last_id of the page before.", text(0, 0)),
+		"before":        query("before", "The id before which the page ends: the first_id of the page after.", text(0, 0)),
 
 		"offset": query("offset", "How many to pass over. Not together with after or before, unless it is 0.", &huma.Schema{Type: huma.TypeInteger, Minimum: &zero, Default: 0}),
 

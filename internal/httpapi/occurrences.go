@@ -20,7 +20,7 @@ func (a *api) occurrenceOperations() []*operation {
 	return []*operation{
 		lists(Route{http.MethodGet, schedulePath + "/occurrences", rota.ReadAgents, http.StatusOK, "list_schedule_occurrences"}, a.listOccurrences).
 			says(tag, "List what became of a schedule's times", "Every nominal time that has passed, with its outcome and why, and with how its run ended, in the order of the nominal times. A span of missed times is one entry with a count. While the schedule is paused, what the pause has kept from starting is one open entry. If nothing is listed because the schedule has no such time, warnings says so.").
-			with("outcome", "from", "to"),
+			with("outcome", "from", "to").byTime(),
 		answers(Route{http.MethodGet, schedulePath + "/upcoming", rota.ReadAgents, http.StatusOK, "list_upcoming_occurrences"}, a.upcoming).
 			says(tag, "List the times ahead", "The next nominal times of a schedule; of one that is paused, those that it would have if it were resumed now, with a warning.").
 			with("count"),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -81,6 +82,12 @@ func lists[T any](r Route, fn func(context.Context, call, rota.Page) (rota.List[
 		return fn(ctx, c, p)
 	})
 	return op.with("limit", "order", "after", "before")
+}
+
+// byTime says that a list is in the order of nominal times.
+func (op *operation) byTime() *operation {
+	op.params[slices.Index(op.params, "order")] = "order_by_time"
+	return op
 }
 
 // offsets lets a list be read by offset as well.

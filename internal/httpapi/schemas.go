@@ -53,7 +53,7 @@ func newRegistry() huma.Registry {
 	optional[rota.Missed](r)
 	optional[rota.OnCrash](r)
 	alias[rota.Opt[rota.RetryUpdate], retryUpdate](r)
-	alias[rota.Opt[Delegate], delegate](r)
+	alias[rota.Opt[rota.Delegate], delegate](r)
 	return r
 }
 
@@ -149,7 +149,7 @@ func (retryUpdate) Schema(r huma.Registry) *huma.Schema {
 
 // Schema is written in place, too.
 func (delegate) Schema(r huma.Registry) *huma.Schema {
-	return huma.SchemaFromType(r, reflect.TypeFor[Delegate]())
+	return huma.SchemaFromType(r, reflect.TypeFor[rota.Delegate]())
 }
 
 func ref(name string) *huma.Schema { return &huma.Schema{Ref: refPrefix + name} }

@@ -20,7 +20,7 @@ func TestReadme(t *testing.T) {
 	require.NoError(t, err)
 	s := start(t, t.TempDir(), "--demo")
 	script := blocks(string(b), "sh")
-	require.Contains(t, script, "http://127.0.0.1:8080/")
+	require.Contains(t, script, "http://127.0.0.1:8080\n")
 	require.Contains(t, script, "rk_your_key")
 	script = strings.NewReplacer("http://127.0.0.1:8080", s.url, "rk_your_key", key).Replace(script)
 

@@ -42,10 +42,10 @@ public final class Steps {
         var occurrence = occurrences.triggerAgentSchedule(agent.getId(), schedule.getId(), null, null);
         step("trigger", occurrence.getOutcome().equals("fired") && occurrence.getTrigger().equals("manual"));
         var runId = Objects.requireNonNull(occurrence.getRunId());
-        var run = runs.getAgentRun(agent.getId(), runId, null);
+        var run = runs.getAgentRun(agent.getId(), runId, null, null);
         while (run.getCompletedAt() == null) {
             Thread.sleep(50);
-            run = runs.getAgentRun(agent.getId(), runId, null);
+            run = runs.getAgentRun(agent.getId(), runId, null, null);
         }
         step("run", run.getStatus() == Run.StatusEnum.COMPLETED);
         step("events", runs.streamAgentRunEvents(agent.getId(), runId, null, null, null).contains("response.completed"));
@@ -54,7 +54,7 @@ public final class Steps {
         step("delete schedule", schedules.deleteAgentSchedule(agent.getId(), schedule.getId(), null, null, null).getDeleted());
         step("delete agent", agents.deleteAgent(agent.getId(), null, null, null).getDeleted());
         try {
-            agents.getAgent("agt_" + "0".repeat(32), null);
+            agents.getAgent("agt_" + "0".repeat(32), null, null);
             step("error", false);
         } catch (ApiException e) {
             step("error", e.getCode() == 404 && e.getResponseBody().contains("\"not_found\""));

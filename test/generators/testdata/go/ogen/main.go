@@ -64,15 +64,15 @@ func main() {
 	occurrence := as[*api.OccurrenceHeaders](c.TriggerAgentSchedule(ctx, api.TriggerAgentScheduleParams{AgentID: agent.ID, ScheduleID: schedule.ID})).Response
 	step("trigger", occurrence.Outcome == "fired" && occurrence.Trigger == "manual")
 	ofRun := api.GetAgentRunParams{AgentID: agent.ID, RunID: occurrence.RunID.Value}
-	run := as[*api.RunHeaders](c.GetAgentRun(ctx, ofRun)).Response
-	for ; run.CompletedAt.Null; run = as[*api.RunHeaders](c.GetAgentRun(ctx, ofRun)).Response {
+	run := as[*api.GetAgentRunOKHeaders](c.GetAgentRun(ctx, ofRun)).Response
+	for ; run.CompletedAt.Null; run = as[*api.GetAgentRunOKHeaders](c.GetAgentRun(ctx, ofRun)).Response {
 		time.Sleep(50 * time.Millisecond)
 	}
 	step("run", run.Status == api.RunStatusCompleted)
 	stream := as[*api.StreamAgentRunEventsOKHeaders](c.StreamAgentRunEvents(ctx, api.StreamAgentRunEventsParams{AgentID: agent.ID, RunID: run.ID})).Response
 	events, err := io.ReadAll(stream)
 	step("events", err == nil && strings.Contains(string(events), "response.completed"))
-	paused := as[*api.ScheduleHeaders](c.PauseAgentSchedule(ctx, api.OptSchedulePause{}, api.PauseAgentScheduleParams{AgentID: agent.ID, ScheduleID: schedule.ID})).Response
+	paused := as[*api.UpdateAgentScheduleOKHeaders](c.PauseAgentSchedule(ctx, api.OptSchedulePause{}, api.PauseAgentScheduleParams{AgentID: agent.ID, ScheduleID: schedule.ID})).Response
 	step("pause", paused.Status == api.ScheduleStatusPaused)
 	step("delete schedule", as[*api.ScheduleDeletedHeaders](c.DeleteAgentSchedule(ctx, api.DeleteAgentScheduleParams{AgentID: agent.ID, ScheduleID: schedule.ID})).Response.Deleted)
 	step("delete agent", as[*api.AgentDeletedHeaders](c.DeleteAgent(ctx, api.DeleteAgentParams{AgentID: agent.ID})).Response.Deleted)
