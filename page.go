@@ -7,6 +7,11 @@ type Page struct {
 	After     string // only what follows this id in the order of the list; may be empty
 	Before    string // only what precedes it, the nearest first page; may be empty
 	Offset    int    // how many to pass over, 0 or more; not together with After or Before
+
+	// Bytes lets the page end early, after the row with which it has so many bytes;
+	// the List is then Cut. What follows is the page After its last row, and Before
+	// what it was before. 0 means that the page has all its rows.
+	Bytes int
 }
 
 // A List is one page, as the API answers it.
@@ -19,6 +24,9 @@ type List[T any] struct {
 
 	// Warnings say why a list of occurrences is empty; others have none.
 	Warnings []Warning `json:"warnings,omitzero"`
+
+	Cut  bool `json:"-"` // the page ended early, and HasMore does not say whether there is more: see Page.Bytes
+	Size int  `json:"-"` // about how many bytes its rows have
 }
 
 // NewList returns the page that holds data.

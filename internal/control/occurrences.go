@@ -18,7 +18,7 @@ func (c *Control) AllSchedules(ctx context.Context, who auth.Caller, f rota.Sche
 		return rota.List[rota.Schedule]{}, err
 	}
 	l, err := c.Store.AllSchedules(ctx, who.Owner, f, p)
-	out := rota.List[rota.Schedule]{Object: l.Object, Data: make([]rota.Schedule, len(l.Data)), FirstID: l.FirstID, LastID: l.LastID, HasMore: l.HasMore}
+	out := rota.List[rota.Schedule]{Object: l.Object, Data: make([]rota.Schedule, len(l.Data)), FirstID: l.FirstID, LastID: l.LastID, HasMore: l.HasMore, Cut: l.Cut, Size: l.Size}
 	for i, s := range l.Data {
 		out.Data[i] = s.Schedule
 	}

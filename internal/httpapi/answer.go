@@ -36,6 +36,10 @@ func compressed(h http.Handler) http.Handler {
 
 // respond writes the answer of an operation.
 func (a *api) respond(w http.ResponseWriter, r *http.Request, op *operation, answer any) {
+	if l, ok := answer.(longList); ok {
+		a.sendList(w, r, l)
+		return
+	}
 	body, err := encode(answer)
 	if err != nil {
 		a.fail(w, r, err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -175,4 +176,37 @@ func TestOffsets(t *testing.T) {
 		}
 	}
 	require.Equal(t, "offset", c.send(http.MethodGet, agent+"/schedules?offset=1", "").is(http.StatusBadRequest).failure().param())
+}
+
+// TestLargePages: a page that is read and written in parts is the same page.
+func TestLargePages(t *testing.T) {
+	c := newAPI(t).acme()
+	runs := c.newAgent("a") + "/runs"
+	var up []string
+	for range 5 {
+		body := `{"input":"` + strings.Repeat("x", 600_000) + `"}`
+		up = append(up, read[struct{ ID string }](c.send(http.MethodPost, runs, body).is(http.StatusCreated)).ID)
+	}
+	down := slices.Clone(up)
+	slices.Reverse(down)
+	page := func(query string, want []string, more bool) {
+		t.Helper()
+		l := read[listed](c.send(http.MethodGet, runs+"?"+query, "").is(http.StatusOK))
+		require.Equal(t, want, l.ids(), query)
+		require.Equal(t, more, l.HasMore, query)
+		require.Equal(t, []string{want[0], want[len(want)-1]}, []string{*l.FirstID, *l.LastID}, query)
+	}
+	page("limit=5", down, false)
+	page("limit=4", down[:4], true)
+	page("limit=4&offset=1", down[1:], false)
+	for order, all := range map[string][]string{"asc": up, "desc": down} {
+		page("limit=3&order="+order, all[:3], true)
+		page("limit=4&order="+order+"&after="+all[0], all[1:], false)
+		page("limit=3&order="+order+"&before="+all[4], all[1:4], true)
+		page("limit=4&order="+order+"&before="+all[4], all[:4], false)
+		page("limit=1&order="+order+"&before="+all[1], all[:1], false)
+	}
+	whole := c.send(http.MethodGet, runs+"?limit=5", "").is(http.StatusOK)
+	require.True(t, strings.HasPrefix(string(whole.Body), `{"object":"list","data":[{"object":"agent.run","id":"`+down[0]), "in the order of the document")
+	require.True(t, strings.HasSuffix(string(whole.Body), `],"first_id":"`+down[0]+`","last_id":"`+down[4]+`","has_more":false}`+"\n"))
 }

@@ -59,6 +59,7 @@ func (a *api) listOccurrences(ctx context.Context, c call, p rota.Page) (rota.Li
 	if err != nil {
 		return rota.List[rota.Occurrence]{}, err
 	}
+	p.Bytes = 0 // they are small
 	return a.Control.Occurrences(ctx, c.who, c.agent(), c.schedule(), f, p)
 }
 

@@ -72,15 +72,16 @@ func accepts[I, O any](r Route, fn func(context.Context, call, I) (O, error)) *o
 	}
 }
 
-// lists returns an operation that answers one page.
+// lists returns an operation that answers one page. Large rows are read and written
+// a few at a time.
 func lists[T any](r Route, fn func(context.Context, call, rota.Page) (rota.List[T], error)) *operation {
-	op := answers(r, func(ctx context.Context, c call) (rota.List[T], error) {
+	op := &operation{Route: r, output: reflect.TypeFor[rota.List[T]](), do: func(ctx context.Context, c call) (any, error) {
 		p, err := page(c.URL.Query())
 		if err != nil {
-			return rota.List[T]{}, err
+			return nil, err
 		}
-		return fn(ctx, c, p)
-	})
+		return firstPart(ctx, c, p, fn)
+	}}
 	return op.with("limit", "order", "after", "before")
 }
 

@@ -35,6 +35,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.setHeaders(rec.Header(), r, start)
 	defer func() { a.record(rec, r, a.Now().Sub(start)) }()
 	defer a.recover(rec, r)
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // of the request before, on the same connection
 
 	a.root.ServeHTTP(rec, r)
 }
@@ -164,7 +165,7 @@ func (a *api) writeBody(w http.ResponseWriter, status int, body []byte) {
 		h.Set("Cache-Control", "no-store")
 	}
 	w.WriteHeader(status)
-	w.Write(body) // an error means that the client has gone
+	paced(w).Write(body) // an error means that the client has gone
 }
 
 // A recorder remembers the status of an answer, and makes the ETag of one that was

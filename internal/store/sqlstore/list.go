@@ -2,7 +2,10 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"slices"
+	"strings"
 
 	"github.com/rota-run/rota"
 )
@@ -34,9 +37,48 @@ func (l listing[T]) at(id string) any {
 }
 
 // page reads one page. It asks for one row more than the page holds, to know
-// whether the list goes on. Before reads backwards, and turns what it read.
+// whether the list goes on. Before reads backwards, and turns what it read; of a
+// page that may be cut it reads the first row alone, and After and Before together
+// read what follows.
 func (l listing[T]) page(ctx context.Context, db DB, p rota.Page) (rota.List[T], error) {
-	query, args, backwards := l.query, slices.Clone(l.args), p.Before != ""
+	backwards := p.Before != "" && (p.After == "" || p.Bytes == 0)
+	cut := backwards && p.Bytes > 0
+	wanted, more := p.Limit+1, false
+	if cut {
+		n, err := l.count(ctx, db, p)
+		if err != nil || n == 0 {
+			return rota.NewList[T](nil, l.id, false), err
+		}
+		more, cut = n > p.Limit, min(n, p.Limit) > 1
+		wanted, p.Offset = 1, min(n, p.Limit)-1
+	}
+	query, args := l.bounded(p)
+	query += " ORDER BY " + l.key + direction(p.Ascending != backwards) + " LIMIT ?"
+	args = append(args, wanted)
+	if p.Offset > 0 {
+		query += " OFFSET ?"
+		args = append(args, p.Offset)
+	}
+	rows, size, err := l.read(ctx, db, p, query+l.lock, args)
+	if errors.Is(err, errEnough) {
+		cut, err = true, nil
+	}
+	if err != nil {
+		return rota.List[T]{}, err
+	}
+	more = more || len(rows) > p.Limit
+	rows = rows[:min(len(rows), p.Limit)]
+	if backwards {
+		slices.Reverse(rows)
+	}
+	list := rota.NewList(rows, l.id, more)
+	list.Cut, list.Size = cut, size
+	return list, nil
+}
+
+// bounded returns the query with the bounds of a page.
+func (l listing[T]) bounded(p rota.Page) (query string, args []any) {
+	query, args = l.query, slices.Clone(l.args)
 	if p.After != "" {
 		query += " AND " + l.key + l.compare(p.Ascending)
 		args = append(args, l.at(p.After))
@@ -45,22 +87,75 @@ func (l listing[T]) page(ctx context.Context, db DB, p rota.Page) (rota.List[T],
 		query += " AND " + l.key + l.compare(!p.Ascending)
 		args = append(args, l.at(p.Before))
 	}
-	query += " ORDER BY " + l.key + direction(p.Ascending != backwards) + " LIMIT ?"
-	args = append(args, p.Limit+1)
-	if p.Offset > 0 {
-		query += " OFFSET ?"
-		args = append(args, p.Offset)
+	return query, args
+}
+
+// count returns how many rows there are, up to one more than the page holds.
+func (l listing[T]) count(ctx context.Context, db DB, p rota.Page) (int, error) {
+	query, args := l.bounded(p)
+	_, tables, _ := strings.Cut(query, " FROM ")
+	return one(ctx, db, "list", func(row Scanner) (n int, err error) { return n, row.Scan(&n) },
+		"SELECT COUNT(*) FROM (SELECT 1 AS one FROM "+tables+" LIMIT ?) AS rows_of_page", append(args, p.Limit+1)...)
+}
+
+// errEnough ends the reading of a page that is cut.
+var errEnough = errors.New("the page has as many bytes as it may have")
+
+// read returns the rows and about how many bytes they have.
+func (l listing[T]) read(ctx context.Context, db DB, p rota.Page, query string, args []any) (rows []T, size int, err error) {
+	err = db.Query(ctx, func(row Scanner) error {
+		v, err := l.scan(measured{row, &size})
+		rows = append(rows, v)
+		if err == nil && p.Bytes > 0 && size >= p.Bytes && len(rows) < p.Limit {
+			return errEnough
+		}
+		return err
+	}, query, args...)
+	return rows, size, err
+}
+
+// A measured Scanner counts the bytes of texts.
+type measured struct {
+	Scanner
+	size *int
+}
+
+// Scan implements Scanner.
+func (m measured) Scan(dest ...any) error {
+	counted := slices.Clone(dest)
+	for i, d := range dest {
+		if s, ok := d.(sql.Scanner); ok {
+			counted[i] = measuredText{s, m.size}
+		}
 	}
-	rows, err := all(ctx, db, l.scan, query+l.lock, args...)
-	if err != nil {
-		return rota.List[T]{}, err
+	err := m.Scanner.Scan(counted...)
+	for _, d := range dest {
+		switch d := d.(type) {
+		case *string:
+			*m.size += len(*d)
+		case **string:
+			if *d != nil {
+				*m.size += len(**d)
+			}
+		}
 	}
-	more := len(rows) > p.Limit
-	rows = rows[:min(len(rows), p.Limit)]
-	if backwards {
-		slices.Reverse(rows)
+	return err
+}
+
+type measuredText struct {
+	sql.Scanner
+	size *int
+}
+
+// Scan implements [sql.Scanner].
+func (m measuredText) Scan(v any) error {
+	switch v := v.(type) {
+	case string:
+		*m.size += len(v)
+	case []byte:
+		*m.size += len(v)
 	}
-	return rota.NewList(rows, l.id, more), nil
+	return m.Scanner.Scan(v)
 }
 
 func (l listing[T]) compare(ascending bool) string {
