@@ -104,7 +104,7 @@ func openStore(ctx context.Context, s settings.Settings, m *metrics, log *slog.L
 		keepPrivate(dir, log)
 		return sqlite.Open(ctx, dir, sqlite.Options{OnCommit: m.committed})
 	}
-	db, err := postgres.Open(ctx, s.Database, postgres.Options{})
+	db, err := postgres.Open(ctx, s.Database, postgres.Options{Log: log, PoolSize: s.DatabasePoolSize})
 	if err != nil {
 		return nil, fmt.Errorf("--database: %w", err)
 	}
@@ -199,7 +199,7 @@ func (s server) handler(version string, log *slog.Logger) http.Handler {
 		Control:   s.control,
 		Keys:      s.store.Reader(),
 		Limits:    s.limits,
-		Ready:     s.store.Reader().Ping,
+		Ready:     newReadiness(s.store).check,
 		Metrics:   s.metrics.handler(),
 		Log:       log,
 		Now:       time.Now,

@@ -27,6 +27,7 @@ func (s *Settings) AfterApply() error {
 	return cmp.Or(
 		s.checkListen(),
 		s.checkDatabase(),
+		check(s.DatabasePoolSize >= 0 && s.DatabasePoolSize <= 10_000, "--database-pool-size must be 1 to 10000, or 0 for the default, not %d", s.DatabasePoolSize),
 		s.checkRole(),
 		s.checkEngine(),
 		s.checkModel(),

@@ -22,11 +22,13 @@ import (
 type Settings struct {
 	Config string `name:"config" env:"ROTA_CONFIG" placeholder:"FILE" help:"File to read settings from. Default: rota.yaml, if there is one."`
 
-	Listen   string `default:"127.0.0.1:8080" env:"ROTA_LISTEN" help:"Address to serve the API on. Port 0 takes a free one."`
-	Data     string `default:"./data" env:"ROTA_DATA" type:"path" help:"Directory for everything that the server writes."`
-	Database string `default:"sqlite" env:"ROTA_DATABASE" placeholder:"URL" help:"Database: sqlite (in --data), sqlite://DIR, or postgres://user:password@host:5432/name. Prefer the environment: flags show in process lists."`
-	Role     string `default:"all" enum:"api,worker,all" env:"ROTA_ROLE" help:"What this process does: api serves the API, worker keeps time and works on runs, all does both. api and worker need PostgreSQL."`
-	Demo     bool   `env:"ROTA_DEMO" help:"Add a demo agent that runs every 10 seconds, and show each run in the terminal."`
+	Listen           string `default:"127.0.0.1:8080" env:"ROTA_LISTEN" help:"Address to serve the API on. Port 0 takes a free one."`
+	Data             string `default:"./data" env:"ROTA_DATA" type:"path" help:"Directory for everything that the server writes."`
+	Database         string `default:"sqlite" env:"ROTA_DATABASE" placeholder:"URL" help:"Database: sqlite (in --data), sqlite://DIR, or postgres://user:password@host:5432/name. Prefer the environment: flags show in process lists."`
+	DatabasePoolSize int    `env:"ROTA_DATABASE_POOL_SIZE" help:"Connections to PostgreSQL that the requests and runs of this process share; it has up to two more. Made smaller, with a warning, if the server, the database or the role allows fewer. Default: pool_max_conns in the URL, else twice the number of cores, and at least 8." placeholder:"N"`
+
+	Role string `default:"all" enum:"api,worker,all" env:"ROTA_ROLE" help:"What this process does: api serves the API, worker keeps time and works on runs, all does both. api and worker need PostgreSQL."`
+	Demo bool   `env:"ROTA_DEMO" help:"Add a demo agent that runs every 10 seconds, and show each run in the terminal."`
 
 	BootstrapKey string `env:"ROTA_BOOTSTRAP_KEY" placeholder:"KEY" help:"Key to add, with every scope, if it is not there yet. Without it, the first start makes a key and prints it once. Prefer the environment: flags show in process lists."`
 

@@ -13,6 +13,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"log/slog"
 	"time"
@@ -45,6 +46,7 @@ func (s *Store) Lead(ctx context.Context, log *slog.Logger, kind rota.EngineKind
 	for ctx.Err() == nil {
 		conn, err := s.awaitLeadership(ctx, log, kind)
 		if err == nil {
+			s.unled.Store(nil)
 			if failed {
 				log.Info("the lock of the database is held again")
 			}
@@ -64,6 +66,7 @@ func (s *Store) Lead(ctx context.Context, log *slog.Logger, kind rota.EngineKind
 		}
 		if ctx.Err() == nil {
 			failed = true
+			s.unled.Store(&err)
 			log.Error("the lock of the database is not held; it is tried again each second", "err", explain(s.pool.Config(), err))
 			pause(ctx)
 		}
@@ -71,9 +74,22 @@ func (s *Store) Lead(ctx context.Context, log *slog.Logger, kind rota.EngineKind
 	return nil
 }
 
+// CannotLead returns why this process, which is in [Store.Lead], can neither lead nor
+// stand by, or nil.
+func (s *Store) CannotLead() error {
+	if err := s.unled.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
 // leadTerm runs work while the lock is held, and closes the connection.
 func leadTerm(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind, work func(context.Context) error) error {
 	defer closeConn(conn)
+	pid, err := backend(ctx, conn)
+	if err != nil {
+		return errors.Join(err, ErrLost)
+	}
 	leading, end := context.WithCancelCause(ctx)
 	done := make(chan error, 1)
 	go func() { done <- work(leading) }()
@@ -86,7 +102,7 @@ func leadTerm(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind, work fu
 			return err
 		case <-beat.C:
 		}
-		if lost := checkTerm(context.WithoutCancel(ctx), conn, kind); lost != nil {
+		if lost := checkTerm(context.WithoutCancel(ctx), conn, kind, pid); lost != nil {
 			end(lost)
 			return errors.Join(<-done, lost)
 		}
@@ -94,17 +110,29 @@ func leadTerm(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind, work fu
 }
 
 // checkTerm returns why this process no longer leads, or nil.
-func checkTerm(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind) error {
+func checkTerm(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind, pid int32) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	var now rota.EngineKind
-	if err := conn.QueryRow(ctx, "SELECT kind FROM engine").Scan(&now); err != nil {
+	var other int32
+	err := conn.QueryRow(ctx, "SELECT kind, pg_backend_pid() FROM engine").Scan(&now, &other)
+	switch {
+	case err != nil:
 		return ErrLost
-	}
-	if now != kind {
+	case other != pid:
+		return fmt.Errorf("%w: %w", ErrLost, errPooler)
+	case now != kind:
 		return ErrSwitched
 	}
 	return nil
+}
+
+// backend returns which session of the database a connection is.
+func backend(ctx context.Context, conn *pgx.Conn) (pid int32, err error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	err = conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid)
+	return pid, err
 }
 
 // awaitLeadership waits for the lock and returns the connection that holds it.
@@ -113,16 +141,15 @@ func (s *Store) awaitLeadership(ctx context.Context, log *slog.Logger, kind rota
 	if err != nil {
 		return nil, err
 	}
+	w := waiting{lock: lock{class: lockLeader, name: "leadership"}, log: log, from: time.Now()}
 	for first := true; ; first = false {
-		taken, err := tryLead(ctx, conn, kind)
+		taken, of, err := tryLead(ctx, conn, kind, &w.key)
 		if err == nil && taken {
 			return conn, nil
 		}
 		if err == nil {
-			if first {
-				log.Info("this process stands by: another one is the leader, or another kind of engine is set")
-			}
-			pause(ctx)
+			s.unled.Store(nil)
+			s.standBy(ctx, conn, &w, first, of == kind)
 			err = ctx.Err()
 		}
 		if err != nil {
@@ -132,29 +159,30 @@ func (s *Store) awaitLeadership(ctx context.Context, log *slog.Logger, kind rota
 	}
 }
 
-func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
-	return connect(ctx, s.pool.Config().ConnConfig)
+// standBy waits for a beat. The log says who leads.
+func (s *Store) standBy(ctx context.Context, conn *pgx.Conn, w *waiting, first, sameKind bool) {
+	switch {
+	case first && sameKind:
+		w.log.Info("this process stands by: another one is the leader")
+	case first:
+		w.log.Info("this process stands by: another kind of engine is set")
+	case sameKind:
+		w.say(ctx, conn)
+	}
+	pause(ctx)
 }
 
-// connect opens a connection outside of the pool. PostgreSQL notices within seconds
-// when this process is gone. It changes config.
-func connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
-	setDefault(config.RuntimeParams, "tcp_keepalives_idle", "1")
-	setDefault(config.RuntimeParams, "tcp_keepalives_interval", "1")
-	setDefault(config.RuntimeParams, "tcp_keepalives_count", "2")
-	return pgx.ConnectConfig(ctx, config)
-}
-
-func tryLead(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind) (taken bool, err error) {
+// tryLead takes the leader's lock if the kind of engine is the stored one, which it
+// returns with the second number of the lock.
+func tryLead(ctx context.Context, conn *pgx.Conn, kind rota.EngineKind, schema *int32) (taken bool, of rota.EngineKind, err error) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	schema, err := schemaHash(ctx, conn)
-	if err != nil {
-		return false, err
+	if *schema, err = schemaHash(ctx, conn); err != nil {
+		return false, "", err
 	}
-	err = conn.QueryRow(ctx, "SELECT CASE WHEN kind = $3 THEN pg_try_advisory_lock($1, $2) ELSE false END FROM engine",
-		lockLeader, schema, kind).Scan(&taken)
-	return taken, err
+	err = conn.QueryRow(ctx, "SELECT CASE WHEN kind = $3 THEN pg_try_advisory_lock($1, $2) ELSE false END, kind FROM engine",
+		lockLeader, *schema, kind).Scan(&taken, &of)
+	return taken, of, err
 }
 
 // lockAlone takes the leader's lock, for any kind of engine, and the servers' lock,
@@ -170,13 +198,16 @@ func lockAlone(ctx context.Context, conn *pgx.Conn) (taken bool, err error) {
 
 // lockShared takes the servers' lock, shared, until the connection ends. It waits
 // while a copy has the schema to itself.
-func lockShared(ctx context.Context, conn *pgx.Conn) error {
+func lockShared(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
 	schema, err := schemaHash(ctx, conn)
 	if err != nil {
 		return err
 	}
-	_, err = conn.Exec(ctx, "SELECT pg_advisory_lock_shared($1, $2)", lockServer, schema)
-	return err
+	l := lock{lockServer, schema, "server"}
+	return l.await(ctx, conn, log, func() (taken bool, err error) {
+		err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock_shared($1, $2)", lockServer, schema).Scan(&taken)
+		return taken, err
+	})
 }
 
 func schemaHash(ctx context.Context, conn *pgx.Conn) (int32, error) {

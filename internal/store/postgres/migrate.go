@@ -2,9 +2,9 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"fmt"
+	"log/slog"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -24,29 +24,30 @@ const (
 	lockServer                            // a hash of the schema that the process serves; many share it
 )
 
-// migrate brings the schema up to date, while no other process does.
-func migrate(ctx context.Context, config *pgx.ConnConfig) error {
-	db := stdlib.OpenDB(*config)
-	defer db.Close()
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close() // lets go of the lock
+// migrate brings the schema up to date, while no other process does. conn holds the
+// lock from then on.
+func migrate(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig, log *slog.Logger) error {
 	if err := checkServer(ctx, conn); err != nil {
 		return err
 	}
-	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1, 0)", lockMigrate); err != nil {
+	l := lock{lockMigrate, 0, "migration"}
+	err := l.await(ctx, conn, log, func() (taken bool, err error) {
+		err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1, 0)", lockMigrate).Scan(&taken)
+		return taken, err
+	})
+	if err != nil {
 		return err
 	}
+	db := stdlib.OpenDB(*config)
+	defer db.Close()
 	return sqlstore.Migrate(ctx, db, goose.DialectPostgres, migrations)
 }
 
 // checkServer refuses a server or a database that cannot hold what Rota keeps.
-func checkServer(ctx context.Context, conn *sql.Conn) error {
+func checkServer(ctx context.Context, conn *pgx.Conn) error {
 	var version int
 	var name, encoding string
-	err := conn.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+	err := conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_version'),
 		current_setting('server_encoding')`).Scan(&version, &name, &encoding)
 	switch {
 	case err != nil:

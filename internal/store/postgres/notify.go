@@ -47,7 +47,7 @@ func (s *Store) listen(ctx context.Context, receive func(string)) error {
 		return err
 	}
 	defer closeConn(conn)
-	if err := lockShared(ctx, conn); err != nil {
+	if err := lockShared(ctx, conn, s.log); err != nil {
 		return err
 	}
 	var name string

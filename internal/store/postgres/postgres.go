@@ -10,11 +10,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -45,15 +47,25 @@ const (
 type Store struct {
 	sqlstore.Queries // reads, on the pool
 
-	pool    *pgxpool.Pool
+	pool    pool
 	steps   steps
 	maxWait time.Duration
+	log     *slog.Logger
+	unled   atomic.Pointer[error] // why this process cannot lead
 }
 
 var _ store.Store = (*Store)(nil)
 
 // Options are what may be changed of a store. The zero value is usable.
 type Options struct {
+	// Log gets what is waited for, and what is made smaller. Default: nobody does.
+	Log *slog.Logger
+
+	// PoolSize is how many connections queries and transactions share. If it is 0,
+	// pool_max_conns in the URL says so; else there are twice as many as cores, and
+	// at least 8.
+	PoolSize int
+
 	tracer  pgx.QueryTracer
 	dial    pgconn.DialFunc
 	maxWait time.Duration
@@ -62,18 +74,20 @@ type Options struct {
 // Open opens the database that the URL names, whose schema it brings up to
 // date; of several processes that do so at once, one does. Open fails at once,
 // with an error that says what to do, if the database cannot be reached, is
-// not fit, has been used by a newer program, or is the target of a transfer
-// that has not ended. The error never holds the password.
+// not fit, is behind a pooler that is not in session mode, has been used by a newer
+// program, or is the target of a transfer that has not ended. The error never holds
+// the password. If the server, the database or the role allows fewer connections,
+// the pool is made smaller.
 func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	config, err := configure(databaseURL, o)
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, config.ConnConfig.Copy()); err != nil {
+	s := &Store{maxWait: cmp.Or(o.maxWait, maxWait), log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
+	if err := s.prepare(ctx, config); err != nil {
 		return nil, explain(config, err)
 	}
-	s := &Store{maxWait: cmp.Or(o.maxWait, maxWait)}
-	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+	if s.pool, err = openPool(ctx, config, s.log); err != nil {
 		return nil, explain(config, err)
 	}
 	err = s.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return complete(ctx, c.Conn()) })
@@ -83,6 +97,23 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	}
 	s.Queries = sqlstore.New(reader{s.pool, s.maxWait})
 	return s, nil
+}
+
+// prepare makes sure of the server and of the schema, and fits the pool to what the
+// server allows.
+func (s *Store) prepare(ctx context.Context, config *pgxpool.Config) error {
+	conn, err := connect(ctx, config.ConnConfig.Copy())
+	if err != nil {
+		return err
+	}
+	defer closeConn(conn)
+	if err := checkPooler(ctx, conn, config.ConnConfig.Copy()); err != nil {
+		return err
+	}
+	if err := migrate(ctx, conn, config.ConnConfig.Copy(), s.log); err != nil {
+		return err
+	}
+	return fit(ctx, conn, config, s.log)
 }
 
 // configure reads the URL. Where it says nothing, the environment variables of
@@ -95,7 +126,10 @@ func configure(databaseURL string, o Options) (*pgxpool.Config, error) {
 	if strings.Contains(config.ConnConfig.Host, "@") {
 		return nil, errURL // the end of a password that has an @
 	}
-	if !strings.Contains(databaseURL, "pool_max_conns=") {
+	switch {
+	case o.PoolSize > 0:
+		config.MaxConns = int32(o.PoolSize)
+	case !strings.Contains(databaseURL, "pool_max_conns="):
 		config.MaxConns = int32(max(8, 2*runtime.GOMAXPROCS(0)))
 	}
 	if !strings.Contains(databaseURL, "connect_timeout=") && os.Getenv("PGCONNECT_TIMEOUT") == "" {
@@ -106,14 +140,8 @@ func configure(databaseURL string, o Options) (*pgxpool.Config, error) {
 		config.ConnConfig.DialFunc = o.dial
 	}
 	setDefault(config.ConnConfig.RuntimeParams, "application_name", "rota")
-	setDefault(config.ConnConfig.RuntimeParams, "idle_in_transaction_session_timeout", strconv.FormatInt(idleInTransaction.Milliseconds(), 10))
+	ordinary.on(config.ConnConfig)
 	return config, nil
-}
-
-func setDefault(params map[string]string, name, value string) {
-	if params[name] == "" {
-		params[name] = value
-	}
 }
 
 // place names the database, without user and password.
@@ -139,7 +167,7 @@ func (s *Store) Close() error {
 func (s *Store) Ahead(ctx context.Context, now func() time.Time) (time.Duration, error) {
 	asked := now()
 	var theirs int64
-	err := s.pool.QueryRow(ctx, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint").Scan(&theirs)
+	err := s.pool.scan(ctx, []any{&theirs}, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 	took := now().Sub(asked)
 	return asked.Add(took / 2).Sub(time.UnixMilli(theirs)), classify(ctx, err)
 }

@@ -6,14 +6,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 // A reader is a sqlstore.DB on the pool, where nothing is written.
 type reader struct {
-	pool    *pgxpool.Pool
+	pool    pool
 	maxWait time.Duration
 }
 

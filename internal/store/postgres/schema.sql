@@ -63,6 +63,7 @@ CREATE TABLE engine (
   installation text NOT NULL,
   since bigint NOT NULL,
   seen_at bigint NOT NULL,
+  written_at bigint NOT NULL DEFAULT 0,
   namespace text NOT NULL DEFAULT ''::text,
   queue text NOT NULL DEFAULT ''::text,
   PRIMARY KEY (id),

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -63,6 +64,9 @@ func openWhole(ctx context.Context, databaseURL string) (*Whole, error) {
 	if w.conn, err = connect(ctx, config.ConnConfig.Copy()); err != nil {
 		return nil, explain(config, err)
 	}
+	if err := checkPooler(ctx, w.conn, config.ConnConfig.Copy()); err != nil {
+		return w.orClose(err)
+	}
 	_, err = w.conn.Exec(ctx, "SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '5s'")
 	if err == nil {
 		w.place, err = placeOf(ctx, w.conn, config)
@@ -102,7 +106,7 @@ func (w *Whole) ready(ctx context.Context) error {
 	if !installed {
 		return transfer.ErrNone
 	}
-	if err := migrate(ctx, w.config.ConnConfig.Copy()); err != nil {
+	if err := w.migrate(ctx); err != nil {
 		return err
 	}
 	return complete(ctx, w.conn)
@@ -125,7 +129,7 @@ func (w *Whole) prepare(ctx context.Context, from transfer.Place) error {
 			return err
 		}
 	}
-	if err := migrate(ctx, w.config.ConnConfig.Copy()); err != nil {
+	if err := w.migrate(ctx); err != nil {
 		return err
 	}
 	if !installed {
@@ -139,6 +143,17 @@ func (w *Whole) prepare(ctx context.Context, from transfer.Place) error {
 		err = transfer.Another(source)
 	}
 	return err
+}
+
+// migrate brings the schema up to date on a connection of its own, which lets go of
+// the lock.
+func (w *Whole) migrate(ctx context.Context) error {
+	conn, err := connect(ctx, w.config.ConnConfig.Copy())
+	if err != nil {
+		return err
+	}
+	defer closeConn(conn)
+	return migrate(ctx, conn, w.config.ConnConfig.Copy(), slog.New(slog.DiscardHandler))
 }
 
 // own makes sure that no server is there. It waits a little for one that has

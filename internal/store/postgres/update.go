@@ -161,9 +161,9 @@ func (s *Store) outcome(ctx context.Context, t transaction) string {
 func (s *Store) status(ctx context.Context, t transaction) (string, error) {
 	var status *string
 	var same bool
-	err := s.pool.QueryRow(ctx, `SELECT pg_xact_status($1::text::xid8), extract(epoch FROM pg_postmaster_start_time())::text = $2
+	err := s.pool.scan(ctx, []any{&status, &same}, `SELECT pg_xact_status($1::text::xid8), extract(epoch FROM pg_postmaster_start_time())::text = $2
 		AND extract(epoch FROM checkpoint_time) < $3::text::numeric FROM pg_control_checkpoint()`,
-		t.number, t.server, t.began).Scan(&status, &same)
+		t.number, t.server, t.began)
 	var pgErr *pgconn.PgError
 	switch {
 	case errors.As(err, &pgErr) && pgErr.Code == "22023": // the server has not had that number yet

@@ -276,6 +276,11 @@ func (q Queries) Ping(ctx context.Context) error {
 	return err
 }
 
+// TryWrite writes the time, to find out whether the database can be written.
+func (q Queries) TryWrite(ctx context.Context, now time.Time) error {
+	return q.write(ctx, `UPDATE engine SET written_at = ? WHERE id = 1`, now.UnixMilli())
+}
+
 func scanText(row Scanner) (string, error) {
 	var s string
 	err := row.Scan(&s)

@@ -23,6 +23,9 @@ var roundTrips = []testCase{
 	{"times are kept to the millisecond", milliseconds},
 	{"ids are case-sensitive", caseSensitive},
 	{"missing values are refused", missing},
+	{"a write to try whether that works", func(w *world) {
+		w.update(func(ctx context.Context, q sqlstore.Queries) error { return q.TryWrite(ctx, w.now) })
+	}},
 	{"ping reads", func(w *world) { require.NoError(w, w.store.Ping(w.Context())) }},
 }
 

@@ -259,6 +259,7 @@ CREATE TABLE engine (
   installation TEXT NOT NULL,    -- tells this database's schedules from others in one Temporal
   since        BIGINT NOT NULL,  -- when an engine began to look at what is due
   seen_at      BIGINT NOT NULL,  -- when one last did
+  written_at   BIGINT NOT NULL DEFAULT 0,  -- when a server last made sure that it can write
   namespace    TEXT NOT NULL DEFAULT '',  -- where Temporal has every schedule; empty until it has
   queue        TEXT NOT NULL DEFAULT ''   -- likewise
 );

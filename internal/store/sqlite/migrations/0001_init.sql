@@ -242,6 +242,7 @@ CREATE TABLE engine (
   kind         TEXT NOT NULL,     -- embedded or temporal; empty until the first one has begun
   installation TEXT NOT NULL,     -- tells this database's schedules from others in one Temporal
   since        INTEGER NOT NULL,  -- when an engine began to look at what is due
-  seen_at      INTEGER NOT NULL   -- when one last did
+  seen_at      INTEGER NOT NULL,  -- when one last did
+  written_at   INTEGER NOT NULL DEFAULT 0  -- when a server last made sure that it can write
 ) STRICT;
 INSERT INTO engine (id, kind, installation, since, seen_at) VALUES (1, '', '', 0, 0);
