@@ -24,12 +24,9 @@ const (
 	lockServer                            // a hash of the schema that the process serves; many share it
 )
 
-// migrate brings the schema up to date, while no other process does. conn holds the
+// migrate brings the schema up to date, on a server that [checkServer] has not refused, while no other process does. conn holds the
 // lock from then on.
 func migrate(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig, log *slog.Logger) error {
-	if err := checkServer(ctx, conn); err != nil {
-		return err
-	}
 	l := lock{lockMigrate, 0, "migration"}
 	err := l.await(ctx, conn, log, func() (taken bool, err error) {
 		err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1, 0)", lockMigrate).Scan(&taken)
@@ -48,7 +45,7 @@ func checkServer(ctx context.Context, conn *pgx.Conn) error {
 	var version int
 	var name, encoding string
 	err := conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_version'),
-		current_setting('server_encoding')`).Scan(&version, &name, &encoding)
+		current_setting('server_encoding')`, pgx.QueryExecModeExec).Scan(&version, &name, &encoding)
 	switch {
 	case err != nil:
 		return err

@@ -27,12 +27,12 @@ func checkPooler(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig) er
 	defer closeConn(other)
 	for range probes {
 		mark := rand.Text()
-		if _, err := conn.Exec(ctx, "SELECT set_config('rota.session', $1, false)", pgx.QueryExecModeSimpleProtocol, mark); err != nil {
+		if _, err := conn.Exec(ctx, "SELECT set_config('rota.session', $1, false)", pgx.QueryExecModeExec, mark); err != nil {
 			return err
 		}
 		for connection, want := range map[*pgx.Conn]bool{other: false, conn: true} {
 			var seen bool
-			err := connection.QueryRow(ctx, "SELECT COALESCE(current_setting('rota.session', true) = $1, false)", pgx.QueryExecModeSimpleProtocol, mark).Scan(&seen)
+			err := connection.QueryRow(ctx, "SELECT COALESCE(current_setting('rota.session', true) = $1, false)", pgx.QueryExecModeExec, mark).Scan(&seen)
 			if err != nil {
 				return err
 			}

@@ -107,6 +107,9 @@ func (s *Store) prepare(ctx context.Context, config *pgxpool.Config) error {
 		return err
 	}
 	defer closeConn(conn)
+	if err := checkServer(ctx, conn); err != nil {
+		return err
+	}
 	if err := checkPooler(ctx, conn, config.ConnConfig.Copy()); err != nil {
 		return err
 	}

@@ -64,6 +64,9 @@ func openWhole(ctx context.Context, databaseURL string) (*Whole, error) {
 	if w.conn, err = connect(ctx, config.ConnConfig.Copy()); err != nil {
 		return nil, explain(config, err)
 	}
+	if err := checkServer(ctx, w.conn); err != nil {
+		return w.orClose(err)
+	}
 	if err := checkPooler(ctx, w.conn, config.ConnConfig.Copy()); err != nil {
 		return w.orClose(err)
 	}
