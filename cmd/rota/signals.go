@@ -17,7 +17,9 @@ func untilSignal() context.Context {
 		<-got
 		signal.Stop(got) // before anybody can see that the first has come
 		if len(got) > 0 {
-			_ = syscall.Kill(os.Getpid(), syscall.SIGTERM) // the second came meanwhile
+			if self, err := os.FindProcess(os.Getpid()); err == nil {
+				_ = self.Signal(syscall.SIGTERM) // the second came meanwhile
+			}
 		}
 		cancel()
 	}()
