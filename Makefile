@@ -7,13 +7,19 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 GO      ?= go
 TOOL    := $(GO) tool -modfile=tools/go.mod
 
+# What the program says of itself. A commit without a tag has a version like those of Go modules, with its date.
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)$(shell test -z "$$(git status --porcelain --untracked-files=no 2>/dev/null)" || echo -dirty)
+VERSION ?= $(shell git describe --tags --match 'v[0-9]*' --exact-match 2>/dev/null || TZ=UTC0 git log -1 --abbrev=12 --date=format-local:%Y%m%d%H%M%S --format=v0.0.0-%cd-%h 2>/dev/null)
+BUILD   := github.com/rota-run/rota/internal/build
+STAMP    = -X $(BUILD).version=$(VERSION) -X $(BUILD).commit=$(COMMIT)
+
 .PHONY: help
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .PHONY: build
 build: ## Build bin/rota.
-	$(GO) build -trimpath -o bin/rota ./cmd/rota
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(STAMP)' -o bin/rota ./cmd/rota
 
 .PHONY: run
 run: build ## Build rota and start it with a demo agent.

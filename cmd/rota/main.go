@@ -23,6 +23,7 @@ type CLI struct {
 	Migrate        migrateCmd        `cmd:"" local:"" help:"Copy everything to another database." example:"rota migrate sqlite://./data postgres://rota@db.example.com/rota"`
 	Backup         backupCmd         `cmd:"" local:"" help:"Copy the SQLite database to a file, beside a running server or without one." example:"rota backup --data ./data rota-backup.db"`
 	Restore        restoreCmd        `cmd:"" local:"" help:"Put a copy in the place of a SQLite database that is gone." example:"rota restore --data ./data rota-backup.db"`
+	Man            manCmd            `cmd:"" local:"" help:"Write the manual pages." example:"rota man ~/.local/share/man/man1"`
 	Completion     completionCmd     `cmd:"" local:"" help:"Print what makes a shell complete commands and flags." example:"source <(rota completion bash)"`
 	Version        versionCmd        `cmd:"" local:"" help:"Print the version, like --version."`
 	Help           helpFlag          `short:"h" help:"Show help."`

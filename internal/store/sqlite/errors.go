@@ -10,6 +10,8 @@ import (
 	"github.com/rota-run/rota"
 )
 
+var errHeld = errors.New("another process has this database open")
+
 // A condition is a failure of the file rather than of a statement. After one,
 // the whole transaction is given up.
 var conditions = map[int]string{

@@ -9,8 +9,6 @@ import (
 	"syscall"
 )
 
-var errHeld = errors.New("another process has this database open")
-
 // acquire takes the lock that one process at a time can hold. The system lets
 // go of it when the process ends, however it ends.
 func acquire(path string) (*os.File, error) {
