@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/rota-run/rota/internal/store/sqlite"
 )
@@ -45,7 +46,7 @@ const others = 0o077 // the rights of group and others
 // is there.
 func isOpen(path string) (bool, error) {
 	s, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return false, nil
 	}
 	if err != nil {
