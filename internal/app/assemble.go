@@ -151,6 +151,7 @@ func (p parts) embedded(run *runner.Runner) *embedded.Engine {
 		Shared:         p.shared(),
 		LostLeadership: postgres.ErrLost,
 		OnReady:        p.tookOver,
+		OnOutage:       p.metrics.outages.Inc,
 	})
 }
 

@@ -26,6 +26,7 @@ type metrics struct {
 	requests *prometheus.HistogramVec
 	ignored  *prometheus.CounterVec
 	active   prometheus.Gauge
+	outages  prometheus.Counter
 	pauses   *prometheus.CounterVec
 }
 
@@ -62,6 +63,9 @@ func newMetrics() *metrics {
 		pauses: make.NewCounterVec(prometheus.CounterOpts{
 			Name: "rota_schedule_pauses_total", Help: "Schedules that Rota has paused, not a caller, by reason.",
 		}, []string{"reason"}),
+		outages: make.NewCounter(prometheus.CounterOpts{
+			Name: "rota_engine_outages_total", Help: "Times of 10 s or more in which this process kept time and could not look at what was due.",
+		}),
 		active: make.NewGauge(prometheus.GaugeOpts{
 			Name: "rota_engine_active", Help: "1 while this process keeps time, else 0.",
 		}),

@@ -48,6 +48,7 @@ func (p parts) temporal(run *runner.Runner) (*onTemporal, error) {
 		OnEnd:        p.ended,
 		OnPause:      p.paused,
 		OnLead:       p.metrics.setActive,
+		OnOutage:     p.metrics.outages.Inc,
 	})}, nil
 }
 

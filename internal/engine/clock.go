@@ -6,33 +6,57 @@ import (
 	"github.com/rota-run/rota"
 )
 
-// jump is how far the wall clock may run ahead of the process's own clock between
-// two reads. More counts as downtime.
-const jump = time.Minute
+// Outage is how long nobody may look at what is due before that counts as
+// downtime: what falls due in it is missed, not merely late.
+const Outage = 10 * time.Second
 
-// A Clock reads the wall clock and knows since when the engine has been up. If
-// the machine slept or its clock was set forward, the wall clock has jumped. What
-// fell due in between was missed, not merely late.
+// A Clock reads the wall clock and knows since when the engine has been looking.
+// If nobody has looked for an Outage, by the wall clock or by the process's own,
+// what fell due in between was missed: the process was frozen, the machine slept,
+// the database could not be written, or the clock was set forward.
 type Clock struct {
-	Since time.Time // when the engine came up, or the last jump ended; never later than the last read
+	Since time.Time // when the engine came up, or the last outage ended; never later than the last read
 
 	read   func() time.Time
-	wall   time.Time // the last read
-	passed time.Time // the same moment by the process's own clock
+	now    reading // the last read
+	looked reading // the last look
+}
+
+// A reading is one moment by two clocks.
+type reading struct {
+	wall   time.Time
+	passed time.Time // the process's own
 }
 
 // NewClock returns a clock that reads the time with read, and reads it once.
 func NewClock(read func() time.Time) Clock {
-	now := rota.InstantOf(read()).Time
-	return Clock{read: read, Since: now, wall: now, passed: time.Now()}
+	c := Clock{read: read}
+	c.now = reading{rota.InstantOf(read()).Time, time.Now()}
+	c.Since, c.looked = c.now.wall, c.now
+	return c
 }
 
 // Now reads the wall clock and returns the time, in whole milliseconds.
 func (c *Clock) Now() time.Time {
-	now, passed := rota.InstantOf(c.read()).Time, time.Now()
-	if now.Sub(c.wall) > passed.Sub(c.passed)+jump || now.Before(c.Since) {
-		c.Since = now
+	c.now = reading{rota.InstantOf(c.read()).Time, time.Now()}
+	if c.away() >= Outage || c.now.wall.Before(c.Since) {
+		c.Since = c.now.wall
 	}
-	c.wall, c.passed = now, passed
-	return now
+	return c.now.wall
+}
+
+// Looked notes that the engine has looked at everything that was due at the last
+// read. It returns how long nobody had looked before, or 0 if that was no outage.
+func (c *Clock) Looked() time.Duration {
+	away := c.away()
+	c.looked = c.now
+	if away < Outage {
+		return 0
+	}
+	return away
+}
+
+// away returns the time from the last look to the last read.
+func (c *Clock) away() time.Duration {
+	return max(c.now.wall.Sub(c.looked.wall), c.now.passed.Sub(c.looked.passed))
 }

@@ -15,7 +15,7 @@ func (d *decision) line(at time.Time) {
 	}
 	d.Timer.Backlog++
 	d.Timer.BacklogTo = later(d.Timer.BacklogTo, at)
-	d.record(at, rota.Buffered, rota.Reason{Code: "catch_up", Message: "the server was not running; it starts when its turn comes"})
+	d.record(at, rota.Buffered, rota.Reason{Code: "catch_up", Message: unwatched + "; it starts when its turn comes"})
 }
 
 // CatchUp says what becomes of the oldest occurrence in a timer's backlog when

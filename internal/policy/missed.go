@@ -124,14 +124,17 @@ func (d *decision) recordSpan(s span, o rota.Outcome, why rota.Reason) {
 	*row = s.row(*row)
 }
 
+// unwatched is why an occurrence was missed.
+const unwatched = "the server was down, frozen or without its database when it fell due, or its clock jumped"
+
 func missedReason(p rota.Policy, last, oldest time.Time) rota.Reason {
 	switch {
 	case p.Missed == rota.MissedSkip:
-		return rota.Reason{Code: "policy_skip", Message: "the server was not running, and the policy's missed is skip"}
+		return rota.Reason{Code: "policy_skip", Message: unwatched + "; the policy's missed is skip"}
 	case last.Before(oldest):
 		return tooLate(p)
 	case p.Missed == rota.MissedAll:
-		return rota.Reason{Code: "too_many", Message: fmt.Sprintf("the server was not running, and at most %d occurrences are made up for", maxMadeUp)}
+		return rota.Reason{Code: "too_many", Message: fmt.Sprintf(unwatched+"; at most %d occurrences are made up for", maxMadeUp)}
 	default:
 		return superseded
 	}
@@ -139,11 +142,11 @@ func missedReason(p rota.Policy, last, oldest time.Time) rota.Reason {
 
 var superseded = rota.Reason{
 	Code:    "superseded",
-	Message: "the server was not running, and the policy's missed is latest: a newer occurrence took its place",
+	Message: unwatched + "; the policy's missed is latest, and a newer occurrence took its place",
 }
 
 func tooLate(p rota.Policy) rota.Reason {
-	return rota.Reason{Code: "too_late", Message: fmt.Sprintf("the server was not running, and max_lateness_seconds is %d", p.MaxLatenessSeconds)}
+	return rota.Reason{Code: "too_late", Message: fmt.Sprintf(unwatched+"; max_lateness_seconds is %d", p.MaxLatenessSeconds)}
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -27,7 +27,7 @@ import (
 
 const (
 	lockedRetry = 20 * time.Millisecond // before the next step while another transaction has locked what is due
-	clockEvery  = 10 * time.Second      // between two reads of the wall clock, so a jump is noticed this late at most
+	clockEvery  = engine.Outage / 2     // between two reads of the wall clock, so a jump is noticed this late at most
 )
 
 // Config is what an Engine needs. All fields but the callbacks are required.
@@ -48,6 +48,7 @@ type Config struct {
 	OnEnd    func(engine.Ended)     // the engine ended a run, not a worker; may be nil
 	OnPause  func(rota.Paused)      // the engine paused a schedule; may be nil
 	OnReady  func(r rota.Recovered) // unfinished runs have been taken over; may be nil
+	OnOutage func()                 // nobody could look at what was due for an [engine.Outage] or longer; may be nil
 }
 
 // Engine is a [rota.Engine] over a store.
@@ -158,16 +159,31 @@ func (e *Engine) recover(ctx context.Context) error {
 // sleep blocks until the wall clock reaches wake (zero: never), until there is
 // a token in changed, or until ctx ends. With a shared store it returns after a
 // while anyway. It reads the wall clock now and then, because setting a clock
-// does not move a process's timers.
+// does not move a process's timers, and a frozen process must notice.
 func (e *Engine) sleep(ctx context.Context, wake time.Time) {
 	for {
-		e.clock.Now()
 		d := e.clockEvery
+		now := e.clock.Now()
 		if !wake.IsZero() {
-			d = min(d, wake.Sub(e.cfg.Now()))
+			d = min(d, wake.Sub(now))
 		}
-		if d <= 0 || !wait(ctx, d, e.changed) || e.cfg.Shared {
+		if d <= 0 {
 			return
+		}
+		e.looked()
+		if !wait(ctx, d, e.changed) || e.cfg.Shared {
+			return
+		}
+	}
+}
+
+// looked notes that the engine has looked at what is due, and logs the outage that
+// has ended with it.
+func (e *Engine) looked() {
+	if away := e.clock.Looked(); away > 0 {
+		e.cfg.Log.Warn("nobody could look at what was due; what fell due meanwhile is missed", "for", away.Round(time.Millisecond), "until", e.clock.Since)
+		if e.cfg.OnOutage != nil {
+			e.cfg.OnOutage()
 		}
 	}
 }

@@ -95,6 +95,36 @@ var downtimes = []testCase{
 			require.Equal(w, s.CreatedAt.Add(w.units(20)), o[len(o)-1].ScheduledFor.Time, "and it goes on at the time it would have")
 		}
 	}},
+	{name: "what fell due while the database could not be written was missed", run: func(w *world) {
+		a := w.agent("large/m")
+		every := func(p rota.PolicyUpdate) rota.Schedule {
+			p.Overlap = rota.Some(rota.OverlapAllowAll)
+			return w.schedule(a, w.every(1), p)
+		}
+		latest, skip := every(rota.PolicyUpdate{}), every(rota.PolicyUpdate{Missed: rota.Some(rota.MissedSkip)})
+		w.pass(w.units(1.5))
+		w.shows(latest, "fired")
+		w.shows(skip, "fired")
+		w.store.updates.fail(1 << 30)
+		w.pass(max(w.units(4), engine.Outage+5*time.Second))
+		w.store.updates.fail(0)
+		w.pass(w.units(1))
+		w.soon(func() {
+			for _, s := range []rota.Schedule{latest, skip} {
+				o := w.ledger(s)
+				require.GreaterOrEqual(w, len(o), 2)
+				require.Equal(w, rota.MissedOutcome, o[1].Outcome)
+				require.Contains(w, o[1].Reason.Message, "without its database")
+			}
+		})
+	}},
+	{name: "a short outage of the database makes late, not missed", run: func(w *world) {
+		s := w.schedule(w.agent("large/m"), w.every(2), w.until(5, rota.PolicyUpdate{Missed: rota.Some(rota.MissedSkip)}))
+		w.passTo(s.CreatedAt.Add(w.units(1.9)))
+		w.store.updates.fail(2) // a second and a half each at most
+		w.passTo(s.CreatedAt.Add(w.units(4.5)))
+		w.shows(s, "fired, fired")
+	}},
 	{name: "a long downtime is caught up with at once", run: func(w *world) {
 		const year = 365 * 24 * time.Hour
 		s := w.schedule(w.agent("large/m"), rota.Spec{Type: rota.Interval, IntervalSeconds: 1}, rota.PolicyUpdate{})

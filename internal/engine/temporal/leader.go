@@ -93,7 +93,7 @@ func (k *leader) renewLoop(ctx context.Context) error {
 func (k *leader) renew(ctx context.Context) error {
 	since := k.clock.Since
 	now := k.clock.Now()
-	slept := k.clock.Since.After(since) // or its clock was set forward
+	slept := k.clock.Since.After(since) // the process or its machine, or its clock was set forward
 	providers := k.cfg.Step.Names()
 	var got rota.Recovered
 	err := k.update(ctx, func(ctx context.Context, tx Tx) error {
@@ -101,7 +101,7 @@ func (k *leader) renew(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		switch lapsed := slept || now.Sub(st.SeenAt) > leaderLapse || now.Before(st.Since); {
+		switch lapsed := slept || now.Sub(st.SeenAt) >= leaderLapse || now.Before(st.Since); {
 		case st.Since.IsZero(): // another kind of engine was here
 			got, err = tx.Recover(ctx, now, providers, policy.Settle)
 			st.Since = now
@@ -120,6 +120,12 @@ func (k *leader) renew(ctx context.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	if away := k.clock.Looked(); away > 0 {
+		k.cfg.Log.Warn("nobody could look at what was due; what fell due meanwhile is missed", "for", away.Round(time.Millisecond), "until", now)
+		if k.cfg.OnOutage != nil {
+			k.cfg.OnOutage()
+		}
 	}
 	if !k.begun {
 		k.begun = true

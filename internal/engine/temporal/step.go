@@ -16,7 +16,7 @@ import (
 
 // leaderLapse is how long there may be no leader before that counts as downtime:
 // what fell due in it was missed.
-const leaderLapse = 15 * time.Second
+const leaderLapse = engine.Outage
 
 // afterFailure is the pause after the store has failed.
 const afterFailure = time.Second
@@ -128,7 +128,7 @@ func (e *Engine) runStep(ctx context.Context) (engine.Batch, error) {
 // leadSince returns since when there has been a leader, or errNoLeader.
 func leadSince(ctx context.Context, tx Tx, now time.Time) (since time.Time, err error) {
 	k, err := tx.Leadership(ctx)
-	if err == nil && (k.Kind != rota.EngineTemporal || now.Sub(k.SeenAt) > leaderLapse) {
+	if err == nil && (k.Kind != rota.EngineTemporal || now.Sub(k.SeenAt) >= leaderLapse) {
 		err = errNoLeader
 	}
 	return k.Since, err

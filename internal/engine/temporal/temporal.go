@@ -47,6 +47,7 @@ type Config struct {
 	OnEnd    func(engine.Ended)    // the engine ended a run, not a worker; may be nil
 	OnPause  func(rota.Paused)     // the engine paused a schedule; may be nil
 	OnLead   func(active bool)     // this process has become the leader, or is it no longer; may be nil
+	OnOutage func()                // nobody could look at what was due for an [engine.Outage] or longer; may be nil
 }
 
 // paused tells of schedules that were paused.
