@@ -121,12 +121,7 @@ func (k *leader) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if away := k.clock.Looked(); away > 0 {
-		k.cfg.Log.Warn("nobody could look at what was due; what fell due meanwhile is missed", "for", away.Round(time.Millisecond), "until", now)
-		if k.cfg.OnOutage != nil {
-			k.cfg.OnOutage()
-		}
-	}
+	k.looked()
 	if !k.begun {
 		k.begun = true
 		k.cfg.Log.Info("this process is the leader")
@@ -139,6 +134,18 @@ func (k *leader) renew(ctx context.Context) error {
 		k.lost(id)
 	}
 	return nil
+}
+
+// looked notes that this process looks, and logs the outage that has ended with it.
+func (k *leader) looked() {
+	away := k.clock.Looked()
+	if away == 0 {
+		return
+	}
+	k.cfg.Log.Warn("nobody could look at what was due; what fell due meanwhile is missed", "for", away.Round(time.Millisecond), "until", k.clock.Since)
+	if k.cfg.OnOutage != nil {
+		k.cfg.OnOutage()
+	}
 }
 
 // unclaim requeues runs that were claimed and that no worker has taken.
