@@ -98,6 +98,10 @@ generators: ## Make clients of docs/openapi.json with the generators that people
 models: ## Have a real model server, llama.cpp, answer runs; the first time installs it.
 	$(test-module)
 
+.PHONY: release
+release: ## Build the archives of a release into dist/: linux and darwin, on amd64 and arm64.
+	$(GO) run ./release -out dist -version '$(VERSION)' -commit '$(COMMIT)' -time "$$(git log -1 --format=%ct)"
+
 RELEASE ?= newest
 
 .PHONY: zones
@@ -111,7 +115,7 @@ fmt: ## Format the code.
 
 .PHONY: golden
 golden: ## Write the files that tests keep true (OpenAPI, configuration, help, schema, imports).
-	$(GO) test $$(grep -rl --include='*_test.go' 'flag.Bool("update"' cmd internal | xargs -n1 dirname | sort -u | sed 's|^|./|') -run Golden -update
+	$(GO) test $$(grep -rl --include='*_test.go' 'flag.Bool("update"' cmd internal release | xargs -n1 dirname | sort -u | sed 's|^|./|') -run Golden -update
 
 .PHONY: bench
 bench: ## Measure fires per second and lateness; see docs/performance.md.

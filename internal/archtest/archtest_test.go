@@ -48,6 +48,7 @@ var may = map[string][]string{
 	"internal/events":          {},
 	"internal/seal":            {},
 	"internal/zoneinfo":        {},
+	"release":                  {},
 	"bench":                    {"client", "internal/app", "internal/settings", "internal/gateway", "internal/store", "internal/store/postgres", "internal/engine", "internal/engine/temporal", "internal/policy"},
 }
 
