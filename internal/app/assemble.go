@@ -152,6 +152,7 @@ func (p parts) embedded(run *runner.Runner) *embedded.Engine {
 		LostLeadership: postgres.ErrLost,
 		OnReady:        p.tookOver,
 		OnOutage:       p.metrics.outages.Inc,
+		OnSetBack:      p.metrics.setBacks.Inc,
 	})
 }
 

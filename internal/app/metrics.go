@@ -27,6 +27,7 @@ type metrics struct {
 	ignored  *prometheus.CounterVec
 	active   prometheus.Gauge
 	outages  prometheus.Counter
+	setBacks prometheus.Counter
 	pauses   *prometheus.CounterVec
 }
 
@@ -63,6 +64,9 @@ func newMetrics() *metrics {
 		pauses: make.NewCounterVec(prometheus.CounterOpts{
 			Name: "rota_schedule_pauses_total", Help: "Schedules that Rota has paused, not a caller, by reason.",
 		}, []string{"reason"}),
+		setBacks: make.NewCounter(prometheus.CounterOpts{
+			Name: "rota_clock_set_back_total", Help: "Times that the clock was set back by 10 s or more while this process kept time.",
+		}),
 		outages: make.NewCounter(prometheus.CounterOpts{
 			Name: "rota_engine_outages_total", Help: "Times of 10 s or more in which this process kept time and could not look at what was due.",
 		}),

@@ -49,6 +49,7 @@ func (p parts) temporal(run *runner.Runner) (*onTemporal, error) {
 		OnPause:      p.paused,
 		OnLead:       p.metrics.setActive,
 		OnOutage:     p.metrics.outages.Inc,
+		OnSetBack:    p.metrics.setBacks.Inc,
 	})}, nil
 }
 

@@ -10,6 +10,9 @@ import (
 // downtime: what falls due in it is missed, not merely late.
 const Outage = 10 * time.Second
 
+// ClockSetBack is what an engine logs when its clock was set back.
+const ClockSetBack = "the clock was set back; a schedule whose times have been decided up to a later moment waits until the clock has caught up"
+
 // A Clock reads the wall clock and knows since when the engine has been looking.
 // If nobody has looked for an Outage, by the wall clock or by the process's own,
 // what fell due in between was missed: the process was frozen, the machine slept,
@@ -18,8 +21,9 @@ type Clock struct {
 	Since time.Time // when the engine came up, or the last outage ended; never later than the last read
 
 	read   func() time.Time
-	now    reading // the last read
-	looked reading // the last look
+	back   time.Duration // how far the clock was set back since SetBack was called
+	now    reading       // the last read
+	looked reading       // the last look
 }
 
 // A reading is one moment by two clocks.
@@ -38,7 +42,11 @@ func NewClock(read func() time.Time) Clock {
 
 // Now reads the wall clock and returns the time, in whole milliseconds.
 func (c *Clock) Now() time.Time {
+	before := c.now
 	c.now = reading{rota.InstantOf(c.read()).Time, time.Now()}
+	if back := c.now.passed.Sub(before.passed) - c.now.wall.Sub(before.wall); back >= Outage {
+		c.back += back
+	}
 	if c.away() >= Outage || c.now.wall.Before(c.Since) {
 		c.Since = c.now.wall
 	}
@@ -54,6 +62,14 @@ func (c *Clock) Looked() time.Duration {
 		return 0
 	}
 	return away
+}
+
+// SetBack returns how far the clock was set back since this was last asked, by the
+// process's own clock; 0 if that was less than an Outage.
+func (c *Clock) SetBack() time.Duration {
+	back := c.back
+	c.back = 0
+	return back
 }
 
 // away returns the time from the last look to the last read.

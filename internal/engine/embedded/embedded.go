@@ -43,12 +43,13 @@ type Config struct {
 	Shared         bool  // other processes write to the store: the engine polls it every ten seconds, because their messages may be lost
 	LostLeadership error // when Run's context ends with this cause, nothing is drained; may be nil
 
-	OnDecide func(rota.Occurrence)  // an outcome was recorded; may be nil
-	OnStart  func(rota.Work)        // a run was handed to a worker; may be nil
-	OnEnd    func(engine.Ended)     // the engine ended a run, not a worker; may be nil
-	OnPause  func(rota.Paused)      // the engine paused a schedule; may be nil
-	OnReady  func(r rota.Recovered) // unfinished runs have been taken over; may be nil
-	OnOutage func()                 // nobody could look at what was due for an [engine.Outage] or longer; may be nil
+	OnDecide  func(rota.Occurrence)  // an outcome was recorded; may be nil
+	OnStart   func(rota.Work)        // a run was handed to a worker; may be nil
+	OnEnd     func(engine.Ended)     // the engine ended a run, not a worker; may be nil
+	OnPause   func(rota.Paused)      // the engine paused a schedule; may be nil
+	OnReady   func(r rota.Recovered) // unfinished runs have been taken over; may be nil
+	OnSetBack func()                 // the clock was set back by an [engine.Outage] or more; may be nil
+	OnOutage  func()                 // nobody could look at what was due for an [engine.Outage] or longer; may be nil
 }
 
 // Engine is a [rota.Engine] over a store.
@@ -177,9 +178,15 @@ func (e *Engine) sleep(ctx context.Context, wake time.Time) {
 	}
 }
 
-// looked notes that the engine has looked at what is due, and logs the outage that
-// has ended with it.
+// looked notes that the engine has looked at what is due, and logs what the clock has
+// noticed: that it was set back, or the outage that has ended.
 func (e *Engine) looked() {
+	if back := e.clock.SetBack(); back > 0 {
+		e.cfg.Log.Error(engine.ClockSetBack, "by", back.Round(time.Millisecond), "to", e.clock.Since)
+		if e.cfg.OnSetBack != nil {
+			e.cfg.OnSetBack()
+		}
+	}
 	if away := e.clock.Looked(); away > 0 {
 		e.cfg.Log.Warn("nobody could look at what was due; what fell due meanwhile is missed", "for", away.Round(time.Millisecond), "until", e.clock.Since)
 		if e.cfg.OnOutage != nil {

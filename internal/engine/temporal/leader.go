@@ -138,6 +138,12 @@ func (k *leader) renew(ctx context.Context) error {
 
 // looked notes that this process looks, and logs the outage that has ended with it.
 func (k *leader) looked() {
+	if back := k.clock.SetBack(); back > 0 {
+		k.cfg.Log.Error(engine.ClockSetBack, "by", back.Round(time.Millisecond), "to", k.clock.Since)
+		if k.cfg.OnSetBack != nil {
+			k.cfg.OnSetBack()
+		}
+	}
 	away := k.clock.Looked()
 	if away == 0 {
 		return

@@ -42,12 +42,13 @@ type Config struct {
 	// block.
 	NotifyPeers func()
 
-	OnDecide func(rota.Occurrence) // an outcome was recorded; may be nil
-	OnStart  func(rota.Work)       // a run was claimed; may be nil
-	OnEnd    func(engine.Ended)    // the engine ended a run, not a worker; may be nil
-	OnPause  func(rota.Paused)     // the engine paused a schedule; may be nil
-	OnLead   func(active bool)     // this process has become the leader, or is it no longer; may be nil
-	OnOutage func()                // nobody could look at what was due for an [engine.Outage] or longer; may be nil
+	OnDecide  func(rota.Occurrence) // an outcome was recorded; may be nil
+	OnStart   func(rota.Work)       // a run was claimed; may be nil
+	OnEnd     func(engine.Ended)    // the engine ended a run, not a worker; may be nil
+	OnPause   func(rota.Paused)     // the engine paused a schedule; may be nil
+	OnLead    func(active bool)     // this process has become the leader, or is it no longer; may be nil
+	OnSetBack func()                // the clock was set back by an [engine.Outage] or more; may be nil
+	OnOutage  func()                // nobody could look at what was due for an [engine.Outage] or longer; may be nil
 }
 
 // paused tells of schedules that were paused.
