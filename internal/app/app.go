@@ -201,6 +201,7 @@ func (s server) handler(version string, log *slog.Logger) http.Handler {
 		Limits:    s.limits,
 		Ready:     newReadiness(s.store).check,
 		Metrics:   s.metrics.handler(),
+		Memory:    s.memory,
 		Log:       log,
 		Now:       time.Now,
 		System:    system(version),

@@ -20,6 +20,10 @@ import (
 // sequence numbers show the gap.
 const MaxLogBytes = 16 << 20
 
+// MaxBytes bounds all logs of a hub together, unless Limit has set another bound.
+// Beyond it, a log that grows drops its oldest events.
+const MaxBytes = 64 << 20
+
 // An Event is one event of the Responses API.
 type Event struct {
 	Seq  int64  // grows within a run, also across its attempts
@@ -37,7 +41,10 @@ func FirstSeq(attempt int) int64 { return int64(attempt-1) * attemptSpan }
 // A Hub holds the logs of the runs that this process works on or that it has
 // readers for. Its methods may be called from any goroutine.
 type Hub struct {
-	hooks Hooks
+	hooks  Hooks
+	shared bool         // other processes may read the logs
+	limit  int64        // of bytes
+	bytes  atomic.Int64 // of the logs that the hub has, and of those that still have readers
 
 	mu   sync.Mutex // guards logs, and the counts in them
 	logs map[rota.RunID]*Log
@@ -57,11 +64,14 @@ type Hooks struct {
 // NewHub returns a hub without logs.
 func NewHub() *Hub {
 	nobody := func(rota.RunID) {}
-	return &Hub{hooks: Hooks{Awaited: nobody, Opened: nobody}, logs: make(map[rota.RunID]*Log)}
+	return &Hub{hooks: Hooks{Awaited: nobody, Opened: nobody}, limit: MaxBytes, logs: make(map[rota.RunID]*Log)}
 }
 
+// Limit sets the bound of all logs together, in bytes, before the hub is used.
+func (h *Hub) Limit(bytes int64) { h.limit = bytes }
+
 // Hook sets the hooks, both of them, before the hub is used.
-func (h *Hub) Hook(hooks Hooks) { h.hooks = hooks }
+func (h *Hub) Hook(hooks Hooks) { h.hooks, h.shared = hooks, true }
 
 // Open returns the log of a run for a worker. It lives until End. A worker that
 // stops before the run ends calls Rest.
@@ -81,7 +91,8 @@ func (h *Hub) open(id rota.RunID) *Log {
 }
 
 // Rest says that the worker which called Open has stopped. Unless the run has
-// ended, the log stays: the run may go on, here or in another process.
+// ended, the log stays: the run may go on, here or in another process. If nobody reads
+// it, and no other process may, it forgets its events: a run may wait for long.
 func (h *Hub) Rest(id rota.RunID, l *Log) {
 	if h.rest(id, l) {
 		h.hooks.Awaited(id)
@@ -92,6 +103,9 @@ func (h *Hub) rest(id rota.RunID, l *Log) (awaited bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l.workers--
+	if l.workers == 0 && l.readers == 0 && !h.shared {
+		l.forget()
+	}
 	return h.logs[id] == l && l.awaited()
 }
 
@@ -100,6 +114,9 @@ func (h *Hub) End(id rota.RunID) {
 	h.mu.Lock()
 	l := h.logs[id]
 	delete(h.logs, id)
+	if l != nil && l.readers == 0 {
+		l.leave()
+	}
 	h.mu.Unlock()
 	if l != nil {
 		l.end()
@@ -190,7 +207,7 @@ func (h *Hub) Receive(id rota.RunID, e Event) {
 func (h *Hub) log(id rota.RunID) *Log {
 	l := h.logs[id]
 	if l == nil {
-		l = &Log{grown: make(chan struct{})}
+		l = &Log{hub: h, grown: make(chan struct{}), lastSeq: -1}
 		h.logs[id] = l
 	}
 	return l
@@ -202,8 +219,17 @@ func (h *Hub) leave(id rota.RunID, l *Log) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l.readers--
-	if l.readers == 0 && !l.own && h.logs[id] == l {
+	if l.readers > 0 {
+		return
+	}
+	if !l.own && h.logs[id] == l {
 		delete(h.logs, id)
+	}
+	switch {
+	case h.logs[id] != l:
+		l.leave()
+	case l.workers == 0 && !h.shared:
+		l.forget()
 	}
 }
 
@@ -213,11 +239,15 @@ type Log struct {
 	workers int  // attempts at the run that are under way here
 	own     bool // there has been one
 
-	mu     sync.Mutex // guards what follows
-	events []Event    // in the order of Seq
-	bytes  int
-	ended  bool
-	grown  chan struct{} // closed and replaced when events or ended change
+	hub *Hub
+
+	mu      sync.Mutex // guards what follows
+	events  []Event    // in the order of Seq
+	lastSeq int64      // of the last event that there was; -1 before
+	bytes   int
+	ended   bool
+	left    bool          // the hub does not count it any more
+	grown   chan struct{} // closed and replaced when events or ended change
 }
 
 func (l *Log) awaited() bool { return l.readers > 0 && l.workers == 0 }
@@ -228,26 +258,50 @@ func (l *Log) awaited() bool { return l.readers > 0 && l.workers == 0 }
 func (l *Log) Append(e Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if n := len(l.events); n > 0 && e.Seq <= l.events[n-1].Seq {
+	if e.Seq <= l.lastSeq {
 		return
 	}
+	l.lastSeq = e.Seq
 	l.events = append(l.events, e)
-	l.bytes += len(e.Data)
-	for l.bytes > MaxLogBytes && len(l.events) > 1 {
-		l.bytes -= len(l.events[0].Data)
+	l.add(len(e.Data))
+	for (l.bytes > MaxLogBytes || l.hub.bytes.Load() > l.hub.limit) && len(l.events) > 1 {
+		l.add(-len(l.events[0].Data))
+		l.events[0] = Event{}
 		l.events = l.events[1:]
 	}
 	l.wake()
+}
+
+func (l *Log) add(n int) {
+	l.bytes += n
+	if !l.left {
+		l.hub.bytes.Add(int64(n))
+	}
+}
+
+// leave lets the hub forget the log, which is freed with its last reader.
+func (l *Log) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.left {
+		l.left = true
+		l.hub.bytes.Add(int64(-l.bytes))
+	}
+}
+
+// forget drops the events.
+func (l *Log) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.add(-l.bytes)
+	l.events = nil
 }
 
 // last returns the sequence number of the last event, or -1.
 func (l *Log) last() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if n := len(l.events); n > 0 {
-		return l.events[n-1].Seq
-	}
-	return -1
+	return l.lastSeq
 }
 
 func (l *Log) end() {

@@ -295,3 +295,39 @@ func TestFollow(t *testing.T) {
 	_, err = follower.NextAll(t.Context(), 1)
 	require.ErrorIs(t, err, io.EOF)
 }
+
+// TestAWaitingRunKeepsNoEvents that nobody reads, and its numbers go on.
+func TestAWaitingRunKeepsNoEvents(t *testing.T) {
+	h := events.NewHub()
+	l := h.Open("run")
+	l.Append(events.Event{Seq: 5, Data: []byte("{}")})
+	h.Rest("run", l)
+	l = h.Open("run")
+	l.Append(events.Event{Seq: 5, Data: []byte("{}")}) // has been
+	l.Append(events.Event{Seq: 6, Data: []byte("{}")})
+	r := h.Read("run", -1)
+	defer r.Close()
+	e, err := r.Next(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, int64(6), e.Seq)
+}
+
+// TestAllLogsTogetherAreBounded: the log that grows drops its oldest events.
+func TestAllLogsTogetherAreBounded(t *testing.T) {
+	h := events.NewHub()
+	h.Limit(100)
+	a, b := h.Open("a"), h.Open("b")
+	a.Append(events.Event{Seq: 1, Data: make([]byte, 90)})
+	b.Append(events.Event{Seq: 1, Data: make([]byte, 5)})
+	b.Append(events.Event{Seq: 2, Data: make([]byte, 8)})
+	r := h.Read("b", -1)
+	defer r.Close()
+	e, err := r.Next(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, int64(2), e.Seq)
+	h.End("a")
+	b.Append(events.Event{Seq: 3, Data: make([]byte, 80)})
+	e, err = r.Next(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, int64(3), e.Seq)
+}

@@ -58,7 +58,12 @@ type body struct {
 	watch *watch
 	left  int    // bytes that may still come
 	head  []byte // was peeked at and is read first
+	room  func(bytes int) error
+	paid  int // bytes that there is room for and that have not come
 }
+
+// roomStep is for how many bytes room is asked at once.
+const roomStep = 64 << 10
 
 func newBody(from io.Reader, w *watch) *body { return &body{from: from, watch: w, left: maxStream} }
 
@@ -71,10 +76,17 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, errTooLarge
 	}
+	if b.room != nil && b.paid <= 0 {
+		if err := b.room(roomStep); err != nil {
+			return 0, err
+		}
+		b.paid += roomStep
+	}
 	b.watch.start() // again in watched, which a decoder may call more than once
 	n, err := b.from.Read(p[:min(len(p), b.left)])
 	b.watch.stop()
 	b.left -= n
+	b.paid -= n
 	return n, err
 }
 

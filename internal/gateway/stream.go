@@ -30,6 +30,11 @@ type Request struct {
 	// of background responses the attempt attaches to it, and asks anew only if
 	// the provider says that it cannot. Other providers are asked anew.
 	ResumeID string
+
+	// Room is called before bytes of an answer are read, with about as many, and may
+	// block until there is memory for them; that does not count as silence of the
+	// provider. An error ends the attempt. Nil is no bound.
+	Room func(ctx context.Context, bytes int) error
 }
 
 // An Event is one event of a stream.
@@ -81,7 +86,7 @@ func (g *Gateway) Stream(ctx context.Context, req Request, started func(id strin
 	defer w.stop()
 	a := &attempt{
 		provider: p, secret: secret, caller: ctx, ctx: within, end: end, watch: w,
-		started: started, on: on,
+		started: started, on: on, room: req.Room,
 	}
 	r, err := a.run(req)
 	if err != nil {
@@ -101,6 +106,7 @@ type attempt struct {
 	watch    *watch
 	started  func(string)
 	on       func(Event)
+	room     func(context.Context, int) error
 	id       string   // of the response; empty until it is known
 	omitted  []string // members of the request that were not sent
 
@@ -173,6 +179,9 @@ func (a *attempt) receive(res *http.Response, whole func(*attempt, []byte) (Resp
 // read goes by what an answer looks like more than by what it is labelled.
 func (a *attempt) read(res *http.Response, whole func(*attempt, []byte) (Response, error)) (Response, error) {
 	b := newBody(res.Body, a.watch)
+	if a.room != nil {
+		b.room = func(n int) error { return a.room(a.ctx, n) }
+	}
 	if err := b.decode(res.Header.Get("Content-Encoding")); err != nil {
 		return Response{}, a.explain(err, undecodable)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/budget"
 	"github.com/rota-run/rota/internal/control"
 )
 
@@ -27,6 +28,8 @@ type call struct {
 	body  []byte
 	op    *operation
 	check checker
+
+	memory *budget.Account // what the request has taken of the budget
 }
 
 func (c call) agent() rota.AgentID       { return rota.AgentID(c.PathValue("agent_id")) }
@@ -116,16 +119,18 @@ func ifMatch(h http.Header) (int64, error) {
 	return 0, rota.InvalidField(headerIfMatch, `must be the ETag of an answer, such as "3", or *`)
 }
 
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+func readBody(w http.ResponseWriter, r *http.Request, memory *budget.Account) ([]byte, error) {
+	body, err := io.ReadAll(charged{http.MaxBytesReader(w, r.Body, maxBody), r.Context(), memory})
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		return nil, rota.Errorf(rota.TooLarge, "the body must be at most %d bytes long", maxBody)
+	case errors.Is(err, rota.Unavailable):
+		return nil, err
 	case err != nil:
 		return nil, &rota.Error{Code: rota.Invalid, Msg: "the body did not arrive whole", Err: err}
 	}
-	return bytes.TrimPrefix(body, []byte(byteOrderMark)), nil
+	return bytes.TrimPrefix(body, []byte(byteOrderMark)), take(r.Context(), memory, bodyCost*int64(len(body)))
 }
 
 // byteOrderMark begins what some editors and shells write as UTF-8. RFC 8259 lets a

@@ -24,6 +24,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/budget"
 	"github.com/rota-run/rota/internal/control"
 )
 
@@ -33,6 +34,9 @@ type Config struct {
 	Control *control.Control
 	Keys    auth.KeyReader
 	Limits  *auth.Limiter
+
+	// Memory is what bodies and lists take. Nil is no bound.
+	Memory *budget.Budget
 
 	// Ready reports why the server cannot serve now, or nil.
 	Ready func(context.Context) error

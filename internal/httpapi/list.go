@@ -33,19 +33,41 @@ type parts[T any] struct {
 // firstPart returns a page, or a longList if it is large.
 func firstPart[T any](ctx context.Context, c call, p rota.Page, fn func(context.Context, call, rota.Page) (rota.List[T], error)) (any, error) {
 	p.Bytes = partBytes
-	first, err := fn(ctx, c, p)
+	first, err := charge(ctx, c, p, fn)
 	if err != nil || !first.Cut {
 		return first, err
 	}
 	return parts[T]{first: first, next: func(after string, taken int) (rota.List[T], error) {
 		rest := p
 		rest.After, rest.Offset, rest.Limit = after, 0, p.Limit-taken
-		l, err := fn(ctx, c, rest)
+		c.memory.Release() // the part before is written
+		l, err := charge(ctx, c, rest, fn)
 		if p.Before != "" {
 			l.HasMore = first.HasMore // what follows ends at Before
 		}
 		return l, err
 	}}, nil
+}
+
+// charge reads a part, for which it takes memory: for as much as parts should have
+// before, and for the rest of a large row after.
+func charge[T any](ctx context.Context, c call, p rota.Page, fn func(context.Context, call, rota.Page) (rota.List[T], error)) (rota.List[T], error) {
+	if err := take(ctx, c.memory, partCost*partBytes); err != nil {
+		return rota.List[T]{}, err
+	}
+	l, err := fn(ctx, c, p)
+	if err == nil {
+		err = take(ctx, c.memory, partCost*int64(l.Size-partBytes))
+	}
+	return l, err
+}
+
+// weight returns how many bytes there are in an answer that may be large.
+func weight(answer any) int64 {
+	if r, ok := answer.(rota.Run); ok {
+		return int64(len(r.GatewayResponse.RawMessage) + len(r.Input.RawMessage))
+	}
+	return 0
 }
 
 // write implements longList.

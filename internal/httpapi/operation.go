@@ -12,6 +12,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/budget"
 )
 
 // A Route is one operation of the API, as callers know it.
@@ -140,7 +141,9 @@ func (a *api) handler(op *operation) http.Handler {
 
 func (a *api) handle(op *operation) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		answer, written, err := a.run(op, w, r)
+		memory := a.Memory.Open()
+		defer memory.Release()
+		answer, written, err := a.run(op, w, r, memory)
 		if errors.Is(err, errHungUp) {
 			panic(http.ErrAbortHandler)
 		}
@@ -149,6 +152,10 @@ func (a *api) handle(op *operation) http.HandlerFunc {
 			return
 		}
 		defer written()
+		if err := take(r.Context(), memory, partCost*weight(answer)); err != nil {
+			a.fail(w, r, err)
+			return
+		}
 		if s, ok := answer.(stream); ok && s.ended(r) {
 			w.WriteHeader(http.StatusNoContent)
 			return
@@ -167,8 +174,8 @@ var errHungUp = errors.New("the caller has hung up")
 
 // run carries out an operation. The function that it returns must be called when
 // the answer has been written.
-func (a *api) run(op *operation, w http.ResponseWriter, r *http.Request) (answer any, written func(), err error) {
-	body := sync.OnceValues(func() ([]byte, error) { return readBody(w, r) })
+func (a *api) run(op *operation, w http.ResponseWriter, r *http.Request, memory *budget.Account) (answer any, written func(), err error) {
+	body := sync.OnceValues(func() ([]byte, error) { return readBody(w, r, memory) })
 	if op.starts {
 		_, _ = body() // net/http sees that a caller hangs up only when the body has been read; admit may wait for the store
 	}
@@ -176,6 +183,7 @@ func (a *api) run(op *operation, w http.ResponseWriter, r *http.Request) (answer
 	if err != nil {
 		return nil, nil, err
 	}
+	c.memory = memory
 	work := func(ctx context.Context) (any, error) { return op.do(ctx, c) }
 	defer func() {
 		if c.replayed() {

@@ -59,6 +59,9 @@ func Warnings(param string, texts ...string) []rota.Warning {
 
 // InputWarnings is Warnings for all the texts of an input.
 func InputWarnings(param string, in rota.Input) []rota.Warning {
+	if !strings.Contains(string(in.RawMessage), "{{") {
+		return []rota.Warning{}
+	}
 	var texts []string
 	_, _ = mapTexts(in, func(text string) string {
 		texts = append(texts, text)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/budget"
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/gateway"
 	"github.com/rota-run/rota/internal/policy"
@@ -26,6 +27,10 @@ type Runner struct {
 	Now     func() time.Time
 	Log     *slog.Logger
 	Changed func() // the engine may have something to do
+
+	// Memory is what attempts take before they build a request and read an answer. Nil
+	// is no bound.
+	Memory *budget.Budget
 
 	// LogContents says that log lines have what callers and providers have written:
 	// the name of the schedule, and messages, which may quote the input.
@@ -53,7 +58,9 @@ func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
 	defer n.writing.Wait()
 	eventLog := r.Hub.Open(w.Run.ID)
 	defer r.Hub.Rest(w.Run.ID, eventLog)
-	call := r.ask(ctx, w, log, eventLog, &n)
+	memory := r.Memory.Open()
+	defer memory.Release()
+	call := r.ask(ctx, w, log, eventLog, &n, memory)
 	if call.err != nil && ctx.Err() != nil {
 		log.Info("run interrupted")
 		r.leave(w)
@@ -81,6 +88,10 @@ func (r *Runner) logOf(w rota.Work) *slog.Logger {
 	return log
 }
 
+// cost is how many bytes of memory a byte of an input or an answer takes until the
+// attempt has ended, as measured.
+const cost = 6
+
 // A call is what came of asking a model.
 type call struct {
 	request rota.RunRequest
@@ -90,9 +101,12 @@ type call struct {
 }
 
 // ask streams the model's answer into the run's log of events.
-func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, eventLog *events.Log, n *notes) call {
+func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, eventLog *events.Log, n *notes, memory *budget.Account) call {
 	provider, model := r.Gateway.Resolve(w.Model())
 	c := call{}
+	if c.err = memory.Take(ctx, cost*int64(len(w.Run.Input.RawMessage))); c.err != nil {
+		return c
+	}
 	body, sent, err := request(w, model)
 	if err != nil {
 		c.err = err
@@ -108,6 +122,7 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, eventLo
 		Body:           body,
 		IdempotencyKey: idempotencyKey(w),
 		ResumeID:       w.ResponseID,
+		Room:           func(ctx context.Context, bytes int) error { return memory.Take(ctx, cost*int64(bytes)) },
 	}, func(id string) {
 		n.writing.Go(func() { r.note(log, n, w.At(), id) })
 	}, pub.publish)

@@ -32,6 +32,7 @@ func (s *Settings) AfterApply() error {
 		s.checkEngine(),
 		s.checkModel(),
 		check(s.MaxConcurrentRuns >= 1, "--max-concurrent-runs must be 1 or more, not %d", s.MaxConcurrentRuns),
+		check(s.MemoryBudget >= 64 && s.MemoryBudget <= 1<<20, "--memory-budget must be 64 to 1048576 (MiB), not %d", s.MemoryBudget),
 		check(s.AgentRetention >= 0, "--agent-retention must not be negative, as %s is", s.AgentRetention),
 		check(s.CatchupRate >= 1 && s.CatchupRate <= 10_000, "--catchup-rate must be 1 to 10000, not %d", s.CatchupRate),
 		check(s.DrainTimeout >= 0, "--drain-timeout must be 0s or more, not %s", s.DrainTimeout),

@@ -56,7 +56,7 @@ func TestDefaults(t *testing.T) {
 	got, err := parse(t)
 	require.NoError(t, err)
 	require.Equal(t, settings.Settings{
-		Role: "all", Listen: "127.0.0.1:8080", Data: data, Database: "sqlite", Engine: "embedded", Temporal: settings.Temporal{Address: "127.0.0.1:7233", Namespace: "default", TaskQueue: "rota"}, MaxConcurrentRuns: 256, DrainTimeout: 30 * time.Second,
+		Role: "all", Listen: "127.0.0.1:8080", Data: data, Database: "sqlite", Engine: "embedded", Temporal: settings.Temporal{Address: "127.0.0.1:7233", Namespace: "default", TaskQueue: "rota"}, MaxConcurrentRuns: 256, MemoryBudget: 256, DrainTimeout: 30 * time.Second,
 		CatchupRate: 10, MinInterval: time.Second, AgentRetention: 720 * time.Hour, OnKeyRevoked: "keep", LogFormat: "text", LogLevel: "info", LogContents: "debug",
 	}, got)
 }
@@ -139,7 +139,7 @@ func TestTheFileOfTheDocumentation(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, settings.Settings{
 		Config: filepath.Join("testdata", "rota.yaml"),
-		Role:   "all", Listen: "0.0.0.0:8080", Data: "/var/lib/rota", Database: "sqlite", Engine: "embedded", Temporal: settings.Temporal{Address: "127.0.0.1:7233", Namespace: "default", TaskQueue: "rota"}, MaxConcurrentRuns: 64, DrainTimeout: 5 * time.Second,
+		Role:   "all", Listen: "0.0.0.0:8080", Data: "/var/lib/rota", Database: "sqlite", Engine: "embedded", Temporal: settings.Temporal{Address: "127.0.0.1:7233", Namespace: "default", TaskQueue: "rota"}, MaxConcurrentRuns: 64, MemoryBudget: 256, DrainTimeout: 5 * time.Second,
 		CatchupRate: 10, AgentRetention: 720 * time.Hour, MinInterval: time.Second, OnKeyRevoked: "keep", LogFormat: "json", LogLevel: "info", LogContents: "debug",
 		Providers: []settings.Provider{
 			{Name: "local", BaseURL: "http://127.0.0.1:8000/v1", DefaultModel: "small", IdleTimeout: settings.Duration(10 * time.Minute), MaxConcurrent: 4},
@@ -165,7 +165,7 @@ func TestTheVariableNamesTheFile(t *testing.T) {
 func TestWrongFiles(t *testing.T) {
 	for file, want := range map[string]string{
 		"drain_timout: 5s": `rota.yaml: there is no setting "drain_timout"; there are providers, listen, data, database, database_pool_size, role, demo, bootstrap_key, public_url, token_audience, secret_key, secret_key_file, cors_origins, model_url, ` +
-			`model_key_env, engine, temporal_address, temporal_namespace, temporal_task_queue, temporal_api_key, temporal_tls, temporal_tls_cert_path, temporal_tls_key_path, temporal_tls_ca_path, temporal_tls_server_name, max_concurrent_runs, drain_timeout, catchup_rate, min_interval, agent_retention, rate_limit, zoneinfo, on_key_revoked, log_format, log_level, log_contents`,
+			`model_key_env, engine, temporal_address, temporal_namespace, temporal_task_queue, temporal_api_key, temporal_tls, temporal_tls_cert_path, temporal_tls_key_path, temporal_tls_ca_path, temporal_tls_server_name, max_concurrent_runs, memory_budget, drain_timeout, catchup_rate, min_interval, agent_retention, rate_limit, zoneinfo, on_key_revoked, log_format, log_level, log_contents`,
 		"config: other.yaml":                       `rota.yaml: there is no setting "config"; there are providers,`,
 		"drain-timeout: 5s":                        `rota.yaml: there is no setting "drain-timeout"; there are providers,`,
 		"drain_timeout: [1s]":                      "rota.yaml: drain_timeout must be a single value",

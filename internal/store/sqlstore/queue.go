@@ -31,7 +31,7 @@ func (q Queries) Fire(ctx context.Context, now time.Time, before rota.Timer, d r
 }
 
 // selectWork reads what scanWork scans.
-const selectWork = `SELECT ` + runColumns + `, r.account, r.end_user, o.provider, o.failures,
+var selectWork = `SELECT ` + workColumns + `, r.account, r.end_user, o.provider, o.failures,
 	COALESCE(t.status, ''), t.policy, r.fire, COALESCE(s.name, ''), v.configuration, r.function_tools, a.deleted_at
 	FROM open_runs o JOIN runs r ON r.id = o.run_id JOIN agents a ON a.id = r.agent_id
 	JOIN agent_versions v ON v.agent_id = r.agent_id AND v.version = r.agent_version

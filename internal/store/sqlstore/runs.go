@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"strings"
 
 	"github.com/rota-run/rota"
 )
@@ -14,6 +15,9 @@ const runColumns = `r.id, r.agent_id, r.agent_version, r.schedule_id, r.schedule
 	COALESCE(o.first_start, r.started_at), COALESCE(o.attempts, r.attempts),
 	COALESCE(o.first_start - r.scheduled_for, r.lateness_ms), COALESCE(o.response_id, r.response_id), r.response, r.usage,
 	r.error, r.completed_at, COALESCE(o.model, r.model), o.started_at, COALESCE(o.history, r.history), o.ready_at`
+
+// workColumns leave out what had come of an answer, which no attempt needs.
+var workColumns = strings.Replace(runColumns, "r.response,", "NULL,", 1)
 
 const runTables = ` FROM runs r LEFT JOIN open_runs o ON o.run_id = r.id `
 
