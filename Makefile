@@ -37,7 +37,7 @@ temporal: ## Build the Temporal server that tests use: once, in some minutes.
 PARTS := lint examples openapi models tests
 
 .PHONY: test
-test: $(PARTS) ## Everything: linters, examples, the OpenAPI document, and all tests.
+test: $(PARTS) ## Everything: linters, examples, the OpenAPI document, generated clients, and all tests.
 
 .PHONY: parts
 parts: # What .ci/run goes through.

@@ -13,7 +13,7 @@ import (
 )
 
 type engineCmd struct {
-	Switch engineSwitchCmd `cmd:"" local:"" help:"Have another kind of engine keep time for a PostgreSQL database." example:"rota engine switch temporal --database postgres://rota@127.0.0.1/rota"`
+	Switch engineSwitchCmd `cmd:"" local:"" help:"Move a PostgreSQL database to another kind of engine." example:"rota engine switch temporal --database postgres://rota@127.0.0.1/rota"`
 }
 
 type engineSwitchCmd struct {

@@ -19,7 +19,7 @@ type CLI struct {
 	Keys           keysCmd           `cmd:"" help:"Make keys and revoke them."`
 	System         systemCmd         `cmd:"" help:"Say which version the server is, and what time it has." example:"rota system"`
 	ScopedKeys     scopedKeysCmd     `cmd:"" help:"The same keys, in the words of the published API."`
-	Engine         engineCmd         `cmd:"" help:"Say which engine keeps time."`
+	Engine         engineCmd         `cmd:"" help:"Choose the engine that fires schedules."`
 	Migrate        migrateCmd        `cmd:"" local:"" help:"Copy everything to another database." example:"rota migrate sqlite://./data postgres://rota@db.example.com/rota"`
 	Backup         backupCmd         `cmd:"" local:"" help:"Copy the SQLite database to a file, beside a running server or without one." example:"rota backup --data ./data rota-backup.db"`
 	Restore        restoreCmd        `cmd:"" local:"" help:"Put a copy in the place of a SQLite database that is gone." example:"rota restore --data ./data rota-backup.db"`

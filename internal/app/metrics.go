@@ -71,7 +71,7 @@ func newMetrics() *metrics {
 			Name: "rota_engine_outages_total", Help: "Times of 10 s or more in which this process kept time and could not look at what was due.",
 		}),
 		active: make.NewGauge(prometheus.GaugeOpts{
-			Name: "rota_engine_active", Help: "1 while this process keeps time, else 0.",
+			Name: "rota_engine_active", Help: "1 while this process is the leader, which fires schedules, else 0.",
 		}),
 	}
 }

@@ -65,7 +65,7 @@ func openSource(ctx context.Context, database string) (transfer.Source, error) {
 	return postgres.OpenSource(ctx, database)
 }
 
-// temporalLeads fails if Temporal keeps time for the installation, which it cannot do
+// temporalLeads fails if Temporal fires the installation's schedules, which it cannot do
 // for a file.
 func temporalLeads(ctx context.Context, from transfer.Source) error {
 	tables, err := from.Tables(ctx)

@@ -22,7 +22,7 @@ import (
 // reachTimeout is how long Temporal may take to say which namespace it has.
 const reachTimeout = 10 * time.Second
 
-// A Switch has another kind of engine keep time for a database.
+// A Switch moves a database to another kind of engine.
 type Switch struct {
 	Database string
 	Kind     rota.EngineKind
@@ -32,12 +32,12 @@ type Switch struct {
 	Out      io.Writer
 }
 
-// Run switches, while servers have the database or not. Those of the old kind stop
-// to keep time within seconds and still serve; those of the new kind can be started
-// when it has returned. If Temporal is left, Run asks it first: nothing changes
-// unless it answers, and has the namespace in which the schedules are. Then it
-// waits for the runs that Temporal's workers have, and has the rest begin anew. It
-// may be called again.
+// Run moves the database, whether servers are at work on it or not. Servers of the
+// old kind stop firing schedules within seconds and still serve the API. Servers of
+// the new kind can be started once Run has returned. To leave Temporal, Run asks
+// Temporal first: nothing changes unless it answers and has the namespace of the
+// schedules. Run then waits for the runs that Temporal's workers hold; the rest
+// begin anew. It is safe to call again.
 func (s Switch) Run(ctx context.Context) error {
 	db, err := postgres.Open(ctx, s.Database, postgres.Options{})
 	if err != nil {
@@ -60,7 +60,7 @@ func (s Switch) Run(ctx context.Context) error {
 	}
 	if s.Kind == rota.EngineEmbedded {
 		if err := s.leave(ctx, db, c); err != nil {
-			return fmt.Errorf("the embedded engine keeps time from now on, but Temporal has not been left; the same command goes on: %w", err)
+			return fmt.Errorf("the embedded engine fires schedules from now on, but Temporal has not been left; the same command goes on: %w", err)
 		}
 	}
 	if err := db.Notify(ctx, []string{""}); err != nil { // something has changed

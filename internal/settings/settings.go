@@ -27,7 +27,7 @@ type Settings struct {
 	Database         string `default:"sqlite" env:"ROTA_DATABASE" placeholder:"URL" help:"Database: sqlite (in --data), sqlite://DIR, or postgres://user:password@host:5432/name. Prefer the environment: flags show in process lists."`
 	DatabasePoolSize int    `env:"ROTA_DATABASE_POOL_SIZE" help:"Connections to PostgreSQL that the requests and runs of this process share; it has up to two more. Made smaller, with a warning, if the server, the database or the role allows fewer. Default: pool_max_conns in the URL, else twice the number of cores, and at least 8." placeholder:"N"`
 
-	Role string `default:"all" enum:"api,worker,all" env:"ROTA_ROLE" help:"What this process does: api serves the API, worker keeps time and works on runs, all does both. api and worker need PostgreSQL."`
+	Role string `default:"all" enum:"api,worker,all" env:"ROTA_ROLE" help:"What this process does: api serves the API, worker fires schedules and works on runs, all does both. api and worker need PostgreSQL."`
 	Demo bool   `env:"ROTA_DEMO" help:"Add a demo agent that runs every 10 seconds, and show each run in the terminal."`
 
 	BootstrapKey string `env:"ROTA_BOOTSTRAP_KEY" placeholder:"KEY" help:"Key to add, with every scope, if it is not there yet. Without it, the first start makes a key and prints it once. Prefer the environment: flags show in process lists."`
@@ -42,7 +42,7 @@ type Settings struct {
 	ModelURL    string `name:"model-url" env:"ROTA_MODEL_URL" placeholder:"URL" help:"Base URL of a server that speaks POST /responses, such as http://127.0.0.1:8000/v1. Becomes the default provider."`
 	ModelKeyEnv string `name:"model-key-env" env:"ROTA_MODEL_KEY_ENV" placeholder:"NAME" help:"Environment variable that holds the key for --model-url."`
 
-	Engine   string   `default:"embedded" enum:"embedded,temporal" env:"ROTA_ENGINE" help:"What keeps time: embedded is the server itself, in one process at a time; temporal is a Temporal server, for any number of processes. temporal needs PostgreSQL."`
+	Engine   string   `default:"embedded" enum:"embedded,temporal" env:"ROTA_ENGINE" help:"What fires schedules: embedded is the server itself, in one process at a time; temporal is a Temporal server, for any number of processes. temporal needs PostgreSQL."`
 	Temporal Temporal `embed:"" prefix:"temporal-"`
 
 	MaxConcurrentRuns int           `default:"256" env:"ROTA_MAX_CONCURRENT_RUNS" help:"Runs that are worked on at once, in all processes together. The others wait in order, in the database."`
@@ -87,7 +87,7 @@ func (s Settings) Audiences() []string {
 // ServesAPI reports whether the process serves the API.
 func (s Settings) ServesAPI() bool { return s.Role != "worker" }
 
-// Works reports whether the process keeps time and works on runs.
+// Works reports whether the process fires schedules and works on runs.
 func (s Settings) Works() bool { return s.Role != "api" }
 
 // A Provider is a server that answers model calls. Models are addressed as

@@ -1,4 +1,4 @@
-// Package upkeep removes what is over, in the process that keeps time: agents whose
+// Package upkeep removes what is over, in the leader: agents whose
 // retention has ended, with all that is their own. It works in small transactions,
 // with a pause after each, so that it is in nobody's way.
 package upkeep

@@ -20,7 +20,7 @@ import (
 // takeover is how soon after a kill the standby must fire.
 const takeover = 5 * time.Second
 
-// TestStandby: of two servers on one database one keeps time. It is killed
+// TestStandby: of two servers on one database one is the leader. It is killed
 // several times; each time the other one takes over, and in the end each
 // nominal time has one outcome.
 func TestStandby(t *testing.T) {

@@ -101,7 +101,7 @@ func (in *installation) leavesOnlyIts(t *testing.T) {
 	require.EqualValues(t, 1, count(t, in.db, "SELECT COUNT(*) FROM engine WHERE kind = 'temporal'"))
 }
 
-// refused starts a server of the kind that does not keep time, which must say
+// refused starts a server of the kind that does not fire schedules, which must say
 // what to do and end.
 func (in *installation) refused(t *testing.T, kind, other string) {
 	t.Helper()
@@ -147,7 +147,7 @@ func (in *installation) goOn(t *testing.T, by *server, all []rota.Schedule) {
 	<-in.slow
 }
 
-// TestSwitch: another kind of engine keeps time while servers are at work, and
+// TestSwitch: another kind of engine takes over while servers are at work, and
 // then the first one again. Each nominal time has one outcome, and each run that
 // was under way ends once.
 func TestSwitch(t *testing.T) {
@@ -202,7 +202,7 @@ func stopAll(t *testing.T, servers []*server) {
 	}
 }
 
-// serveOnly: servers that no longer keep time serve.
+// serveOnly: servers that no longer fire schedules still serve the API.
 func serveOnly(t *testing.T, servers []*server, all []rota.Schedule) {
 	t.Helper()
 	for _, s := range servers {

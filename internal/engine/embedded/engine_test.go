@@ -173,7 +173,7 @@ func (r *rig) outcomes(id rota.ScheduleID) []rota.Outcome {
 
 // TestAnEngineThatIsDeposedDrainsNothing: another one has the runs already.
 func TestAnEngineThatIsDeposedDrainsNothing(t *testing.T) {
-	lost := errors.New("another process keeps time")
+	lost := errors.New("another process is the leader")
 	for name, c := range map[string]struct {
 		cause  error
 		takes  time.Duration

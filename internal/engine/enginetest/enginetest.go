@@ -1,7 +1,7 @@
 // Package enginetest states what every [rota.Engine] must do, as tests that run
 // against any of them. Each case has a real store, the operations of package
 // control, and the real runner before a scripted model. Cases speak of effects:
-// when the model is asked, and what is on record. How an engine keeps time is
+// when the model is asked, and what is on record. How an engine waits for a time is
 // not their business.
 //
 // A case is a bubble of time, unless time cannot be simulated for the engine.
@@ -50,7 +50,7 @@ type Rig struct {
 	// may be nil if there is nothing.
 	Cut func(rota.Engine)
 
-	// Unit, if not zero, is for engines that keep time where nobody can
+	// Unit, if not zero, is for engines that wait where nobody can
 	// simulate it: the cases run in real time, side by side. It is the unit of
 	// time that they are written in, in whole seconds, and longer than the engine
 	// is late.

@@ -260,7 +260,7 @@ func (r *observed) checkRow(o rota.Occurrence) {
 // excused reports whether a reason not to start can be that of a row, under a plan.
 func (r *observed) excused(o rota.Occurrence, was rota.Schedule, p plan) bool {
 	late := o.RecordedAt.Sub(end(o)) > time.Duration(p.policy.MaxLatenessSeconds)*time.Second
-	changed := was.Status != r.Status || was.Version != r.Version || p.policy.MaxRuns != nil
+	changed := was.Status != r.Status || was.Version != r.Version || p.policy.MaxRuns != nil || r.isDeleted(r.AgentID)
 	paused := was.PauseReason != nil
 	absent := paused && was.PauseReason.Code == rota.PausedByDeletion && !r.isDeleted(r.AgentID)
 	return map[string]bool{

@@ -354,10 +354,10 @@ func TestAKeeperAloneResigns(t *testing.T) {
 	w.awaitEnd(w.run().ID)
 	w.start(w.engine)
 	alone.Close()
-	for range 3 { // in which nobody might have kept time
+	for range 3 { // in which nobody might have led
 		w.awaitEnd(w.run().ID)
 		before := w.seen()
-		w.await("somebody keeps time", func() bool { return w.seen().Sub(before) > 10*time.Second })
+		w.await("there is a leader", func() bool { return w.seen().Sub(before) > 10*time.Second })
 	}
 }
 

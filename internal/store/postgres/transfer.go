@@ -33,7 +33,7 @@ type Whole struct {
 }
 
 // OpenSource opens the database that the URL names, whose schema it brings up
-// to date. No other process keeps time there until it is closed. It fails like
+// to date. No other process leads there until it is closed. It fails like
 // [Open], with [transfer.ErrInUse] if a server has it, and with
 // [transfer.ErrNone] if it has no tables.
 func OpenSource(ctx context.Context, databaseURL string) (*Whole, error) {

@@ -102,7 +102,7 @@ func TestAServerIsThere(t *testing.T) {
 func serving() map[string]func(ctx context.Context, s *postgres.Store, ready func()) {
 	quiet := slog.New(slog.DiscardHandler)
 	return map[string]func(context.Context, *postgres.Store, func()){
-		"it keeps time": func(ctx context.Context, s *postgres.Store, ready func()) {
+		"it is the leader": func(ctx context.Context, s *postgres.Store, ready func()) {
 			_ = s.Lead(ctx, quiet, "", func(ctx context.Context) error { ready(); <-ctx.Done(); return nil })
 		},
 		"it listens": func(ctx context.Context, s *postgres.Store, ready func()) {

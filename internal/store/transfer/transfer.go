@@ -169,7 +169,7 @@ func Empty(ctx context.Context, db Target) error {
 	return db.Clear(ctx, tables)
 }
 
-// A Source is a database of which no server keeps time meanwhile.
+// A Source is a database on which no server is at work meanwhile.
 type Source interface {
 	Place() Place
 

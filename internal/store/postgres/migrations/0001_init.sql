@@ -252,7 +252,7 @@ CREATE TABLE answers (
 );
 CREATE INDEX answers_by_age ON answers (at);
 
--- Which engine keeps time. There is one row.
+-- Which engine fires schedules. There is one row.
 CREATE TABLE engine (
   id           BIGINT PRIMARY KEY CHECK (id = 1),
   kind         TEXT NOT NULL,    -- embedded or temporal; empty until the first one has begun
