@@ -16,7 +16,7 @@ const (
 	failedAgain  = time.Second     // after a write that failed
 )
 
-// A readiness says whether a server can do its work: read, write, and keep time or
+// A readiness says whether a server can do its work: read, write, and fire schedules or
 // stand by for that.
 type readiness struct {
 	store store.Store

@@ -68,7 +68,7 @@ func TestNotReadyWhileAWriteHangs(t *testing.T) {
 	require.ErrorIs(t, newReadiness(stuck{s}).writable(ctx), context.Canceled)
 }
 
-// TestNotReadyIfItCannotLead: a process that should keep time, and can neither lead
+// TestNotReadyIfItCannotLead: a process that should fire schedules, and can neither lead
 // nor stand by, says so.
 func TestNotReadyIfItCannotLead(t *testing.T) {
 	databaseURL := postgrestest.URL(t)

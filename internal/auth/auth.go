@@ -23,7 +23,7 @@ type Caller struct {
 	Token      bool  // whether a token was shown, and not the key itself
 
 	// Owner is the key's account, and the end user for whom the caller acts: the one
-	// of the token, or the one to whom the key is bound, or else that of the header.
+	// of the token, or the one to whom the key is bound, or else the one that the request names.
 	Owner  rota.Owner
 	Scopes []rota.Scope
 
@@ -38,6 +38,20 @@ func (c Caller) Require(s rota.Scope) error {
 		return nil
 	}
 	return rota.Errorf(rota.Denied, "the key lacks the scope %s", s)
+}
+
+// ActFor returns the caller as one who acts for an end user. The error is Invalid
+// if the name, which the field had, cannot be that of an end user, and Denied if
+// the caller's key or token is bound to another.
+func (c Caller) ActFor(field, endUser string) (Caller, error) {
+	if err := CheckEndUser(field, endUser); err != nil {
+		return Caller{}, err
+	}
+	if c.Owner.EndUser != "" && c.Owner.EndUser != endUser {
+		return Caller{}, &rota.Error{Code: rota.Denied, Field: field, Msg: "must be the end user of the key or token, or be left out"}
+	}
+	c.Owner.EndUser = endUser
+	return c, nil
 }
 
 const (
@@ -88,35 +102,9 @@ type Authenticator struct {
 	Audiences []string // of the tokens that are accepted; without one, none is
 }
 
-// Authenticate returns the caller behind the value of an Authorization header: a
-// key, or a token that was made with one. The error is Unauthenticated if the
-// header has nothing that is valid at now. It is Invalid if endUser, the value of
-// X-On-Behalf-Of, is not 1 to 150 printable ASCII characters or is "*" (empty
-// means that the header is absent), and Denied if it names another end user than
-// the token or the key does.
-func (a Authenticator) Authenticate(ctx context.Context, authorization, endUser string, now time.Time) (Caller, error) {
-	secret := bearer(authorization)
-	if secret == "" {
-		return Caller{}, rota.Errorf(rota.Unauthenticated, "send the header Authorization: Bearer <key>")
-	}
-	who, err := a.caller(ctx, secret, now)
-	if err != nil {
-		return Caller{}, err
-	}
-	if endUser == "" {
-		return who, nil
-	}
-	if err := CheckEndUser(endUser); err != nil {
-		return Caller{}, err
-	}
-	if who.Owner.EndUser != "" && who.Owner.EndUser != endUser {
-		return Caller{}, &rota.Error{Code: rota.Denied, Field: headerEndUser, Msg: "must be the end user of the key or token, or be left out"}
-	}
-	who.Owner.EndUser = endUser
-	return who, nil
-}
-
-func (a Authenticator) caller(ctx context.Context, secret string, now time.Time) (Caller, error) {
+// Authenticate returns the caller behind a credential: a key, or a token that was
+// made with one. The error is Unauthenticated unless the credential is valid at now.
+func (a Authenticator) Authenticate(ctx context.Context, secret string, now time.Time) (Caller, error) {
 	if looksLikeToken(secret) {
 		v := verifier{keys: a.Keys, audiences: a.Audiences, now: now}
 		return v.verify(ctx, secret)
@@ -150,30 +138,11 @@ func Usable(k rota.Key, now time.Time) bool {
 	return k.RevokedAt == nil && (k.ExpiresAt == nil || now.Before(k.ExpiresAt.Time))
 }
 
-// bearer returns the token of an Authorization header. A doubled prefix is
-// accepted: some clients of the published API send one.
-func bearer(header string) string {
-	for range 2 {
-		scheme, rest, ok := strings.Cut(strings.TrimSpace(header), " ")
-		if !ok || !strings.EqualFold(scheme, "Bearer") {
-			break
-		}
-		header = strings.TrimSpace(rest)
-		if !strings.Contains(header, " ") {
-			return header
-		}
-	}
-	return ""
-}
-
-// headerEndUser names the end user for whom a request is.
-const headerEndUser = "X-On-Behalf-Of"
-
-// CheckEndUser returns Invalid if s cannot name an end user.
-func CheckEndUser(s string) error {
+// CheckEndUser returns Invalid, for the field, if s cannot name an end user.
+func CheckEndUser(field, s string) error {
 	bad := func(r rune) bool { return r < ' ' || r > '~' }
 	if s == "" || len(s) > 150 || s == "*" || strings.ContainsFunc(s, bad) {
-		return rota.InvalidField(headerEndUser, "must be 1 to 150 printable ASCII characters and not *")
+		return rota.InvalidField(field, "must be 1 to 150 printable ASCII characters and not *")
 	}
 	return nil
 }

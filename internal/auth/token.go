@@ -93,7 +93,7 @@ func (v *verifier) verify(ctx context.Context, token string) (Caller, error) {
 	switch {
 	case v.failure != nil:
 		return Caller{}, v.failure
-	case err != nil, !Usable(v.key, v.now), v.key.Generation != c.Generation, CheckEndUser(c.Subject) != nil:
+	case err != nil, !Usable(v.key, v.now), v.key.Generation != c.Generation, CheckEndUser("sub", c.Subject) != nil:
 		return Caller{}, errUnknown
 	case v.key.EndUser != nil && *v.key.EndUser != c.Subject:
 		return Caller{}, errUnknown

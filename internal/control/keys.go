@@ -49,8 +49,10 @@ func newKey(who auth.Caller, in rota.KeyCreate, now time.Time) (rota.Key, error)
 	in.EndUser.ApplyNullable(&k.EndUser)
 	in.TeamID.ApplyNullable(&k.TeamID)
 	in.ExpiresAt.ApplyNullable(&k.ExpiresAt)
-	if k.EndUser != nil && auth.CheckEndUser(*k.EndUser) != nil {
-		return k, rota.InvalidField("end_user", "must be 1 to 150 printable ASCII characters and not *")
+	if k.EndUser != nil {
+		if err := auth.CheckEndUser("end_user", *k.EndUser); err != nil {
+			return k, err
+		}
 	}
 	return k, rank(who, &k, now)
 }

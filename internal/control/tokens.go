@@ -78,8 +78,8 @@ func (c *Control) checkExchange(who auth.Caller, in rota.TokenExchange) error {
 	if who.Token {
 		return rota.Errorf(rota.Denied, "a token cannot be exchanged for another: use the key")
 	}
-	if err := auth.CheckEndUser(in.ExternalUserID); err != nil {
-		return rota.InvalidField("externalUserId", "must be 1 to 150 printable ASCII characters and not *")
+	if err := auth.CheckEndUser("externalUserId", in.ExternalUserID); err != nil {
+		return err
 	}
 	if user := who.Owner.EndUser; user != "" && user != in.ExternalUserID {
 		return denied("externalUserId", "must be the end user for whom the key acts")

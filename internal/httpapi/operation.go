@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -214,18 +215,41 @@ func (a *api) admit(op *operation, w http.ResponseWriter, r *http.Request, body 
 }
 
 func (a *api) authenticate(r *http.Request) (auth.Caller, error) {
-	endUser := r.Header.Values(headerEndUser)
+	secret := bearer(r.Header.Get("Authorization"))
+	if secret == "" {
+		return auth.Caller{}, rota.Errorf(rota.Unauthenticated, "send the header Authorization: Bearer <key>")
+	}
 	known := auth.Authenticator{Keys: a.Keys, Audiences: a.Control.Tokens.Audiences}
-	who, err := known.Authenticate(r.Context(), r.Header.Get("Authorization"), r.Header.Get(headerEndUser), a.Now())
+	who, err := known.Authenticate(r.Context(), secret, a.Now())
 	if err != nil {
 		return auth.Caller{}, err
 	}
+	switch endUser := r.Header.Values(headerEndUser); {
+	case len(endUser) == 0:
+		return who, nil
 	// An empty or a second value is a mistake of the client that would show one
 	// user the things of another.
-	if len(endUser) > 1 || len(endUser) == 1 && endUser[0] == "" {
+	case len(endUser) > 1 || endUser[0] == "":
 		return auth.Caller{}, rota.InvalidField(headerEndUser, "must be one value of 1 to 150 printable ASCII characters and not *, or be left out")
+	default:
+		return who.ActFor(headerEndUser, endUser[0])
 	}
-	return who, nil
+}
+
+// bearer returns the credential of an Authorization header. A doubled prefix is
+// accepted: some clients of the published API send one.
+func bearer(header string) string {
+	for range 2 {
+		scheme, rest, ok := strings.Cut(strings.TrimSpace(header), " ")
+		if !ok || !strings.EqualFold(scheme, "Bearer") {
+			break
+		}
+		header = strings.TrimSpace(rest)
+		if !strings.Contains(header, " ") {
+			return header
+		}
+	}
+	return ""
 }
 
 // permit returns Denied unless the caller has the scope of the operation.
