@@ -161,6 +161,10 @@ func (r *observed) observe(now time.Time) {
 		r.holds(r.RunCount <= max(*most, was.RunCount)+manual, "%d runs, and now %d: max_runs is %d", was.RunCount, r.RunCount, *most)
 	}
 	r.checkFields()
+	if r.plan.policy.MaxRuns != nil && was.PauseReason != nil {
+		// Before the pause, what waited may have had the last run: then no time was to come.
+		r.walked = later(r.walked, was.PauseReason.At.Time)
+	}
 	if r.Status != rota.SchedulePaused && !rested {
 		r.checkWalk(now, r.NextRunAt)
 	}

@@ -147,6 +147,11 @@ func (q Queries) DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID,
 		notActive, id); err != nil {
 		return err
 	}
+	if err := q.write(ctx, `UPDATE timers SET buffered = NULL, backlog = 0, backlog_to = NULL, catch_up = NULL`+q.ifShared(setUnsynced)+`
+		WHERE status = 'completed' AND schedule_id IN (SELECT t.schedule_id FROM schedules s JOIN timers t ON t.schedule_id = s.id
+		WHERE s.agent_id = ? AND s.deleted_at IS NULL AND (t.buffered IS NOT NULL OR t.backlog > 0))`, id); err != nil {
+		return err
+	}
 	if err := q.write(ctx, `UPDATE schedules SET updated_at = ?, version = version + 1
 		WHERE id IN (`+activeOf+`)`, now, id); err != nil {
 		return err

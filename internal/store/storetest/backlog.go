@@ -16,6 +16,7 @@ var backlogs = []testCase{
 	{"a refused occurrence stays as it is", backlogRefused},
 	{"an occurrence that leaves a backlog without a run is recorded", backlogGivenUp},
 	{"pausing or deleting a schedule blocks its backlog", backlogBlocked},
+	{"a completed schedule's backlog ends with its agent", backlogOfCompleted},
 	{"a span is split", spanSplit},
 	{"a missing span cannot be split", spanMissing},
 	{"a backfill queues what did not fire", backfillLinesUp},
@@ -163,6 +164,24 @@ func backlogBlocked(w *world) {
 		require.Empty(w, fires, name)
 		require.False(w, left, name)
 	}
+}
+
+// backlogOfCompleted: a completed schedule can have a backlog, of a backfill. It
+// stays completed when its agent is deleted, and nothing waits in it any more.
+func backlogOfCompleted(w *world) {
+	s := w.lineUp(1, 3)
+	t := w.timer(s)
+	d := rota.Decision{Timer: t}
+	d.Timer.Status, d.Timer.NextRunAt, d.Timer.DueAt = rota.ScheduleCompleted, time.Time{}, time.Time{}
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		_, err := tx.Fire(ctx, w.now, t, d)
+		return err
+	})
+	w.deleteAgent(s.AgentID)
+	got := w.timer(s)
+	require.Equal(w, rota.ScheduleCompleted, got.Status)
+	require.Zero(w, got.Backlog)
+	require.Zero(w, got.BacklogTo)
 }
 
 // missSpan puts a span of missed minutes on record.
