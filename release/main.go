@@ -81,10 +81,10 @@ func (r release) documents(work string) error {
 			return err
 		}
 	}
-	for _, file := range []string{"LICENSE", "NOTICE", "README.md", "CHANGELOG.md"} {
+	for _, file := range []string{"LICENSE", "NOTICE", "README.md", "CHANGELOG.md", "examples/systemd/rota.service"} {
 		b, err := os.ReadFile(filepath.Join(r.root, file))
 		if err == nil {
-			err = os.WriteFile(filepath.Join(docs, file), b, 0o644)
+			err = os.WriteFile(filepath.Join(docs, path.Base(file)), b, 0o644)
 		}
 		if err != nil {
 			return err

@@ -54,7 +54,7 @@ func TestReproducible(t *testing.T) {
 	const name = "rota_v1.2.3_linux_amd64"
 	require.Contains(t, string(first[name+".cdx.json"]), "pkg:golang/modernc.org/sqlite@")
 	packed := unpack(t, first[name+".tar.gz"])
-	for _, want := range []string{"rota", "LICENSE", "NOTICE", "README.md", "CHANGELOG.md", "completions/rota.bash", "completions/_rota", "completions/rota.fish", "completions/rota.ps1", "man/man1/rota.1", "man/man1/rota-agents-create.1"} {
+	for _, want := range []string{"rota", "LICENSE", "NOTICE", "README.md", "CHANGELOG.md", "rota.service", "completions/rota.bash", "completions/_rota", "completions/rota.fish", "completions/rota.ps1", "man/man1/rota.1", "man/man1/rota-agents-create.1"} {
 		require.NotEmpty(t, packed[name+"/"+want], want)
 	}
 	program := filepath.Join(t.TempDir(), "rota")
