@@ -88,9 +88,9 @@ func (r *Runner) logOf(w rota.Work) *slog.Logger {
 	return log
 }
 
-// cost is how many bytes of memory a byte of an input or an answer takes until the
-// attempt has ended, as measured.
-const cost = 6
+// cost is how many bytes of memory a byte of an input or an answer is counted as until
+// the attempt has ended: copies, and what the collector has not freed yet.
+const cost = 16
 
 // A call is what came of asking a model.
 type call struct {
