@@ -24,7 +24,7 @@ const (
 type AgentConfig struct {
 	Name              string            `json:"name"`
 	Description       *string           `json:"description"`
-	Model             string            `json:"model"` // "provider/model", a bare model of the default provider, or "auto"
+	Model             string            `json:"model"` // "provider/model", a bare model of the default provider, "auto" or "echo"
 	Instructions      *string           `json:"instructions"`
 	Tools             []Object          `json:"tools"`       // each with a string type; stored as sent
 	ToolChoice        Any               `json:"tool_choice"` // any JSON; default "auto"

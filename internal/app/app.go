@@ -70,13 +70,14 @@ func Run(ctx context.Context, s settings.Settings, version string, out, logs io.
 	if err != nil {
 		return err
 	}
+	listener, err := net.Listen("tcp", s.Listen) // before the first key, which is shown once, is made
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	defer listener.Close()
 	key, err := prepare(ctx, s, parts)
 	if err != nil {
 		return err
-	}
-	listener, err := net.Listen("tcp", s.Listen)
-	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
 	}
 	greet(ctx, out, parts.control, s, "http://"+listener.Addr().String(), key)
 	return parts.serve(ctx, listener, version, log)

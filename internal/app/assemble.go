@@ -173,7 +173,7 @@ func (p parts) shared() bool {
 
 // provider returns the provider that serves a model.
 func (p parts) provider(model string) string {
-	name, _ := p.gateway.Resolve(model)
+	name, _, _ := p.gateway.Resolve(model) // with an error, the queue of what fails
 	return name
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
 	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/gateway"
 	"github.com/rota-run/rota/internal/settings"
 )
 
@@ -21,8 +22,7 @@ const demoMark = "rota_demo"
 var demoCaller = auth.Caller{Key: "demo", Owner: rota.Owner{Account: defaultAccount}, Scopes: rota.AllScopes()}
 
 // addDemo adds an agent on a 10-second schedule, unless there is one. Its model is
-// auto: the default provider's, which is the built-in stand-in unless another one
-// is set. Of several processes that start together, one adds it.
+// the built-in stand-in, whatever providers there are. Of several processes that start together, one adds it.
 func addDemo(ctx context.Context, c *control.Control) error {
 	if a, err := findDemo(ctx, c); err != nil || a != nil {
 		return err
@@ -45,7 +45,7 @@ func addDemoAgent(ctx context.Context, c *control.Control) (rota.Agent, error) {
 	for n := 1; ; n++ {
 		a, err := c.CreateAgent(ctx, demoCaller, rota.AgentCreate{
 			Name:         "Demo",
-			Model:        "auto",
+			Model:        gateway.StandIn,
 			Instructions: rota.Some("You are a friendly assistant. Answer in one short sentence."),
 			Metadata:     map[string]string{demoMark: "true"},
 		}, control.Write{IdempotencyKey: fmt.Sprintf("%s-%d", demoMark, n)})

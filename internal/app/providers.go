@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"log/slog"
 	"os"
@@ -21,7 +22,7 @@ const (
 func openGateway(s settings.Settings, log *slog.Logger) (*gateway.Gateway, error) {
 	all := s.Providers
 	if s.ModelURL != "" {
-		all = append([]settings.Provider{{Name: "model", BaseURL: s.ModelURL, KeyEnv: s.ModelKeyEnv}}, all...)
+		all = append([]settings.Provider{{Name: "model", BaseURL: s.ModelURL, KeyEnv: s.ModelKeyEnv, DefaultModel: s.Model}}, all...)
 	}
 	var out []gateway.Provider
 	for _, p := range all {
@@ -34,6 +35,7 @@ func openGateway(s settings.Settings, log *slog.Logger) (*gateway.Gateway, error
 			BaseURL:        p.BaseURL,
 			Key:            key,
 			DefaultModel:   p.DefaultModel,
+			AnyPrefix:      p.AnyPrefix,
 			ConnectTimeout: p.ConnectTimeout.Or(connectTimeout),
 			IdleTimeout:    p.IdleTimeout.Or(silence),
 			MaxConcurrent:  p.MaxConcurrent,
@@ -44,7 +46,22 @@ func openGateway(s settings.Settings, log *slog.Logger) (*gateway.Gateway, error
 			},
 		})
 	}
+	tell(s, out, log)
+	if s.Demo && len(out) == 0 {
+		return gateway.Demo()
+	}
 	return gateway.New(out)
+}
+
+// tell logs which providers there are, and where that was read.
+func tell(s settings.Settings, providers []gateway.Provider, log *slog.Logger) {
+	file := cmp.Or(s.File, "none")
+	if len(providers) == 0 && s.Works() {
+		log.Warn("there is no model provider: runs fail as misconfigured, but for those with the model echo", "settings_file", file)
+	}
+	for i, p := range providers {
+		log.Info("model provider", "provider", p.Name, "base_url", p.BaseURL, "default", i == 0, "default_model", p.DefaultModel, "settings_file", file)
+	}
 }
 
 // omit returns the members of requests that the provider's settings leave out.

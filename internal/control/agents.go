@@ -2,6 +2,9 @@ package control
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -17,22 +20,64 @@ func (c *Control) CreateAgent(ctx context.Context, who auth.Caller, in rota.Agen
 	}
 	a, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
 		a := newAgent(in, now)
+		if err := c.checkModels(rota.AgentConfig{}, a.AgentConfig); err != nil {
+			return a, err
+		}
 		if err := checkFunctions(ctx, tx, who, a.AgentConfig); err != nil {
 			return a, err
 		}
 		return a, tx.AddAgent(ctx, who.Owner, a)
 	})
-	return withAgentWarnings(a), err
+	return c.withWarnings(a), err
 }
 
 // withAgentWarnings returns an agent that was created or updated, with what may
 // not be what was meant.
-func withAgentWarnings(a rota.Agent) rota.Agent {
+func (c *Control) withWarnings(a rota.Agent) rota.Agent {
 	a.Warnings = []rota.Warning{}
 	if a.Instructions != nil {
 		a.Warnings = prompt.Warnings("instructions", *a.Instructions)
 	}
+	for i, model := range modelsOf(a.AgentConfig) {
+		if _, _, err := c.Models.Resolve(model); err != nil {
+			a.Warnings = append(a.Warnings, rota.Warning{
+				Code: modelNotServed, Param: modelParam(i), Message: "runs with this model fail as misconfigured: " + err.Error(),
+			})
+		}
+	}
 	return a
+}
+
+// modelNotServed is the code of a warning about a model that has no provider.
+const modelNotServed = "model_not_served"
+
+// modelsOf returns the model and its fallbacks.
+func modelsOf(a rota.AgentConfig) []string {
+	if a.Model == "" {
+		return nil
+	}
+	return append([]string{a.Model}, a.FallbackModels...)
+}
+
+// modelParam names the field of a model in modelsOf.
+func modelParam(i int) string {
+	if i == 0 {
+		return "model"
+	}
+	return "fallback_models." + strconv.Itoa(i-1)
+}
+
+// checkModels refuses models that a change brings and that no agent should have.
+func (c *Control) checkModels(before, after rota.AgentConfig) error {
+	for i, model := range modelsOf(after) {
+		if slices.Contains(modelsOf(before), model) {
+			continue
+		}
+		if _, _, err := c.Models.Resolve(model); errors.Is(err, rota.Invalid) {
+			return rota.InvalidField(modelParam(i), "%s", rota.Public(err).Msg)
+		}
+	}
+	return nil
 }
 
 func newAgent(in rota.AgentCreate, now time.Time) rota.Agent {
@@ -91,8 +136,11 @@ func (c *Control) Agents(ctx context.Context, who auth.Caller, deleted bool, p r
 // UpdateAgent changes what in names, for the runs that are made from then on.
 // Scope write:agents.
 func (c *Control) UpdateAgent(ctx context.Context, who auth.Caller, id rota.AgentID, in rota.AgentUpdate, w Write) (rota.Agent, error) {
-	return c.changeAgent(ctx, who, "update_agent", id, w, func(ctx context.Context, tx Tx, a rota.AgentConfig) (rota.AgentConfig, *int64, error) {
-		a = updateAgent(a, in)
+	return c.changeAgent(ctx, who, "update_agent", id, w, func(ctx context.Context, tx Tx, before rota.AgentConfig) (rota.AgentConfig, *int64, error) {
+		a := updateAgent(before, in)
+		if err := c.checkModels(before, a); err != nil {
+			return a, nil, err
+		}
 		if in.Tools.IsZero() {
 			return a, nil, nil
 		}
@@ -103,10 +151,13 @@ func (c *Control) UpdateAgent(ctx context.Context, who auth.Caller, id rota.Agen
 // RollbackAgent gives an agent the configuration of one of its versions again, as
 // a new version. Scope write:agents.
 func (c *Control) RollbackAgent(ctx context.Context, who auth.Caller, id rota.AgentID, version int64, w Write) (rota.Agent, error) {
-	return c.changeAgent(ctx, who, "rollback_agent", id, w, func(ctx context.Context, tx Tx, _ rota.AgentConfig) (rota.AgentConfig, *int64, error) {
+	return c.changeAgent(ctx, who, "rollback_agent", id, w, func(ctx context.Context, tx Tx, before rota.AgentConfig) (rota.AgentConfig, *int64, error) {
 		v, err := tx.AgentVersion(ctx, who.Owner, id, version)
 		if err == nil && checkFunctions(ctx, tx, who, v.AgentConfig) != nil {
 			err = rota.Errorf(rota.Conflict, "version %d refers to a function tool that is not there any more", version)
+		}
+		if err == nil && c.checkModels(before, v.AgentConfig) != nil {
+			err = rota.Errorf(rota.Conflict, "version %d has a model that no provider serves", version)
 		}
 		return v.AgentConfig, &version, err
 	})
@@ -136,7 +187,7 @@ func (c *Control) changeAgent(ctx context.Context, who auth.Caller, operation st
 		a.Version++
 		return a, tx.SaveAgent(ctx, who.Owner, a, restored)
 	})
-	return withAgentWarnings(a), err
+	return c.withWarnings(a), err
 }
 
 // AgentVersion returns a version of an agent. Scope read:agents.

@@ -97,3 +97,30 @@ func TestDeleteAgentPausesItsSchedules(t *testing.T) {
 	_, err = w.StartRun(t.Context(), caller, s.AgentID, rota.RunCreate{Input: rota.InputText("hi")}, control.Write{})
 	require.ErrorIs(t, err, rota.Conflict)
 }
+
+// TestModelsThatNothingServes: what a caller got wrong is refused where a change
+// brings it, and what the operator has to mend is a warning.
+func TestModelsThatNothingServes(t *testing.T) {
+	w := newWorld(t)
+	create := func(body_ string) (rota.Agent, error) {
+		return w.CreateAgent(t.Context(), caller, body[rota.AgentCreate](t, body_), control.Write{})
+	}
+	for body, field := range map[string]string{
+		`{"name":"a","model":"unknown/m"}`:                                    "model",
+		`{"name":"a","model":"m","fallback_models":["absent/m","unknown/m"]}`: "fallback_models.1",
+	} {
+		_, err := create(body)
+		require.ErrorIs(t, err, rota.Invalid)
+		require.Equal(t, field, rota.Public(err).Field)
+	}
+	a, err := create(`{"name":"a","model":"absent/m","fallback_models":["m","absent/n"]}`)
+	require.NoError(t, err)
+	require.Len(t, a.Warnings, 2)
+	require.Equal(t, []string{"model", "fallback_models.1"}, []string{a.Warnings[0].Param, a.Warnings[1].Param})
+	require.Equal(t, "model_not_served", a.Warnings[0].Code)
+	_, err = w.UpdateAgent(t.Context(), caller, a.ID, rota.AgentUpdate{Model: rota.Some("unknown/m")}, control.Write{})
+	require.ErrorIs(t, err, rota.Invalid)
+	a, err = w.UpdateAgent(t.Context(), caller, a.ID, rota.AgentUpdate{Name: rota.Some("b")}, control.Write{})
+	require.NoError(t, err, "its model was there before")
+	require.Len(t, a.Warnings, 2)
+}

@@ -23,8 +23,10 @@ const AnswerTTL = 24 * time.Hour
 // Models tells which provider serves a model.
 type Models interface {
 	// Resolve returns the provider of an agent's model, and the model's name
-	// there.
-	Resolve(model string) (provider, name string)
+	// there. The error is [rota.Invalid] if no agent should have the model; any
+	// other is the operator's to mend. With an error, the provider is the one
+	// under which runs wait to fail.
+	Resolve(model string) (provider, name string, err error)
 }
 
 // Control is the set of operations. All fields are required.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -46,9 +47,15 @@ func (e *engine) Cancel(id rota.RunID)      { e.cancelled = append(e.cancelled, 
 type models struct{}
 
 // Resolve implements control.Models.
-func (models) Resolve(model string) (string, string) {
+func (models) Resolve(model string) (string, string, error) {
 	provider, name, _ := strings.Cut(model, "/")
-	return provider, name
+	switch provider {
+	case "unknown":
+		return "none", model, rota.Errorf(rota.Invalid, "no such provider")
+	case "absent":
+		return "none", model, errors.New("no provider is set")
+	}
+	return provider, name, nil
 }
 
 var caller = auth.Caller{Key: "key_1", Owner: rota.Owner{Account: "acme"}, Scopes: rota.AllScopes()}

@@ -123,7 +123,7 @@ func (c *Control) TriggerSchedule(ctx context.Context, who auth.Caller, agent ro
 			return rota.Occurrence{}, err
 		}
 		d := policy.Trigger(t, at, rota.InstantOf(now).Time)
-		d.Provider, _ = c.Models.Resolve(a.Model)
+		d.Provider, _, _ = c.Models.Resolve(a.Model)
 		if _, err := tx.Fire(ctx, now, t, d); err != nil {
 			return rota.Occurrence{}, err
 		}

@@ -24,7 +24,7 @@ func (c *Control) StartRun(ctx context.Context, who auth.Caller, agent rota.Agen
 			return rota.Run{}, err
 		}
 		r := newRun(a, in, now)
-		provider, _ := c.Models.Resolve(a.Model)
+		provider, _, _ := c.Models.Resolve(a.Model)
 		return r, tx.AddRun(ctx, who.Owner, r, provider)
 	})
 }

@@ -12,13 +12,12 @@ import (
 )
 
 const (
-	echoName     = "echo"
 	echoGreeting = "This is Rota's built-in stand-in, not a model. You said: "
 	echoPieces   = 8 // deltas that an answer is sent in, at most
 )
 
 func echoProvider() Provider {
-	return Provider{Name: echoName, BaseURL: "http://" + echoName, DefaultModel: echoName, Transport: echo{}}
+	return Provider{Name: StandIn, BaseURL: "http://" + StandIn, Transport: echo{}}
 }
 
 // echo is the stand-in's server. It is a transport, so that what is tried with

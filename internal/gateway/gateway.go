@@ -10,22 +10,26 @@
 //	  │ 400 404 405      ▼                    ▼
 //	  └──► POST          *Error              *Error
 //
-// The provider "echo" is built in and needs no network: it is a stand-in for a
-// model that repeats what it was told, through the code that serves every
-// other provider.
+// The model "echo" is built in and needs no network: it is a stand-in for a model
+// that repeats what it was told, through the code that serves every provider. It
+// answers nobody who did not ask for it by that name, but in a [Demo].
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/rota-run/rota"
 )
 
 // A Provider is one server that answers POST {BaseURL}/responses.
 type Provider struct {
 	// Name is unique and consists of lower-case letters, digits and hyphens.
-	// "echo" is taken.
+	// "echo" and "none" are taken.
 	Name string
 
 	// BaseURL is absolute, http or https, without user, query and fragment,
@@ -36,9 +40,13 @@ type Provider struct {
 	// every request, so that a secret can change. Nil sends none.
 	Key func() (string, error)
 
-	// DefaultModel is the model that "auto" stands for; empty leaves "auto" to
-	// the provider.
+	// DefaultModel is the model that "auto" stands for; without one, "auto" is
+	// an error.
 	DefaultModel string
+
+	// AnyPrefix says that a name whose prefix is that of no provider goes to this
+	// one, whole, where there are several providers. One of them may say so.
+	AnyPrefix bool
 
 	ConnectTimeout time.Duration // for connecting, TLS included; zero is no limit
 	IdleTimeout    time.Duration // for silence, from the request to the answer and between its bytes; zero is no limit
@@ -76,64 +84,135 @@ type ProviderInfo struct {
 // A Gateway knows the providers. It may be used by many goroutines at once.
 type Gateway struct {
 	providers []*provider // the default first
-	byName    map[string]*provider
+	standIn   *provider
+	demo      bool // "auto" is the stand-in
 }
 
 // auto is the name that stands for a provider's default model.
 const auto = "auto"
 
-// New returns a gateway to the providers, the first of which serves the models
-// that name no provider, and to echo, which serves them if there are no others.
-// It fails if a provider is not as the comments on its fields demand.
+// StandIn is the name of the model that is built in, and of its provider.
+const StandIn = "echo"
+
+// Unserved is the provider of the models that no provider serves. It answers
+// nothing: Stream fails.
+const Unserved = "none"
+
+// New returns a gateway to the providers, the first of which is the default, and to
+// the stand-in. It fails if a provider is not as the comments on its fields demand.
 func New(providers []Provider) (*Gateway, error) {
-	g := &Gateway{byName: make(map[string]*provider, len(providers)+1)}
+	g := &Gateway{}
 	for _, p := range providers {
-		if p.Name == echoName {
-			return nil, fmt.Errorf("provider %q: the name is taken by the built-in stand-in", p.Name)
-		}
 		if err := g.add(p); err != nil {
 			return nil, fmt.Errorf("provider %q: %w", p.Name, err)
 		}
 	}
-	return g, g.add(echoProvider())
+	var err error
+	g.standIn, err = newProvider(echoProvider())
+	return g, err
+}
+
+// Demo returns a gateway without providers in which "auto" is the stand-in too.
+func Demo() (*Gateway, error) {
+	g, err := New(nil)
+	if err == nil {
+		g.demo = true
+	}
+	return g, err
 }
 
 func (g *Gateway) add(settings Provider) error {
 	p, err := newProvider(settings)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case p.Name == StandIn, p.Name == Unserved:
+		return errors.New("the name is taken by what is built in")
+	case g.named(p.Name) != nil:
+		return errors.New("there are two of this name")
 	}
-	if g.byName[p.Name] != nil {
-		return fmt.Errorf("there are two of this name")
+	if other := g.first(takesAny); p.AnyPrefix && other != nil {
+		return fmt.Errorf("any_prefix is for one provider, and %q has it", other.Name)
 	}
 	g.providers = append(g.providers, p)
-	g.byName[p.Name] = p
 	return nil
 }
 
-// Providers lists the providers, the default first and echo last.
-func (g *Gateway) Providers() []ProviderInfo {
-	infos := make([]ProviderInfo, len(g.providers))
-	for i, p := range g.providers {
-		infos[i] = ProviderInfo{p.Name, p.MaxConcurrent}
-	}
-	return infos
+// named returns the provider of a name, or nil.
+func (g *Gateway) named(name string) *provider {
+	return g.first(func(p *provider) bool { return p.Name == name })
 }
 
-// Resolve returns the provider that serves a model, and the model's name
-// there. "provider/model" goes to that provider if it is configured; every
-// other name goes to the default provider as it is. "auto" and
-// "provider/auto" become the provider's default model. "echo" alone is the
-// provider of that name.
-func (g *Gateway) Resolve(model string) (provider, name string) {
-	if model == echoName {
-		model = echoName + "/" + auto
+// any returns the provider that takes names with any prefix, or nil.
+func (g *Gateway) any() *provider {
+	if len(g.providers) == 1 {
+		return g.providers[0]
 	}
-	p := g.providers[0]
-	if prefix, rest, ok := strings.Cut(model, "/"); ok && g.byName[prefix] != nil {
-		p, model = g.byName[prefix], rest
+	return g.first(takesAny)
+}
+
+func takesAny(p *provider) bool { return p.AnyPrefix }
+
+func (g *Gateway) first(is func(*provider) bool) *provider {
+	if i := slices.IndexFunc(g.providers, is); i >= 0 {
+		return g.providers[i]
 	}
-	return p.Name, p.model(model)
+	return nil
+}
+
+// Providers lists the providers, the default first, then the stand-in and Unserved.
+func (g *Gateway) Providers() []ProviderInfo {
+	var infos []ProviderInfo
+	for _, p := range g.providers {
+		infos = append(infos, ProviderInfo{p.Name, p.MaxConcurrent})
+	}
+	return append(infos, ProviderInfo{Name: StandIn}, ProviderInfo{Name: Unserved})
+}
+
+// Resolve returns the provider that serves a model, and the model's name there.
+//
+//   - "echo" is the stand-in.
+//   - "provider/model" goes to that provider; "provider/auto" is its default model.
+//   - "auto" is the default model of the first provider.
+//   - Another name without a prefix goes to the first provider.
+//   - Another name with a prefix goes, whole, to the only provider, or to the one
+//     that takes any prefix.
+//
+// The error is [rota.Invalid] if no agent should have the model. Any other error is
+// for the operator to mend. With an error, the provider is [Unserved].
+func (g *Gateway) Resolve(model string) (provider, name string, err error) {
+	p, name, err := g.resolve(model)
+	if err != nil {
+		return Unserved, model, err
+	}
+	return p.Name, name, nil
+}
+
+func (g *Gateway) resolve(model string) (*provider, string, error) {
+	prefix, rest, prefixed := strings.Cut(model, "/")
+	named := g.named(prefix)
+	switch {
+	case model == StandIn, model == auto && g.demo:
+		return g.standIn, StandIn, nil
+	case len(g.providers) == 0:
+		return nil, "", errors.New("no model provider is configured on this server: set --model-url, or providers in rota.yaml")
+	case prefixed && named != nil:
+		return named.serve(rest)
+	case !prefixed:
+		return g.providers[0].serve(model)
+	case g.any() != nil:
+		return g.any(), model, nil
+	default:
+		return nil, "", rota.Errorf(rota.Invalid, "%q begins with the name of no provider; these are: %s", model, g.names())
+	}
+}
+
+func (g *Gateway) names() string {
+	var names []string
+	for _, p := range g.providers {
+		names = append(names, p.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // Close closes the connections that no attempt uses. Attempts that are under

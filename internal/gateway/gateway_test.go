@@ -1,11 +1,13 @@
 package gateway_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/gateway"
 )
 
@@ -31,6 +33,7 @@ func TestNewRefuses(t *testing.T) {
 		"a slash":         {Name: "a/b", BaseURL: "http://h"},
 		"line break":      {Name: "a\n", BaseURL: "http://h"},
 		"echo":            {Name: "echo", BaseURL: "http://h"},
+		"none":            {Name: "none", BaseURL: "http://h"},
 		"no URL":          {Name: "a"},
 		"no host":         {Name: "a", BaseURL: "http:///v1"},
 		"other scheme":    {Name: "a", BaseURL: "ftp://h"},
@@ -59,44 +62,108 @@ func TestNewDoesNotQuotePasswords(t *testing.T) {
 	}
 }
 
+func TestNewRefusesTwoThatTakeAnyPrefix(t *testing.T) {
+	a, b := provider("a"), provider("b")
+	a.AnyPrefix, b.AnyPrefix = true, true
+	_, err := gateway.New([]gateway.Provider{a, b})
+	require.EqualError(t, err, `provider "b": any_prefix is for one provider, and "a" has it`)
+}
+
 func TestProviders(t *testing.T) {
 	b := provider("b")
 	b.MaxConcurrent = 7
-	require.Equal(t, []gateway.ProviderInfo{{"b", 7}, {"a", 0}, {"echo", 0}}, open(t, b, provider("a")).Providers())
-	require.Equal(t, []gateway.ProviderInfo{{"echo", 0}}, open(t).Providers())
+	builtIn := []gateway.ProviderInfo{{"echo", 0}, {"none", 0}}
+	require.Equal(t, append([]gateway.ProviderInfo{{"b", 7}, {"a", 0}}, builtIn...), open(t, b, provider("a")).Providers())
+	require.Equal(t, builtIn, open(t).Providers())
 }
 
-func TestResolve(t *testing.T) {
+// where is where a model leads: a provider and a name there, or an error.
+type where struct {
+	provider, name string
+	err            string
+}
+
+const (
+	noProvider = "no model provider is configured"
+	noDefault  = "auto stands for the default model, and the provider first has none"
+	noPrefix   = "begins with the name of no provider; these are: first, second"
+)
+
+func resolves(t *testing.T, g *gateway.Gateway, want map[string]where) {
+	t.Helper()
+	for model, w := range want {
+		p, name, err := g.Resolve(model)
+		if w.err == "" {
+			require.NoError(t, err, model)
+			require.Equal(t, w, where{provider: p, name: name}, model)
+			continue
+		}
+		require.ErrorContains(t, err, w.err, model)
+		require.Equal(t, w.err != noProvider, errors.Is(err, rota.Invalid), "who is to mend it")
+		require.Equal(t, gateway.Unserved, p, "not the stand-in")
+	}
+}
+
+func TestResolveWithSeveralProviders(t *testing.T) {
 	first, second := provider("first"), provider("second")
 	second.DefaultModel = "second-large"
-	g := open(t, first, second)
-	for model, want := range map[string][2]string{
-		"gpt":               {"first", "gpt"},
-		"first/gpt":         {"first", "gpt"},
-		"second/gpt":        {"second", "gpt"},
-		"meta-llama/x":      {"first", "meta-llama/x"},
-		"first/meta/x":      {"first", "meta/x"},
-		"auto":              {"first", "auto"},
-		"":                  {"first", "auto"},
-		"second/auto":       {"second", "second-large"},
-		"second/":           {"second", "second-large"},
-		"second":            {"first", "second"},
-		"echo":              {"echo", "echo"},
-		"echo/auto":         {"echo", "echo"},
-		"echo/other":        {"echo", "other"},
-		"unknown/auto":      {"first", "unknown/auto"},
-		"second/meta/auto/": {"second", "meta/auto/"},
-	} {
-		p, name := g.Resolve(model)
-		require.Equal(t, want, [2]string{p, name}, "model %q", model)
+	want := map[string]where{
+		"gpt":               {provider: "first", name: "gpt"},
+		"first/gpt":         {provider: "first", name: "gpt"},
+		"second/gpt":        {provider: "second", name: "gpt"},
+		"first/meta/x":      {provider: "first", name: "meta/x"},
+		"second/auto":       {provider: "second", name: "second-large"},
+		"second/":           {provider: "second", name: "second-large"},
+		"second":            {provider: "first", name: "second"},
+		"second/meta/auto/": {provider: "second", name: "meta/auto/"},
+		"echo":              {provider: "echo", name: "echo"},
+		"first/echo":        {provider: "first", name: "echo"},
+		"auto":              {err: noDefault},
+		"":                  {err: noDefault},
+		"first/auto":        {err: noDefault},
+		"secnd/gpt":         {err: noPrefix},
+		"meta-llama/x":      {err: noPrefix},
+		"echo/auto":         {err: noPrefix},
+		"none/x":            {err: noPrefix},
 	}
+	resolves(t, open(t, first, second), want)
+
+	second.AnyPrefix = true
+	for _, model := range []string{"secnd/gpt", "meta-llama/x", "echo/auto", "none/x"} {
+		want[model] = where{provider: "second", name: model}
+	}
+	resolves(t, open(t, first, second), want)
+}
+
+func TestResolveWithOneProvider(t *testing.T) {
+	only := provider("only")
+	only.DefaultModel = "small"
+	resolves(t, open(t, only), map[string]where{
+		"gpt":          {provider: "only", name: "gpt"},
+		"meta-llama/x": {provider: "only", name: "meta-llama/x"},
+		"only/x":       {provider: "only", name: "x"},
+		"auto":         {provider: "only", name: "small"},
+		"only/auto":    {provider: "only", name: "small"},
+		"other/auto":   {provider: "only", name: "other/auto"},
+		"echo/x":       {provider: "only", name: "echo/x"},
+		"echo":         {provider: "echo", name: "echo"},
+	})
 }
 
 func TestResolveWithoutProviders(t *testing.T) {
-	g := open(t)
-	for model, want := range map[string]string{"auto": "echo", "gpt": "gpt", "a/b": "a/b"} {
-		p, name := g.Resolve(model)
-		require.Equal(t, "echo", p)
-		require.Equal(t, want, name)
+	want := map[string]where{
+		"echo": {provider: "echo", name: "echo"},
+		"auto": {err: noProvider}, "gpt": {err: noProvider}, "a/b": {err: noProvider}, "echo/auto": {err: noProvider}, "none": {err: noProvider},
 	}
+	resolves(t, open(t), want)
+	demo, err := gateway.Demo()
+	require.NoError(t, err)
+	t.Cleanup(demo.Close)
+	want["auto"] = where{provider: "echo", name: "echo"}
+	resolves(t, demo, want)
+}
+
+func TestWhatNoProviderServesIsNotAnswered(t *testing.T) {
+	a := try(t.Context(), open(t), gateway.Request{Provider: gateway.Unserved, Body: []byte(`{"model":"gpt","input":"hi"}`)})
+	require.Equal(t, rota.RunErrMisconfigured, a.failure(t).Code)
 }

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,11 +78,16 @@ func newTransport(connect time.Duration) *http.Transport {
 	}
 }
 
-func (p *provider) model(name string) string {
-	if name == "" || name == auto {
-		return cmp.Or(p.DefaultModel, auto)
+// serve returns the provider, and the name that a model has there.
+func (p *provider) serve(name string) (*provider, string, error) {
+	if name != "" && name != auto {
+		return p, name, nil
 	}
-	return name
+	if p.DefaultModel == "" {
+		return nil, "", rota.Errorf(rota.Invalid,
+			"auto stands for the default model, and the provider %s has none: name a model, or set its default_model (--model with --model-url)", p.Name)
+	}
+	return p, p.DefaultModel, nil
 }
 
 // secret returns the provider's key, or an Error that does not quote it.

@@ -66,7 +66,10 @@ type Response struct {
 // of ctx passes it is an *Error with the code rota.RunErrTimeout that wraps
 // context.DeadlineExceeded and is not Retryable.
 func (g *Gateway) Stream(ctx context.Context, req Request, started func(id string), on func(Event)) (Response, error) {
-	p := g.byName[req.Provider]
+	p := g.named(req.Provider)
+	if req.Provider == StandIn {
+		p = g.standIn
+	}
 	if p == nil {
 		return Response{}, &Error{
 			Code:    rota.RunErrMisconfigured,

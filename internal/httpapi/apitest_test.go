@@ -51,7 +51,9 @@ func (idle) Cancel(rota.RunID)         {}
 
 type oneProvider struct{}
 
-func (oneProvider) Resolve(model string) (provider, name string) { return "test", model }
+func (oneProvider) Resolve(model string) (provider, name string, err error) {
+	return "test", model, nil
+}
 
 func newAPI(t *testing.T, limits ...rota.RateLimit) *server {
 	t.Helper()

@@ -81,7 +81,7 @@ func TestPanicsAnswer500(t *testing.T) {
 
 func TestUnknownPaths(t *testing.T) {
 	h := newServer(t, errReached)
-	for _, path := range []string{"/", "/api", "/api/v1", "/api/v2/agents", agents + "//schedules", agent + "/../x", agents + "/a/b", "/openapi.yaml"} {
+	for _, path := range []string{"//", "/api", "/api/v1", "/api/v2/agents", agents + "//schedules", agent + "/../x", agents + "/a/b", "/openapi.yaml"} {
 		w := answer(h, request(http.MethodGet, path, ""))
 		assert.Equal(t, http.StatusNotFound, w.Code, path)
 		assert.Equal(t, rota.NotFound, failed(t, w).Code, path)
@@ -306,6 +306,12 @@ func TestProbes(t *testing.T) {
 		require.Equal(t, "no API: 100%", failed(t, w).Message)
 	}
 	require.Equal(t, http.StatusMethodNotAllowed, answer(h, request(http.MethodPost, "/healthz", "")).Code)
+}
+
+func TestTheAddressLeadsToTheReference(t *testing.T) {
+	w := answer(newServer(t, errReached), request(http.MethodGet, "/", ""))
+	require.Equal(t, http.StatusFound, w.Code)
+	require.Equal(t, "/docs", w.Header().Get("Location"))
 }
 
 func TestOnRequest(t *testing.T) {

@@ -90,6 +90,7 @@ func New(cfg Config) http.Handler {
 	a.mux.HandleFunc("GET /.well-known/jwks.json", a.publicKeys)
 	a.mux.Handle("GET /openapi.json", compressed(constant(mediaJSON, a.doc.json)))
 	a.mux.Handle("GET /docs", compressed(reference(a.doc)))
+	a.mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound)) // for people who type the address
 	a.addProbes()
 	a.root = shared(cfg.Origins, http.HandlerFunc(a.serveRoute))
 	return a

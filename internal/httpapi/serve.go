@@ -67,7 +67,7 @@ func (a *api) setHeaders(h http.Header, r *http.Request, now time.Time) {
 // is meant.
 func tidyPath(r *http.Request) bool {
 	trimmed := *r.URL
-	if len(trimmed.Path) > 1 {
+	if len(trimmed.Path) > 1 && trimmed.Path != "//" {
 		trimmed.Path = strings.TrimSuffix(trimmed.Path, "/")
 		trimmed.RawPath = strings.TrimSuffix(trimmed.RawPath, "/")
 	}

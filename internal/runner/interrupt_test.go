@@ -23,7 +23,7 @@ type model struct {
 }
 
 // Resolve implements runner.Gateway.
-func (m *model) Resolve(name string) (string, string) { return "model", name }
+func (m *model) Resolve(name string) (string, string, error) { return "model", name, nil }
 
 // Stream implements runner.Gateway.
 func (m *model) Stream(ctx context.Context, req gateway.Request, started func(string), _ func(gateway.Event)) (gateway.Response, error) {

@@ -46,7 +46,7 @@ type Runner struct {
 
 // Gateway asks models.
 type Gateway interface {
-	Resolve(model string) (provider, name string)
+	Resolve(model string) (provider, name string, err error)
 	Stream(ctx context.Context, req gateway.Request, started func(id string), on func(gateway.Event)) (gateway.Response, error)
 }
 
@@ -102,8 +102,12 @@ type call struct {
 
 // ask streams the model's answer into the run's log of events.
 func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, eventLog *events.Log, n *notes, memory *budget.Account) call {
-	provider, model := r.Gateway.Resolve(w.Model())
+	provider, model, err := r.Gateway.Resolve(w.Model())
 	c := call{}
+	if err != nil {
+		c.err = &gateway.Error{Code: rota.RunErrMisconfigured, Message: "the model has no provider: " + err.Error(), Err: err}
+		return c
+	}
 	if c.err = memory.Take(ctx, cost*int64(len(w.Run.Input.RawMessage))); c.err != nil {
 		return c
 	}
@@ -230,7 +234,7 @@ func (r *Runner) delay(ctx context.Context, log *slog.Logger, w rota.Work, a rot
 		Answered: failure(why).Answered, Response: raw(failure(why).Response),
 	}
 	w.Run.Attempts = d.Attempts
-	d.Provider, _ = r.Gateway.Resolve(w.Model())
+	d.Provider, _, _ = r.Gateway.Resolve(w.Model())
 	err := r.write(ctx, log, 0, func(ctx context.Context, tx Tx) error {
 		return tx.DelayRun(ctx, d)
 	})

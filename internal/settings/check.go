@@ -140,7 +140,7 @@ func (s *Settings) checkRole() error {
 // checkModel does not quote the URL, which may hold a password.
 func (s *Settings) checkModel() error {
 	if s.ModelURL == "" {
-		return check(s.ModelKeyEnv == "", "--model-key-env goes with --model-url")
+		return cmp.Or(check(s.ModelKeyEnv == "", "--model-key-env goes with --model-url"), check(s.Model == "", "--model goes with --model-url"))
 	}
 	u, err := url.Parse(s.ModelURL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {

@@ -21,6 +21,7 @@ const DefaultFile = "rota.yaml"
 // A file is what a settings file says. It answers kong's questions for flags
 // that neither the command line nor the environment sets.
 type file struct {
+	path      string // as it was named; empty if there is none
 	providers []Provider
 	values    map[string]yaml.Node // by the name of the setting
 }
@@ -39,6 +40,7 @@ func readFile(path string, known []string) (*file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", cmp.Or(path, DefaultFile), err)
 	}
+	f.path = cmp.Or(path, DefaultFile)
 	return f, nil
 }
 

@@ -33,8 +33,8 @@ const introduction = `# Configuration
 
 This page is made from the program, and a test keeps it true.
 
-A server needs no configuration: ` + "`rota serve`" + ` listens on loopback, keeps its files in ` + "`./data`" + ` and answers with a
-built-in stand-in for a model. What you set, you can set in three places. The first of these that says something wins:
+A server needs no configuration: ` + "`rota serve`" + ` listens on loopback, and keeps its files in ` + "`./data`" + `. To run
+agents it needs a model provider; ` + "`--demo`" + ` has a built-in stand-in. What you set, you can set in three places. The first of these that says something wins:
 
 1. the **flag** on the command line;
 2. the **environment variable**;
@@ -54,8 +54,14 @@ const providersText = `
 ## Providers
 
 A provider is a server that answers ` + "`POST {base_url}/responses`" + `, as the Responses API describes it, with a stream of events.
-An agent's model is ` + "`provider/model`" + `; a bare name, and ` + "`auto`" + `, go to the first provider. With ` + "`--model-url`" + ` the first
-provider is that server, under the name ` + "`model`" + `. Without any, it is the built-in stand-in, ` + "`echo`" + `.
+An agent's model is ` + "`provider/model`" + `, or a bare name, which goes to the first provider. ` + "`auto`" + ` is the first provider's ` + "`default_model`" + `, and
+refused if it has none. With ` + "`--model-url`" + ` the first provider is that server, under the name ` + "`model`" + `, and ` + "`--model`" + ` its default model.
+A single provider takes every other name whole (` + "`meta-llama/…`" + `). With several, a name whose prefix is no provider's is refused, unless one provider
+has ` + "`any_prefix: true`" + `.
+
+The model ` + "`echo`" + ` is a built-in stand-in: it repeats its input. Nothing else leads to it, except ` + "`auto`" + ` under ` + "`--demo`" + ` without providers. A run
+whose model has no provider fails as ` + "`misconfigured`" + `, and saving its agent answers a warning (` + "`model_not_served`" + `). At its start, the server logs its
+providers and the settings file that it read.
 
 Providers are only in the file, under ` + "`providers`" + `. Keys never are: a provider names the variable or the file that holds its key.
 

@@ -42,6 +42,8 @@ type Settings struct {
 	ModelURL    string `name:"model-url" env:"ROTA_MODEL_URL" placeholder:"URL" help:"Base URL of a server that speaks POST /responses, such as http://127.0.0.1:8000/v1. Becomes the default provider."`
 	ModelKeyEnv string `name:"model-key-env" env:"ROTA_MODEL_KEY_ENV" placeholder:"NAME" help:"Environment variable that holds the key for --model-url."`
 
+	Model string `name:"model" env:"ROTA_MODEL" placeholder:"NAME" help:"Model of --model-url for agents whose model is auto. Without it, agents name a model."`
+
 	Engine   string   `default:"embedded" enum:"embedded,temporal" env:"ROTA_ENGINE" help:"What fires schedules: embedded is the server itself, in one process at a time; temporal is a Temporal server, for any number of processes. temporal needs PostgreSQL."`
 	Temporal Temporal `embed:"" prefix:"temporal-"`
 
@@ -65,6 +67,7 @@ type Settings struct {
 	LogContents string `default:"debug" enum:"debug,info" env:"ROTA_LOG_CONTENTS" help:"From which --log-level on the lines of runs have what others have written: the name of the schedule and the message of an error, which may quote the input. debug or info."`
 
 	Providers []Provider `kong:"-"`
+	File      string     `kong:"-"` // the settings file that was read; empty if there was none
 }
 
 // SQLite returns the directory of the SQLite database, and false if the
@@ -91,13 +94,14 @@ func (s Settings) ServesAPI() bool { return s.Role != "worker" }
 func (s Settings) Works() bool { return s.Role != "api" }
 
 // A Provider is a server that answers model calls. Models are addressed as
-// name/model; bare names and auto go to the first provider.
+// name/model; bare names and auto go to the first provider, other prefixes to the only one or to the one with AnyPrefix.
 type Provider struct {
 	Name           string   `yaml:"name" help:"Lower-case letters, digits and hyphens."`
 	BaseURL        string   `yaml:"base_url" help:"Base URL; requests go to {base_url}/responses."`
 	KeyEnv         string   `yaml:"key_env" help:"Environment variable that holds the key."`
 	KeyFile        string   `yaml:"key_file" help:"File that holds the key; read anew for each request."`
-	DefaultModel   string   `yaml:"default_model" help:"Model for agents whose model is auto."`
+	DefaultModel   string   `yaml:"default_model" help:"Model for agents whose model is auto. Without it, agents name a model."`
+	AnyPrefix      bool     `yaml:"any_prefix" default:"false" help:"With several providers: names with an unknown prefix, such as meta-llama/…, go to this one, whole. For one provider at most; a single provider takes them anyway."`
 	ConnectTimeout Duration `yaml:"connect_timeout" default:"10s" help:"Longest time to connect."`
 	IdleTimeout    Duration `yaml:"idle_timeout" default:"2m" help:"Longest silence of a model."`
 	MaxConcurrent  int      `yaml:"max_concurrent" default:"0" help:"Calls at once; 0 means no limit of its own."`
@@ -157,7 +161,7 @@ func (s *Settings) BeforeResolve(app *kong.Kong, ctx *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Providers = file.providers
+	s.Providers, s.File = file.providers, file.path
 	ctx.AddResolver(file)
 	return nil
 }

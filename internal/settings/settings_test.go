@@ -146,6 +146,7 @@ func TestTheFileOfTheDocumentation(t *testing.T) {
 			{Name: "hosted", BaseURL: "https://models.example.com/v1", KeyEnv: "HOSTED_KEY", DefaultModel: "large", ConnectTimeout: settings.Duration(5 * time.Second), Background: true},
 			{Name: "vault", BaseURL: "https://vault.example.com/api/v1", KeyFile: "/run/secrets/model-key", Metadata: new(false)},
 		},
+		File: filepath.Join("testdata", "rota.yaml"),
 	}, got)
 }
 
@@ -165,7 +166,7 @@ func TestTheVariableNamesTheFile(t *testing.T) {
 func TestWrongFiles(t *testing.T) {
 	for file, want := range map[string]string{
 		"drain_timout: 5s": `rota.yaml: there is no setting "drain_timout"; there are providers, listen, data, database, database_pool_size, role, demo, bootstrap_key, public_url, token_audience, secret_key, secret_key_file, cors_origins, model_url, ` +
-			`model_key_env, engine, temporal_address, temporal_namespace, temporal_task_queue, temporal_api_key, temporal_tls, temporal_tls_cert_path, temporal_tls_key_path, temporal_tls_ca_path, temporal_tls_server_name, max_concurrent_runs, memory_budget, drain_timeout, catchup_rate, min_interval, agent_retention, rate_limit, zoneinfo, on_key_revoked, log_format, log_level, log_contents`,
+			`model_key_env, model, engine, temporal_address, temporal_namespace, temporal_task_queue, temporal_api_key, temporal_tls, temporal_tls_cert_path, temporal_tls_key_path, temporal_tls_ca_path, temporal_tls_server_name, max_concurrent_runs, memory_budget, drain_timeout, catchup_rate, min_interval, agent_retention, rate_limit, zoneinfo, on_key_revoked, log_format, log_level, log_contents`,
 		"config: other.yaml":                       `rota.yaml: there is no setting "config"; there are providers,`,
 		"drain-timeout: 5s":                        `rota.yaml: there is no setting "drain-timeout"; there are providers,`,
 		"drain_timeout: [1s]":                      "rota.yaml: drain_timeout must be a single value",
@@ -259,6 +260,7 @@ func TestWrongSettings(t *testing.T) {
 		{"model-url", "ftp://example.com", "must begin with http:// or https:// and a host"},
 		{"model-url", "http://", "must begin with http:// or https:// and a host"},
 		{"model-key-env", "ROTA_TEST_ABSENT", "goes with --model-url"},
+		{"model", "small", "goes with --model-url"},
 		{"max-concurrent-runs", "0", "must be 1 or more, not 0"},
 		{"max-concurrent-runs", "-1", "must be 1 or more, not -1"},
 		{"max-concurrent-runs", "many", `: expected a valid 64 bit int but got "many"`},

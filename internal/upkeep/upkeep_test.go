@@ -27,7 +27,7 @@ func (idle) Cancel(rota.RunID)         {}
 
 type models struct{}
 
-func (models) Resolve(model string) (provider, name string) { return "test", model }
+func (models) Resolve(model string) (provider, name string, err error) { return "test", model, nil }
 
 // TestRetention: a deleted agent is there for thirty days, and then it is not; one
 // that is restored meanwhile stays.

@@ -154,7 +154,7 @@ func (w *world) start() {
 		defer w.mu.Unlock()
 		w.announced = append(w.announced, e)
 	}
-	w.setup.Provider = func(model string) string { p, _ := w.model.Resolve(model); return p }
+	w.setup.Provider = func(model string) string { p, _, _ := w.model.Resolve(model); return p }
 	w.engine = w.rig.New(w.setup)
 	run.Changed = w.engine.Changed
 	w.control = &control.Control{

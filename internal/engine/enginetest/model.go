@@ -43,9 +43,9 @@ type call struct {
 }
 
 // Resolve implements runner.Gateway: a model is named provider/model.
-func (m *model) Resolve(name string) (string, string) {
+func (m *model) Resolve(name string) (string, string, error) {
 	provider, rest, _ := strings.Cut(name, "/")
-	return provider, rest
+	return provider, rest, nil
 }
 
 // Stream implements runner.Gateway.

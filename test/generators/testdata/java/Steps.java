@@ -27,7 +27,7 @@ public final class Steps {
         var everyHour = new ScheduleSpecInput(
                 new IntervalSpecInput().type(IntervalSpecInput.TypeEnum.INTERVAL).intervalSeconds(3600L));
 
-        var agent = agents.createAgent(new AgentCreate().name("Generated").model("auto"), null, null);
+        var agent = agents.createAgent(new AgentCreate().name("Generated").model("echo"), null, null);
         step("create agent", agent.getName().equals("Generated") && agent.getDescription() == null);
         var schedule = schedules.createAgentSchedule(agent.getId(),
                 new ScheduleCreate().schedule(everyHour).input(new ScheduleCreateInput("Say hello.")), null, null);

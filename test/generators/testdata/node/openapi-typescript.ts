@@ -19,7 +19,7 @@ function good<T>(answer: { data?: T; error?: unknown }): T {
 
 const everyHour: components["schemas"]["ScheduleSpecInput"] = { type: "interval", interval_seconds: 3600 };
 
-const agent = good(await client.POST("/api/v1/agents", { body: { name: "Generated", model: "auto" } }));
+const agent = good(await client.POST("/api/v1/agents", { body: { name: "Generated", model: "echo" } }));
 step("create agent", agent.name === "Generated" && agent.description === null);
 const ofAgent = { params: { path: { agent_id: agent.id } } };
 const schedule = good(

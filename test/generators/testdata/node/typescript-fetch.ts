@@ -14,7 +14,7 @@ function step(name: string, holds: boolean): void {
 
 const everyHour: ScheduleSpecInput = { type: "interval", intervalSeconds: 3600 };
 
-const agent = await agents.createAgent({ agentCreate: { name: "Generated", model: "auto" } });
+const agent = await agents.createAgent({ agentCreate: { name: "Generated", model: "echo" } });
 step("create agent", agent.name === "Generated" && agent.description === null);
 const agentId = agent.id;
 const schedule = await schedules.createAgentSchedule({ agentId, scheduleCreate: { schedule: everyHour, input: "Say hello." } });

@@ -34,7 +34,7 @@ def step(name, holds):
 
 every_hour = ScheduleSpecInput(IntervalSpecInput(type="interval", interval_seconds=3600))
 
-agent = agents.create_agent(AgentCreate(name="Generated", model="auto"))
+agent = agents.create_agent(AgentCreate(name="Generated", model="echo"))
 step("create agent", agent.name == "Generated" and agent.description is None)
 schedule = schedules.create_agent_schedule(
     agent.id, ScheduleCreate(schedule=every_hour, input=ScheduleCreateInput("Say hello."))

@@ -36,7 +36,7 @@ def step(name, holds):
 
 every_hour = IntervalSpecInput(type_=IntervalSpecInputType.INTERVAL, interval_seconds=3600)
 
-agent = create_agent.sync(client=c, body=AgentCreate(name="Generated", model="auto"))
+agent = create_agent.sync(client=c, body=AgentCreate(name="Generated", model="echo"))
 step("create agent", agent.name == "Generated" and agent.description is None)
 schedule = create_agent_schedule.sync(
     agent.id, client=c, body=ScheduleCreate(schedule=every_hour, input_="Say hello.")

@@ -52,7 +52,7 @@ func main() {
 	})))
 	everyHour, input := bodies()
 
-	created := must(c.CreateAgentWithResponse(ctx, nil, api.AgentCreate{Name: "Generated", Model: "auto"}))
+	created := must(c.CreateAgentWithResponse(ctx, nil, api.AgentCreate{Name: "Generated", Model: "echo"}))
 	agent := good(created.JSON201, created.Body)
 	step("create agent", agent.Name == "Generated" && agent.Description == nil)
 	scheduled := must(c.CreateAgentScheduleWithResponse(ctx, agent.Id, nil, api.ScheduleCreate{Schedule: everyHour, Input: input}))

@@ -47,7 +47,7 @@ func main() {
 	}
 	everyHour := api.NewIntervalSpecInputScheduleSpecInput(api.IntervalSpecInput{Type: api.IntervalSpecInputTypeInterval, IntervalSeconds: 3600})
 
-	agent := as[*api.AgentHeaders](c.CreateAgent(ctx, &api.AgentCreate{Name: "Generated", Model: "auto"}, api.CreateAgentParams{})).Response
+	agent := as[*api.AgentHeaders](c.CreateAgent(ctx, &api.AgentCreate{Name: "Generated", Model: "echo"}, api.CreateAgentParams{})).Response
 	step("create agent", agent.Name == "Generated" && agent.Description.Null)
 	schedule := as[*api.ScheduleHeaders](c.CreateAgentSchedule(ctx, &api.ScheduleCreate{
 		Schedule: everyHour,
