@@ -235,7 +235,8 @@ func update(which int, anew bool, t terms) step {
 type agent struct {
 	id      rota.AgentID
 	deleted bool
-	moves   int // to the other provider
+	until   time.Time // when it can no longer be restored
+	moves   int       // to the other provider
 }
 
 // isDeleted reports whether an agent is deleted.
@@ -258,14 +259,14 @@ func dismiss(which int) step {
 		a := s.hire(which)
 		_, err := s.control.DeleteAgent(s.Context(), caller, a.id, control.Write{})
 		require.NoError(s, err)
-		a.deleted = true
+		a.deleted, a.until = true, s.wall().Add(s.control.AgentRetention)
 	}}
 }
 
-// restore restores the first agent that is deleted.
+// restore restores the first agent that is deleted and can be restored.
 func restore() step {
 	return step{"restore an agent", func(s *stage) {
-		i := slices.IndexFunc(s.agents, func(a *agent) bool { return a.deleted })
+		i := slices.IndexFunc(s.agents, func(a *agent) bool { return a.deleted && s.now().Before(a.until) })
 		if i < 0 {
 			return
 		}
