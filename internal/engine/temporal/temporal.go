@@ -52,7 +52,7 @@ type Config struct {
 }
 
 // paused tells of schedules that were paused.
-func (c Config) paused(schedules ...rota.Paused) {
+func (c *Config) paused(schedules ...rota.Paused) {
 	for _, p := range schedules {
 		if c.OnPause != nil {
 			c.OnPause(p)
