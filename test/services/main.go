@@ -22,7 +22,7 @@ const temporalAddress = "127.0.0.1:7233"
 
 func main() {
 	build := flag.Bool("build", false, "only build the Temporal server")
-	dir := flag.String("dir", "data/services", "where the state is")
+	dir := flag.String("dir", stateDir(), "where the state is")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
@@ -34,6 +34,19 @@ func main() {
 		fmt.Fprintln(os.Stderr, "services:", err)
 		os.Exit(1)
 	}
+}
+
+// stateDir returns a directory that the user who runs PostgreSQL can reach: root
+// runs it as another user, for whom root's own directories are closed.
+func stateDir() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/rota-services"
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	return filepath.Join(cache, "rota", "services")
 }
 
 func prepare(ctx context.Context, dir string) error {
@@ -62,7 +75,9 @@ func run(ctx context.Context, dir string) error {
 		return err
 	}
 	defer t.Stop()
-	fmt.Printf("PostgreSQL  %s\nTemporal    %s, namespace default\nstop with ctrl-c\n", pg.url, t.Address)
+	fmt.Printf("PostgreSQL  %s\nTemporal    %s, namespace default\nstate       %s\n\n", pg.url, t.Address, dir)
+	fmt.Printf("Now start Rota in another terminal, and stop this with ctrl-c when you are done:\n\n")
+	fmt.Printf("    rota serve --database %s\n    rota serve --database %[1]s --engine temporal --temporal-address %s\n", pg.url, t.Address)
 	select {
 	case <-ctx.Done():
 		return nil
