@@ -354,6 +354,16 @@ func TestTheKeyStaysSecret(t *testing.T) {
 	require.NotContains(t, rotaCmd("", "--help").out, "hunter2")
 }
 
+func TestTheKeyIsReadWithoutTheEndOfItsLine(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(file, []byte("\ufeffhunter2\r\n"), 0o600))
+	for _, r := range []*remote{{Key: "hunter2\r\n"}, {KeyFile: file}} {
+		got, err := r.key()
+		require.NoError(t, err)
+		require.Equal(t, "hunter2", got)
+	}
+}
+
 func TestAKeyExpiresInTime(t *testing.T) {
 	now := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
 	in := span(30 * day)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rota-run/rota/client"
 	"github.com/rota-run/rota/internal/build"
+	"github.com/rota-run/rota/internal/settings"
 )
 
 // headerTimeout bounds the wait for a server that accepts connections and says
@@ -95,13 +96,13 @@ func (r *remote) readHeaders() error {
 
 func (r *remote) key() (string, error) {
 	if r.KeyFile == "" {
-		return string(r.Key), nil
+		return settings.Secret(string(r.Key)), nil
 	}
 	b, err := os.ReadFile(r.KeyFile)
 	if err != nil {
 		return "", fileUsage("--key-file", err)
 	}
-	return strings.TrimSpace(string(b)), nil
+	return settings.Secret(string(b)), nil
 }
 
 func (r *remote) options() []client.Option {

@@ -89,7 +89,7 @@ func prepare(ctx context.Context, s settings.Settings, parts server) (key string
 	if !s.ServesAPI() {
 		return "", nil
 	}
-	if key, err = firstKey(ctx, parts.store, s.BootstrapKey, time.Now()); err != nil {
+	if key, err = firstKey(ctx, parts.store, settings.Secret(s.BootstrapKey), time.Now()); err != nil {
 		return "", err
 	}
 	if s.Demo {

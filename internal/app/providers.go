@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"log/slog"
@@ -81,7 +80,7 @@ func secret(p settings.Provider, asks bool) (func() (string, error), error) {
 	case !asks:
 		return nil, nil
 	case p.KeyEnv != "":
-		key := os.Getenv(p.KeyEnv)
+		key := settings.Secret(os.Getenv(p.KeyEnv))
 		if key == "" {
 			return nil, fmt.Errorf("the environment variable %s is not set", p.KeyEnv)
 		}
@@ -89,7 +88,7 @@ func secret(p settings.Provider, asks bool) (func() (string, error), error) {
 	case p.KeyFile != "":
 		read := func() (string, error) {
 			b, err := os.ReadFile(p.KeyFile)
-			return string(bytes.TrimSpace(b)), err
+			return settings.Secret(string(b)), err
 		}
 		_, err := read()
 		return read, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -78,7 +77,7 @@ func dial(t settings.Temporal, log *slog.Logger) (client.Client, error) {
 		Logger:            sdklog.NewStructuredLogger(log.With("from", "temporal")),
 		ConnectionOptions: client.ConnectionOptions{TLS: tls},
 	}
-	if key := strings.TrimSpace(t.APIKey); key != "" { // files of secrets end with a newline
+	if key := settings.Secret(t.APIKey); key != "" {
 		o.Credentials = client.NewAPIKeyStaticCredentials(key)
 	}
 	c, err := client.NewLazyClient(o)

@@ -53,7 +53,7 @@ func NewSecret() string {
 // commas or new lines, at most 8; each has 32 to 512 printable ASCII characters.
 // The error quotes none of them.
 func Parse(text string) (Ring, error) {
-	secrets := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\r' || r == '\n' })
+	secrets := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\ufeff' || r == ' ' || r == '\t' || r == '\r' || r == '\n' })
 	if len(secrets) == 0 {
 		return Ring{}, errors.New("there is no secret in it")
 	}

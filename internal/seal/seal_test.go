@@ -76,6 +76,7 @@ func TestParse(t *testing.T) {
 	require.True(t, seal.Ring{}.Empty())
 	require.False(t, ring(t, older+","+newer).Empty())
 	require.False(t, ring(t, "\n "+seal.NewSecret()+" \r\n").Empty())
+	require.False(t, ring(t, "\ufeff"+seal.NewSecret()+"\r\n").Empty(), "a file of an editor that writes a byte order mark")
 	require.NotEqual(t, seal.NewSecret(), seal.NewSecret())
 	for _, bad := range []string{"", " \n", "short", strings.Repeat("x", 31), strings.Repeat("x", 513), strings.Repeat("é", 32), older + " short", strings.Repeat(older+" ", 9)} {
 		_, err := seal.Parse(bad)

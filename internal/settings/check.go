@@ -137,6 +137,10 @@ func (s *Settings) checkRole() error {
 		"--role must be all with SQLite: %s needs --database postgres://user:password@host:5432/name", s.Role)
 }
 
+// Secret returns a secret as it was meant, from a file or the environment: without
+// a byte order mark and without white space around it, such as the end of a line.
+func Secret(text string) string { return strings.TrimSpace(strings.TrimPrefix(text, "\ufeff")) }
+
 // checkModel does not quote the URL, which may hold a password.
 func (s *Settings) checkModel() error {
 	if s.ModelURL == "" {
@@ -146,7 +150,7 @@ func (s *Settings) checkModel() error {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return errors.New("--model-url must begin with http:// or https:// and a host")
 	}
-	return check(s.ModelKeyEnv == "" || !s.Works() || os.Getenv(s.ModelKeyEnv) != "",
+	return check(s.ModelKeyEnv == "" || !s.Works() || Secret(os.Getenv(s.ModelKeyEnv)) != "",
 		"--model-key-env: the environment variable %s is not set", s.ModelKeyEnv)
 }
 

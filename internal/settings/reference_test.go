@@ -65,6 +65,8 @@ providers and the settings file that it read.
 
 Providers are only in the file, under ` + "`providers`" + `. Keys never are: a provider names the variable or the file that holds its key.
 
+A secret, whether it comes from a variable or a file, is read without a byte order mark and without white space around it, such as the end of a line.
+
 | name | default | meaning |
 |---|---|---|
 `

@@ -298,9 +298,19 @@ func TestTheModelsKeyMustBeThere(t *testing.T) {
 	args := []string{"--model-url=http://a", "--model-key-env=ROTA_TEST_MODEL_KEY"}
 	_, err := parse(t, args...)
 	require.EqualError(t, err, "--model-key-env ($ROTA_MODEL_KEY_ENV): the environment variable ROTA_TEST_MODEL_KEY is not set")
+	t.Setenv("ROTA_TEST_MODEL_KEY", " \r\n")
+	_, err = parse(t, args...)
+	require.Error(t, err, "white space is no key")
 	t.Setenv("ROTA_TEST_MODEL_KEY", "secret")
 	_, err = parse(t, args...)
 	require.NoError(t, err)
+}
+
+func TestSecretsFromFiles(t *testing.T) {
+	for _, text := range []string{"secret", "secret\n", "secret\r\n", "\ufeffsecret\n", " \tsecret "} {
+		require.Equal(t, "secret", settings.Secret(text), "%q", text)
+	}
+	require.Empty(t, settings.Secret("\ufeff\n"))
 }
 
 // TestRoles: who serves the API alone asks no model.
