@@ -27,7 +27,9 @@ func refuses(t *testing.T, dir, why string, flags ...string) {
 	require.Equal(t, 1, s.cmd.ProcessState.ExitCode())
 	require.Empty(t, s.said.String())
 	lines := strings.Split(strings.TrimSpace(s.logs.String()), "\n")
-	lines = slices.DeleteFunc(lines, func(line string) bool { return strings.Contains(line, " level=INFO ") })
+	lines = slices.DeleteFunc(lines, func(line string) bool {
+		return strings.Contains(line, " level=INFO ") || strings.Contains(line, " level=WARN ")
+	})
 	require.Len(t, lines, 1)
 	require.Contains(t, lines[0], "rota: serve: ")
 	require.Contains(t, s.logs.String(), why)
