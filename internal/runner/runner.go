@@ -94,7 +94,7 @@ const cost = 16
 
 // A call is what came of asking a model.
 type call struct {
-	request rota.RunRequest
+	request *rota.RunRequest // nil if nothing was sent
 	resp    gateway.Response
 	output  bool // the model had begun to answer
 	err     error
@@ -116,7 +116,7 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, eventLo
 		c.err = err
 		return c
 	}
-	c.request = sent
+	c.request = &sent
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(w.Policy.TimeoutSeconds)*time.Second, context.DeadlineExceeded)
 	defer cancel()
 
@@ -141,6 +141,14 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, eventLo
 		}
 	}
 	return c
+}
+
+// stored returns what is stored of the request; nil if nothing was sent.
+func (c call) stored(w rota.Work) *rota.RunRequest {
+	if c.request == nil {
+		return nil
+	}
+	return new(c.request.Stored(w.Agent, w.Run.Input))
 }
 
 func notSent(c call) []string {
@@ -202,7 +210,7 @@ func failure(err error) *gateway.Error {
 func (r *Runner) end(w rota.Work, c call, a rota.RunAttempt) rota.Result {
 	end := rota.Result{
 		Phase: rota.Phase(c.resp.Status), ResponseID: c.resp.ID, Response: raw(c.resp.Body), Usage: raw(c.resp.Usage),
-		CompletedAt: a.EndedAt.Time, Last: &a, Request: new(c.request.Stored(w.Agent, w.Run.Input)),
+		CompletedAt: a.EndedAt.Time, Last: &a, Request: c.stored(w),
 	}
 	if c.err != nil {
 		f := failure(c.err)
