@@ -13,6 +13,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -48,6 +49,18 @@ type life struct {
 // Start starts the server and returns when it answers. Once more after Kill or
 // Stop it goes on with the same state at the same address.
 func (s *Server) Start() error {
+	given := s.Address
+	var err error
+	for range 3 { // another program may have taken a port that was free a moment ago
+		s.Address = given
+		if err = s.launch(); err == nil || !strings.Contains(err.Error(), "address already in use") {
+			return err
+		}
+	}
+	return err
+}
+
+func (s *Server) launch() error {
 	path, err := Binary()
 	if err != nil {
 		return err
