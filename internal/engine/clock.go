@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -9,9 +10,6 @@ import (
 // Outage is how long nobody may look at what is due before that counts as
 // downtime: what falls due in it is missed, not merely late.
 const Outage = 10 * time.Second
-
-// ClockSetBack is what an engine logs when its clock was set back.
-const ClockSetBack = "the clock was set back; a schedule whose times have been decided up to a later moment waits until the clock has caught up"
 
 // A Clock reads the wall clock and knows since when the engine has been looking.
 // If nobody has looked for an Outage, by the wall clock or by the process's own,
@@ -70,6 +68,24 @@ func (c *Clock) SetBack() time.Duration {
 	back := c.back
 	c.back = 0
 	return back
+}
+
+// Report calls Looked and SetBack, and logs what they return. onSetBack and onOutage
+// are called if the clock was set back, and if an outage has ended; they may be nil.
+func (c *Clock) Report(log *slog.Logger, onSetBack, onOutage func()) {
+	if back := c.SetBack(); back > 0 {
+		log.Error("the clock was set back; a schedule whose times have been decided up to a later moment waits until the clock has caught up",
+			"by", back.Round(time.Millisecond), "to", c.Since)
+		if onSetBack != nil {
+			onSetBack()
+		}
+	}
+	if away := c.Looked(); away > 0 {
+		log.Warn("nobody could look at what was due; what fell due meanwhile is missed", "for", away.Round(time.Millisecond), "until", c.Since)
+		if onOutage != nil {
+			onOutage()
+		}
+	}
 }
 
 // away returns the time from the last look to the last read.

@@ -56,7 +56,7 @@ type Config struct {
 type Engine struct {
 	cfg        Config
 	changed    chan struct{} // holds one token when there may be something to do
-	clockEvery time.Duration // lookEvery
+	clockEvery time.Duration // between two reads of the wall clock
 
 	workers sync.WaitGroup
 
@@ -171,26 +171,9 @@ func (e *Engine) sleep(ctx context.Context, wake time.Time) {
 		if d <= 0 {
 			return
 		}
-		e.looked()
+		e.clock.Report(e.cfg.Log, e.cfg.OnSetBack, e.cfg.OnOutage)
 		if !wait(ctx, d, e.changed) || e.cfg.Shared {
 			return
-		}
-	}
-}
-
-// looked notes that the engine has looked at what is due, and logs what the clock has
-// noticed: that it was set back, or the outage that has ended.
-func (e *Engine) looked() {
-	if back := e.clock.SetBack(); back > 0 {
-		e.cfg.Log.Error(engine.ClockSetBack, "by", back.Round(time.Millisecond), "to", e.clock.Since)
-		if e.cfg.OnSetBack != nil {
-			e.cfg.OnSetBack()
-		}
-	}
-	if away := e.clock.Looked(); away > 0 {
-		e.cfg.Log.Warn("nobody could look at what was due; what fell due meanwhile is missed", "for", away.Round(time.Millisecond), "until", e.clock.Since)
-		if e.cfg.OnOutage != nil {
-			e.cfg.OnOutage()
 		}
 	}
 }

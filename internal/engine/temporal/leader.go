@@ -121,7 +121,7 @@ func (k *leader) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k.looked()
+	k.clock.Report(k.cfg.Log, k.cfg.OnSetBack, k.cfg.OnOutage)
 	if !k.begun {
 		k.begun = true
 		k.cfg.Log.Info("this process is the leader")
@@ -134,24 +134,6 @@ func (k *leader) renew(ctx context.Context) error {
 		k.lost(id)
 	}
 	return nil
-}
-
-// looked notes that this process looks, and logs the outage that has ended with it.
-func (k *leader) looked() {
-	if back := k.clock.SetBack(); back > 0 {
-		k.cfg.Log.Error(engine.ClockSetBack, "by", back.Round(time.Millisecond), "to", k.clock.Since)
-		if k.cfg.OnSetBack != nil {
-			k.cfg.OnSetBack()
-		}
-	}
-	away := k.clock.Looked()
-	if away == 0 {
-		return
-	}
-	k.cfg.Log.Warn("nobody could look at what was due; what fell due meanwhile is missed", "for", away.Round(time.Millisecond), "until", k.clock.Since)
-	if k.cfg.OnOutage != nil {
-		k.cfg.OnOutage()
-	}
 }
 
 // unclaim requeues runs that were claimed and that no worker has taken.
