@@ -232,10 +232,5 @@ func closeConn(conn *pgx.Conn) {
 	conn.Close(ctx)
 }
 
-// pause blocks for a heartbeat, or until ctx ends.
-func pause(ctx context.Context) {
-	select {
-	case <-time.After(checkEvery):
-	case <-ctx.Done():
-	}
-}
+// pause blocks for a heartbeat, or until ctx ends, which its callers notice.
+func pause(ctx context.Context) { _ = wait(ctx, checkEvery) }
