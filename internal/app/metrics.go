@@ -65,10 +65,10 @@ func newMetrics() *metrics {
 			Name: "rota_schedule_pauses_total", Help: "Schedules that Rota has paused, not a caller, by reason.",
 		}, []string{"reason"}),
 		setBacks: make.NewCounter(prometheus.CounterOpts{
-			Name: "rota_clock_set_back_total", Help: "Times that the clock was set back by 10 s or more while this process kept time.",
+			Name: "rota_clock_set_back_total", Help: "Times that the clock was set back by 10 s or more while this process was the leader.",
 		}),
 		outages: make.NewCounter(prometheus.CounterOpts{
-			Name: "rota_engine_outages_total", Help: "Times of 10 s or more in which this process kept time and could not look at what was due.",
+			Name: "rota_engine_outages_total", Help: "Times of 10 s or more in which this process was the leader and could not look at what was due.",
 		}),
 		active: make.NewGauge(prometheus.GaugeOpts{
 			Name: "rota_engine_active", Help: "1 while this process is the leader, which fires schedules, else 0.",

@@ -20,7 +20,7 @@ var migrations embed.FS
 // means, each says. Package sqlstore has others.
 const (
 	lockMigrate int32 = 0x726f7401 + iota // 0: there is one schema to bring up to date
-	lockLeader                            // a hash of the schema whose time the process keeps
+	lockLeader                            // a hash of the schema of which the process is the leader
 	lockServer                            // a hash of the schema that the process serves; many share it
 )
 
