@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"log/slog"
 	"sync"
 	"testing"
@@ -46,5 +47,15 @@ func TestOneDemo(t *testing.T) {
 		require.Len(t, schedules.Data, 1)
 		_, err = c.DeleteAgent(t.Context(), demoCaller, agents.Data[0].ID, control.Write{})
 		require.NoError(t, err)
+	}
+}
+
+// TestADemoNeedsNoProvider: only a server whose runs would fail warns of it.
+func TestADemoNeedsNoProvider(t *testing.T) {
+	for _, demo := range []bool{false, true} {
+		var lines bytes.Buffer
+		_, err := openGateway(settings.Settings{Role: "all", Demo: demo}, slog.New(slog.NewTextHandler(&lines, nil)))
+		require.NoError(t, err)
+		require.Equal(t, demo, lines.Len() == 0, lines.String())
 	}
 }

@@ -55,7 +55,7 @@ func openGateway(s settings.Settings, log *slog.Logger) (*gateway.Gateway, error
 // tell logs which providers there are, and where that was read.
 func tell(s settings.Settings, providers []gateway.Provider, log *slog.Logger) {
 	file := cmp.Or(s.File, "none")
-	if len(providers) == 0 && s.Works() {
+	if len(providers) == 0 && s.Works() && !s.Demo { // in a demo, the stand-in answers
 		log.Warn("there is no model provider: runs fail as misconfigured, but for those with the model echo", "settings_file", file)
 	}
 	for i, p := range providers {
