@@ -40,9 +40,10 @@ func (s stream) ended(r *http.Request) bool {
 }
 
 // send writes the events of s until they end, the client goes or reads too
-// slowly, the server stops, or the request would not be let in any more. A stream that does not reach its end is cut off,
-// so that nobody takes it for whole.
+// slowly, the server stops, or the request would not be let in any more. A stream
+// that does not reach its end is cut off, so that nobody takes it for whole.
 func (a *api) send(w http.ResponseWriter, r *http.Request, s stream) {
+	g := gate{admitted: s.admitted, now: a.Now, asked: a.Now()}
 	h := w.Header()
 	h.Set("Content-Type", mediaEvents)
 	h.Set("Cache-Control", "no-store")
@@ -54,7 +55,7 @@ func (a *api) send(w http.ResponseWriter, r *http.Request, s stream) {
 	if s.EventReader == nil {
 		return
 	}
-	err := s.transmit(r.Context(), w, gate{admitted: s.admitted, now: a.Now, asked: a.Now()})
+	err := s.transmit(r.Context(), w, g)
 	if err == nil {
 		return
 	}
