@@ -26,30 +26,41 @@ type Clock struct {
 
 // A reading is one moment by two clocks.
 type reading struct {
-	wall   time.Time
+	wall   time.Time // not monotonic
 	passed time.Time // the process's own
 }
+
+// reading reads both clocks.
+func (c *Clock) reading() reading { return reading{c.read().Round(0), time.Now()} }
+
+// whole returns the wall clock's time in whole milliseconds.
+func (r reading) whole() time.Time { return rota.InstantOf(r.wall).Time }
 
 // NewClock returns a clock that reads the time with read, and reads it once.
 func NewClock(read func() time.Time) Clock {
 	c := Clock{read: read}
-	c.now = reading{rota.InstantOf(read()).Time, time.Now()}
-	c.Since, c.looked = c.now.wall, c.now
+	c.now = c.reading()
+	c.Since, c.looked = c.now.whole(), c.now
 	return c
 }
 
 // Now reads the wall clock and returns the time, in whole milliseconds.
 func (c *Clock) Now() time.Time {
 	before := c.now
-	c.now = reading{rota.InstantOf(c.read()).Time, time.Now()}
+	c.now = c.reading()
 	if back := c.now.passed.Sub(before.passed) - c.now.wall.Sub(before.wall); back >= Outage {
 		c.back += back
 	}
-	if c.away() >= Outage || c.now.wall.Before(c.Since) {
-		c.Since = c.now.wall
+	now := c.now.whole()
+	if c.away() >= Outage || now.Before(c.Since) {
+		c.Since = now
 	}
-	return c.now.wall
+	return now
 }
+
+// Until returns the time from the last read until an instant. It is exact: a timer
+// of that length ends in the instant's millisecond.
+func (c *Clock) Until(at time.Time) time.Duration { return at.Sub(c.now.wall) }
 
 // Looked notes that the engine has looked at everything that was due at the last
 // read. It returns how long nobody had looked before, or 0 if that was no outage.

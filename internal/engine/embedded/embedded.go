@@ -164,9 +164,9 @@ func (e *Engine) recover(ctx context.Context) error {
 func (e *Engine) sleep(ctx context.Context, wake time.Time) {
 	for {
 		d := e.clockEvery
-		now := e.clock.Now()
+		e.clock.Now()
 		if !wake.IsZero() {
-			d = min(d, wake.Sub(now))
+			d = min(d, e.clock.Until(wake))
 		}
 		if d <= 0 {
 			return

@@ -226,6 +226,17 @@ func TestAnIdleEngineAsksTheStoreTwice(t *testing.T) {
 	})
 }
 
+func TestAnEngineLooksInTheMillisecondInWhichATimeIsDue(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		r.pass(900 * time.Microsecond)
+		id := r.addSchedule(time.Minute, nil)
+		synctest.Wait()
+		time.Sleep(time.Minute - 500*time.Microsecond) // to the millisecond, and a little into it
+		synctest.Wait()
+		require.Equal(r, []rota.Outcome{rota.Fired}, r.outcomes(id))
+	})
+}
+
 // A holding store passes over what is due, as one does while another
 // transaction holds it.
 type holding struct {
