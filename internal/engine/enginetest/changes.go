@@ -249,6 +249,23 @@ var changes = []testCase{
 		w.asked(3)
 		require.Equal(w, "fired, fired, fired", w.outcomes(s))
 	}},
+	{name: "a trigger that waited for a run is manual when it starts", run: func(w *world) {
+		s := w.schedule(w.agent("large/m"), w.every(100), rota.PolicyUpdate{Overlap: rota.Some(rota.OverlapBufferOne)})
+		release := w.model.holds()
+		for range 2 {
+			_, err := w.control.TriggerSchedule(w.Context(), caller, s.AgentID, s.ID, control.Write{})
+			require.NoError(w, err)
+			w.pass(0)
+		}
+		w.shows(s, "fired, buffered")
+		release()
+		w.pass(0)
+		w.shows(s, "fired, fired")
+		for _, o := range w.ledger(s) {
+			require.Equal(w, rota.TriggerManual, o.Trigger)
+			require.Equal(w, rota.TriggerManual, w.readRun(*o.RunID).Trigger)
+		}
+	}},
 }
 
 func (w *world) update(s rota.Schedule, spec rota.Spec) {

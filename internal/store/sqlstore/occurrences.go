@@ -119,12 +119,14 @@ func (q Queries) onRecord(ctx context.Context, f rota.Fire) (bool, error) {
 }
 
 // addOccurrence puts an outcome on record, an occurrenceRow. A nominal time that
-// has a final outcome keeps it. Only buffered is not final; and what did not
-// fire can be lined up again by a backfill.
+// has a final outcome keeps it. Only buffered is not final, and whoever asked for
+// what waits has asked for what becomes of it; what did not fire can be lined up
+// again by a backfill.
 const addOccurrence = `INSERT INTO occurrences (schedule_id, scheduled_for, scheduled_until, id, count, outcome, reason,
 	run_id, trigger, lateness_ms, recorded_at) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?` + fromEach + `WHERE true
 	ON CONFLICT (schedule_id, scheduled_for) DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason,
-	run_id = excluded.run_id, trigger = excluded.trigger, lateness_ms = excluded.lateness_ms, recorded_at = excluded.recorded_at
+	run_id = excluded.run_id, lateness_ms = excluded.lateness_ms, recorded_at = excluded.recorded_at,
+	trigger = CASE WHEN occurrences.outcome = 'buffered' THEN occurrences.trigger ELSE excluded.trigger END
 	WHERE occurrences.outcome = 'buffered' AND excluded.outcome <> 'buffered'
 	OR occurrences.outcome NOT IN ('buffered', 'fired') AND occurrences.count = 1 AND excluded.trigger = 'backfill'`
 

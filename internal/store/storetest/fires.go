@@ -141,7 +141,11 @@ func firesOnceInABatch(w *world) {
 func bufferedFires(w *world) {
 	s, run := w.fired()
 	w.at(2 * time.Minute)
-	require.Empty(w, w.fire(1, w.buffer))
+	require.Empty(w, w.fire(1, func(t rota.Timer) rota.Decision {
+		d := w.buffer(t)
+		d.Records[0].Trigger = rota.TriggerManual
+		return d
+	}))
 	waiting := w.occurrences(s)
 	require.Equal(w, []rota.Outcome{rota.Fired, rota.Buffered}, outcomes(waiting))
 	require.Nil(w, waiting[1].RunID)
@@ -164,6 +168,8 @@ func bufferedFires(w *world) {
 	require.Equal(w, got[1].ID, fires[0].Occurrence.ID)
 	require.Equal(w, fires[0].Run, *got[1].RunID)
 	require.Nil(w, got[1].Reason)
+	require.Equal(w, rota.TriggerManual, got[1].Trigger, "whoever started it by then, somebody had asked for it")
+	require.Equal(w, rota.TriggerManual, w.run(fires[0].Run).Trigger)
 	require.EqualValues(w, 5000, *got[1].LatenessMS)
 }
 
