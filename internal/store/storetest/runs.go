@@ -18,6 +18,7 @@ var claims = []testCase{
 	{"a run is claimed once", claimOnce},
 	{"providers have queues of their own", claimProviders},
 	{"a delayed run is not claimed before its time", claimDelayed},
+	{"what came of an answer is kept until more comes", delayAnswers},
 	{"attempts and lateness are counted", claimCounts},
 	{"runs of paused or deleted schedules are blocked", claimBlocked},
 	{"a started run survives a pause", claimStarted},
@@ -185,6 +186,38 @@ func claimDelayed(w *world) {
 	w.delay(r.ID, 20*time.Second, false)
 	w.at(20 * time.Second)
 	require.Equal(w, 1, w.claimOne().Failures, "nobody answered this time")
+}
+
+func delayAnswers(w *world) {
+	r := w.addRun(w.addAgent().ID)
+	w.at(time.Second)
+	part := func(text string) rota.Any { return rota.AnyOf(map[string]string{"text": text}) }
+	delay := func(a rota.Attempt, came rota.Any) {
+		w.Helper()
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+			return tx.DelayRun(ctx, rota.Delay{Attempt: a, Provider: provider, Until: w.now, Response: came})
+		})
+	}
+	has := func(want rota.Any) {
+		w.Helper()
+		require.JSONEq(w, string(want.RawMessage), string(w.run(r.ID).GatewayResponse.RawMessage))
+	}
+	delay(rota.Attempt{Run: r.ID}, part("it does not run")) // nothing happens
+	require.Empty(w, w.run(r.ID).GatewayResponse)
+	first := w.claimOne().At()
+	delay(first, part("née <&>"))
+	has(part("née <&>"))
+	second := w.claimOne().At()
+	delay(first, part("that attempt is over"))
+	has(part("née <&>"))
+	delay(second, rota.AnyOf(nil))
+	has(part("née <&>"))
+	third := w.claimOne().At()
+	delay(third, part("more"))
+	has(part("more"))
+	w.claimOne()
+	w.finish(r.ID, w.failed("timeout"))
+	has(part("more"))
 }
 
 func claimCounts(w *world) {
