@@ -8,7 +8,7 @@ import (
 )
 
 type backupCmd struct {
-	settings.Place
+	settings.FilePlace
 	File string `arg:"" type:"path" help:"File to write, which must not exist."`
 }
 
@@ -26,7 +26,7 @@ func (b *backupCmd) Run(ctx context.Context, std stdio) error {
 }
 
 type restoreCmd struct {
-	settings.Place
+	settings.FilePlace
 	File string `arg:"" type:"existingfile" help:"File that rota backup wrote."`
 }
 

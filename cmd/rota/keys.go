@@ -15,6 +15,8 @@ type keysCmd struct {
 	Revoke keysRevoke `cmd:"" help:"End a key for good." example:"rota keys revoke --key-id $KEY"`
 
 	ExchangeToken keysExchangeToken `cmd:"" help:"Exchange the key in use for a token of an end user." example:"rota keys exchange-token --audience https://rota.example.com --external-user-id ana --expires-in 1h"`
+	ReplaceFirst  keysReplaceFirst  `cmd:"" local:"" help:"On the server's machine: make a new key with every scope, and revoke the one that the first start made." example:"rota keys replace-first --data ./data"`
+
 	RotateSigning keysRotateSigning `cmd:"" help:"Make a new key for the server to sign tokens with." example:"rota keys rotate-signing"`
 }
 

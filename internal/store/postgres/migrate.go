@@ -11,6 +11,7 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"github.com/rota-run/rota/internal/store/sqlstore"
+	"github.com/rota-run/rota/internal/store/transfer"
 )
 
 //go:embed migrations/*.sql
@@ -38,6 +39,20 @@ func migrate(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig, log *s
 	db := stdlib.OpenDB(*config)
 	defer db.Close()
 	return sqlstore.Migrate(ctx, db, goose.DialectPostgres, migrations)
+}
+
+// current returns an error unless the schema is there and up to date.
+func current(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig, _ *slog.Logger) error {
+	installed, err := has(ctx, conn, "goose_db_version")
+	if err != nil {
+		return err
+	}
+	if !installed {
+		return transfer.ErrNone
+	}
+	db := stdlib.OpenDB(*config)
+	defer db.Close()
+	return sqlstore.Current(ctx, db, goose.DialectPostgres, migrations)
 }
 
 // checkServer refuses a server or a database that cannot hold what Rota keeps.

@@ -66,6 +66,10 @@ type Options struct {
 	// at least 8.
 	PoolSize int
 
+	// AsItIs leaves the schema as it is: Open fails with [transfer.ErrNone] if there
+	// is none, and with another error if it is an older one.
+	AsItIs bool
+
 	tracer  pgx.QueryTracer
 	dial    pgconn.DialFunc
 	maxWait time.Duration
@@ -84,7 +88,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{maxWait: cmp.Or(o.maxWait, maxWait), log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
-	if err := s.prepare(ctx, config); err != nil {
+	if err := s.prepare(ctx, config, o.AsItIs); err != nil {
 		return nil, explain(config, err)
 	}
 	if s.pool, err = openPool(ctx, config, s.log); err != nil {
@@ -101,7 +105,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 
 // prepare makes sure of the server and of the schema, and fits the pool to what the
 // server allows.
-func (s *Store) prepare(ctx context.Context, config *pgxpool.Config) error {
+func (s *Store) prepare(ctx context.Context, config *pgxpool.Config, asItIs bool) error {
 	conn, err := connect(ctx, config.ConnConfig.Copy())
 	if err != nil {
 		return err
@@ -113,7 +117,11 @@ func (s *Store) prepare(ctx context.Context, config *pgxpool.Config) error {
 	if err := checkPooler(ctx, conn, config.ConnConfig.Copy()); err != nil {
 		return err
 	}
-	if err := migrate(ctx, conn, config.ConnConfig.Copy(), s.log); err != nil {
+	schema := migrate
+	if asItIs {
+		schema = current
+	}
+	if err := schema(ctx, conn, config.ConnConfig.Copy(), s.log); err != nil {
 		return err
 	}
 	return fit(ctx, conn, config, s.log)

@@ -55,6 +55,23 @@ func Check(ctx context.Context, db *sql.DB, d goose.Dialect, files fs.FS) error 
 	return h.check(ctx, db, have, known)
 }
 
+// Current returns an error unless the schema is the one that Migrate would make. It
+// writes nothing.
+func Current(ctx context.Context, db *sql.DB, d goose.Dialect, files fs.FS) error {
+	if err := Check(ctx, db, d, files); err != nil {
+		return err
+	}
+	p, _, err := provider(db, d, files)
+	if err != nil {
+		return err
+	}
+	if ahead, err := p.HasPending(ctx); err != nil || !ahead {
+		return err
+	}
+	return fmt.Errorf("its tables are older than this version of Rota (%s): start a server of this version once, or use the rota of the server that runs",
+		build.Version())
+}
+
 func provider(db *sql.DB, d goose.Dialect, files fs.FS) (*goose.Provider, history, error) {
 	files, err := fs.Sub(files, "migrations")
 	if err != nil {
