@@ -85,9 +85,9 @@ func (r *rig) newDatabase(ctx context.Context, name string, w window) (string, e
 // watch waits until Temporal knows the schedules, and then until the window is
 // over, which it returns.
 func watch(ctx context.Context, db *pgx.Conn, w window, m *model) (window, error) {
-	for untold := 1; untold > 0; {
+	for unsynced := 1; unsynced > 0; {
 		pause(ctx, 100*time.Millisecond)
-		err := db.QueryRow(ctx, "SELECT COUNT(*) FROM schedules WHERE temporal_schedule_id IS NULL").Scan(&untold)
+		err := db.QueryRow(ctx, "SELECT COUNT(*) FROM schedules WHERE temporal_schedule_id IS NULL").Scan(&unsynced)
 		if err != nil {
 			return w, err
 		}

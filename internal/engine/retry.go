@@ -32,10 +32,8 @@ func Retry(ctx context.Context, log *slog.Logger, failed string, do func() error
 
 // Pause blocks for d, or until ctx ends.
 func Pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 	case <-ctx.Done():
 	}
 }

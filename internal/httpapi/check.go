@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -22,6 +23,7 @@ import (
 // what would have been accepted.
 type checker struct {
 	registry huma.Registry
+	patterns *sync.Map       // of the schemas, by their text: *regexp.Regexp
 	unknown  func(fieldPath) // is told of fields that no schema has; nil: they are refused
 }
 
@@ -60,7 +62,7 @@ func (c checker) check(at fieldPath, s *huma.Schema, v value) error {
 		if loneSurrogate(v) {
 			return at.invalid("%s", halfPair)
 		}
-		return checkString(at, s, v.text())
+		return c.text(at, s, v.text())
 	case huma.TypeInteger, huma.TypeNumber:
 		return checkNumber(at, s, string(v))
 	case huma.TypeArray:
@@ -223,7 +225,7 @@ func (c checker) member(at fieldPath, s *huma.Schema, m member) error {
 	return nil
 }
 
-func checkString(at fieldPath, s *huma.Schema, text string) error {
+func (c checker) text(at fieldPath, s *huma.Schema, text string) error {
 	if len(s.Enum) > 0 && !slices.Contains(s.Enum, any(text)) {
 		return at.invalid("must be %s", oneOf(s.Enum))
 	}
@@ -233,7 +235,7 @@ func checkString(at fieldPath, s *huma.Schema, text string) error {
 	if strings.IndexByte(text, 0) >= 0 {
 		return at.invalid("must not contain the character U+0000")
 	}
-	if s.Pattern != "" && !regexp.MustCompile(s.Pattern).MatchString(text) {
+	if s.Pattern != "" && !c.compiled(s.Pattern).MatchString(text) {
 		return at.invalid("must match the pattern %s", s.Pattern)
 	}
 	if s.Format == formatInstant {
@@ -242,6 +244,15 @@ func checkString(at fieldPath, s *huma.Schema, text string) error {
 		}
 	}
 	return nil
+}
+
+// compiled returns the regular expression of a pattern, compiled once.
+func (c checker) compiled(pattern string) *regexp.Regexp {
+	re, known := c.patterns.Load(pattern)
+	if !known {
+		re, _ = c.patterns.LoadOrStore(pattern, regexp.MustCompile(pattern))
+	}
+	return re.(*regexp.Regexp)
 }
 
 func checkNumber(at fieldPath, s *huma.Schema, digits string) error {

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -81,7 +82,7 @@ func newDocument(version string, ops []*operation) *document {
 	}
 	refine(r)
 	finish(r, requests)
-	return &document{openapi: o, ops: ops, check: checker{registry: r}, json: indented(o)}
+	return &document{openapi: o, ops: ops, check: checker{registry: r, patterns: new(sync.Map)}, json: indented(o)}
 }
 
 func indented(o *huma.OpenAPI) []byte {

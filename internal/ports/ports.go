@@ -30,12 +30,18 @@ func controlTx(q sqlstore.Queries) control.Tx {
 
 // Runner returns the store of a [runner.Runner].
 func Runner(s store.Store) runner.Store {
-	return store.On(s, func(q sqlstore.Queries) runner.Tx { return q })
+	return struct {
+		runner.RunReader
+		store.Updater[runner.Tx]
+	}{s.Reader(), store.On(s, func(q sqlstore.Queries) runner.Tx { return q })}
 }
 
 // Upkeep returns the store of an [upkeep.Upkeep].
 func Upkeep(s store.Store) upkeep.Store {
-	return store.On(s, func(q sqlstore.Queries) upkeep.Tx { return q })
+	return struct {
+		upkeep.DueReader
+		store.Updater[upkeep.Tx]
+	}{s.Reader(), store.On(s, func(q sqlstore.Queries) upkeep.Tx { return q })}
 }
 
 // Limiter returns the store of an [auth.Limiter].

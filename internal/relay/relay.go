@@ -225,10 +225,8 @@ func (r *Relay) notify(ctx context.Context, messages []string) error {
 
 // pause blocks for d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 	case <-ctx.Done():
 	}
 }

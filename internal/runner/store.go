@@ -8,11 +8,16 @@ import (
 
 // A Store is where a Runner writes down how attempts went.
 type Store interface {
-	RunByID(ctx context.Context, o rota.Owner, id rota.RunID) (rota.Run, error)
+	RunReader
 
 	// Update runs fn in one transaction and returns when it is durable. fn may
 	// run twice.
 	Update(ctx context.Context, fn func(context.Context, Tx) error) error
+}
+
+// A RunReader reads runs as they are committed.
+type RunReader interface {
+	RunByID(ctx context.Context, o rota.Owner, id rota.RunID) (rota.Run, error)
 }
 
 // A Tx writes what came of an attempt. It does nothing if the attempt is over:

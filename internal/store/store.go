@@ -25,21 +25,17 @@ type Store interface {
 	Close() error
 }
 
-// A Port is a store as one part of Rota sees it: what it reads, and transactions
-// that are a Tx of the part's own.
-type Port[Tx any] struct {
-	sqlstore.Queries // reads, outside of a transaction
-
+// An Updater makes the transactions of one part of Rota: each is a Tx that the part
+// has declared.
+type Updater[Tx any] struct {
 	store Store
 	tx    func(sqlstore.Queries) Tx
 }
 
-// On returns the port through which a part that has declared Tx sees a store.
-func On[Tx any](s Store, tx func(sqlstore.Queries) Tx) Port[Tx] {
-	return Port[Tx]{Queries: s.Reader(), store: s, tx: tx}
-}
+// On returns the updater of a part that has declared Tx.
+func On[Tx any](s Store, tx func(sqlstore.Queries) Tx) Updater[Tx] { return Updater[Tx]{s, tx} }
 
 // Update is that of the store.
-func (p Port[Tx]) Update(ctx context.Context, fn func(context.Context, Tx) error) error {
-	return p.store.Update(ctx, func(ctx context.Context, q sqlstore.Queries) error { return fn(ctx, p.tx(q)) })
+func (u Updater[Tx]) Update(ctx context.Context, fn func(context.Context, Tx) error) error {
+	return u.store.Update(ctx, func(ctx context.Context, q sqlstore.Queries) error { return fn(ctx, u.tx(q)) })
 }

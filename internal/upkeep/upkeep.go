@@ -19,12 +19,17 @@ const (
 
 // A Store is where the upkeep finds what is over.
 type Store interface {
-	// PurgeDue reports whether PurgeAgent may have something to do.
-	PurgeDue(ctx context.Context, now time.Time) (bool, error)
+	DueReader
 
 	// Update runs fn in one transaction and returns when it is durable. fn may
 	// run twice.
 	Update(ctx context.Context, fn func(context.Context, Tx) error) error
+}
+
+// A DueReader knows whether anything is over.
+type DueReader interface {
+	// PurgeDue reports whether PurgeAgent may have something to do.
+	PurgeDue(ctx context.Context, now time.Time) (bool, error)
 }
 
 // A Tx is one transaction.

@@ -181,10 +181,8 @@ func (e *Engine) sleep(ctx context.Context, wake time.Time) {
 // wait blocks for d and reports whether it passed before there was a token in
 // changed or ctx ended.
 func wait(ctx context.Context, d time.Duration, changed <-chan struct{}) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return true
 	case <-changed:
 	case <-ctx.Done():

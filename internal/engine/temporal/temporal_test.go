@@ -343,9 +343,9 @@ func TestAttemptsThatComeToNothing(t *testing.T) {
 	w.awaitEnd(r.ID)
 }
 
-// TestAKeeperAloneResigns: one that Temporal does not answer gives way to one
+// TestALeaderAloneResigns: one that Temporal does not answer gives way to one
 // that it does.
-func TestAKeeperAloneResigns(t *testing.T) {
+func TestALeaderAloneResigns(t *testing.T) {
 	w := newWorld(t)
 	alone, err := client.Dial(client.Options{HostPort: w.server.Address, Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))})
 	require.NoError(t, err)

@@ -14,7 +14,7 @@ import (
 var okay = Text("ok")
 
 // Text streams a whole answer in three events: created, one delta, completed.
-// The response's id is ResponseID of the call.
+// The response's id is resp_ and the number of the call.
 func Text(answer string) Reply {
 	parts := strings.Split(Created("\x00")+Delta(answer)+Completed("\x00", answer), "\x00")
 	buffers := sync.Pool{New: func() any { return new([]byte) }}
@@ -30,9 +30,6 @@ func Text(answer string) Reply {
 		_, _ = w.Write(*b) // who has gone does not care
 	}
 }
-
-// ResponseID returns the id that Text gives to the answer to a call.
-func ResponseID(c Call) string { return string(appendID(nil, c)) }
 
 func appendID(b []byte, c Call) []byte {
 	return strconv.AppendInt(append(b, "resp_"...), int64(c.Number), 10)

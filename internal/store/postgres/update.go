@@ -46,10 +46,8 @@ func (s *Store) Update(ctx context.Context, fn func(context.Context, sqlstore.Qu
 }
 
 func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
