@@ -40,6 +40,7 @@ type AgentConfig struct {
 type Agent struct {
 	Object string  `json:"object" enum:"agent"`
 	ID     AgentID `json:"id"`
+	Key    *string `json:"key" doc:"The caller's own name for it, unique among the caller's agents."`
 	AgentConfig
 	Version             int64     `json:"version" doc:"Counts the configurations that the agent has had; also the ETag."`
 	CreatedAt           Instant   `json:"created_at"`
@@ -98,6 +99,7 @@ type AgentVersion struct {
 
 // AgentCreate is the body that saves an agent.
 type AgentCreate struct {
+	Key               Opt[string]       `json:"key,omitzero" minLength:"1" maxLength:"120" pattern:"^([!-\\-/-~]|[!-~][ -~]*[!-\\-/-~])$" nullable:"true" doc:"A name of yours, by which put_agent finds it again; unique among your agents."`
 	Name              string            `json:"name" minLength:"1" maxLength:"120"`
 	Model             string            `json:"model" minLength:"1" maxLength:"256" doc:"provider/model, a model of the default provider, or auto"`
 	Description       Opt[string]       `json:"description,omitzero" maxLength:"2000" nullable:"true"`

@@ -8,7 +8,9 @@ type Schedule struct {
 	Object              string            `json:"object" enum:"agent.schedule"`
 	ID                  ScheduleID        `json:"id"`
 	AgentID             AgentID           `json:"agent_id"`
+	Key                 *string           `json:"key" doc:"The caller's own name for it, unique among the agent's schedules."`
 	Name                *string           `json:"name"`
+	Description         *string           `json:"description"`
 	Status              ScheduleStatus    `json:"status" enum:"active,paused,completed,deleted"`
 	Spec                Spec              `json:"schedule"`
 	Input               Input             `json:"input"`
@@ -102,11 +104,23 @@ func InputText(s string) Input { return Input{AnyOf(s)} }
 // with an id, kept as it was sent.
 type Conversation struct{ Any }
 
+// KeyPattern is what the key of an agent or a schedule looks like: printable ASCII
+// characters, MaxKey at most, without a space at either end and without a dot at the
+// end, so that it can stand in a path.
+const (
+	KeyPattern = `^([!-\-/-~]|[!-~][ -~]*[!-\-/-~])$`
+	MaxKey     = 120
+)
+
 // ScheduleCreate is the body that puts an agent on a schedule.
 type ScheduleCreate struct {
 	Spec               Spec              `json:"schedule"`
 	Input              Input             `json:"input"`
+	Key                Opt[string]       `json:"key,omitzero" minLength:"1" maxLength:"120" pattern:"^([!-\\-/-~]|[!-~][ -~]*[!-\\-/-~])$" nullable:"true" doc:"A name of yours, by which put_agent_schedule finds it again; unique among the agent's schedules."`
 	Name               Opt[string]       `json:"name,omitzero" minLength:"1" maxLength:"120" nullable:"true"`
+	Description        Opt[string]       `json:"description,omitzero" maxLength:"2000" nullable:"true"`
+	Paused             Opt[bool]         `json:"paused,omitzero" doc:"Whether it begins paused, as if it had been paused by hand; default false." nullable:"true"`
+	Note               Opt[string]       `json:"note,omitzero" maxLength:"500" nullable:"true" doc:"Why it begins paused."`
 	Conversation       Conversation      `json:"conversation,omitzero"`
 	PreviousResponseID Opt[string]       `json:"previous_response_id,omitzero" minLength:"1" maxLength:"256" nullable:"true"`
 	ContextManagement  Opt[Any]          `json:"context_management,omitzero" nullable:"true"`
@@ -119,6 +133,7 @@ type ScheduleUpdate struct {
 	Spec               Opt[Spec]              `json:"schedule,omitzero"`
 	Input              Opt[Input]             `json:"input,omitzero"`
 	Name               Opt[string]            `json:"name,omitzero" minLength:"1" maxLength:"120" nullable:"true"`
+	Description        Opt[string]            `json:"description,omitzero" maxLength:"2000" nullable:"true"`
 	Conversation       Opt[Conversation]      `json:"conversation,omitzero" nullable:"true"`
 	PreviousResponseID Opt[string]            `json:"previous_response_id,omitzero" minLength:"1" maxLength:"256" nullable:"true"`
 	ContextManagement  Opt[Any]               `json:"context_management,omitzero" nullable:"true"`

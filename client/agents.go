@@ -27,6 +27,18 @@ func (a Agents) Get(ctx context.Context, id rota.AgentID, opts ...CallOption) (r
 	return call[rota.Agent](ctx, a.s, http.MethodGet, agentPath(id), nil, opts)
 }
 
+// GetByKey returns the agent that was given a key.
+func (a Agents) GetByKey(ctx context.Context, key string, opts ...CallOption) (rota.Agent, error) {
+	return call[rota.Agent](ctx, a.s, http.MethodGet, []string{"agents", "by-key", key}, nil, opts)
+}
+
+// Put makes the agent that has a key what body says: it creates one if there is none,
+// and gives the one that there is a new version if it differs. What body leaves out has
+// its default.
+func (a Agents) Put(ctx context.Context, key string, body rota.AgentCreate, opts ...CallOption) (rota.Agent, error) {
+	return call[rota.Agent](ctx, a.s, http.MethodPut, []string{"agents", "by-key", key}, body, opts)
+}
+
 // Update changes the fields of an agent that body holds, and returns the whole.
 func (a Agents) Update(ctx context.Context, id rota.AgentID, body rota.AgentUpdate, opts ...CallOption) (rota.Agent, error) {
 	return call[rota.Agent](ctx, a.s, http.MethodPost, agentPath(id), body, opts)

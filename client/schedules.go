@@ -27,6 +27,18 @@ func (s Schedules) Get(ctx context.Context, agent rota.AgentID, id rota.Schedule
 	return call[rota.Schedule](ctx, s.s, http.MethodGet, schedulePath(agent, id), nil, opts)
 }
 
+// GetByKey returns the schedule of an agent that was given a key.
+func (s Schedules) GetByKey(ctx context.Context, agent rota.AgentID, key string, opts ...CallOption) (rota.Schedule, error) {
+	return call[rota.Schedule](ctx, s.s, http.MethodGet, agentPath(agent, "schedules", "by-key", key), nil, opts)
+}
+
+// Put makes the schedule of an agent that has a key what body says: it creates one if
+// there is none, and changes the one that there is if it differs. What body leaves out
+// has its default. State, counts and skips stay; Paused and Note are for a new one.
+func (s Schedules) Put(ctx context.Context, agent rota.AgentID, key string, body rota.ScheduleCreate, opts ...CallOption) (rota.Schedule, error) {
+	return call[rota.Schedule](ctx, s.s, http.MethodPut, agentPath(agent, "schedules", "by-key", key), body, opts)
+}
+
 // Update changes the fields of a schedule that body holds, and returns the
 // whole.
 func (s Schedules) Update(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, body rota.ScheduleUpdate, opts ...CallOption) (rota.Schedule, error) {

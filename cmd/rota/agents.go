@@ -13,6 +13,7 @@ type agentsCmd struct {
 	Create agentsCreate `cmd:"" help:"Save an agent." example:"rota agents create --name Reporter --model auto --instructions 'Sum up the news.'"`
 	List   agentsList   `cmd:"" help:"List the agents." example:"rota agents list --limit 5"`
 	Get    agentsGet    `cmd:"" help:"Show an agent." example:"rota agents get --agent-id $AGENT"`
+	Put    agentsPut    `cmd:"" help:"Make the agent with a key what is said: create it, change it, or leave it as it is." example:"rota agents put --by-key reporter --name Reporter --model auto"`
 	Update agentsUpdate `cmd:"" help:"Change an agent; what is not named stays." example:"rota agents update --agent-id $AGENT --description ''"`
 	Delete agentsDelete `cmd:"" help:"Delete an agent, and pause its schedules." example:"rota agents delete --agent-id $AGENT"`
 
@@ -54,6 +55,23 @@ func (c *agentsCreate) Run(ctx context.Context, s *session) error {
 	return show(s, agentCard)(s.Agents.Create(ctx, c.Fields.create(), append(s.call, raw...)...))
 }
 
+type agentsPut struct {
+	ByKey  string     `required:"" placeholder:"KEY" help:"The key of the agent: a name of yours."`
+	Fields agentFlags `embed:""`
+	Body   bodyFlag   `embed:""`
+}
+
+func (c *agentsPut) Run(ctx context.Context, s *session) error {
+	raw, err := c.Body.raw(s.in, c.Fields)
+	if err != nil {
+		return err
+	}
+	if raw == nil && (c.Fields.Name == nil || c.Fields.Model == nil) {
+		return usagef("give --name and --model, or --body")
+	}
+	return show(s, agentCard)(s.Agents.Put(ctx, c.ByKey, c.Fields.create(), append(s.call, raw...)...))
+}
+
 func (f agentFlags) create() rota.AgentCreate {
 	return rota.AgentCreate{
 		Name:         text(f.Name),
@@ -81,10 +99,14 @@ func (c *agentsList) Run(ctx context.Context, s *session) error {
 }
 
 type agentsGet struct {
-	agentID
+	AgentID rota.AgentID `required:"" xor:"which" placeholder:"ID" help:"Id of the agent."`
+	ByKey   string       `required:"" xor:"which" placeholder:"KEY" help:"The key of the agent, in place of its id."`
 }
 
 func (c *agentsGet) Run(ctx context.Context, s *session) error {
+	if c.ByKey != "" {
+		return show(s, agentCard)(s.Agents.GetByKey(ctx, c.ByKey, s.call...))
+	}
 	return show(s, agentCard)(s.Agents.Get(ctx, c.AgentID, s.call...))
 }
 
@@ -201,7 +223,7 @@ func agentColumns() []column[rota.Agent] {
 }
 
 func agentCard(a rota.Agent) []line {
-	lines := append([]line{{"id", string(a.ID)}}, configLines(a.AgentConfig)...)
+	lines := append([]line{{"id", string(a.ID)}, {"key", text(a.Key)}}, configLines(a.AgentConfig)...)
 	return append(lines, []line{
 		{"created", stamp(&a.CreatedAt)},
 		{"updated", stamp(&a.UpdatedAt)},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/rota-run/rota"
@@ -19,11 +20,11 @@ type bodyFlag struct {
 
 // raw returns the call option that sends --body, or none if it is absent. It
 // refuses a body beside any of the flags that would write one.
-func (b bodyFlag) raw(in io.Reader, flags any) ([]client.CallOption, error) {
+func (b bodyFlag) raw(in io.Reader, flags ...any) ([]client.CallOption, error) {
 	if b.Body == nil {
 		return nil, nil
 	}
-	if !reflect.ValueOf(flags).IsZero() {
+	if slices.ContainsFunc(flags, func(f any) bool { return !reflect.ValueOf(f).IsZero() }) {
 		return nil, usagef("--body is the whole request body; it cannot go with flags that write parts of it")
 	}
 	text, err := b.read(in)

@@ -111,7 +111,7 @@ func TestCompletion(t *testing.T) {
 		t.Run(shell, func(t *testing.T) {
 			prereqtest.Program(t, shell)
 			for _, test := range []struct{ line, want string }{
-				{"agents ", "create delete get list restore rollback update version versions"},
+				{"agents ", "create delete get list put restore rollback update version versions"},
 				{"agents li", "list"},
 				{"agents list --ord", "--order"},
 				{"agents list --order ", "asc desc"},

@@ -16,6 +16,7 @@ type agentSchedulesCmd struct {
 	List        agentSchedulesList        `cmd:"" help:"List the schedules of an agent." example:"rota agent-schedules list --agent-id $AGENT"`
 	Get         agentSchedulesGet         `cmd:"" help:"Show a schedule." example:"rota agent-schedules get --agent-id $AGENT --schedule-id $SCHEDULE"`
 	Update      agentSchedulesUpdate      `cmd:"" help:"Change a schedule; what is not named stays." example:"rota agent-schedules update --agent-id $AGENT --schedule-id $SCHEDULE --every 2h"`
+	Put         agentSchedulesPut         `cmd:"" help:"Make the schedule with a key what is said: create it, change it, or leave it as it is." example:"rota agent-schedules put --agent-id $AGENT --by-key nightly --every 1h --input 'Anything new?'"`
 	Delete      agentSchedulesDelete      `cmd:"" help:"Delete a schedule." example:"rota agent-schedules delete --agent-id $AGENT --schedule-id $SCHEDULE"`
 	Pause       agentSchedulesPause       `cmd:"" help:"Stop a schedule from starting runs." example:"rota agent-schedules pause --agent-id $AGENT --schedule-id $SCHEDULE --note 'holidays'"`
 	Resume      agentSchedulesResume      `cmd:"" help:"Let a paused schedule go on." example:"rota agent-schedules resume --agent-id $AGENT --schedule-id $SCHEDULE"`
@@ -35,12 +36,13 @@ type scheduleID struct {
 
 // scheduleFlags are the fields of a schedule that have a flag.
 type scheduleFlags struct {
-	When       whenFlags       `embed:""`
-	Input      *string         `placeholder:"TEXT" help:"What each run starts with."`
-	Name       *string         `placeholder:"TEXT" help:"Name of the schedule."`
-	Continuity continuityFlags `embed:""`
-	Metadata   metadataFlag    `embed:""`
-	Policy     policyFlags     `embed:"" group:"policy"`
+	When        whenFlags       `embed:""`
+	Input       *string         `placeholder:"TEXT" help:"What each run starts with."`
+	Name        *string         `placeholder:"TEXT" help:"Name of the schedule."`
+	Description *string         `placeholder:"TEXT" help:"What the schedule is for."`
+	Continuity  continuityFlags `embed:""`
+	Metadata    metadataFlag    `embed:""`
+	Policy      policyFlags     `embed:"" group:"policy"`
 }
 
 // whenFlags are the times of a schedule.
@@ -116,14 +118,28 @@ func (p policyFlags) update() rota.PolicyUpdate {
 	return u
 }
 
+// beginFlags say how a new schedule begins.
+type beginFlags struct {
+	Paused bool    `help:"Begin paused."`
+	Note   *string `placeholder:"TEXT" help:"Why it begins paused, for those who look at it."`
+}
+
+func (b beginFlags) apply(body *rota.ScheduleCreate) {
+	if b.Paused {
+		body.Paused = rota.Some(true)
+	}
+	body.Note = some(b.Note)
+}
+
 type agentSchedulesCreate struct {
 	agentID
+	Begin  beginFlags    `embed:""`
 	Fields scheduleFlags `embed:""`
 	Body   bodyFlag      `embed:""`
 }
 
 func (c *agentSchedulesCreate) Run(ctx context.Context, s *session) error {
-	raw, err := c.Body.raw(s.in, c.Fields)
+	raw, err := c.Body.raw(s.in, c.Begin, c.Fields)
 	if err != nil {
 		return err
 	}
@@ -134,7 +150,32 @@ func (c *agentSchedulesCreate) Run(ctx context.Context, s *session) error {
 	if raw == nil && (body.Spec.Type == "" || c.Fields.Input == nil) {
 		return usagef("give --every, --at or --cron, and --input; or --body")
 	}
+	c.Begin.apply(&body)
 	return show(s, scheduleCard)(s.Schedules.Create(ctx, c.AgentID, body, append(s.call, raw...)...))
+}
+
+type agentSchedulesPut struct {
+	agentID
+	ByKey  string        `required:"" placeholder:"KEY" help:"The key of the schedule: a name of yours."`
+	Begin  beginFlags    `embed:""`
+	Fields scheduleFlags `embed:""`
+	Body   bodyFlag      `embed:""`
+}
+
+func (c *agentSchedulesPut) Run(ctx context.Context, s *session) error {
+	raw, err := c.Body.raw(s.in, c.Begin, c.Fields)
+	if err != nil {
+		return err
+	}
+	body, err := c.Fields.create()
+	if err != nil {
+		return err
+	}
+	if raw == nil && (body.Spec.Type == "" || c.Fields.Input == nil) {
+		return usagef("give --every, --at or --cron, and --input; or --body")
+	}
+	c.Begin.apply(&body)
+	return show(s, scheduleCard)(s.Schedules.Put(ctx, c.AgentID, c.ByKey, body, append(s.call, raw...)...))
 }
 
 func (f scheduleFlags) create() (rota.ScheduleCreate, error) {
@@ -145,6 +186,7 @@ func (f scheduleFlags) create() (rota.ScheduleCreate, error) {
 	body := rota.ScheduleCreate{
 		Input:              rota.InputText(text(f.Input)),
 		Name:               clearable(f.Name),
+		Description:        clearable(f.Description),
 		Conversation:       f.Continuity.conversation(),
 		PreviousResponseID: clearable(f.Continuity.PreviousResponseID),
 		ContextManagement:  f.Continuity.ContextManagement.optional(),
@@ -167,11 +209,16 @@ func (c *agentSchedulesList) Run(ctx context.Context, s *session) error {
 }
 
 type agentSchedulesGet struct {
-	scheduleID
-	IncludeDeleted bool `help:"Also one that is deleted."`
+	agentID
+	ScheduleID     rota.ScheduleID `required:"" xor:"which" placeholder:"ID" help:"Id of the schedule."`
+	ByKey          string          `required:"" xor:"which" placeholder:"KEY" help:"The key of the schedule, in place of its id."`
+	IncludeDeleted bool            `help:"Also one that is deleted; not with --by-key."`
 }
 
 func (c *agentSchedulesGet) Run(ctx context.Context, s *session) error {
+	if c.ByKey != "" {
+		return show(s, scheduleCard)(s.Schedules.GetByKey(ctx, c.AgentID, c.ByKey, s.call...))
+	}
 	opts := s.call
 	if c.IncludeDeleted {
 		opts = append(opts, client.IncludeDeleted())
@@ -205,6 +252,7 @@ func (f scheduleFlags) update() (rota.ScheduleUpdate, error) {
 	body := rota.ScheduleUpdate{
 		Spec:               spec,
 		Name:               clearable(f.Name),
+		Description:        clearable(f.Description),
 		PreviousResponseID: clearable(f.Continuity.PreviousResponseID),
 		ContextManagement:  f.Continuity.ContextManagement.optional(),
 		Metadata:           f.Metadata.update(),
@@ -270,7 +318,9 @@ func scheduleCard(s rota.Schedule) []line {
 	return []line{
 		{"id", string(s.ID)},
 		{"agent", string(s.AgentID)},
+		{"key", text(s.Key)},
 		{"name", text(s.Name)},
+		{"description", text(s.Description)},
 		{"status", string(s.Status)},
 		{"paused", pauseText(s.PauseReason)},
 		{"when", specText(s.Spec)},

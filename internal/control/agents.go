@@ -19,16 +19,20 @@ func (c *Control) CreateAgent(ctx context.Context, who auth.Caller, in rota.Agen
 		return rota.Agent{}, err
 	}
 	a, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
-		a := newAgent(in, now)
-		if err := c.checkModels(rota.AgentConfig{}, a.AgentConfig); err != nil {
-			return a, err
-		}
-		if err := checkFunctions(ctx, tx, who, a.AgentConfig); err != nil {
-			return a, err
-		}
-		return a, tx.AddAgent(ctx, who.Owner, a)
+		return c.addAgent(ctx, tx, who, in, now)
 	})
 	return c.withWarnings(a), err
+}
+
+func (c *Control) addAgent(ctx context.Context, tx Tx, who auth.Caller, in rota.AgentCreate, now time.Time) (rota.Agent, error) {
+	a := newAgent(in, now)
+	if err := c.checkModels(rota.AgentConfig{}, a.AgentConfig); err != nil {
+		return a, err
+	}
+	if err := checkFunctions(ctx, tx, who, a.AgentConfig); err != nil {
+		return a, err
+	}
+	return a, tx.AddAgent(ctx, who.Owner, a)
 }
 
 // withAgentWarnings returns an agent that was created or updated, with what may
@@ -97,6 +101,7 @@ func newAgent(in rota.AgentCreate, now time.Time) rota.Agent {
 		UpdatedAt: rota.InstantOf(now),
 		Version:   1,
 	}
+	in.Key.ApplyNullable(&a.Key)
 	in.Description.ApplyNullable(&a.Description)
 	in.Instructions.ApplyNullable(&a.Instructions)
 	in.MaxToolCalls.ApplyNullable(&a.MaxToolCalls)
@@ -163,10 +168,14 @@ func (c *Control) RollbackAgent(ctx context.Context, who auth.Caller, id rota.Ag
 	})
 }
 
+// A changeConfig returns what becomes of a configuration, and the version that it is a
+// copy of; nil if it is none.
+type changeConfig func(context.Context, Tx, rota.AgentConfig) (rota.AgentConfig, *int64, error)
+
 // changeAgent gives an agent the configuration that fn returns, and a new version
-// if that is another one. fn also says which version it is a copy of.
+// if that is another one.
 func (c *Control) changeAgent(ctx context.Context, who auth.Caller, operation string, id rota.AgentID, w Write,
-	fn func(context.Context, Tx, rota.AgentConfig) (rota.AgentConfig, *int64, error),
+	fn changeConfig,
 ) (rota.Agent, error) {
 	if err := c.enter(ctx, who, rota.WriteAgents, operation, on("agent_id", id)); err != nil {
 		return rota.Agent{}, err
@@ -176,18 +185,23 @@ func (c *Control) changeAgent(ctx context.Context, who auth.Caller, operation st
 		if err != nil {
 			return a, err
 		}
-		if err := match(w, a.Version); err != nil {
-			return a, err
-		}
-		after, restored, err := fn(ctx, tx, a.AgentConfig)
-		if err != nil || same(a.AgentConfig, after) {
-			return a, err
-		}
-		a.AgentConfig, a.UpdatedAt = after, rota.InstantOf(now)
-		a.Version++
-		return a, tx.SaveAgent(ctx, who.Owner, a, restored)
+		return alterAgent(ctx, tx, who, a, w, now, fn)
 	})
 	return c.withWarnings(a), err
+}
+
+// alterAgent gives an agent the configuration that fn returns, if that is another one.
+func alterAgent(ctx context.Context, tx Tx, who auth.Caller, a rota.Agent, w Write, now time.Time, fn changeConfig) (rota.Agent, error) {
+	if err := match(w, a.Version); err != nil {
+		return a, err
+	}
+	after, restored, err := fn(ctx, tx, a.AgentConfig)
+	if err != nil || same(a.AgentConfig, after) {
+		return a, err
+	}
+	a.AgentConfig, a.UpdatedAt = after, rota.InstantOf(now)
+	a.Version++
+	return a, tx.SaveAgent(ctx, who.Owner, a, restored)
 }
 
 // AgentVersion returns a version of an agent. Scope read:agents.
@@ -314,6 +328,9 @@ func (c *Control) RestoreAgent(ctx context.Context, who auth.Caller, id rota.Age
 		if a.DeletedAt != nil && !now.Before(a.RetentionExpiresAt.Time) {
 			return a, rota.Errorf(rota.Conflict, "the agent could be restored until %s", a.RetentionExpiresAt)
 		}
+		if err := keyIsFree(ctx, tx, who, a); err != nil {
+			return a, err
+		}
 		if err := tx.RestoreAgent(ctx, who.Owner, id, now); err != nil {
 			return a, err
 		}
@@ -322,6 +339,21 @@ func (c *Control) RestoreAgent(ctx context.Context, who auth.Caller, id rota.Age
 		}
 		return tx.Agent(ctx, who.Owner, id)
 	})
+}
+
+// keyIsFree returns Conflict if another agent has the key of one that was deleted.
+func keyIsFree(ctx context.Context, tx Tx, who auth.Caller, a rota.Agent) error {
+	if a.Key == nil || a.DeletedAt == nil {
+		return nil
+	}
+	other, err := tx.AgentByKey(ctx, who.Owner, *a.Key)
+	if errors.Is(err, rota.NotFound) {
+		return nil
+	}
+	if err == nil {
+		err = rota.Errorf(rota.Conflict, "the agent %s has the key of this one by now; delete it first", other.ID)
+	}
+	return err
 }
 
 // putBack puts on record what the schedules of a restored agent had to do while it

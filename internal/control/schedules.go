@@ -16,17 +16,24 @@ func (c *Control) CreateSchedule(ctx context.Context, who auth.Caller, agent rot
 	if err := c.enter(ctx, who, rota.WriteAgents, "create_schedule", on("agent_id", agent)); err != nil {
 		return rota.Schedule{}, err
 	}
+	if err := checkNote(in); err != nil {
+		return rota.Schedule{}, err
+	}
 	s, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Schedule, error) {
 		if _, err := live(ctx, tx, who, agent); err != nil {
 			return rota.Schedule{}, err
 		}
-		s, err := c.newSchedule(who, agent, in, now)
-		if err != nil {
-			return rota.Schedule{}, err
-		}
-		return s.Schedule, tx.AddSchedule(ctx, s)
+		return c.addSchedule(ctx, tx, who, agent, in, now)
 	})
 	return withScheduleWarnings(s), err
+}
+
+func (c *Control) addSchedule(ctx context.Context, tx Tx, who auth.Caller, agent rota.AgentID, in rota.ScheduleCreate, now time.Time) (rota.Schedule, error) {
+	s, err := c.newSchedule(who, agent, in, now)
+	if err != nil {
+		return rota.Schedule{}, err
+	}
+	return s.Schedule, tx.AddSchedule(ctx, s)
 }
 
 // withScheduleWarnings returns a schedule that was created or updated, with what
@@ -40,27 +47,62 @@ func withScheduleWarnings(s rota.Schedule) rota.Schedule {
 }
 
 func (c *Control) newSchedule(who auth.Caller, agent rota.AgentID, in rota.ScheduleCreate, now time.Time) (rota.TimedSchedule, error) {
-	s := rota.Schedule{
-		Object:       rota.ObjectSchedule,
-		ID:           rota.NewScheduleID(now),
-		AgentID:      agent,
-		Input:        in.Input,
-		Conversation: present(in.Conversation),
-		Metadata:     in.Metadata,
-		CreatedAt:    rota.InstantOf(now),
-		UpdatedAt:    rota.InstantOf(now),
-		Version:      1,
-		MadeBy:       who.Key,
+	s := withContent(rota.Schedule{
+		Object:    rota.ObjectSchedule,
+		ID:        rota.NewScheduleID(now),
+		AgentID:   agent,
+		CreatedAt: rota.InstantOf(now),
+		UpdatedAt: rota.InstantOf(now),
+		Version:   1,
+		MadeBy:    who.Key,
+	}, in)
+	in.Key.ApplyNullable(&s.Key)
+	t := rota.Timer{ScheduleID: s.ID, AgentID: agent, Owner: who.Owner}
+	t, err := policy.Replan(t, rota.Some(in.Spec), in.Policy.Apply(rota.DefaultPolicy()), c.MinInterval, now)
+	if err == nil {
+		t, err = begin(t, who, in, now)
 	}
-	in.Name.ApplyNullable(&s.Name)
-	in.PreviousResponseID.ApplyNullable(&s.PreviousResponseID)
-	in.ContextManagement.Apply(&s.ContextManagement)
+	return rota.TimedSchedule{Schedule: s.WithTimer(t), Timer: t}, err
+}
+
+// withContent returns a schedule with what somebody who creates one says of its runs:
+// what is not said has its default.
+func withContent(s rota.Schedule, in rota.ScheduleCreate) rota.Schedule {
+	s.Input, s.Conversation, s.Metadata = in.Input, present(in.Conversation), in.Metadata
 	if s.Metadata == nil {
 		s.Metadata = map[string]string{}
 	}
-	t := rota.Timer{ScheduleID: s.ID, AgentID: agent, Owner: who.Owner}
-	t, err := policy.Replan(t, rota.Some(in.Spec), in.Policy.Apply(rota.DefaultPolicy()), c.MinInterval, now)
-	return rota.TimedSchedule{Schedule: s.WithTimer(t), Timer: t}, err
+	s.Name, s.Description, s.PreviousResponseID, s.ContextManagement = nil, nil, nil, rota.Any{}
+	in.Name.ApplyNullable(&s.Name)
+	in.Description.ApplyNullable(&s.Description)
+	in.PreviousResponseID.ApplyNullable(&s.PreviousResponseID)
+	in.ContextManagement.Apply(&s.ContextManagement)
+	return s
+}
+
+// begin returns the timer of a new schedule, which may begin paused.
+func begin(t rota.Timer, who auth.Caller, in rota.ScheduleCreate, now time.Time) (rota.Timer, error) {
+	if paused, _ := in.Paused.Get(); !paused {
+		return t, nil
+	}
+	return policy.Pause(t, byHand(who, in.Note, now))
+}
+
+// checkNote refuses a reason for a pause where there is none.
+func checkNote(in rota.ScheduleCreate) error {
+	paused, _ := in.Paused.Get()
+	if _, noted := in.Note.Get(); noted && !paused {
+		return rota.InvalidField("note", "says why a schedule begins paused: it goes with paused, which must be true")
+	}
+	return nil
+}
+
+// byHand is the reason of a pause that the caller asks for.
+func byHand(who auth.Caller, note rota.Opt[string], now time.Time) rota.PauseReason {
+	actor := string(who.Key)
+	why := rota.PauseReason{Code: rota.PausedManually, Actor: &actor, At: rota.InstantOf(now)}
+	note.ApplyNullable(&why.Note)
+	return why
 }
 
 // present returns the conversation, or an absent one for null.
@@ -105,6 +147,7 @@ func (c *Control) UpdateSchedule(ctx context.Context, who auth.Caller, agent rot
 func updateContent(s rota.TimedSchedule, in rota.ScheduleUpdate) rota.TimedSchedule {
 	in.Input.Apply(&s.Input)
 	in.Name.ApplyNullable(&s.Name)
+	in.Description.ApplyNullable(&s.Description)
 	in.Metadata.Apply(&s.Metadata)
 	in.Conversation.Apply(&s.Conversation)
 	if in.Conversation.IsNull() {
@@ -125,10 +168,7 @@ func updateContent(s rota.TimedSchedule, in rota.ScheduleUpdate) rota.TimedSched
 // start. One that is paused stays as it is. Scope write:agents.
 func (c *Control) PauseSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.SchedulePause, w Write) (rota.Schedule, error) {
 	return c.change(ctx, who, "pause_schedule", agent, id, w, func(s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
-		actor := string(who.Key)
-		why := rota.PauseReason{Code: rota.PausedManually, Actor: &actor, At: rota.InstantOf(now)}
-		in.Note.ApplyNullable(&why.Note)
-		s.Timer, err = policy.Pause(s.Timer, why)
+		s.Timer, err = policy.Pause(s.Timer, byHand(who, in.Note, now))
 		return s, err
 	})
 }
@@ -158,22 +198,29 @@ func (c *Control) change(ctx context.Context, who auth.Caller, operation string,
 		if err != nil {
 			return before.Schedule, err
 		}
-		if err := match(w, before.Version); err != nil {
-			return before.Schedule, err
-		}
-		after, err := fn(before, now)
-		if err != nil {
-			return before.Schedule, err
-		}
-		after.Schedule = after.WithTimer(after.Timer)
-		if same(before, after) {
-			return before.Schedule, nil
-		}
-		if err := undecided(ctx, tx, who, after.Timer, now); err != nil {
-			return before.Schedule, err
-		}
-		return save(ctx, tx, before.Timer, after, now)
+		return alter(ctx, tx, who, before, w, now, fn)
 	})
+}
+
+// alter lets fn change a schedule and its timer, and writes them back if it did.
+func alter(ctx context.Context, tx Tx, who auth.Caller, before rota.TimedSchedule, w Write, now time.Time,
+	fn func(rota.TimedSchedule, time.Time) (rota.TimedSchedule, error),
+) (rota.Schedule, error) {
+	if err := match(w, before.Version); err != nil {
+		return before.Schedule, err
+	}
+	after, err := fn(before, now)
+	if err != nil {
+		return before.Schedule, err
+	}
+	after.Schedule = after.WithTimer(after.Timer)
+	if same(before, after) {
+		return before.Schedule, nil
+	}
+	if err := undecided(ctx, tx, who, after.Timer, now); err != nil {
+		return before.Schedule, err
+	}
+	return save(ctx, tx, before.Timer, after, now)
 }
 
 // undecided returns Invalid if the timer's next time has just passed, which a

@@ -11,6 +11,7 @@ import (
 // transaction is committed.
 type Store struct {
 	AgentReader
+	KeyedReader
 	FunctionToolReader
 	ScheduleReader
 	LedgerReader
@@ -30,6 +31,7 @@ type Updater interface {
 // A Tx is one transaction.
 type Tx struct {
 	AgentReader
+	KeyedReader
 	AgentWriter
 	FunctionToolReader
 	FunctionToolWriter
@@ -61,9 +63,19 @@ type AgentReader interface {
 	AgentVersions(ctx context.Context, o rota.Owner, id rota.AgentID, p rota.Page) (rota.List[rota.AgentVersion], error)
 }
 
+// KeyedReader reads what its owner has given a key, and not deleted.
+type KeyedReader interface {
+	AgentByKey(ctx context.Context, o rota.Owner, key string) (rota.Agent, error)
+
+	// ScheduleByKey returns a schedule of an agent and its timer, which in a
+	// transaction are locked until it ends.
+	ScheduleByKey(ctx context.Context, o rota.Owner, a rota.AgentID, key string) (rota.TimedSchedule, error)
+}
+
 // AgentWriter writes agents.
 type AgentWriter interface {
-	// AddAgent adds an agent and its first version.
+	// AddAgent adds an agent and its first version. It is a Conflict if another agent
+	// of the owner that is not deleted has its key.
 	AddAgent(ctx context.Context, o rota.Owner, a rota.Agent) error
 
 	// SaveAgent writes an agent back that has another configuration, and adds its
@@ -77,7 +89,8 @@ type AgentWriter interface {
 	DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID, until time.Time, why rota.PauseReason) error
 
 	// RestoreAgent takes the deletion back. The schedules stay paused. It is a
-	// Conflict if the agent is not deleted, or is being purged.
+	// Conflict if the agent is not deleted, or is being purged, or if another agent
+	// has its key by now.
 	RestoreAgent(ctx context.Context, o rota.Owner, id rota.AgentID, now time.Time) error
 }
 
@@ -126,6 +139,8 @@ type ScheduleReader interface {
 // ScheduleWriter writes schedules with their timers. The fields that a timer has
 // are taken from the timer.
 type ScheduleWriter interface {
+	// AddSchedule is a Conflict if another schedule of the agent that is not deleted
+	// has its key.
 	AddSchedule(ctx context.Context, s rota.TimedSchedule) error
 
 	// SaveSchedule returns NotFound if the schedule is deleted, or is not that of

@@ -6,11 +6,14 @@ import (
 	"slices"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/control"
 )
 
 const (
 	agentsPath = "/api/v1/agents"
 	agentPath  = agentsPath + "/{agent_id}"
+
+	agentByKeyPath = agentsPath + "/by-key/{key}"
 
 	versionsPath = agentPath + "/versions"
 	versionPath  = versionsPath + "/{version}"
@@ -40,6 +43,11 @@ func (a *api) agentOperations() []*operation {
 		answers(Route{http.MethodDelete, agentPath, rota.WriteAgents, http.StatusOK, "delete_agent"}, a.deleteAgent).
 			says(tag, "Delete an agent", "Deletes the agent and pauses its schedules. Runs that have started go on to their end. Until retention_expires_at it can be read and restored; then it is purged with all that is its own.").
 			with("idempotency_key", "if_match"),
+		answers(Route{http.MethodGet, agentByKeyPath, rota.ReadAgents, http.StatusOK, "get_agent_by_key"}, a.getAgentByKey).
+			says(tag, "Get an agent by its key", "The agent with the key that is not deleted."),
+		puts(Route{http.MethodPut, agentByKeyPath, rota.WriteAgents, http.StatusOK, "put_agent"}, a.putAgent).
+			says(tag, "Put an agent under its key", "Makes the agent with the key what the body says, for those who keep their agents as code: creates it if there is none, gives it a new version if its configuration differs, and changes nothing if it is equal. What the body leaves out has its default.").
+			like(`{"name": "Morning brief", "model": "auto", "instructions": "Sum up the news since {{last_run_at}}."}`),
 		answers(Route{http.MethodPost, agentPath + "/restore", rota.WriteAgents, http.StatusOK, "restore_agent"}, a.restoreAgent).
 			says(tag, "Restore an agent", "Takes the deletion back. The schedules stay paused until they are resumed; what they had to do meanwhile is on record as blocked and is not made up for.").
 			with("idempotency_key", "if_match"),
@@ -86,6 +94,14 @@ func (a *api) createAgent(ctx context.Context, c call, in rota.AgentCreate) (rot
 
 func (a *api) getAgent(ctx context.Context, c call) (rota.Agent, error) {
 	return a.Control.Agent(ctx, c.who, c.agent())
+}
+
+func (a *api) getAgentByKey(ctx context.Context, c call) (rota.Agent, error) {
+	return a.Control.AgentByKey(ctx, c.who, c.PathValue("key"))
+}
+
+func (a *api) putAgent(ctx context.Context, c call, in rota.AgentCreate) (control.Put[rota.Agent], error) {
+	return a.Control.PutAgent(ctx, c.who, c.PathValue("key"), in, c.write)
 }
 
 func (a *api) updateAgent(ctx context.Context, c call, in rota.AgentUpdate) (rota.Agent, error) {

@@ -40,12 +40,16 @@ func (a *api) respond(w http.ResponseWriter, r *http.Request, op *operation, ans
 		a.sendList(w, r, l)
 		return
 	}
+	status := op.Status
+	if c, ok := answer.(created); ok {
+		answer, status = c.object, http.StatusCreated
+	}
 	body, err := encode(answer)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	if op.Status == http.StatusCreated {
+	if status == http.StatusCreated {
 		w.Header().Set(headerLocation, location(r.URL.Path, answer))
 	}
 	tag, ok := entityTag(r, answer, body)
@@ -57,7 +61,7 @@ func (a *api) respond(w http.ResponseWriter, r *http.Request, op *operation, ans
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	a.writeBody(w, op.Status, body)
+	a.writeBody(w, status, body)
 }
 
 func encode(v any) ([]byte, error) {
@@ -74,11 +78,11 @@ func encode(v any) ([]byte, error) {
 func location(path string, answer any) string {
 	switch v := answer.(type) {
 	case rota.Agent:
-		return path + "/" + string(v.ID)
+		return agentsPath + "/" + string(v.ID)
 	case rota.FunctionTool:
 		return path + "/" + string(v.ID)
 	case rota.Schedule:
-		return path + "/" + string(v.ID)
+		return agentsPath + "/" + string(v.AgentID) + "/schedules/" + string(v.ID)
 	case rota.Run:
 		return path + "/" + string(v.ID)
 	case rota.NewKey:

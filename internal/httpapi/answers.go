@@ -40,24 +40,24 @@ func withHeaders(names ...string) map[string]*huma.Header {
 	return headers
 }
 
-func success(r huma.Registry, op *operation) *huma.Response {
-	res := &huma.Response{Description: http.StatusText(op.Status), Headers: withHeaders(headerRequestID)}
+func success(r huma.Registry, op *operation, status int) *huma.Response {
+	res := &huma.Response{Description: http.StatusText(status), Headers: withHeaders(headerRequestID)}
 	if op.output == nil {
 		res.Content = map[string]*huma.MediaType{mediaEvents: {Schema: &huma.Schema{Type: huma.TypeString}}}
 		return res
 	}
 	res.Content = jsonContent(r.Schema(op.output, true, ""))
-	res.Headers = withHeaders(successHeaders(op)...)
+	res.Headers = withHeaders(successHeaders(op, status)...)
 	return res
 }
 
-func successHeaders(op *operation) []string {
+func successHeaders(op *operation, status int) []string {
 	names := []string{headerRequestID}
 	zero := reflect.Zero(op.output).Interface()
 	if _, versioned := version(zero); versioned || slices.Contains(op.params, "if_none_match") {
 		names = append(names, headerETag)
 	}
-	if op.Status == http.StatusCreated {
+	if status == http.StatusCreated {
 		names = append(names, headerLocation)
 	}
 	if slices.Contains(op.params, "idempotency_key") {

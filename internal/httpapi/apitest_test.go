@@ -181,9 +181,10 @@ func (c caller) newRun(agent string) string {
 	return agent + "/runs/" + c.send(http.MethodPost, agent+"/runs", `{"input":"hi"}`).is(http.StatusCreated).id()
 }
 
+const everyHour = `{"schedule":{"type":"interval","interval_seconds":3600},"input":"hi"}`
+
 // newSchedule puts the agent on a schedule and returns its path.
 func (c caller) newSchedule(agent string) string {
 	c.t.Helper()
-	body := `{"schedule":{"type":"interval","interval_seconds":3600},"input":"hi"}`
-	return agent + "/schedules/" + c.send(http.MethodPost, agent+"/schedules", body).is(http.StatusCreated).id()
+	return agent + "/schedules/" + c.send(http.MethodPost, agent+"/schedules", everyHour).is(http.StatusCreated).id()
 }

@@ -126,7 +126,7 @@ func newRefPage(d *document) refPage {
 
 func (d *document) refOperation(op *operation) refOperation {
 	o := d.openapi.Paths[op.Path]
-	about := map[string]*huma.Operation{http.MethodGet: o.Get, http.MethodPost: o.Post, http.MethodDelete: o.Delete}[op.Method]
+	about := map[string]*huma.Operation{http.MethodGet: o.Get, http.MethodPost: o.Post, http.MethodPut: o.Put, http.MethodDelete: o.Delete}[op.Method]
 	ref := refOperation{
 		ID: op.OperationID, Method: op.Method, Path: op.Path, Scope: string(op.Scope), Summary: op.summary, About: op.about,
 		BodyOptional: op.optional,

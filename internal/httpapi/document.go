@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/rota-run/rota"
 )
 
 const apiAbout = `Rota keeps AI agents on a schedule: save an agent, say when it runs, and see what came of every run.
@@ -117,7 +119,10 @@ func describe(r huma.Registry, op *operation) *huma.Operation {
 		Description: op.about,
 		Parameters:  operationParams(op),
 		Security:    []map[string][]string{{bearerAuth: scopesOf(op)}},
-		Responses:   map[string]*huma.Response{strconv.Itoa(op.Status): success(r, op)},
+		Responses:   map[string]*huma.Response{strconv.Itoa(op.Status): success(r, op, op.Status)},
+	}
+	if op.creates {
+		o.Responses[strconv.Itoa(http.StatusCreated)] = success(r, op, http.StatusCreated)
 	}
 	if op.input != nil {
 		op.schema = r.Schema(op.input, true, "")
@@ -225,6 +230,7 @@ func parameters() map[string]*huma.Param {
 		"if_match":        header(headerIfMatch, "An ETag with the version that the object must have, or the version in quotation marks; 412 if somebody has changed the object.", pattern(0, 0, `^(\*|(W/)?"[1-9][0-9]*(-[0-9a-f]{16})?(--?(gzip|br|zstd))?")$`)),
 		"if_none_match":   header(headerIfNoneMatch, "ETags of answers that the client has: 304 without a body if one of them would be answered again.", text(0, 0)),
 	}
+	all["key"] = &huma.Param{Name: "key", In: "path", Required: true, Description: "The key that it was given: a name of yours.", Schema: pattern(1, rota.MaxKey, rota.KeyPattern)}
 	all["version"] = &huma.Param{Name: "version", In: "path", Required: true, Description: "Of the agent; 1 is the first.", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &one}}
 	for name, about := range map[string]string{"agent_id": "agt_…", "schedule_id": "asch_…", "run_id": "arun_…", "key_id": "key_…", "function_tool_id": "ftool_…", "connector_id": "of a connector"} {
 		all[name] = &huma.Param{Name: name, In: "path", Required: true, Description: about, Schema: text(1, 0)}

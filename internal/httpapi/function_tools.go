@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"github.com/rota-run/rota"
 )
@@ -53,14 +52,4 @@ func (a *api) updateFunctionTool(ctx context.Context, c call, in rota.FunctionDe
 
 func (a *api) deleteFunctionTool(ctx context.Context, c call) (rota.Deleted[rota.FunctionToolID], error) {
 	return a.Control.DeleteFunctionTool(ctx, c.who, c.functionTool(), c.write)
-}
-
-// muxOf returns the routes that a path can have. Function tools have a mux of their
-// own: in one with agents, neither /agents/{agent_id}/runs nor
-// /agents/function-tools/{function_tool_id} would be the more specific one.
-func (a *api) muxOf(path string) *http.ServeMux {
-	if path == functionToolsPath || strings.HasPrefix(path, functionToolsPath+"/") {
-		return a.tools
-	}
-	return a.mux
 }

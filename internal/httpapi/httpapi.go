@@ -68,7 +68,7 @@ type api struct {
 	doc     *document
 	root    http.Handler // of what is behind the request's record
 	mux     *http.ServeMux
-	tools   *http.ServeMux // see muxOf
+	named   *http.ServeMux // see muxOf
 	repeats *repeats
 	absent  string // what is said of every other path
 }
@@ -80,13 +80,13 @@ type api struct {
 // Streams of events last until their run ends or the request's context does,
 // so the server should end its base context when it shuts down.
 func New(cfg Config) http.Handler {
-	a := &api{Config: cfg, mux: http.NewServeMux(), tools: http.NewServeMux(), repeats: newRepeats(), absent: "there is nothing at this path; /docs lists what there is"}
+	a := &api{Config: cfg, mux: http.NewServeMux(), named: http.NewServeMux(), repeats: newRepeats(), absent: "there is nothing at this path; /docs lists what there is"}
 	ops := a.operations()
 	a.doc = newDocument(cfg.System.Version, ops)
 	for _, op := range ops {
 		a.muxOf(op.Path).Handle(op.Method+" "+op.Path, a.handler(op))
 	}
-	a.tools.HandleFunc("/", a.unmatched)
+	a.named.HandleFunc("/", a.unmatched)
 	a.mux.HandleFunc("GET /.well-known/jwks.json", a.publicKeys)
 	a.mux.Handle("GET /openapi.json", compressed(constant(mediaJSON, a.doc.json)))
 	a.mux.Handle("GET /docs", compressed(reference(a.doc)))
@@ -101,7 +101,7 @@ func New(cfg Config) http.Handler {
 // with what absent says. Of cfg, Control, Keys and Limits are not used.
 func NewProbes(cfg Config, absent string) http.Handler {
 	a := &api{Config: cfg, mux: http.NewServeMux(), absent: absent}
-	a.tools = a.mux
+	a.named = a.mux
 	a.root = http.HandlerFunc(a.serveRoute)
 	a.addProbes()
 	return a
@@ -165,7 +165,7 @@ func shared(origins []string, h http.Handler) http.Handler {
 	}
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
-		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete},
+		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete},
 		AllowedHeaders: []string{"*"}, // those that are asked for: SDKs add their own
 		ExposedHeaders: []string{headerRequestID, headerETag, headerLocation, headerRetryAfter, headerReplayed},
 		MaxAge:         600,

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -23,6 +24,8 @@ var goodBody = map[string]string{
 	"update_function_tool":  `{"type":"function","name":"g","parameters":{}}`,
 
 	"create_agent_run_mcp_approval": `{"approval_request_id":"mcpr_1","approve":true}`,
+	"put_agent":                     `{"name":"mine","model":"auto"}`,
+	"put_agent_schedule":            everyHour,
 	"create_key":                    `{"name":"k","scopes":["write:apikeys"]}`,
 
 	"exchange_api_key_token":    `{"audience":"https://rota.example.com","externalUserId":"u"}`,
@@ -56,8 +59,8 @@ func TestOthersSeeNothing(t *testing.T) {
 	} {
 		ids := tt.owner.things()
 		for _, r := range httpapi.Routes() {
-			if !strings.Contains(r.Path, "{") || r.OperationID == "revoke_key" || r.Status == http.StatusNotImplemented {
-				continue // keys belong to accounts
+			if !strings.Contains(r.Path, "{") || r.OperationID == "revoke_key" || r.OperationID == "put_agent" || r.Status == http.StatusNotImplemented {
+				continue // keys belong to accounts, and everybody can put agents
 			}
 			theirs := tt.others.send(r.Method, ids.in(r.Path), ids.in(goodBody[r.OperationID]))
 			nothing := tt.others.send(r.Method, nowhere.in(r.Path), nowhere.in(goodBody[r.OperationID]))
@@ -65,6 +68,8 @@ func TestOthersSeeNothing(t *testing.T) {
 			require.Equal(t, string(nothing.Body), string(theirs.Body), "%s: %s", tt.name, r.OperationID)
 			require.Equal(t, nothing.Header.Get("ETag"), theirs.Header.Get("ETag"))
 		}
+		own := tt.others.send(http.MethodPut, ids.in(agents+"/by-key/{key}"), goodBody["put_agent"]).is(http.StatusCreated)
+		require.NotEqual(t, ids["agent_id"], own.id(), "the same key of another owner is another agent")
 		tt.owner.unchanged(ids)
 		for _, path := range []string{agents, agents + "?order=asc"} {
 			for _, id := range read[listed](tt.others.send(http.MethodGet, path, "").is(http.StatusOK)).ids() {
@@ -78,12 +83,14 @@ func TestOthersSeeNothing(t *testing.T) {
 func TestPathsMustFit(t *testing.T) {
 	c := newAPI(t).acme()
 	ids, other := c.things(), c.newAgent("other")
-	mixed := things{"agent_id": strings.TrimPrefix(other, agents+"/"), "schedule_id": ids["schedule_id"], "run_id": ids["run_id"], "version": "9", "next_run_at": ids["next_run_at"]}
+	mixed := things{"agent_id": strings.TrimPrefix(other, agents+"/"), "schedule_id": ids["schedule_id"], "run_id": ids["run_id"], "version": "9", "key": ids["key"], "next_run_at": ids["next_run_at"]}
 	for _, r := range httpapi.Routes() {
-		if strings.Count(r.Path, "{") == 2 && r.Status != http.StatusNotImplemented {
+		if strings.Count(r.Path, "{") == 2 && r.OperationID != "put_agent_schedule" && r.Status != http.StatusNotImplemented {
 			require.Equal(t, http.StatusNotFound, c.send(r.Method, mixed.in(r.Path), mixed.in(goodBody[r.OperationID])).Status, r.OperationID)
 		}
 	}
+	own := c.send(http.MethodPut, mixed.in(agents+"/{agent_id}/schedules/by-key/{key}"), everyHour).is(http.StatusCreated)
+	require.NotEqual(t, ids["schedule_id"], own.id(), "the same key under another agent is another schedule")
 	c.unchanged(ids)
 }
 
@@ -127,18 +134,19 @@ type things map[string]string
 
 var nowhere = things{
 	"agent_id": "agt_00000000000000000000000000000000", "schedule_id": "asch_00000000000000000000000000000000",
-	"run_id": "arun_00000000000000000000000000000000", "version": "1", "function_tool_id": "ftool_00000000000000000000000000000000", "next_run_at": "2027-01-01T00:00:00.000Z",
+	"run_id": "arun_00000000000000000000000000000000", "version": "1", "key": "none", "function_tool_id": "ftool_00000000000000000000000000000000", "next_run_at": "2027-01-01T00:00:00.000Z",
 }
 
 // things makes one of each.
 func (c caller) things() things {
 	c.t.Helper()
-	agent := c.newAgent("mine")
+	key := "of " + string(rota.NewAgentID(c.clock.Now()))
+	agent := agents + "/" + c.send(http.MethodPut, agents+"/by-key/"+url.PathEscape(key), goodBody["put_agent"]).is(http.StatusCreated).id()
 	function := c.send(http.MethodPost, agents+"/function-tools", `{"type":"function","name":"f","parameters":{}}`).is(http.StatusCreated).id()
 	last := func(path string) string { return path[strings.LastIndex(path, "/")+1:] }
-	schedule := c.newSchedule(agent)
+	schedule := agent + "/schedules/" + c.send(http.MethodPut, agent+"/schedules/by-key/"+url.PathEscape(key), everyHour).is(http.StatusCreated).id()
 	next := c.send(http.MethodGet, schedule, "").is(http.StatusOK).object()["next_run_at"].(string)
-	return things{"agent_id": last(agent), "schedule_id": last(schedule), "run_id": last(c.newRun(agent)), "version": "1", "function_tool_id": function, "next_run_at": next}
+	return things{"agent_id": last(agent), "schedule_id": last(schedule), "run_id": last(c.newRun(agent)), "version": "1", "key": url.PathEscape(key), "function_tool_id": function, "next_run_at": next}
 }
 
 func (ids things) in(path string) string {

@@ -14,6 +14,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
 	"github.com/rota-run/rota/internal/budget"
+	"github.com/rota-run/rota/internal/control"
 )
 
 // A Route is one operation of the API, as callers know it.
@@ -41,6 +42,7 @@ type operation struct {
 	queries      []string     // names of the query parameters, once the document is made
 	do           func(context.Context, call) (any, error)
 	fails        []rota.Code // besides those that follow from the rest: see [failuresOf]
+	creates      bool        // whether it may have created something, which is answered by 201 in place of Status
 	unrepeatable bool        // whether an Idempotency-Key is refused
 	starts       bool        // whether it starts something that must not be started twice by a client that gave up waiting
 }
@@ -73,6 +75,23 @@ func accepts[I, O any](r Route, fn func(context.Context, call, I) (O, error)) *o
 		},
 	}
 }
+
+// puts returns an operation that makes an object what its body says: 201 if there was
+// none before.
+func puts[I, O any](r Route, fn func(context.Context, call, I) (control.Put[O], error)) *operation {
+	op := accepts(r, func(ctx context.Context, c call, in I) (any, error) {
+		p, err := fn(ctx, c, in)
+		if p.Created {
+			return created{p.Object}, err
+		}
+		return p.Object, err
+	})
+	op.output, op.creates = reflect.TypeFor[O](), true
+	return op.with("idempotency_key", "if_match")
+}
+
+// created is an answer about something that was not there before.
+type created struct{ object any }
 
 // lists returns an operation that answers one page. Large rows are read and written
 // a few at a time.

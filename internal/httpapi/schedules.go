@@ -5,11 +5,14 @@ import (
 	"net/http"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/control"
 )
 
 const (
 	schedulesPath = agentPath + "/schedules"
 	schedulePath  = schedulesPath + "/{schedule_id}"
+
+	scheduleByKeyPath = schedulesPath + "/by-key/{key}"
 )
 
 func (a *api) scheduleOperations() []*operation {
@@ -31,6 +34,11 @@ func (a *api) scheduleOperations() []*operation {
 		answers(Route{http.MethodDelete, schedulePath, rota.WriteAgents, http.StatusOK, "delete_agent_schedule"}, a.deleteSchedule).
 			says(tag, "Delete a schedule", "Runs that have started go on to their end. The schedule can still be read with include_deleted.").
 			with("idempotency_key", "if_match"),
+		answers(Route{http.MethodGet, scheduleByKeyPath, rota.ReadAgents, http.StatusOK, "get_agent_schedule_by_key"}, a.getScheduleByKey).
+			says(tag, "Get a schedule by its key", "The schedule of the agent that has the key and is not deleted."),
+		puts(Route{http.MethodPut, scheduleByKeyPath, rota.WriteAgents, http.StatusOK, "put_agent_schedule"}, a.putSchedule).
+			says(tag, "Put a schedule under its key", "Makes the schedule of the agent that has the key what the body says, for those who keep their schedules as code: creates it if there is none, changes it if it differs, and changes nothing if it is equal. What the body leaves out has its default. What a schedule has gone through stays: its state and pause, its counts, its skips; paused and note are for a new one.").
+			like(`{"schedule": {"type": "cron", "cron_expression": "0 9 * * MON-FRI", "timezone": "Europe/Madrid"}, "input": "Write the brief for {{scheduled_for}}.", "description": "The brief of customer 42"}`),
 		accepts(Route{http.MethodPost, schedulePath + "/pause", rota.WriteAgents, http.StatusOK, "pause_agent_schedule"}, a.pauseSchedule).
 			says(tag, "Pause a schedule", "It starts no runs until it is resumed. Pausing a paused schedule changes nothing.").
 			like(`{"note": "Until the end of the holidays"}`).
@@ -56,6 +64,14 @@ func (a *api) getSchedule(ctx context.Context, c call) (rota.Schedule, error) {
 		return rota.Schedule{}, err
 	}
 	return a.Control.Schedule(ctx, c.who, c.agent(), c.schedule(), deleted)
+}
+
+func (a *api) getScheduleByKey(ctx context.Context, c call) (rota.Schedule, error) {
+	return a.Control.ScheduleByKey(ctx, c.who, c.agent(), c.PathValue("key"))
+}
+
+func (a *api) putSchedule(ctx context.Context, c call, in rota.ScheduleCreate) (control.Put[rota.Schedule], error) {
+	return a.Control.PutSchedule(ctx, c.who, c.agent(), c.PathValue("key"), in, c.write)
 }
 
 func (a *api) updateSchedule(ctx context.Context, c call, in rota.ScheduleUpdate) (rota.Schedule, error) {

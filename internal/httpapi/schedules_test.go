@@ -30,9 +30,9 @@ func TestScheduleTypes(t *testing.T) {
 func TestScheduleDefaults(t *testing.T) {
 	c := newAPI(t).acme()
 	s := c.send(http.MethodGet, c.newSchedule(c.newAgent("a")), "").is(http.StatusOK).object()
-	require.Len(t, s, 24, "the 18 fields of the published object and 6 of ours")
+	require.Len(t, s, 26, "the 18 fields of the published object and 8 of ours")
 	for field, want := range map[string]any{
-		"object": "agent.schedule", "name": nil, "status": "active", "input": "hi", "conversation": nil, "previous_response_id": nil, "context_management": nil,
+		"object": "agent.schedule", "key": nil, "name": nil, "description": nil, "status": "active", "input": "hi", "conversation": nil, "previous_response_id": nil, "context_management": nil,
 		"metadata": map[string]any{}, "temporal_schedule_id": nil, "last_run_at": nil, "last_run_id": nil, "run_count": 0.0, "deleted_at": nil,
 		"pause_reason": nil, "consecutive_failures": 0.0, "version": 1.0,
 		"policy": map[string]any{

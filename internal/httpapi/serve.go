@@ -94,6 +94,18 @@ func (a *api) allowed(r *http.Request) []string {
 	})
 }
 
+// muxOf returns the routes that a path can have. Those with a word where others have an
+// identifier have a mux of their own: in one mux, neither /agents/{agent_id}/runs nor
+// /agents/function-tools/{function_tool_id} would be the more specific one.
+func (a *api) muxOf(path string) *http.ServeMux {
+	if named.MatchString(path) {
+		return a.named
+	}
+	return a.mux
+}
+
+var named = regexp.MustCompile(`^` + agentsPath + `/(function-tools(/|$)|by-key/|[^/]+/schedules/by-key/)`)
+
 // route returns the path of the route that r was served by.
 func route(r *http.Request) string {
 	_, p, ok := strings.Cut(r.Pattern, " ")

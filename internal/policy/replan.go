@@ -53,6 +53,13 @@ func Replan(t rota.Timer, spec rota.Opt[rota.Spec], p rota.Policy, shortest time
 	return planned, nil
 }
 
+// HasSpec reports whether the times of a spec that somebody sends are those that the
+// timer has.
+func HasSpec(t rota.Timer, spec rota.Spec) bool {
+	cal, err := calendar.Parse(spec, t.Anchor)
+	return err == nil && cal.Spec() == t.Spec
+}
+
 // SetSpec gives the timer a spec that somebody sent, as of now. The error is
 // Invalid and names the field.
 func SetSpec(t rota.Timer, spec rota.Spec, shortest time.Duration, now time.Time) (rota.Timer, calendar.Calendar, error) {

@@ -16,14 +16,14 @@ import (
 func Control(s store.Store) control.Store {
 	q := s.Reader()
 	return control.Store{
-		AgentReader: q, FunctionToolReader: q, ScheduleReader: q, LedgerReader: q, RunReader: q, KeyReader: q,
+		AgentReader: q, KeyedReader: q, FunctionToolReader: q, ScheduleReader: q, LedgerReader: q, RunReader: q, KeyReader: q,
 		Updater: store.On(s, controlTx),
 	}
 }
 
 func controlTx(q sqlstore.Queries) control.Tx {
 	return control.Tx{
-		AgentReader: q, AgentWriter: q, FunctionToolReader: q, FunctionToolWriter: q, ScheduleReader: q, ScheduleWriter: q, LedgerReader: q, LedgerWriter: q,
+		AgentReader: q, KeyedReader: q, AgentWriter: q, FunctionToolReader: q, FunctionToolWriter: q, ScheduleReader: q, ScheduleWriter: q, LedgerReader: q, LedgerWriter: q,
 		RunReader: q, RunWriter: q, KeyWriter: q, Answers: q,
 	}
 }

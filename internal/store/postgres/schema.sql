@@ -23,6 +23,7 @@ CREATE TABLE agents (
   id text COLLATE "C" NOT NULL,
   account text COLLATE "C" NOT NULL,
   end_user text COLLATE "C" NOT NULL,
+  key text COLLATE "C",
   name text NOT NULL,
   description text,
   model text NOT NULL,
@@ -42,6 +43,7 @@ CREATE TABLE agents (
   retention_expires_at bigint,
   PRIMARY KEY (id)
 );
+CREATE UNIQUE INDEX agents_by_own_key ON agents USING btree (account, end_user, key) WHERE ((key IS NOT NULL) AND (deleted_at IS NULL));
 CREATE INDEX agents_by_owner ON agents USING btree (account, end_user, id) WHERE (deleted_at IS NULL);
 CREATE INDEX agents_deleted ON agents USING btree (account, end_user, id) WHERE (deleted_at IS NOT NULL);
 CREATE INDEX agents_expiring ON agents USING btree (retention_expires_at, id) WHERE (deleted_at IS NOT NULL);
@@ -202,7 +204,9 @@ CREATE TABLE schedules (
   end_user text COLLATE "C" NOT NULL,
   agent_id text COLLATE "C" NOT NULL,
   key_id text COLLATE "C",
+  key text COLLATE "C",
   name text,
+  description text,
   input text NOT NULL,
   conversation text,
   previous_response_id text,
@@ -218,6 +222,7 @@ CREATE TABLE schedules (
 );
 CREATE INDEX schedules_by_agent ON schedules USING btree (agent_id, id);
 CREATE INDEX schedules_by_key ON schedules USING btree (key_id, id) WHERE (deleted_at IS NULL);
+CREATE UNIQUE INDEX schedules_by_own_key ON schedules USING btree (agent_id, key) WHERE ((key IS NOT NULL) AND (deleted_at IS NULL));
 CREATE INDEX schedules_by_owner ON schedules USING btree (account, end_user, id) WHERE (deleted_at IS NULL);
 
 CREATE TABLE schema_versions (

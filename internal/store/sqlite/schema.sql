@@ -22,6 +22,7 @@ CREATE TABLE agents (
   id                  TEXT PRIMARY KEY,
   account             TEXT NOT NULL,
   end_user            TEXT NOT NULL,
+  key                 TEXT,  -- the name by which its owner finds it
   name                TEXT NOT NULL,
   description         TEXT,
   model               TEXT NOT NULL,
@@ -40,6 +41,8 @@ CREATE TABLE agents (
   deleted_at          INTEGER,
   retention_expires_at INTEGER
 ) STRICT;
+
+CREATE UNIQUE INDEX agents_by_own_key ON agents (account, end_user, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
 
 CREATE INDEX agents_by_owner ON agents (account, end_user, id) WHERE deleted_at IS NULL;
 
@@ -192,7 +195,9 @@ CREATE TABLE schedules (
   end_user             TEXT NOT NULL,
   agent_id             TEXT NOT NULL REFERENCES agents (id),
   key_id               TEXT,  -- the key that made the schedule
+  key                  TEXT,  -- the name by which its owner finds it
   name                 TEXT,
+  description          TEXT,
   input                TEXT NOT NULL,
   conversation         TEXT,
   previous_response_id TEXT,
@@ -208,6 +213,8 @@ CREATE TABLE schedules (
 CREATE INDEX schedules_by_agent ON schedules (agent_id, id);
 
 CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL;
+
+CREATE UNIQUE INDEX schedules_by_own_key ON schedules (agent_id, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
 
 CREATE INDEX schedules_by_owner ON schedules (account, end_user, id) WHERE deleted_at IS NULL;
 

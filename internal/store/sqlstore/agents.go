@@ -7,7 +7,7 @@ import (
 	"github.com/rota-run/rota"
 )
 
-const agentColumns = `a.id, a.name, a.description, a.model, a.instructions, a.tools, a.tool_choice,
+const agentColumns = `a.id, a.key, a.name, a.description, a.model, a.instructions, a.tools, a.tool_choice,
 	a.parallel_tool_calls, a.max_tool_calls, a.fallback_models, a.text, a.reasoning, a.metadata, a.version,
 	a.created_at, a.updated_at, a.deleted_at, a.retention_expires_at`
 
@@ -17,7 +17,7 @@ func agentDest(a *rota.Agent) ([]any, func()) {
 	var created, updated, deleted, retained msTime
 	a.Object = rota.ObjectAgent
 	return []any{
-		&a.ID, &a.Name, &a.Description, &a.Model, &a.Instructions,
+		&a.ID, &a.Key, &a.Name, &a.Description, &a.Model, &a.Instructions,
 		jsonText{&a.Tools},
 		rawText{&a.ToolChoice.RawMessage},
 		&a.ParallelToolCalls, &a.MaxToolCalls,
@@ -46,6 +46,12 @@ func (q Queries) Agent(ctx context.Context, o rota.Owner, id rota.AgentID) (rota
 		WHERE a.id = ? AND a.account = ? AND a.end_user = ?`+q.lockShared("a"), id, o.Account, o.EndUser)
 }
 
+// AgentByKey returns the agent with the key that is not deleted.
+func (q Queries) AgentByKey(ctx context.Context, o rota.Owner, key string) (rota.Agent, error) {
+	return one(ctx, q.db, "agent", scanAgent, `SELECT `+agentColumns+` FROM agents a
+		WHERE a.account = ? AND a.end_user = ? AND a.key = ? AND a.deleted_at IS NULL`+q.lockShared("a"), o.Account, o.EndUser, key)
+}
+
 // Agents returns a page of the agents that are deleted, or of those that are not.
 func (q Queries) Agents(ctx context.Context, o rota.Owner, deleted bool, p rota.Page) (rota.List[rota.Agent], error) {
 	which := `a.deleted_at IS NULL`
@@ -61,12 +67,13 @@ func (q Queries) Agents(ctx context.Context, o rota.Owner, deleted bool, p rota.
 	}.page(ctx, q.db, p)
 }
 
-// AddAgent adds an agent and its first version.
+// AddAgent adds an agent and its first version. It is a Conflict if another agent of the
+// owner has its key.
 func (q Queries) AddAgent(ctx context.Context, o rota.Owner, a rota.Agent) error {
-	if err := q.write(ctx, `INSERT INTO agents (id, account, end_user, name, description, model, instructions, tools,
+	if err := q.addKeyed(ctx, "agent", a.Key, `INSERT INTO agents (id, account, end_user, key, name, description, model, instructions, tools,
 		tool_choice, parallel_tool_calls, max_tool_calls, fallback_models, text, reasoning, metadata, version, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		a.ID, o.Account, o.EndUser, a.Name, a.Description, a.Model, a.Instructions, js(a.Tools),
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		a.ID, o.Account, o.EndUser, a.Key, a.Name, a.Description, a.Model, a.Instructions, js(a.Tools),
 		rawOrNil(a.ToolChoice.RawMessage), a.ParallelToolCalls, a.MaxToolCalls, js(a.FallbackModels), rawOrNil(a.Text.RawMessage),
 		rawOrNil(a.Reasoning.RawMessage), js(a.Metadata), a.Version, a.CreatedAt.UnixMilli(), a.UpdatedAt.UnixMilli()); err != nil {
 		return err
@@ -75,6 +82,18 @@ func (q Queries) AddAgent(ctx context.Context, o rota.Owner, a rota.Agent) error
 		return err
 	}
 	return q.refer(ctx, a)
+}
+
+// addKeyed adds a row that may have a key, which no other row of its kind may have.
+func (q Queries) addKeyed(ctx context.Context, noun string, key *string, insert string, args ...any) error {
+	if key == nil {
+		return q.write(ctx, insert, args...)
+	}
+	n, err := q.exec(ctx, insert+` ON CONFLICT DO NOTHING`, args...)
+	if err == nil && n == 0 {
+		err = &rota.Error{Code: rota.Conflict, Field: "key", Msg: "another " + noun + " has this key: put it under its key to change it"}
+	}
+	return err
 }
 
 // SaveAgent writes an agent back that has another configuration, and adds its
@@ -165,15 +184,17 @@ func (q Queries) DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID,
 const activeOf = `SELECT s.id FROM schedules s JOIN timers t ON t.schedule_id = s.id
 	WHERE s.agent_id = ? AND s.deleted_at IS NULL AND t.status = 'active'`
 
-// RestoreAgent takes a deletion back. It is a Conflict if there is none, or if the agent
-// is being purged.
+// RestoreAgent takes a deletion back. It is a Conflict if there is none, if the agent is
+// being purged, or if another one has its key by now.
 func (q Queries) RestoreAgent(ctx context.Context, o rota.Owner, id rota.AgentID, now time.Time) error {
 	n, err := q.exec(ctx, `UPDATE agents SET deleted_at = NULL, retention_expires_at = NULL, updated_at = ?
 		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NOT NULL
-		AND NOT EXISTS (SELECT 1 FROM purges p WHERE p.agent_id = agents.id)`,
+		AND NOT EXISTS (SELECT 1 FROM purges p WHERE p.agent_id = agents.id)
+		AND NOT EXISTS (SELECT 1 FROM agents k WHERE k.account = agents.account AND k.end_user = agents.end_user
+			AND k.key = agents.key AND k.deleted_at IS NULL)`,
 		now.UnixMilli(), id, o.Account, o.EndUser)
 	if err == nil && n == 0 {
-		err = rota.Errorf(rota.Conflict, "the agent is not deleted")
+		err = rota.Errorf(rota.Conflict, "the agent is not deleted, or another agent has its key by now")
 	}
 	return err
 }

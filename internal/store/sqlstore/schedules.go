@@ -9,7 +9,7 @@ import (
 	"github.com/rota-run/rota"
 )
 
-const scheduleColumns = `s.id, s.agent_id, s.name, s.input, s.conversation, s.previous_response_id, s.context_management, s.metadata,
+const scheduleColumns = `s.id, s.agent_id, s.key, s.name, s.description, s.input, s.conversation, s.previous_response_id, s.context_management, s.metadata,
 	s.temporal_schedule_id, s.version, s.created_at, s.updated_at, COALESCE(s.deleted_at, a.deleted_at), COALESCE(s.key_id, ''), ` + timerColumns
 
 const scheduleTables = ` FROM schedules s JOIN timers t ON t.schedule_id = s.id JOIN agents a ON a.id = s.agent_id `
@@ -28,7 +28,7 @@ func scanTimedSchedule(row Scanner) (rota.TimedSchedule, error) {
 	var created, updated, deleted msTime
 	dest, done := timerDest(&s.Timer)
 	err := row.Scan(append([]any{
-		&s.ID, &s.AgentID, &s.Name,
+		&s.ID, &s.AgentID, &s.Key, &s.Name, &s.Description,
 		rawText{&s.Input.RawMessage},
 		rawText{&s.Conversation.RawMessage},
 		&s.PreviousResponseID,
@@ -57,6 +57,14 @@ func (q Queries) TimedSchedule(ctx context.Context, o rota.Owner, a rota.AgentID
 	return one(ctx, q.db, "schedule", scanTimedSchedule, `SELECT `+scheduleColumns+scheduleTables+`
 		WHERE s.id = ? AND s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL`+q.lock("t, s"),
 		id, a, o.Account, o.EndUser)
+}
+
+// ScheduleByKey returns the schedule of an agent that has the key and is not deleted,
+// and its timer.
+func (q Queries) ScheduleByKey(ctx context.Context, o rota.Owner, a rota.AgentID, key string) (rota.TimedSchedule, error) {
+	return one(ctx, q.db, "schedule", scanTimedSchedule, `SELECT `+scheduleColumns+scheduleTables+`
+		WHERE s.agent_id = ? AND s.key = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL`+q.lock("t, s"),
+		a, key, o.Account, o.EndUser)
 }
 
 // Schedules returns a page of an agent's schedules.
@@ -100,13 +108,13 @@ func (q Queries) SchedulesMadeBy(ctx context.Context, account string, key rota.K
 }
 
 // AddSchedule adds a schedule and its timer: the fields that a timer has are
-// taken from the timer.
+// taken from the timer. It is a Conflict if another schedule of the agent has its key.
 func (q Queries) AddSchedule(ctx context.Context, s rota.TimedSchedule) error {
 	t := s.Timer
-	if err := q.write(ctx, `INSERT INTO schedules (id, account, end_user, agent_id, name, input, conversation,
+	if err := q.addKeyed(ctx, "schedule", s.Key, `INSERT INTO schedules (id, account, end_user, agent_id, key, name, description, input, conversation,
 		previous_response_id, context_management, metadata, temporal_schedule_id, version, created_at, updated_at, key_id)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		t.ScheduleID, t.Owner.Account, t.Owner.EndUser, t.AgentID, s.Name, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage),
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		t.ScheduleID, t.Owner.Account, t.Owner.EndUser, t.AgentID, s.Key, s.Name, s.Description, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage),
 		s.PreviousResponseID, rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), s.TemporalScheduleID, s.Version, s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli(),
 		orNull(&s.MadeBy)); err != nil {
 		return err
@@ -122,10 +130,10 @@ func (q Queries) AddSchedule(ctx context.Context, s rota.TimedSchedule) error {
 // before and not afterwards becomes blocked. Runs that have not started take over the content.
 func (q Queries) SaveSchedule(ctx context.Context, s rota.TimedSchedule) error {
 	t := s.Timer
-	n, err := q.exec(ctx, `UPDATE schedules SET name = ?, input = ?, conversation = ?, previous_response_id = ?,
+	n, err := q.exec(ctx, `UPDATE schedules SET name = ?, description = ?, input = ?, conversation = ?, previous_response_id = ?,
 		context_management = ?, metadata = ?, version = ?, updated_at = ?
 		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
-		s.Name, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), s.PreviousResponseID,
+		s.Name, s.Description, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), s.PreviousResponseID,
 		rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), s.Version, s.UpdatedAt.UnixMilli(), t.ScheduleID, t.Owner.Account, t.Owner.EndUser)
 	if err := must("schedule", n, err); err != nil {
 		return err

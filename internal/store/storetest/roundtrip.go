@@ -23,6 +23,8 @@ var roundTrips = []testCase{
 	{"times are kept to the millisecond", milliseconds},
 	{"ids are case-sensitive", caseSensitive},
 	{"missing values are refused", missing},
+	{"keys find what they were given to", keyed},
+	{"a deleted agent loses its key", keyGone},
 	{"a write to try whether that works", func(w *world) {
 		w.update(func(ctx context.Context, q sqlstore.Queries) error { return q.TryWrite(ctx, w.now) })
 	}},
@@ -46,7 +48,7 @@ func (w *world) fullAgent() rota.Agent {
 	a.FallbackModels = []string{"other/größer", "small"}
 	a.Text, a.Reasoning = object(`{"format":{"type":"text"}}`), object(`{"effort":"low","big":12345678901234567890}`)
 	a.Metadata = map[string]string{"": "empty", "ключ": "<b>&amp;</b>", "q": `"`}
-	a.Version = 1 << 40
+	a.Key, a.Version = p("a key"), 1<<40
 	return a
 }
 
@@ -61,7 +63,8 @@ func agentFields(w *world) {
 
 // fill gives every optional field of a schedule a value.
 func fill(s *rota.Schedule, t *rota.Timer) {
-	s.Name, s.Input = p("näme"), rota.Input{Any: anyJSON(`[{"type":"message","role":"user","content":"hé"}]`)}
+	s.Key, s.Name, s.Description = p("key of "+string(s.ID)), p("näme"), p("for what")
+	s.Input = rota.Input{Any: anyJSON(`[{"type":"message","role":"user","content":"hé"}]`)}
 	s.Conversation, s.PreviousResponseID = rota.Conversation{Any: anyJSON(`{"id":"conv_1"}`)}, p("resp_0")
 	s.ContextManagement = anyJSON(`[{"type":"compaction","compact_threshold":1000}]`)
 	s.Metadata, s.TemporalScheduleID, s.Version = map[string]string{"a": "b"}, p("temporal-1"), 9
@@ -89,6 +92,71 @@ func scheduleFields(w *world) {
 		w.same(s, got)
 	}
 }
+
+// keyed: a key belongs to one agent of an owner, and to one schedule of an agent, until
+// that is deleted.
+func keyed(w *world) {
+	other := rota.Owner{Account: w.owner.Account, EndUser: "another"}
+	agent := func(o rota.Owner) (rota.Agent, error) {
+		a := w.newAgent()
+		a.Key = p("k")
+		return a, w.store.Update(w.Context(), func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddAgent(ctx, o, a) })
+	}
+	a, err := agent(w.owner)
+	require.NoError(w, err)
+	_, err = agent(other)
+	require.NoError(w, err)
+	_, err = agent(w.owner)
+	require.ErrorIs(w, err, rota.Conflict)
+	got, err := w.store.AgentByKey(w.Context(), w.owner, "k")
+	require.NoError(w, err)
+	w.same(a, got)
+	_, err = w.store.AgentByKey(w.Context(), w.owner, "K")
+	require.ErrorIs(w, err, rota.NotFound)
+
+	first := w.addSchedule(a.ID, withKey)
+	w.addSchedule(w.addAgent().ID, withKey)
+	s, t := w.newSchedule(a.ID)
+	withKey(&s, &t)
+	add := func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.AddSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
+	}
+	require.ErrorIs(w, w.store.Update(w.Context(), add), rota.Conflict)
+	found, err := w.store.ScheduleByKey(w.Context(), w.owner, a.ID, "k")
+	require.NoError(w, err)
+	w.same(first, found.Schedule)
+	_, err = w.store.ScheduleByKey(w.Context(), other, a.ID, "k")
+	require.ErrorIs(w, err, rota.NotFound)
+
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.DeleteSchedule(ctx, w.owner, a.ID, first.ID, start)
+	})
+	_, err = w.store.ScheduleByKey(w.Context(), w.owner, a.ID, "k")
+	require.ErrorIs(w, err, rota.NotFound)
+	w.update(add)
+}
+
+// keyGone: the key of a deleted agent is free, and the agent cannot come back to it.
+func keyGone(w *world) {
+	add := func() (a rota.Agent) {
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+			a = w.newAgent()
+			a.Key = p("k")
+			return tx.AddAgent(ctx, w.owner, a)
+		})
+		return a
+	}
+	a := add()
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.DeleteAgent(ctx, w.owner, a.ID, start.Add(time.Hour), rota.PauseReason{Code: rota.PausedByDeletion, At: rota.InstantOf(start)})
+	})
+	add()
+	require.ErrorIs(w, w.store.Update(w.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.RestoreAgent(ctx, w.owner, a.ID, start)
+	}), rota.Conflict)
+}
+
+func withKey(s *rota.Schedule, _ *rota.Timer) { s.Key = p("k") }
 
 func timerFields(w *world) {
 	a := w.addAgent()
@@ -125,11 +193,11 @@ func runFields(w *world) {
 func saveFields(w *world) {
 	a, s := w.addAgent(), rota.Schedule{}
 	full := w.fullAgent()
-	full.ID, full.CreatedAt = a.ID, a.CreatedAt
+	full.ID, full.Key, full.CreatedAt = a.ID, nil, a.CreatedAt
 	s = w.addSchedule(a.ID)
 	t := w.timer(s)
 	fill(&s, &t)
-	s.MadeBy, s.TemporalScheduleID = "", nil // that is not the caller's
+	s.MadeBy, s.TemporalScheduleID, s.Key = "", nil, nil // nobody changes these
 	s = s.WithTimer(t)
 	s.UpdatedAt = rota.InstantOf(start.Add(time.Hour))
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {

@@ -36,6 +36,7 @@ CREATE TABLE agents (
   id                  TEXT COLLATE "C" PRIMARY KEY,
   account             TEXT COLLATE "C" NOT NULL,
   end_user            TEXT COLLATE "C" NOT NULL,
+  key                 TEXT COLLATE "C",  -- the name by which its owner finds it
   name                TEXT NOT NULL,
   description         TEXT,
   model               TEXT NOT NULL,
@@ -55,6 +56,7 @@ CREATE TABLE agents (
   retention_expires_at BIGINT
 );
 CREATE INDEX agents_by_owner ON agents (account, end_user, id) WHERE deleted_at IS NULL;
+CREATE UNIQUE INDEX agents_by_own_key ON agents (account, end_user, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX agents_deleted ON agents (account, end_user, id) WHERE deleted_at IS NOT NULL;
 CREATE INDEX agents_expiring ON agents (retention_expires_at, id) WHERE deleted_at IS NOT NULL;
 
@@ -108,7 +110,9 @@ CREATE TABLE schedules (
   end_user             TEXT COLLATE "C" NOT NULL,
   agent_id             TEXT COLLATE "C" NOT NULL REFERENCES agents (id),
   key_id               TEXT COLLATE "C",  -- the key that made the schedule
+  key                  TEXT COLLATE "C",  -- the name by which its owner finds it
   name                 TEXT,
+  description          TEXT,
   input                TEXT NOT NULL,
   conversation         TEXT,
   previous_response_id TEXT,
@@ -122,6 +126,7 @@ CREATE TABLE schedules (
 );
 CREATE INDEX schedules_by_owner ON schedules (account, end_user, id) WHERE deleted_at IS NULL;
 CREATE INDEX schedules_by_agent ON schedules (agent_id, id);
+CREATE UNIQUE INDEX schedules_by_own_key ON schedules (agent_id, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL;
 
 -- One row for each schedule: what a fire reads and writes, kept apart so that a
