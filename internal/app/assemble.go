@@ -30,7 +30,7 @@ type server struct {
 	control *control.Control
 	metrics *metrics
 	limits  *auth.Limiter
-	memory  *budget.Budget
+	memory  *budget.Budget // of requests
 	drain   time.Duration
 	api     bool // it serves the API
 	origins []string
@@ -48,13 +48,13 @@ type parts struct {
 
 	// set by assemble
 	hub    *events.Hub
-	memory *budget.Budget
+	memory memory
 	peers  peers
 }
 
 func assemble(p parts) (server, error) {
 	p.hub = events.NewHub()
-	p.memory = p.openBudget()
+	p.memory = p.openMemory()
 	p.peers = p.connect()
 	tokens, err := openTokens(p.settings)
 	if err != nil {
@@ -65,7 +65,7 @@ func assemble(p parts) (server, error) {
 		return server{}, err
 	}
 	return server{
-		store: p.store, engine: eng, metrics: p.metrics, api: p.settings.ServesAPI(), memory: p.memory, origins: p.settings.CORSOrigins,
+		store: p.store, engine: eng, metrics: p.metrics, api: p.settings.ServesAPI(), memory: p.memory.requests, origins: p.settings.CORSOrigins,
 		drain: p.settings.DrainTimeout, limits: &auth.Limiter{Store: ports.Limiter(p.store), Default: p.settings.RateLimit},
 		control: &control.Control{
 			Store: ports.Control(p.store), Engine: eng, Hub: p.hub, Models: p.gateway, Now: time.Now, Audit: p.log,
@@ -132,7 +132,7 @@ func (p parts) withUpkeep(work func(context.Context) error) func(context.Context
 // runner returns what makes attempts. Changed is still to be set.
 func (p parts) runner() *runner.Runner {
 	return &runner.Runner{
-		Store: ports.Runner(p.store), Gateway: p.gateway, Hub: p.hub, Now: time.Now, Log: p.log, LogContents: p.logsContents(), Memory: p.memory,
+		Store: ports.Runner(p.store), Gateway: p.gateway, Hub: p.hub, Now: time.Now, Log: p.log, LogContents: p.logsContents(), Memory: p.memory.runs,
 		OnPause: p.paused,
 		OnDone: func(w rota.Work, r rota.Result, output string) {
 			p.metrics.ended(r.Phase, code(r.Error))

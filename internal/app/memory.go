@@ -9,19 +9,26 @@ import (
 
 // headroom is what the process needs beside its budget, in bytes: code, caches of the
 // database, connections.
-const headroom = 128 << 20
+const headroom = 64 << 20
 
-// openBudget divides the memory that the settings give: a quarter is for the event
-// logs, the rest is what the budget has. The collector works harder when the process
-// comes near to what it should need, unless the operator has said otherwise.
-func (p parts) openBudget() *budget.Budget {
+// A memory is what may be used for what callers and models send and get. Those who ask
+// a lot of models keep nobody from the API, and the other way round.
+type memory struct {
+	requests *budget.Budget
+	runs     *budget.Budget
+}
+
+// openMemory divides the memory that the settings give: a quarter is for the event
+// logs, a quarter for requests, the rest for runs. The collector works harder when the
+// process comes near to what it should need, unless the operator has said otherwise.
+func (p parts) openMemory() memory {
 	size := int64(p.settings.MemoryBudget) << 20
 	if size == 0 {
-		return nil // of a test
+		return memory{} // of a test
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(size + headroom)
 	}
 	p.hub.Limit(size / 4)
-	return budget.New(size - size/4)
+	return memory{requests: budget.New(size / 4), runs: budget.New(size / 2)}
 }

@@ -1,11 +1,13 @@
 // Package budget bounds the memory that a process uses for what callers and
-// models send and get. Whoever needs memory takes it from the budget before, and waits
+// models send and get. Whoever needs memory takes it from a budget before, and waits
 // in line while there is none.
 //
 // Accounts that hold some and wait for more could wait for each other for ever. So
-// the first in the line is served in any case, beyond the size if need be, as long as
-// no other account is beyond it. The most that is ever in use is the size and one
-// account.
+// the first in the line is served in any case, as long as no other account is beyond
+// the size. The most that is ever held is the size and what that one account holds.
+//
+// Large accounts leave a part of the budget to small ones, and those need not wait
+// behind them: a few large requests must not keep everybody else out.
 package budget
 
 import (
@@ -20,10 +22,15 @@ type Budget struct {
 	size int64
 
 	mu     sync.Mutex // guards what follows, and the amounts of accounts
-	used   int64
-	beyond *Account // that was served though there was not enough
-	line   []*order // who waits, the longest first
+	used   int64      // by all accounts but beyond
+	beyond *Account   // the one that was served though there was not enough
+	line   []*order   // who waits, the longest first
 }
+
+const (
+	smallPart = 16 // an account that holds no more than this part of the size is small
+	sparePart = 4  // this part of the size is for small accounts alone
+)
 
 // An order is an amount that an account waits for.
 type order struct {
@@ -44,7 +51,8 @@ type Account struct {
 	held   int64
 }
 
-// Take takes n bytes more. It blocks until there are as many, or returns ctx's error.
+// Take takes n bytes more. It blocks until there are as many, or returns the cause of
+// ctx's end.
 func (a *Account) Take(ctx context.Context, n int64) error {
 	if a.budget == nil || n <= 0 {
 		return nil
@@ -58,18 +66,35 @@ func (a *Account) Take(ctx context.Context, n int64) error {
 	}
 }
 
+// Hold takes or gives back as much as it takes to hold n bytes in all. It blocks like
+// Take.
+func (a *Account) Hold(ctx context.Context, n int64) error {
+	if a.budget == nil {
+		return nil
+	}
+	if n > a.held {
+		return a.Take(ctx, n-a.held)
+	}
+	a.budget.giveBack(a, a.held-n)
+	return nil
+}
+
 // Release gives everything back. The account can be used again.
 func (a *Account) Release() {
-	if a.budget == nil {
-		return
+	if a.budget != nil {
+		a.budget.giveBack(a, a.held)
 	}
-	b := a.budget
+}
+
+func (b *Budget) giveBack(a *Account, n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.used -= a.held
-	a.held = 0
-	if b.beyond == a {
-		b.beyond = nil
+	a.held -= n
+	switch {
+	case b.beyond != a:
+		b.used -= n
+	case b.used+a.held <= b.limit(a.held):
+		b.beyond, b.used = nil, b.used+a.held
 	}
 	b.serve()
 }
@@ -100,23 +125,39 @@ func (b *Budget) leave(ctx context.Context, o *order) error {
 	return context.Cause(ctx)
 }
 
-// serve serves the line as far as there is room.
+// serve serves the line as far as there is room. Behind one that waits, only small
+// accounts are served.
 func (b *Budget) serve() {
-	for len(b.line) > 0 {
-		o := b.line[0]
-		if b.used+o.amount > b.size {
-			if b.beyond != nil {
-				return
-			}
-			b.beyond = o.account
+	waits := false
+	b.line = slices.DeleteFunc(b.line, func(o *order) bool {
+		total := o.account.held + o.amount
+		fits := b.used+o.amount <= b.limit(total) && (!waits || b.small(total))
+		if !fits && (waits || b.beyond != nil) {
+			waits = true
+			return false
 		}
-		b.line = b.line[1:]
+		if !fits {
+			b.beyond, b.used = o.account, b.used-o.account.held
+		}
 		b.grant(o)
-	}
+		return true
+	})
 }
 
 func (b *Budget) grant(o *order) {
-	b.used += o.amount
+	if b.beyond != o.account {
+		b.used += o.amount
+	}
 	o.account.held += o.amount
 	close(o.served)
 }
+
+// limit returns how much may be used when an account gets to hold a total.
+func (b *Budget) limit(total int64) int64 {
+	if b.small(total) {
+		return b.size
+	}
+	return b.size - b.size/sparePart
+}
+
+func (b *Budget) small(total int64) bool { return total <= b.size/smallPart }

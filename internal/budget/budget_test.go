@@ -40,17 +40,52 @@ func TestTheLineIsServedInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := budget.New(100)
 		first, second, third := b.Open(), b.Open(), b.Open()
-		require.NoError(t, first.Take(t.Context(), 90))
+		require.NoError(t, first.Take(t.Context(), 70))
 		require.NoError(t, second.Take(t.Context(), 90), "one account may be beyond the size")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		require.ErrorIs(t, third.Take(ctx, 1), context.DeadlineExceeded, "no other may")
+		require.ErrorIs(t, third.Take(ctx, 10), context.DeadlineExceeded, "no other may")
 		require.NoError(t, second.Take(t.Context(), 1000), "it may go on")
 		second.Release()
-		require.NoError(t, third.Take(t.Context(), 1))
+		require.NoError(t, third.Take(t.Context(), 10))
 		third.Release()
 		first.Release()
 		require.NoError(t, third.Take(t.Context(), 100))
+	})
+}
+
+// TestSmallAccountsAreServedBesideLargeOnes, in the part that is theirs and before
+// large ones that wait.
+func TestSmallAccountsAreServedBesideLargeOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := budget.New(1600)
+		first, beyond, waiting, small := b.Open(), b.Open(), b.Open(), b.Open()
+		require.NoError(t, first.Take(t.Context(), 1200))
+		require.NoError(t, beyond.Take(t.Context(), 1200))
+		served := make(chan error, 1)
+		go func() { served <- waiting.Take(t.Context(), 101) }()
+		synctest.Wait()
+		require.NoError(t, small.Take(t.Context(), 100))
+		require.Empty(t, served)
+		first.Release()
+		require.NoError(t, <-served)
+	})
+}
+
+// TestWhatShrinksLetsOthersIn: an account that holds less again is one of many.
+func TestWhatShrinksLetsOthersIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := budget.New(1600)
+		first, second, third := b.Open(), b.Open(), b.Open()
+		require.NoError(t, first.Hold(t.Context(), 1000))
+		require.NoError(t, second.Hold(t.Context(), 1000), "beyond the size")
+		require.NoError(t, second.Hold(t.Context(), 200), "and within it again")
+		require.NoError(t, third.Hold(t.Context(), 1000), "another may be beyond")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, second.Hold(ctx, 1000), context.DeadlineExceeded)
+		first.Release()
+		require.NoError(t, second.Hold(t.Context(), 1000))
 	})
 }
 

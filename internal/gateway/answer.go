@@ -2,15 +2,14 @@ package gateway
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"strings"
 	"time"
-
-	"github.com/tmaxmax/go-sse"
+	"unicode/utf8"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/rawjson"
 )
 
 const (
@@ -26,37 +25,44 @@ var errFailed = errors.New("the stream went silent after an error")
 
 // stream reads events until the one that ends the response.
 func (a *attempt) stream(b *body) (Response, error) {
-	f := newFrames(b)
-	for e, err := range sse.Read(f, &sse.ReadConfig{MaxEventSize: maxEvent}) {
+	events := newEventReader(b)
+	events.room = a.hold
+	for {
+		e, err := events.next()
 		if err != nil {
 			return a.cutOff(err)
 		}
-		data := []byte(strings.ToValidUTF8(e.Data, "\uFFFD")) // an event stream is UTF-8, whatever its server thinks
+		data := e.data
+		if !utf8.Valid(data) { // an event stream is UTF-8, whatever its server thinks
+			data = bytes.ToValidUTF8(data, []byte("\uFFFD"))
+		}
 		switch {
 		case len(data) == 0:
 			continue
-		case e.Data == endOfStream:
+		case string(data) == endOfStream:
 			if a.failed || a.draft.whole() {
 				b.drain(a.end)
 				return a.cutOff(io.EOF)
 			}
 			continue
 		case isObject(data):
-		case f.cut:
-			return a.cutOff(f.err)
-		case e.Type == "error":
-			a.fail(failure{text: e.Data})
+		case e.cut:
+			return a.cutOff(events.err)
+		case e.kind == "error":
+			a.fail(failure{text: string(data)})
 			continue
 		default:
 			a.junk = true
 			continue
 		}
-		if r, ended, err := a.event(e.Type, data); ended {
+		if r, ended, err := a.event(e.kind, data); ended {
 			b.drain(a.end)
 			return r, err
 		}
+		if a.draft.size > maxEvent {
+			return a.cutOff(errTooLarge)
+		}
 	}
-	return a.cutOff(io.EOF)
 }
 
 // event passes an event on and reports whether it ended the response.
@@ -152,12 +158,6 @@ func (a *attempt) ending(e Event, status string) Event {
 	return e
 }
 
-func withMember(object []byte, name string, value []byte) []byte {
-	o := decode(object)
-	o[name] = value
-	return encode(o)
-}
-
 // fail notes an error that the stream tells of. The answer may still come; a
 // stream that stays silent from now on has ended.
 func (a *attempt) fail(f failure) {
@@ -233,9 +233,7 @@ func readResponse(object []byte) response {
 	r := response{
 		Status: text(member(object, "status")), OutputText: text(member(object, "output_text")), Usage: member(object, "usage"),
 	}
-	var items []json.RawMessage
-	_ = json.Unmarshal(member(object, "output"), &items) // what is no list has no items
-	for _, i := range items {
+	for _, i := range rawjson.List(member(object, "output")) {
 		r.Output = append(r.Output, readItem(i))
 	}
 	return r
@@ -256,20 +254,29 @@ func (i item) kind() string {
 
 // text returns what an item of the type message says.
 func (i item) text() string {
+	var all []string
+	i.each(func(said []byte) { all = append(all, text(said)) })
+	return strings.Join(all, "")
+}
+
+// silent reports whether an item of the type message says nothing.
+func (i item) silent() bool {
+	silent := true
+	i.each(func(said []byte) { silent = silent && isEmpty(said) })
+	return silent
+}
+
+// each calls fn with each value in which an item of the type message says something.
+func (i item) each(fn func(said []byte)) {
 	content := member(i, "content")
-	if s := text(content); s != "" {
-		return s
+	if !isEmpty(content) {
+		fn(content)
+		return
 	}
-	var (
-		parts []json.RawMessage
-		s     strings.Builder
-	)
-	_ = json.Unmarshal(content, &parts) // what is no list has no parts
-	for _, p := range parts {
-		s.WriteString(text(member(p, "text")))
-		s.WriteString(text(member(p, "refusal")))
+	for _, p := range rawjson.List(content) {
+		fn(member(p, "text"))
+		fn(member(p, "refusal"))
 	}
-	return s.String()
 }
 
 // text returns what the model said.
@@ -277,13 +284,13 @@ func (r *response) text() string {
 	if r.OutputText != "" {
 		return r.OutputText
 	}
-	var s strings.Builder
+	var all []string
 	for _, i := range r.Output {
 		if i.kind() == "message" {
-			s.WriteString(i.text())
+			all = append(all, i.text())
 		}
 	}
-	return s.String()
+	return strings.Join(all, "")
 }
 
 func (r *response) usedTools() bool {

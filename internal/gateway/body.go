@@ -15,8 +15,8 @@ import (
 var errEncoding = errors.New("the provider compressed its answer as")
 
 const (
-	maxEvent  = 16 << 20 // bytes of one event, its framing included
-	maxStream = 64 << 20 // bytes of an answer
+	maxEvent  = 16 << 20 // bytes of one event, its framing included, and of what is kept of an answer
+	maxStream = 64 << 20 // bytes that are read of an answer
 	maxPeek   = 512
 
 	drainReads = 4
@@ -58,12 +58,7 @@ type body struct {
 	watch *watch
 	left  int    // bytes that may still come
 	head  []byte // was peeked at and is read first
-	room  func(bytes int) error
-	paid  int // bytes that there is room for and that have not come
 }
-
-// roomStep is for how many bytes room is asked at once.
-const roomStep = 64 << 10
 
 func newBody(from io.Reader, w *watch) *body { return &body{from: from, watch: w, left: maxStream} }
 
@@ -76,17 +71,10 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, errTooLarge
 	}
-	if b.room != nil && b.paid <= 0 {
-		if err := b.room(roomStep); err != nil {
-			return 0, err
-		}
-		b.paid += roomStep
-	}
 	b.watch.start() // again in watched, which a decoder may call more than once
 	n, err := b.from.Read(p[:min(len(p), b.left)])
 	b.watch.stop()
 	b.left -= n
-	b.paid -= n
 	return n, err
 }
 
@@ -179,69 +167,4 @@ func (b *body) drain(end context.CancelCauseFunc) {
 			return
 		}
 	}
-}
-
-// frames hands a body to the event reader.
-//
-// The event reader searches all that it holds for the end of an event each
-// time it is given bytes, so it is given whole events, or as much as it has
-// room for. And it drops an event that no blank line ends; frames ends it, and
-// says so in cut, because a last event that is whole but for that line is an
-// answer worth having.
-type frames struct {
-	body  io.Reader
-	err   error  // how the body ended
-	cut   bool   // the body ended inside of an event, which comes next
-	tail  string // what ends that event
-	empty bool   // the line has no character yet
-	open  bool   // the event has a line
-	last  byte
-}
-
-func newFrames(body io.Reader) *frames { return &frames{body: body, empty: true} }
-
-func (f *frames) Read(p []byte) (n int, err error) {
-	for n < len(p) && f.err == nil {
-		m := 0
-		m, f.err = f.body.Read(p[n:])
-		n += m
-		if f.complete(p[n-m : n]) {
-			break
-		}
-	}
-	if n > 0 {
-		return n, nil
-	}
-	return f.finish(p)
-}
-
-// finish is called when everything before has been read, so that the event
-// that follows it is the one that was cut.
-func (f *frames) finish(p []byte) (int, error) {
-	if f.open && !f.cut {
-		f.cut, f.tail = true, "\n\n"
-	}
-	if f.tail == "" {
-		return 0, f.err
-	}
-	n := copy(p, f.tail)
-	f.tail = f.tail[n:]
-	return n, nil
-}
-
-// complete reports whether an event ends in b, the next bytes of the stream.
-func (f *frames) complete(b []byte) (ended bool) {
-	for _, c := range b {
-		switch {
-		case c == '\n' && f.last == '\r': // the second half of a line end
-		case c == '\n' || c == '\r':
-			ended = ended || f.empty && f.open
-			f.open = f.open && !f.empty
-			f.empty = true
-		default:
-			f.empty, f.open = false, true
-		}
-		f.last = c
-	}
-	return ended
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -18,55 +19,82 @@ import (
 	"github.com/rota-run/rota"
 )
 
-// However a stream is cut into reads, the same events come of it, and the
-// event that it ends in comes last and is known to be cut.
-func TestFramesDoNotDependOnReads(t *testing.T) {
+// However a stream is cut into reads, the same events come of it, those that another
+// reader finds, and the event that it ends in comes last and is known to be cut.
+func TestEventsDoNotDependOnReads(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		pieces := rapid.SliceOfN(rapid.SampledFrom([]string{
-			"data: a", "data:b", ": c", "event: d", "\n", "\r", "\r\n", "\n\n", "\r\n\r\n", "x",
+			"data: a", "data:b", "data", "data:", "data:  ", ": c", "event: d", "id: 7", "\uFEFF", "\n", "\r", "\r\n", "\n\n", "\r\n\r\n", "x",
 		}), 0, 12).Draw(t, "pieces")
-		var stream []byte
-		for _, p := range pieces {
-			stream = append(stream, p...)
-		}
+		stream := []byte(strings.Join(pieces, ""))
 		whole := events(t, bytes.NewReader(stream))
 		require.Equal(t, whole, events(t, iotest.OneByteReader(bytes.NewReader(stream))))
 		require.Equal(t, whole, events(t, iotest.DataErrReader(bytes.NewReader(stream))))
 		require.Equal(t, whole, events(t, iotest.HalfReader(bytes.NewReader(stream))))
 
-		ended := events(t, bytes.NewReader(append(stream, "\n\n"...)))
-		require.Equal(t, len(ended), len(whole))
-		for i := range whole {
-			require.Equal(t, ended[i].Event, whole[i].Event)
-			require.True(t, !whole[i].cut || i == len(whole)-1)
-			require.False(t, ended[i].cut)
+		ended := append(stream, "\n\n"...)
+		var want []rawEvent
+		for e, err := range sse.Read(bytes.NewReader(ended), nil) {
+			require.NoError(t, err)
+			if e.Data != "" || e.Type != "" {
+				want = append(want, rawEvent{kind: e.Type, data: []byte(e.Data)})
+			}
 		}
+		for i := range whole {
+			require.True(t, !whole[i].cut || i == len(whole)-1)
+			whole[i].cut = false
+		}
+		require.Equal(t, want, whole)
+		require.Equal(t, want, events(t, bytes.NewReader(ended)))
 	})
 }
 
-type framed struct {
-	sse.Event
-	cut bool
+func events(t require.TestingT, from io.Reader) (all []rawEvent) {
+	for r := newEventReader(from); ; {
+		e, err := r.next()
+		if err != nil {
+			require.ErrorIs(t, err, io.EOF)
+			return all
+		}
+		e.data = append([]byte{}, e.data...)
+		if len(e.data) > 0 || e.kind != "" {
+			all = append(all, e)
+		}
+	}
 }
 
-func events(t *rapid.T, r io.Reader) (all []framed) {
-	f := newFrames(r)
-	for e, err := range sse.Read(f, nil) {
+// A large event comes whole, and room for it is asked before it has come.
+func TestALargeEvent(t *testing.T) {
+	for size, tooLarge := range map[int]bool{3*blockBytes + 7: false, maxEvent: true} {
+		data := bytes.Repeat([]byte("xy"), size/2)
+		r := newEventReader(io.MultiReader(strings.NewReader("data: "), bytes.NewReader(data), strings.NewReader("\n\n")))
+		asked := 0
+		r.room = func(n int) error {
+			require.LessOrEqual(t, n, asked+readBytes)
+			asked = n
+			return nil
+		}
+		e, err := r.next()
+		if tooLarge {
+			require.ErrorIs(t, err, errTooLarge)
+			continue
+		}
 		require.NoError(t, err)
-		all = append(all, framed{e, f.cut})
+		require.Equal(t, data, e.data)
+		require.GreaterOrEqual(t, asked, len(data))
 	}
-	return all
 }
 
-// A large event must cost time in proportion to its size.
-func TestFramesFillTheReader(t *testing.T) {
-	const size = 1 << 20
-	stream := append([]byte("data: "), bytes.Repeat([]byte("x"), size)...)
-	r := &countReads{r: newFrames(iotest.OneByteReader(bytes.NewReader(stream)))}
-	for _, err := range sse.Read(r, &sse.ReadConfig{MaxEventSize: maxEvent}) {
+func TestBreakAfterAnEventIsReported(t *testing.T) {
+	broken := errors.New("broken")
+	r := newEventReader(io.MultiReader(strings.NewReader("data: a\n\ndata: b\n"), iotest.ErrReader(broken)))
+	for _, want := range []string{"a", "b"} {
+		e, err := r.next()
 		require.NoError(t, err)
+		require.Equal(t, want, string(e.data))
 	}
-	require.Less(t, r.n, 20, "each read makes the reader search the event from its start")
+	_, err := r.next()
+	require.Equal(t, broken, err)
 }
 
 type countReads struct {
@@ -77,20 +105,6 @@ type countReads struct {
 func (c *countReads) Read(p []byte) (int, error) {
 	c.n++
 	return c.r.Read(p)
-}
-
-func TestBreakAfterAnEventIsReported(t *testing.T) {
-	broken := errors.New("broken")
-	f := newFrames(io.MultiReader(bytes.NewReader([]byte("data: a\n\ndata: b\n")), iotest.ErrReader(broken)))
-	var data []string
-	var last error
-	for e, err := range sse.Read(f, nil) {
-		if last = err; err == nil {
-			data = append(data, e.Data)
-		}
-	}
-	require.Equal(t, []string{"a", "b"}, data)
-	require.Equal(t, broken, last)
 }
 
 // slowly is a transport whose answers are written by the test.

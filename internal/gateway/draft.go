@@ -1,13 +1,17 @@
 package gateway
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
+
+	"github.com/rota-run/rota/internal/rawjson"
 )
 
 // A draft is an answer as far as its events have told it. It stands in for what
 // the last event leaves out, and for the last event if that never comes.
 type draft struct {
+	size   int    // bytes of what it holds, about
 	object []byte // the response, as an event told it last; may be nil
 	usage  []byte // the same of its usage
 	items  []*draftItem
@@ -57,10 +61,10 @@ func (d *draft) add(kind string, event []byte) {
 		i := d.item(where.item, event)
 		if where.part == "" {
 			i.named(event)
-			i.part(where.member, event).say(what, event, where.member)
+			d.size += i.part(where.member, event).say(what, event, where.member)
 			return
 		}
-		i.part(where.part, event).say(what, event, where.member)
+		d.size += i.part(where.part, event).say(what, event, where.member)
 	case stem == "output_item":
 		d.addItem(what, event)
 	case stem == "content_part":
@@ -73,9 +77,14 @@ func (d *draft) add(kind string, event []byte) {
 
 func (d *draft) addResponse(object []byte) {
 	if len(object) > 0 && object[0] == '{' {
-		d.object = object
+		d.keep(&d.object, object)
 		d.addUsage(member(object, "usage"))
 	}
+}
+
+func (d *draft) keep(at *[]byte, object []byte) {
+	d.size += len(object) - len(*at)
+	*at = object
 }
 
 func (d *draft) addUsage(usage []byte) {
@@ -95,7 +104,8 @@ func (d *draft) addItem(what string, event []byte) {
 		i = d.newItem(kind)
 	}
 	d.note(i, id, event)
-	i.object, i.done = object, i.done || what == "done"
+	d.keep(&i.object, object)
+	i.done = i.done || what == "done"
 }
 
 func (d *draft) addPart(what string, event []byte) {
@@ -104,8 +114,8 @@ func (d *draft) addPart(what string, event []byte) {
 	for _, t := range texts {
 		if t.part == kind && kind != "" {
 			p := d.item(t.item, event).part(kind, event)
-			p.object = object
-			p.say(what, object, t.member)
+			d.keep(&p.object, object)
+			d.size += p.say(what, object, t.member)
 			return
 		}
 	}
@@ -162,13 +172,13 @@ func (i *draftItem) named(event []byte) {
 	if i.object != nil {
 		return
 	}
-	about := map[string]json.RawMessage{"type": quoted(i.kind)}
-	for from, to := range map[string]string{"item_id": "id", "call_id": "call_id", "name": "name"} {
-		if v := member(event, from); v != nil {
-			about[to] = v
+	about := rawjson.Object{{Name: "type", Value: rawjson.String(i.kind)}}
+	for _, name := range []struct{ from, to string }{{"item_id", "id"}, {"call_id", "call_id"}, {"name", "name"}} {
+		if v := member(event, name.from); v != nil {
+			about.Set(name.to, v)
 		}
 	}
-	i.object = encode(about)
+	i.object = about.Encode()
 }
 
 func (i *draftItem) part(kind string, event []byte) *draftPart {
@@ -181,16 +191,19 @@ func (i *draftItem) part(kind string, event []byte) *draftPart {
 	return p
 }
 
-// say takes a piece of the text from delta, and the whole from the other events.
-func (p *draftPart) say(what string, object []byte, name string) {
+// say takes a piece of the text from delta, and the whole from the other events. It
+// returns by how many bytes the text has grown.
+func (p *draftPart) say(what string, object []byte, name string) int {
+	before := len(p.said)
 	if what == "delta" {
 		p.said = append(p.said, text(member(object, "delta"))...)
-		return
+		return len(p.said) - before
 	}
 	p.done = p.done || what == "done"
 	if whole := text(member(object, name)); whole != "" {
-		p.said = []byte(whole)
+		p.said = append(p.said[:0], whole...)
 	}
+	return len(p.said) - before
 }
 
 // whole reports whether every item that began has ended, and there is one that
@@ -218,7 +231,7 @@ func (i *draftItem) answers() bool {
 	case i.kind != "message":
 		return true
 	}
-	return i.spoken() || readItem(i.object).text() != ""
+	return i.spoken() || !readItem(i.object).silent()
 }
 
 func (i *draftItem) spoken() bool {
@@ -234,128 +247,142 @@ func (i *draftItem) spoken() bool {
 // brought.
 func (i *draftItem) silent() bool {
 	if i.kind == "message" {
-		return readItem(i.object).text() == ""
+		return readItem(i.object).silent()
 	}
 	for _, p := range i.parts {
-		if i.kind != "reasoning" && text(member(i.object, p.kind)) == "" {
+		if i.kind != "reasoning" && isEmpty(member(i.object, p.kind)) {
 			return true
 		}
 	}
 	return false
 }
 
-// some reports whether there is anything to keep.
-func (d *draft) some() bool { return len(d.output()) > 0 }
+// whole reports whether the item as it was told lacks nothing.
+func (i *draftItem) whole() bool { return i.done && !(i.spoken() && i.silent()) }
 
-// output returns the items as JSON.
+// keeps reports whether the item says anything.
+func (i *draftItem) keeps() bool {
+	return i.whole() || i.spoken() || i.object != nil && i.kind != "message" && i.kind != "reasoning"
+}
+
+// output returns the items that say something, as JSON.
 func (d *draft) output() []json.RawMessage {
 	var all []json.RawMessage
 	for _, i := range d.items {
-		if o := i.encode(); o != nil {
-			all = append(all, o)
+		if i.keeps() {
+			all = append(all, i.encode())
 		}
 	}
 	return all
 }
 
-// encode returns the item as JSON, or nil if it says nothing.
+// encode returns the item as JSON.
 func (i *draftItem) encode() json.RawMessage {
-	if i.done && !(i.spoken() && i.silent()) {
+	if i.whole() {
 		return i.object
 	}
-	if !i.spoken() && (i.object == nil || i.kind == "message" || i.kind == "reasoning") {
-		return nil
-	}
-	o := decode(i.object)
-	o["type"] = quoted(i.kind)
-	if i.kind == "message" && o["role"] == nil {
-		o["role"] = quoted("assistant")
+	o := rawjson.ReadObject(i.object)
+	o.Set("type", rawjson.String(i.kind))
+	if i.kind == "message" && o.Get("role") == nil {
+		o.Set("role", rawjson.String("assistant"))
 	}
 	ended := i.done || len(i.parts) > 0
 	var content []json.RawMessage
 	for _, p := range i.parts {
 		ended = ended && (p.done || i.done)
 		if i.kind != "message" && i.kind != "reasoning" {
-			o[p.kind] = quoted(string(p.said))
+			o.Set(p.kind, rawjson.String(string(p.said)))
 			continue
 		}
 		content = append(content, p.encode())
 	}
 	if content != nil {
-		o["content"] = encode(content)
+		o.Set("content", rawjson.EncodeList(content))
 	}
-	o["status"] = quoted(map[bool]string{true: "completed", false: "incomplete"}[ended])
-	return encode(o)
+	o.Set("status", rawjson.String(map[bool]string{true: "completed", false: "incomplete"}[ended]))
+	return o.Encode()
 }
 
 func (p *draftPart) encode() json.RawMessage {
-	o := decode(p.object)
-	o["type"] = quoted(p.kind)
+	o := rawjson.ReadObject(p.object)
+	o.Set("type", rawjson.String(p.kind))
 	switch p.kind {
 	case "refusal":
-		o["refusal"] = quoted(string(p.said))
+		o.Set("refusal", rawjson.String(string(p.said)))
 	default:
-		o["text"] = quoted(string(p.said))
+		o.Set("text", rawjson.String(string(p.said)))
 	}
-	if p.kind == "output_text" && o["annotations"] == nil {
-		o["annotations"] = json.RawMessage("[]")
+	if p.kind == "output_text" && o.Get("annotations") == nil {
+		o.Set("annotations", []byte("[]"))
 	}
-	return encode(o)
+	return o.Encode()
 }
 
 // fill returns a response object with the output that it should have: its own,
 // and what only the events told. An object that lacks nothing is returned as it
 // is.
 func (d *draft) fill(object []byte) []byte {
-	var own []json.RawMessage
-	_ = json.Unmarshal(member(object, "output"), &own) // what is no list has no items
-	has := map[string]bool{}
+	own := rawjson.List(member(object, "output"))
+	has, told, lacks := map[string]bool{}, map[string]bool{}, false
 	for _, raw := range own {
-		if i := readItem(raw); i.kind() != "message" || i.text() != "" {
+		if i := readItem(raw); i.kind() != "message" || !i.silent() {
 			has[i.kind()] = true
 		}
 	}
-	drafted, told, lacks := d.output(), map[string]bool{}, false
-	for _, raw := range drafted {
-		kind := readItem(raw).kind()
-		told[kind] = true
-		lacks = lacks || !has[kind]
+	for _, i := range d.items {
+		if i.keeps() {
+			kind := cmp.Or(i.kind, "message")
+			told[kind] = true
+			lacks = lacks || !has[kind]
+		}
 	}
-	if whole := text(member(object, "output_text")); len(own) == 0 && len(drafted) == 0 && whole != "" {
-		part := &draftPart{kind: "output_text", said: []byte(whole), done: true}
-		drafted, lacks = []json.RawMessage{(&draftItem{kind: "message", parts: []*draftPart{part}}).encode()}, true
+	if len(own) == 0 && len(told) == 0 {
+		return spelledOut(object)
 	}
 	if !lacks {
 		return object
 	}
+	drafted := d.output()
 	for _, raw := range own {
 		if kind := readItem(raw).kind(); has[kind] && !told[kind] {
 			drafted = append(drafted, raw)
 		}
 	}
-	o := decode(object)
-	o["output"] = encode(drafted)
-	return encode(o)
+	return withMember(object, "output", rawjson.EncodeList(drafted))
+}
+
+// spelledOut returns a response object without output with the text that it has
+// beside it, if any, as output.
+func spelledOut(object []byte) []byte {
+	whole := text(member(object, "output_text"))
+	if whole == "" {
+		return object
+	}
+	part := &draftPart{kind: "output_text", said: []byte(whole), done: true}
+	item := &draftItem{kind: "message", parts: []*draftPart{part}}
+	return withMember(object, "output", rawjson.EncodeList([]json.RawMessage{item.encode()}))
 }
 
 // rest returns a response object for a response of which no last event came, or
 // nil if there is nothing to keep.
 func (d *draft) rest(status, why string) []byte {
-	if !d.some() {
+	output := d.output()
+	if len(output) == 0 {
 		return nil
 	}
-	o := decode(d.object)
-	o["status"], o["output"] = quoted(status), encode(d.output())
+	o := rawjson.ReadObject(d.object)
+	o.Set("status", rawjson.String(status))
+	o.Set("output", rawjson.EncodeList(output))
 	if d.usage != nil {
-		o["usage"] = d.usage
+		o.Set("usage", d.usage)
 	}
-	if o["object"] == nil {
-		o["object"] = quoted("response")
+	if o.Get("object") == nil {
+		o.Set("object", rawjson.String("response"))
 	}
 	if status == "incomplete" {
-		o["incomplete_details"] = encode(map[string]string{"reason": why})
+		o.Set("incomplete_details", rawjson.Object{{Name: "reason", Value: rawjson.String(why)}}.Encode())
 	}
-	return encode(o)
+	return o.Encode()
 }
 
 func cutLast(s string, sep byte) (before, after string, found bool) {
@@ -364,17 +391,3 @@ func cutLast(s string, sep byte) (before, after string, found bool) {
 	}
 	return s, "", false
 }
-
-// decode returns the members of an object, or none.
-func decode(object []byte) map[string]json.RawMessage {
-	o := map[string]json.RawMessage{}
-	_ = json.Unmarshal(object, &o) // it is valid, or nil
-	return o
-}
-
-func encode(v any) json.RawMessage {
-	b, _ := json.Marshal(v) // of strings and valid JSON: cannot fail
-	return b
-}
-
-func quoted(s string) json.RawMessage { return encode(s) }

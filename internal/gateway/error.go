@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -112,7 +111,7 @@ func unreachable(err error) *Error {
 func broken(err error) *Error {
 	e := &Error{Code: rota.RunErrStreamEnded, Retryable: true, Err: err}
 	switch {
-	case errors.Is(err, errTooLarge), errors.Is(err, bufio.ErrTooLong):
+	case errors.Is(err, errTooLarge):
 		e.Code, e.Retryable = rota.RunErrTooLarge, false
 		e.Message = "the answer is larger than Rota takes"
 	case errors.Is(err, io.EOF):

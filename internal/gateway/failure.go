@@ -11,9 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tmaxmax/go-sse"
-
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/rawjson"
 )
 
 // maxRefusal is how much of a refusal is read: enough for its message.
@@ -171,15 +170,15 @@ func said(raw []byte) failure {
 
 // streamed reads a refusal that is an event stream.
 func streamed(raw []byte) (f failure, ok bool) {
-	for e, err := range sse.Read(newFrames(bytes.NewReader(raw)), nil) {
+	for r := newEventReader(bytes.NewReader(raw)); ; {
+		e, err := r.next()
 		if err != nil {
-			break
+			return f, ok
 		}
-		if data := []byte(e.Data); isObject(data) {
-			f, ok = f.and(failureOf(data)), true
+		if isObject(e.data) {
+			f, ok = f.and(failureOf(e.data)), true
 		}
 	}
-	return f, ok
 }
 
 const maxNesting = 6 // levels of an error in an error
@@ -230,7 +229,7 @@ func (f *failure) collect(object []byte, levels int) {
 			f.places = append(f.places, place(p))
 		}
 	}
-	f.wait = max(f.wait, waitIn(object), waitIn(encode(map[string]string{"message": f.text})))
+	f.wait = max(f.wait, waitIn(object), waitIn(rawjson.Object{{Name: "message", Value: rawjson.String(f.text)}}.Encode()))
 }
 
 func (f *failure) into(value []byte, levels int) {

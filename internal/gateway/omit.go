@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/rota-run/rota/internal/rawjson"
 )
 
 // optional lists the members of a request that some servers refuse and that the
@@ -64,9 +66,9 @@ func (q *question) omit(name string) bool {
 	if !q.may(name) {
 		return false
 	}
-	o := decode(q.Body)
-	delete(o, name)
-	q.Body, q.omitted = encode(o), append(q.omitted, name)
+	o := rawjson.ReadObject(q.Body)
+	o.Delete(name)
+	q.Body, q.omitted = o.Encode(), append(q.omitted, name)
 	if q.IdempotencyKey != "" {
 		q.IdempotencyKey += "-no-" + name
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,16 +32,32 @@ type Request struct {
 	// the provider says that it cannot. Other providers are asked anew.
 	ResumeID string
 
-	// Room is called before bytes of an answer are read, with about as many, and may
-	// block until there is memory for them; that does not count as silence of the
-	// provider. An error ends the attempt. Nil is no bound.
-	Room func(ctx context.Context, bytes int) error
+	// Hold is called before the attempt holds more bytes of an answer, and when it
+	// has let go of some, with how many it holds in all, about. It may block until
+	// there is memory for them; that does not count as silence of the provider. An
+	// error ends the attempt. Nil is no bound.
+	Hold func(ctx context.Context, bytes int) error
 }
 
 // An Event is one event of a stream.
 type Event struct {
 	Type string // the type that the JSON names; else the one that the framing names; else empty
 	Data []byte // a JSON object, which may be kept but not changed
+}
+
+// Numbered returns the data with a sequence number. It is Data itself if it has that
+// number already.
+func (e Event) Numbered(seq int64) []byte {
+	number := strconv.AppendInt(nil, seq, 10)
+	if bytes.Equal(member(e.Data, "sequence_number"), number) {
+		return e.Data
+	}
+	return withMember(e.Data, "sequence_number", number)
+}
+
+// Speaks reports whether the event brings text of the answer.
+func (e Event) Speaks() bool {
+	return e.Type == "response.output_text.delta" && !isEmpty(member(e.Data, "delta"))
 }
 
 // A Response is an answer that is whole, or that a limit cut short.
@@ -89,7 +106,7 @@ func (g *Gateway) Stream(ctx context.Context, req Request, started func(id strin
 	defer w.stop()
 	a := &attempt{
 		provider: p, secret: secret, caller: ctx, ctx: within, end: end, watch: w,
-		started: started, on: on, room: req.Room,
+		started: started, on: on, holds: req.Hold,
 	}
 	r, err := a.run(req)
 	if err != nil {
@@ -109,7 +126,8 @@ type attempt struct {
 	watch    *watch
 	started  func(string)
 	on       func(Event)
-	room     func(context.Context, int) error
+	holds    func(context.Context, int) error
+	held     int      // as holds was told last
 	id       string   // of the response; empty until it is known
 	omitted  []string // members of the request that were not sent
 
@@ -182,9 +200,6 @@ func (a *attempt) receive(res *http.Response, whole func(*attempt, []byte) (Resp
 // read goes by what an answer looks like more than by what it is labelled.
 func (a *attempt) read(res *http.Response, whole func(*attempt, []byte) (Response, error)) (Response, error) {
 	b := newBody(res.Body, a.watch)
-	if a.room != nil {
-		b.room = func(n int) error { return a.room(a.ctx, n) }
-	}
 	if err := b.decode(res.Header.Get("Content-Encoding")); err != nil {
 		return Response{}, a.explain(err, undecodable)
 	}
@@ -197,7 +212,7 @@ func (a *attempt) read(res *http.Response, whole func(*attempt, []byte) (Respons
 	case isStream(head):
 		return a.stream(b)
 	case bytes.HasPrefix(head, []byte("{")) || media == "application/json":
-		raw, err := io.ReadAll(b)
+		raw, err := a.readAll(b)
 		if err != nil {
 			return Response{}, a.explain(err, broken)
 		}
@@ -208,6 +223,37 @@ func (a *attempt) read(res *http.Response, whole func(*attempt, []byte) (Respons
 		return a.stream(b)
 	default:
 		return Response{}, badResponse("the provider answered with %s where a stream of events was asked for", media)
+	}
+}
+
+// holdStep is how exact it is what an attempt says that it holds.
+const holdStep = 64 << 10
+
+// hold says that the attempt holds bytes beside its draft.
+func (a *attempt) hold(bytes int) error {
+	n := (bytes + a.draft.size + holdStep - 1) / holdStep * holdStep
+	if a.holds == nil || n == a.held {
+		return nil
+	}
+	a.held = n
+	return a.holds(a.ctx, n)
+}
+
+func (a *attempt) readAll(b *body) ([]byte, error) {
+	var all bytes.Buffer
+	for {
+		if all.Len() > maxEvent {
+			return nil, errTooLarge
+		}
+		if err := a.hold(all.Len() + readBytes); err != nil {
+			return nil, err
+		}
+		switch _, err := io.CopyN(&all, b, readBytes); {
+		case errors.Is(err, io.EOF):
+			return all.Bytes(), nil
+		case err != nil:
+			return nil, err
+		}
 	}
 }
 

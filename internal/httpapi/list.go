@@ -52,12 +52,12 @@ func firstPart[T any](ctx context.Context, c call, p rota.Page, fn func(context.
 // charge reads a part, for which it takes memory: for as much as parts should have
 // before, and for the rest of a large row after.
 func charge[T any](ctx context.Context, c call, p rota.Page, fn func(context.Context, call, rota.Page) (rota.List[T], error)) (rota.List[T], error) {
-	if err := take(ctx, c.memory, partCost*partBytes); err != nil {
+	if err := hold(ctx, c.memory, partCost*partBytes); err != nil {
 		return rota.List[T]{}, err
 	}
 	l, err := fn(ctx, c, p)
 	if err == nil {
-		err = take(ctx, c.memory, partCost*int64(l.Size-partBytes))
+		err = hold(ctx, c.memory, partCost*int64(l.Size))
 	}
 	return l, err
 }

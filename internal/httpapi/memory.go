@@ -24,9 +24,18 @@ const (
 
 // take takes memory, or refuses the request.
 func take(ctx context.Context, memory *budget.Account, n int64) error {
+	return wait(ctx, n, memory.Take)
+}
+
+// hold takes or gives back as much as it takes to hold n bytes, or refuses the request.
+func hold(ctx context.Context, memory *budget.Account, n int64) error {
+	return wait(ctx, n, memory.Hold)
+}
+
+func wait(ctx context.Context, n int64, get func(context.Context, int64) error) error {
 	within, cancel := context.WithTimeout(ctx, memoryWait)
 	defer cancel()
-	err := memory.Take(within, n)
+	err := get(within, n)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return &rota.Error{Code: rota.Unavailable, Msg: "the server has no memory to spare for this request; try again later", RetryAfter: memoryWait}
 	}

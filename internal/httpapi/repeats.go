@@ -22,7 +22,7 @@ const (
 
 	// maxRepeatBytes bounds the bodies of the requests that can be recognised. The
 	// answers are about as large.
-	maxRepeatBytes = 16 << 20
+	maxRepeatBytes = 4 << 20
 )
 
 // repeats recognises requests that a client sends again, without an

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"encoding/json"
 	"strings"
 
 	"github.com/rota-run/rota/internal/events"
@@ -25,7 +24,7 @@ func (p *publisher) publish(e gateway.Event) {
 	if terminal(e.Type) {
 		return
 	}
-	p.spoke = p.spoke || speaks(e)
+	p.spoke = p.spoke || e.Speaks()
 	p.output = p.output || p.spoke || strings.HasPrefix(e.Type, "response.output_item.")
 	if p.seq == p.end {
 		return // or the event that ends the run would have a number that a watcher is past
@@ -33,19 +32,8 @@ func (p *publisher) publish(e gateway.Event) {
 	if p.noDeltas && strings.HasSuffix(e.Type, ".delta") {
 		return
 	}
-	p.log.Append(events.Event{Seq: p.seq, Data: renumber(e.Data, p.seq)})
+	p.log.Append(events.Event{Seq: p.seq, Data: e.Numbered(p.seq)})
 	p.seq++
-}
-
-// speaks reports whether an event brings text of the answer.
-func speaks(e gateway.Event) bool {
-	if e.Type != "response.output_text.delta" {
-		return false
-	}
-	var text struct {
-		Delta string `json:"delta"`
-	}
-	return json.Unmarshal(e.Data, &text) == nil && text.Delta != ""
 }
 
 func terminal(kind string) bool {
@@ -55,24 +43,4 @@ func terminal(kind string) bool {
 		return true
 	}
 	return false
-}
-
-// renumber returns an event with the given sequence number.
-func renumber(data []byte, seq int64) []byte {
-	var head struct {
-		Seq *int64 `json:"sequence_number"`
-	}
-	if json.Unmarshal(data, &head) == nil && head.Seq != nil && *head.Seq == seq {
-		return data
-	}
-	var event map[string]json.RawMessage
-	if json.Unmarshal(data, &event) != nil {
-		return data
-	}
-	event["sequence_number"], _ = json.Marshal(seq)
-	out, err := json.Marshal(event)
-	if err != nil {
-		return data
-	}
-	return out
 }

@@ -122,22 +122,6 @@ func TestIdempotencyKey(t *testing.T) {
 	require.Equal(t, "arun_1-2-1", idempotencyKey(w), "a fallback model is asked something else")
 }
 
-func TestRenumber(t *testing.T) {
-	for in, want := range map[string]string{
-		`{"type":"x","sequence_number":7,"n":1.50}`: `{"type":"x","sequence_number":7,"n":1.50}`,
-		`{"type":"x","sequence_number":0}`:          `{"type":"x","sequence_number":7}`,
-		`{"type":"x"}`:                              `{"type":"x","sequence_number":7}`,
-		`{"type":"x","sequence_number":"odd"}`:      `{"type":"x","sequence_number":7}`,
-		`not JSON`:                                  `not JSON`,
-	} {
-		if in == "not JSON" {
-			require.Equal(t, want, string(renumber([]byte(in), 7)))
-			continue
-		}
-		require.JSONEq(t, want, string(renumber([]byte(in), 7)))
-	}
-}
-
 func TestEnd(t *testing.T) {
 	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	r := &Runner{Now: func() time.Time { return now.Add(time.Second) }}

@@ -88,9 +88,12 @@ func (r *Runner) logOf(w rota.Work) *slog.Logger {
 	return log
 }
 
-// cost is how many bytes of memory a byte of an input or an answer is counted as until
-// the attempt has ended: copies, and what the collector has not freed yet.
-const cost = 16
+// What attempts take of memory, as a multiple of what they hold, as measured: copies,
+// and what the collector has not freed yet. See TestAnAnswerTakesNoMoreThanItIsCountedAs.
+const (
+	inputCost  = 8
+	answerCost = 6
+)
 
 // A call is what came of asking a model.
 type call struct {
@@ -108,7 +111,8 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, eventLo
 		c.err = &gateway.Error{Code: rota.RunErrMisconfigured, Message: "the model has no provider: " + err.Error(), Err: err}
 		return c
 	}
-	if c.err = memory.Take(ctx, cost*int64(len(w.Run.Input.RawMessage))); c.err != nil {
+	input := inputCost * int64(len(w.Run.Input.RawMessage))
+	if c.err = memory.Hold(ctx, input); c.err != nil {
 		return c
 	}
 	body, sent, err := request(w, model)
@@ -126,7 +130,7 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, eventLo
 		Body:           body,
 		IdempotencyKey: idempotencyKey(w),
 		ResumeID:       w.ResponseID,
-		Room:           func(ctx context.Context, bytes int) error { return memory.Take(ctx, cost*int64(bytes)) },
+		Hold:           func(ctx context.Context, bytes int) error { return memory.Hold(ctx, input+answerCost*int64(bytes)) },
 	}, func(id string) {
 		n.writing.Go(func() { r.note(log, n, w.At(), id) })
 	}, pub.publish)

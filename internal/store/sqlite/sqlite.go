@@ -149,10 +149,10 @@ var (
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
 		"wal_autocheckpoint(10000)", // pages; the writer also checkpoints when it has nothing to do
 		fmt.Sprintf("journal_size_limit(%d)", maxLog),
-		"cache_size(-65536)", // KiB
+		"cache_size(-16384)", // KiB
 		"temp_store(MEMORY)",
 	}
-	readPragmas = []string{"query_only(1)", fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "cache_size(-16384)"}
+	readPragmas = []string{"query_only(1)", fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "cache_size(-4096)"}
 )
 
 func dsn(path string, pragmas []string) string { return dsnOf(path, url.Values{"_pragma": pragmas}) }
