@@ -9,6 +9,8 @@ type Occurrence struct {
 	Object         string       `json:"object" enum:"schedule.occurrence"`
 	ID             OccurrenceID `json:"id"`
 	ScheduleID     ScheduleID   `json:"schedule_id"`
+	AgentID        AgentID      `json:"agent_id"`
+	EndUser        *string      `json:"end_user" doc:"The end user whose schedule it is; null for the account itself."`
 	ScheduledFor   Instant      `json:"scheduled_for" doc:"The nominal time; of a span, the first."`
 	ScheduledUntil *Instant     `json:"scheduled_until" doc:"The last nominal time of a span."`
 	Count          int64        `json:"count" doc:"How many nominal times the row stands for."`
@@ -19,8 +21,10 @@ type Occurrence struct {
 	LatenessMS     *int64       `json:"lateness_ms" doc:"From the nominal time to the decision."`
 	RecordedAt     Instant      `json:"recorded_at"`
 
-	Run  *OccurrenceRun `json:"run" doc:"How the run stands or ended; null if none was started."`
-	Open bool           `json:"open" doc:"Whether the entry still grows: it is the span of a pause that has not ended, as it would be on record if it ended now."`
+	Run     *OccurrenceRun `json:"run" doc:"How the run stands or ended; null if none was started."`
+	Account string         `json:"-"`
+
+	Open bool `json:"open" doc:"Whether the entry still grows: it is the span of a pause that has not ended, as it would be on record if it ended now."`
 }
 
 // An OccurrenceRun says how the run of an occurrence stands, or how it ended.

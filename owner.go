@@ -9,6 +9,14 @@ type Owner struct {
 	EndUser string // X-On-Behalf-Of; empty for the account itself
 }
 
+// User returns the end user as answers have it: nil for the account itself.
+func (o Owner) User() *string {
+	if o.EndUser == "" {
+		return nil
+	}
+	return &o.EndUser
+}
+
 // A Scope is one thing that a key may do, written verb:plural. There are no
 // wildcards, and a scope to write does not include the one to read.
 type Scope string

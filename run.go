@@ -10,6 +10,7 @@ type Run struct {
 	Object             string            `json:"object" enum:"agent.run"`
 	ID                 RunID             `json:"id"`
 	AgentID            AgentID           `json:"agent_id"`
+	EndUser            *string           `json:"end_user" doc:"The end user whose run it is; null for the account itself."`
 	AgentVersion       int64             `json:"agent_version" doc:"The version of the agent that the run was made with, and runs with."`
 	Status             RunStatus         `json:"status" enum:"queued,submitting,completed,failed,cancelled,incomplete"`
 	Input              Input             `json:"input"`
@@ -31,7 +32,8 @@ type Run struct {
 	ReadyAt            *Instant          `json:"ready_at" doc:"Until when a waiting run waits, else null."`
 	Attempts           []RunAttempt      `json:"attempts" doc:"The calls of models, in their order."`
 	Request            *RunRequest       `json:"request,omitempty" doc:"What was sent to the model; null before that. Lists leave it out."`
-	Usage              Any               `json:"usage" doc:"The usage object of the response, or null."`
+	Usage              Any               `json:"usage" doc:"The usage object of the response as the provider sent it, or null."`
+	Tokens             *Tokens           `json:"tokens" doc:"What all attempts together used; null until the run has ended, and if no provider said."`
 	LatenessMS         *int64            `json:"lateness_ms" doc:"From the nominal time to the first start."`
 
 	// Attempt is the number of the last attempt that began; 0 before the first.
@@ -303,6 +305,7 @@ type Result struct {
 	ResponseID  string
 	Response    Any
 	Usage       Any
+	Tokens      *Tokens   // what all attempts used; nil if nothing is known
 	Error       *RunError // why it failed or was cancelled; else nil
 	Blocked     bool      // the run never started: its agent or schedule was gone or paused
 	CompletedAt time.Time

@@ -141,6 +141,8 @@ func occurrenceCard(o rota.Occurrence) []line {
 	return []line{
 		{"id", string(o.ID)},
 		{"schedule", string(o.ScheduleID)},
+		{"agent", string(o.AgentID)},
+		{"end user", text(o.EndUser)},
 		{"scheduled for", scheduledText(o, time.UTC)},
 		{"outcome", string(o.Outcome)},
 		{"reason", reasonText(o)},

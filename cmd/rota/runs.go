@@ -165,6 +165,7 @@ func runCard(r rota.Run) []line {
 	return []line{
 		{"id", string(r.ID)},
 		{"agent", string(r.AgentID)},
+		{"end user", text(r.EndUser)},
 		{"schedule", text(r.ScheduleID)},
 		{"phase", string(r.Phase)},
 		{"error", errorText(r.Error)},
@@ -177,7 +178,7 @@ func runCard(r rota.Run) []line {
 		{"took", took(r)},
 		{"waits until", stamp(r.ReadyAt)},
 		{"attempts", attemptsText(r.Attempts)},
-		{"tokens", tokens(r.Usage)},
+		{"tokens", tokensText(r.Tokens)},
 		{"response", text(r.GatewayResponseID)},
 		{"conversation", anyText(r.Conversation.Any)},
 		{"previous response", text(r.PreviousResponseID)},
@@ -243,16 +244,19 @@ func took(r rota.Run) string {
 	return r.CompletedAt.Sub(r.StartedAt.Time).Round(time.Millisecond).String()
 }
 
-// tokens returns the usage of a response, if it says anything.
-func tokens(usage rota.Any) string {
-	var u struct {
-		Input  *int64 `json:"input_tokens"`
-		Output *int64 `json:"output_tokens"`
-	}
-	if usage.IsZero() || json.Unmarshal(usage.RawMessage, &u) != nil || u.Input == nil || u.Output == nil {
+// tokensText returns what a run used, if that is known.
+func tokensText(t *rota.Tokens) string {
+	if t == nil {
 		return ""
 	}
-	return fmt.Sprintf("%d in, %d out", *u.Input, *u.Output)
+	text := fmt.Sprintf("%d in, %d out", t.Input, t.Output)
+	if t.Cached > 0 {
+		text = fmt.Sprintf("%d in (%d cached), %d out", t.Input, t.Cached, t.Output)
+	}
+	if t.Reasoning > 0 {
+		text += fmt.Sprintf(" (%d reasoning)", t.Reasoning)
+	}
+	return text
 }
 
 // outputText returns the text of a response's messages.

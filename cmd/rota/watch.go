@@ -167,7 +167,7 @@ func completedText(r rota.Run) string {
 	if t := took(r); t != "" {
 		s += " in " + t
 	}
-	if t := tokens(r.Usage); t != "" {
+	if t := tokensText(r.Tokens); t != "" {
 		s += " (tokens: " + t + ")"
 	}
 	return s

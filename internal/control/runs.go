@@ -96,7 +96,7 @@ func (c *Control) CancelRun(ctx context.Context, who auth.Caller, agent rota.Age
 			return run, err
 		}
 		why := rota.RunError{Code: rota.RunErrCancelled, Message: "the run was cancelled"}
-		end := rota.Result{Phase: rota.PhaseCancelled, Error: &why, CompletedAt: now}
+		end := rota.Result{Phase: rota.PhaseCancelled, Error: &why, Tokens: rota.TokensOf(run.Attempts...), CompletedAt: now}
 		if _, err := tx.FinishRun(ctx, id, end, policy.Settle); err != nil {
 			return run, err
 		}

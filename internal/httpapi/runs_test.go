@@ -26,11 +26,11 @@ func TestRuns(t *testing.T) {
 	require.Regexp(t, `^arun_[0-9a-f]{32}$`, created.id())
 	require.Empty(t, created.Header.Get("ETag"), "a run has no version")
 	r := created.object()
-	require.Len(t, r, 25, "the 14 fields of the published object and 11 of ours")
+	require.Len(t, r, 27, "the 14 fields of the published object and 13 of ours")
 	for field, want := range map[string]any{
 		"object": "agent.run", "status": "queued", "phase": "queued", "trigger": "api", "conversation": "conv_1", "previous_response_id": nil,
 		"gateway_response_id": nil, "gateway_response": nil, "error": nil, "completed_at": nil, "schedule_id": nil, "scheduled_for": nil,
-		"started_at": nil, "ready_at": nil, "reason": nil, "context_management": nil, "attempts": []any{}, "usage": nil, "lateness_ms": nil,
+		"started_at": nil, "ready_at": nil, "reason": nil, "context_management": nil, "attempts": []any{}, "usage": nil, "tokens": nil, "lateness_ms": nil, "end_user": nil,
 	} {
 		require.Contains(t, r, field)
 		require.Equal(t, want, r[field], field)
@@ -65,7 +65,7 @@ func (s *server) finish(id rota.RunID) {
 		}
 		_, err := tx.FinishRun(ctx, id, rota.Result{
 			Phase: rota.PhaseCompleted, ResponseID: "resp_1", Response: rota.AnyOf(map[string]string{"id": "resp_1", "object": "response"}),
-			Usage: rota.AnyOf(map[string]int{"total_tokens": 7}), CompletedAt: s.clock.Now(),
+			Usage: rota.AnyOf(map[string]int{"total_tokens": 7}), Tokens: &rota.Tokens{Input: 5, Cached: 1, Output: 2, Total: 7}, CompletedAt: s.clock.Now(),
 		}, policy.Settle)
 		return err
 	}))
@@ -80,6 +80,7 @@ func TestCompletedRuns(t *testing.T) {
 	require.Equal(t, "resp_1", r["gateway_response_id"])
 	require.Equal(t, map[string]any{"id": "resp_1", "object": "response"}, r["gateway_response"])
 	require.Equal(t, map[string]any{"total_tokens": 7.0}, r["usage"])
+	require.Equal(t, map[string]any{"input": 5.0, "cached": 1.0, "output": 2.0, "reasoning": 0.0, "total": 7.0}, r["tokens"])
 	c.send(http.MethodPost, path+"/cancel", "").is(http.StatusConflict)
 
 	stream := c.send(http.MethodGet, path+"/events", "").is(http.StatusOK)

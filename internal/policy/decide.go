@@ -116,6 +116,9 @@ func (d *decision) occurrence(at time.Time, o rota.Outcome) rota.Occurrence {
 	return rota.Occurrence{
 		Object:       rota.ObjectOccurrence,
 		ScheduleID:   d.Timer.ScheduleID,
+		AgentID:      d.Timer.AgentID,
+		Account:      d.Timer.Owner.Account,
+		EndUser:      d.Timer.Owner.User(),
 		ScheduledFor: rota.InstantOf(at),
 		Count:        1,
 		Outcome:      o,

@@ -198,6 +198,7 @@ func TestAFailedRunKeepsWhatHadCome(t *testing.T) {
 				require.JSONEq(t, `{"total_tokens":9}`, string(a.Usage.RawMessage))
 			}
 			require.JSONEq(t, `{"total_tokens":9}`, string(r.Usage.RawMessage))
+			require.Equal(t, &rota.Tokens{Total: int64(9 * len(r.Attempts))}, r.Tokens, "each attempt was paid for")
 			var kept struct {
 				Status string
 				Output []struct{ Content []struct{ Text string } }

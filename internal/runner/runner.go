@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -214,7 +215,7 @@ func failure(err error) *gateway.Error {
 func (r *Runner) end(w rota.Work, c call, a rota.RunAttempt) rota.Result {
 	end := rota.Result{
 		Phase: rota.Phase(c.resp.Status), ResponseID: c.resp.ID, Response: raw(c.resp.Body), Usage: raw(c.resp.Usage),
-		CompletedAt: a.EndedAt.Time, Last: &a, Request: c.stored(w),
+		Tokens: rota.TokensOf(append(slices.Clone(w.Run.Attempts), a)...), CompletedAt: a.EndedAt.Time, Last: &a, Request: c.stored(w),
 	}
 	if c.err != nil {
 		f := failure(c.err)

@@ -106,6 +106,9 @@ CREATE TABLE keys (
 CREATE INDEX keys_by_account ON keys USING btree (account, id);
 
 CREATE TABLE occurrences (
+  account text COLLATE "C" NOT NULL,
+  end_user text COLLATE "C" NOT NULL,
+  agent_id text COLLATE "C" NOT NULL,
   schedule_id text COLLATE "C" NOT NULL,
   scheduled_for bigint NOT NULL,
   scheduled_until bigint,
@@ -189,7 +192,13 @@ CREATE TABLE runs (
   response_id text,
   response text,
   usage text,
+  input_tokens bigint,
+  cached_tokens bigint,
+  output_tokens bigint,
+  reasoning_tokens bigint,
+  total_tokens bigint,
   error text,
+  error_code text COLLATE "C",
   completed_at bigint,
   model text,
   history text,

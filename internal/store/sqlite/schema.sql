@@ -104,6 +104,9 @@ CREATE TABLE keys (
 CREATE INDEX keys_by_account ON keys (account, id);
 
 CREATE TABLE occurrences (
+  account         TEXT NOT NULL,
+  end_user        TEXT NOT NULL,
+  agent_id        TEXT NOT NULL,
   schedule_id     TEXT NOT NULL,
   scheduled_for   INTEGER NOT NULL,
   scheduled_until INTEGER,  -- the last nominal time of a row that stands for several
@@ -179,8 +182,14 @@ CREATE TABLE runs (
   lateness_ms          INTEGER,
   response_id          TEXT,
   response             TEXT,
-  usage                TEXT,
+  usage                TEXT,           -- as the provider sent it
+  input_tokens         INTEGER,        -- of all attempts; NULL if no provider said
+  cached_tokens        INTEGER,
+  output_tokens        INTEGER,
+  reasoning_tokens     INTEGER,
+  total_tokens         INTEGER,
   error                TEXT,
+  error_code           TEXT,           -- that of the error
   completed_at         INTEGER,
   model                TEXT,           -- of the last attempt, as the agent names it
   history              TEXT,           -- the attempts, unless there was one and it brought the answer

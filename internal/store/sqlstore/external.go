@@ -67,14 +67,14 @@ func scanClaim(row Scanner) (cluster.Claim, error) {
 // ReturnRun does for one attempt whose worker is lost what Recover does for
 // all. It does nothing if the attempt is over.
 func (x External) ReturnRun(ctx context.Context, a rota.Attempt, now time.Time, settle rota.Settle) (rota.Finish, error) {
-	running, err := all(ctx, x.db, scanCutOff, `SELECT o.run_id, t.policy FROM open_runs o
+	running, err := all(ctx, x.db, scanCutOff, `SELECT o.run_id, t.policy, o.history FROM open_runs o
 		LEFT JOIN timers t ON t.schedule_id = o.schedule_id
 		WHERE o.run_id = ? AND o.attempts = ? AND o.phase = 'running'`, a.Run, a.Attempt)
 	if err != nil || len(running) == 0 {
 		return rota.Finish{}, err
 	}
 	if running[0].policy.Retry.OnCrash == rota.OnCrashNever {
-		end := lost(now)
+		end := running[0].lost(now)
 		end.Attempt = a.Attempt
 		return x.FinishRun(ctx, a.Run, end, settle)
 	}

@@ -11,16 +11,18 @@ import (
 	"github.com/rota-run/rota"
 )
 
-const occurrenceColumns = `o.id, o.schedule_id, o.scheduled_for, o.scheduled_until, o.count, o.outcome, o.reason,
+const occurrenceColumns = `o.id, o.account, o.end_user, o.agent_id, o.schedule_id, o.scheduled_for, o.scheduled_until, o.count, o.outcome, o.reason,
 	o.run_id, o.trigger, o.lateness_ms, o.recorded_at`
 
-const occurrenceRunColumns = `, COALESCE(w.phase, r.phase), r.error`
+const occurrenceRunColumns = `, COALESCE(w.phase, r.phase), r.error_code`
 
 func occurrenceDest(o *rota.Occurrence) ([]any, func()) {
 	var scheduled, until, recorded msTime
 	o.Object = rota.ObjectOccurrence
 	return []any{
-		&o.ID, &o.ScheduleID, &scheduled, &until, &o.Count, &o.Outcome,
+		&o.ID, &o.Account,
+		userText{&o.EndUser},
+		&o.AgentID, &o.ScheduleID, &scheduled, &until, &o.Count, &o.Outcome,
 		jsonText{&o.Reason},
 		&o.RunID, &o.Trigger, &o.LatenessMS, &recorded,
 	}, func() {
@@ -31,16 +33,12 @@ func occurrenceDest(o *rota.Occurrence) ([]any, func()) {
 // scanOccurrence reads an occurrence with how its run stands.
 func scanOccurrence(row Scanner) (rota.Occurrence, error) {
 	var o rota.Occurrence
-	var phase sql.NullString
-	var failure *rota.RunError
+	var phase, code sql.NullString
 	dest, done := occurrenceDest(&o)
-	err := row.Scan(append(dest, &phase, jsonText{&failure})...)
+	err := row.Scan(append(dest, &phase, &code)...)
 	done()
 	if phase.Valid {
-		o.Run = &rota.OccurrenceRun{Phase: rota.Phase(phase.String)}
-	}
-	if phase.Valid && failure != nil {
-		o.Run.ErrorCode = &failure.Code
+		o.Run = &rota.OccurrenceRun{Phase: rota.Phase(phase.String), ErrorCode: ptr[string](code)}
 	}
 	return o, err
 }
@@ -122,8 +120,8 @@ func (q Queries) onRecord(ctx context.Context, f rota.Fire) (bool, error) {
 // has a final outcome keeps it. Only buffered is not final, and whoever asked for
 // what waits has asked for what becomes of it; what did not fire can be lined up
 // again by a backfill.
-const addOccurrence = `INSERT INTO occurrences (schedule_id, scheduled_for, scheduled_until, id, count, outcome, reason,
-	run_id, trigger, lateness_ms, recorded_at) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?` + fromEach + `WHERE true
+const addOccurrence = `INSERT INTO occurrences (schedule_id, scheduled_for, scheduled_until, id, account, end_user, agent_id, count, outcome, reason,
+	run_id, trigger, lateness_ms, recorded_at) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?` + fromEach + `WHERE true
 	ON CONFLICT (schedule_id, scheduled_for) DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason,
 	run_id = excluded.run_id, lateness_ms = excluded.lateness_ms, recorded_at = excluded.recorded_at,
 	trigger = CASE WHEN occurrences.outcome = 'buffered' THEN occurrences.trigger ELSE excluded.trigger END
@@ -136,7 +134,7 @@ func occurrenceRow(o *rota.Occurrence) []any {
 		why = js(o.Reason)
 	}
 	return []any{
-		o.ScheduleID, o.ScheduledFor.UnixMilli(), instantMS(o.ScheduledUntil), o.ID, o.Count, o.Outcome, why,
+		o.ScheduleID, o.ScheduledFor.UnixMilli(), instantMS(o.ScheduledUntil), o.ID, o.Account, userOf(o.EndUser), o.AgentID, o.Count, o.Outcome, why,
 		orNull(o.RunID), o.Trigger, o.LatenessMS, o.RecordedAt.UnixMilli(),
 	}
 }

@@ -13,7 +13,7 @@ import (
 // attempts that workers of an engine outside have.
 func (q Queries) Recover(ctx context.Context, now time.Time, providers []string, settle rota.Settle) (rota.Recovered, error) {
 	var done rota.Recovered
-	running, err := all(ctx, q.db, scanCutOff, `SELECT o.run_id, t.policy FROM open_runs o
+	running, err := all(ctx, q.db, scanCutOff, `SELECT o.run_id, t.policy, o.history FROM open_runs o
 		JOIN timers t ON t.schedule_id = o.schedule_id WHERE o.phase = 'running'`+q.ifShared(noWorker))
 	if err != nil {
 		return done, err
@@ -22,7 +22,7 @@ func (q Queries) Recover(ctx context.Context, now time.Time, providers []string,
 		if c.policy.Retry.OnCrash != rota.OnCrashNever {
 			continue
 		}
-		end, err := q.FinishRun(ctx, c.id, lost(now), settle)
+		end, err := q.FinishRun(ctx, c.id, c.lost(now), settle)
 		if err != nil {
 			return done, err
 		}
@@ -40,21 +40,22 @@ func (q Queries) Recover(ctx context.Context, now time.Time, providers []string,
 }
 
 // lost is the end of a run that its policy does not let begin again.
-func lost(now time.Time) rota.Result {
-	return rota.Result{Phase: rota.PhaseFailed, CompletedAt: now, Error: &rota.RunError{
+func (c cutOff) lost(now time.Time) rota.Result {
+	return rota.Result{Phase: rota.PhaseFailed, CompletedAt: now, Tokens: rota.TokensOf(c.attempts...), Error: &rota.RunError{
 		Code: rota.RunErrWorkerLost, Message: "the worker was lost during the run (it died, or could not be reached), and the policy's retry.on_crash is never",
 	}}
 }
 
 // A cutOff is a run of a schedule that a dead process left running.
 type cutOff struct {
-	id     rota.RunID
-	policy rota.Policy
+	id       rota.RunID
+	policy   rota.Policy
+	attempts []rota.RunAttempt // those before the last
 }
 
 func scanCutOff(row Scanner) (cutOff, error) {
 	c := cutOff{policy: rota.DefaultPolicy()}
-	err := row.Scan(&c.id, policyText{&c.policy})
+	err := row.Scan(&c.id, policyText{&c.policy}, jsonText{&c.attempts})
 	return c, err
 }
 

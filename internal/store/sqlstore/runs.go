@@ -10,10 +10,11 @@ import (
 )
 
 // A run that has not ended keeps its moving parts in open_runs.
-const runColumns = `r.id, r.agent_id, r.agent_version, r.schedule_id, r.scheduled_for, r.trigger, r.input, r.conversation,
+const runColumns = `r.id, r.agent_id, r.end_user, r.agent_version, r.schedule_id, r.scheduled_for, r.trigger, r.input, r.conversation,
 	r.previous_response_id, r.context_management, r.no_deltas, r.metadata, r.created_at, COALESCE(o.phase, r.phase),
 	COALESCE(o.first_start, r.started_at), COALESCE(o.attempts, r.attempts),
 	COALESCE(o.first_start - r.scheduled_for, r.lateness_ms), COALESCE(o.response_id, r.response_id), r.response, r.usage,
+	r.input_tokens, r.cached_tokens, r.output_tokens, r.reasoning_tokens, r.total_tokens,
 	r.error, r.completed_at, COALESCE(o.model, r.model), o.started_at, COALESCE(o.history, r.history), o.ready_at`
 
 // workColumns leave out what had come of an answer, which no attempt needs.
@@ -24,9 +25,12 @@ const runTables = ` FROM runs r LEFT JOIN open_runs o ON o.run_id = r.id `
 func runDest(r *rota.Run) ([]any, func()) {
 	var schedule, response, model sql.NullString
 	var scheduledFor, created, started, completed, attempt, ready msTime
+	var used usage
 	r.Object = rota.ObjectRun
 	return []any{
-		&r.ID, &r.AgentID, &r.AgentVersion, &schedule, &scheduledFor, &r.Trigger,
+		&r.ID, &r.AgentID,
+		userText{&r.EndUser},
+		&r.AgentVersion, &schedule, &scheduledFor, &r.Trigger,
 		rawText{&r.Input.RawMessage},
 		rawText{&r.Conversation.RawMessage},
 		&r.PreviousResponseID,
@@ -37,6 +41,7 @@ func runDest(r *rota.Run) ([]any, func()) {
 		&r.Attempt, &r.LatenessMS, &response,
 		rawText{&r.GatewayResponse.RawMessage},
 		rawText{&r.Usage.RawMessage},
+		&used.input, &used.cached, &used.output, &used.reasoning, &used.total,
 		jsonText{&r.Error},
 		&completed, &model, &attempt,
 		jsonText{&r.Attempts},
@@ -45,12 +50,30 @@ func runDest(r *rota.Run) ([]any, func()) {
 		r.ScheduleID, r.GatewayResponseID = ptr[rota.ScheduleID](schedule), ptr[string](response)
 		r.ScheduledFor, r.CreatedAt = scheduledFor.orNil(), created.instant()
 		r.StartedAt, r.CompletedAt = started.orNil(), completed.orNil()
-		r.Status = r.Phase.Status()
+		r.Status, r.Tokens = r.Phase.Status(), used.tokens()
 		if r.Phase == rota.PhaseWaiting {
 			r.ReadyAt = ready.orNil()
 		}
 		*r = r.WithLastAttempt(model.String, attempt.Time)
 	}
+}
+
+// usage is what a run used, as it is stored: all NULL if nothing is known.
+type usage struct{ input, cached, output, reasoning, total sql.NullInt64 }
+
+func (u usage) tokens() *rota.Tokens {
+	if !u.total.Valid {
+		return nil
+	}
+	return &rota.Tokens{Input: u.input.Int64, Cached: u.cached.Int64, Output: u.output.Int64, Reasoning: u.reasoning.Int64, Total: u.total.Int64}
+}
+
+// usageRow returns the tokens in the order of their columns.
+func usageRow(t *rota.Tokens) []any {
+	if t == nil {
+		return []any{nil, nil, nil, nil, nil}
+	}
+	return []any{t.Input, t.Cached, t.Output, t.Reasoning, t.Total}
 }
 
 func scanRun(row Scanner) (rota.Run, error) {
@@ -129,21 +152,24 @@ func (q Queries) endRun(ctx context.Context, id rota.RunID, o openRun, r rota.Re
 		r.ResponseID = o.responseID.String
 	}
 	answered := r.Phase == rota.PhaseCompleted || r.Phase == rota.PhaseIncomplete
-	var failure, history, request any
+	var failure, code, history, request any
 	if attempts := o.ended(r); len(attempts) > 1 || len(attempts) == 1 && !answered {
 		history = js(attempts)
 	}
 	if r.Error != nil {
-		failure = js(r.Error)
+		failure, code = js(r.Error), r.Error.Code
 	}
 	if r.Request != nil {
 		request = js(r.Request)
 	}
 	return q.write(ctx, `UPDATE runs SET phase = ?, started_at = ?, attempts = ?, lateness_ms = ? - scheduled_for,
-		response_id = ?, response = COALESCE(?, response), usage = ?, error = ?, completed_at = ?, model = ?, history = ?, request = ? WHERE id = ?`,
-		r.Phase, ms(o.firstStart.Time), o.attempts, ms(o.firstStart.Time), orNull(&r.ResponseID),
-		textOrNil(r.Response.RawMessage), textOrNil(r.Usage.RawMessage), failure, r.CompletedAt.UnixMilli(),
-		o.model, history, request, id)
+		response_id = ?, response = COALESCE(?, response), usage = ?, error = ?, error_code = ?, completed_at = ?, model = ?, history = ?, request = ?,
+		input_tokens = ?, cached_tokens = ?, output_tokens = ?, reasoning_tokens = ?, total_tokens = ? WHERE id = ?`,
+		append(append([]any{
+			r.Phase, ms(o.firstStart.Time), o.attempts, ms(o.firstStart.Time), orNull(&r.ResponseID),
+			textOrNil(r.Response.RawMessage), textOrNil(r.Usage.RawMessage), failure, code, r.CompletedAt.UnixMilli(),
+			o.model, history, request,
+		}, usageRow(r.Tokens)...), id)...)
 }
 
 // textOrNil is rawOrNil for JSON in which null means absent too.

@@ -250,6 +250,32 @@ func (r rawText) Scan(v any) error {
 	return nil
 }
 
+// A userText scans the end user of an owner as answers have it: nil for the account
+// itself.
+type userText struct{ dst **string }
+
+func (u userText) Scan(v any) error {
+	var name string
+	switch v := v.(type) {
+	case string:
+		name = v
+	case []byte:
+		name = string(v)
+	default:
+		return fmt.Errorf("an end user is stored as %T", v)
+	}
+	*u.dst = rota.Owner{EndUser: name}.User()
+	return nil
+}
+
+// userOf returns an end user as it is stored.
+func userOf(user *string) string {
+	if user == nil {
+		return ""
+	}
+	return *user
+}
+
 // orNull returns a pointer's value, or NULL.
 func orNull[T ~string](p *T) any {
 	if p == nil || *p == "" {

@@ -75,7 +75,7 @@ func (f *Field) update(b testing.TB, fn func(context.Context, sqlstore.Queries) 
 func benchDecide(t rota.Timer, now time.Time) rota.Decision {
 	late := now.Sub(t.NextRunAt).Milliseconds()
 	o := rota.Occurrence{
-		ScheduleID: t.ScheduleID, ScheduledFor: rota.InstantOf(t.NextRunAt), Count: 1, Outcome: rota.Fired,
+		AgentID: t.AgentID, Account: t.Owner.Account, EndUser: t.Owner.User(), ScheduleID: t.ScheduleID, ScheduledFor: rota.InstantOf(t.NextRunAt), Count: 1, Outcome: rota.Fired,
 		Trigger: rota.TriggerSchedule, LatenessMS: &late, RecordedAt: rota.InstantOf(now),
 	}
 	t.OpenRuns++
@@ -123,7 +123,7 @@ func (f *Field) Finish(b testing.TB, work []rota.Work) {
 	usage := rota.Any{RawMessage: []byte(`{"input_tokens":10,"output_tokens":3}`)}
 	f.update(b, func(ctx context.Context, tx sqlstore.Queries) error {
 		for _, w := range work {
-			end := rota.Result{Phase: rota.PhaseCompleted, ResponseID: "resp_1", Response: response, Usage: usage, CompletedAt: f.now}
+			end := rota.Result{Phase: rota.PhaseCompleted, ResponseID: "resp_1", Response: response, Usage: usage, Tokens: &rota.Tokens{Input: 10, Output: 3, Total: 13}, CompletedAt: f.now}
 			if _, err := tx.FinishRun(ctx, w.Run.ID, end, benchSettle); err != nil {
 				return err
 			}

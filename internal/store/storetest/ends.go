@@ -35,7 +35,7 @@ func finishFields(w *world) {
 	end := w.completed()
 	require.Equal(w, rota.Finish{Ended: true}, w.finish(id, end))
 	want.Phase, want.Status, want.CompletedAt = rota.PhaseCompleted, rota.RunCompleted, p(rota.InstantOf(w.now))
-	want.GatewayResponseID, want.GatewayResponse, want.Usage = &end.ResponseID, end.Response, end.Usage
+	want.GatewayResponseID, want.GatewayResponse, want.Usage, want.Tokens = &end.ResponseID, end.Response, end.Usage, end.Tokens
 	want.Attempts = []rota.RunAttempt{{
 		Number: 1, Round: 1, Model: "mock/small", StartedAt: *want.StartedAt, EndedAt: want.CompletedAt, Usage: end.Usage,
 	}}

@@ -244,7 +244,7 @@ func runContent(w *world) {
 		s = *in
 	})
 	w.same(rota.Run{
-		Object: rota.ObjectRun, ID: id, AgentID: s.AgentID, AgentVersion: 1, Status: rota.RunQueued, Phase: rota.PhaseQueued, Input: s.Input,
+		Object: rota.ObjectRun, ID: id, EndUser: w.owner.User(), AgentID: s.AgentID, AgentVersion: 1, Status: rota.RunQueued, Phase: rota.PhaseQueued, Input: s.Input,
 		Conversation: s.Conversation, Metadata: s.Metadata, CreatedAt: rota.InstantOf(w.now), ScheduleID: &s.ID,
 		ScheduledFor: p(rota.InstantOf(start.Add(time.Minute))), Trigger: rota.TriggerSchedule, Attempts: []rota.RunAttempt{},
 	}, w.run(id))

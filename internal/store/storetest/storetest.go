@@ -153,7 +153,7 @@ func (w *world) absent() rota.PauseReason {
 func (w *world) newRun(a rota.AgentID) rota.Run {
 	at := w.next()
 	return rota.Run{
-		Object: rota.ObjectRun, ID: rota.NewRunID(at), AgentID: a, AgentVersion: 1, Status: rota.RunQueued, Phase: rota.PhaseQueued,
+		Object: rota.ObjectRun, ID: rota.NewRunID(at), AgentID: a, EndUser: w.owner.User(), AgentVersion: 1, Status: rota.RunQueued, Phase: rota.PhaseQueued,
 		Input: rota.InputText("go"), Metadata: map[string]string{}, Trigger: rota.TriggerAPI, CreatedAt: rota.InstantOf(at), Attempts: []rota.RunAttempt{},
 	}
 }
@@ -233,7 +233,7 @@ func (w *world) once(t rota.Timer) rota.Decision {
 func (w *world) occurrence(t rota.Timer, what rota.Outcome) rota.Occurrence {
 	late := w.now.Sub(t.NextRunAt).Milliseconds()
 	return rota.Occurrence{
-		Object: rota.ObjectOccurrence, ScheduleID: t.ScheduleID, ScheduledFor: rota.InstantOf(t.NextRunAt), Count: 1,
+		Object: rota.ObjectOccurrence, AgentID: t.AgentID, Account: t.Owner.Account, EndUser: t.Owner.User(), ScheduleID: t.ScheduleID, ScheduledFor: rota.InstantOf(t.NextRunAt), Count: 1,
 		Outcome: what, Trigger: rota.TriggerSchedule, LatenessMS: &late, RecordedAt: rota.InstantOf(w.now),
 	}
 }
@@ -285,7 +285,8 @@ func (w *world) finish(id rota.RunID, r rota.Result) rota.Finish {
 func (w *world) completed() rota.Result {
 	return rota.Result{
 		Phase: rota.PhaseCompleted, ResponseID: "resp_1", Response: rota.AnyOf(map[string]any{"id": "resp_1", "text": "née <&>"}),
-		Usage: rota.AnyOf(map[string]int{"total_tokens": 7}), CompletedAt: w.now,
+		Usage:  rota.AnyOf(map[string]int{"total_tokens": 7}),
+		Tokens: &rota.Tokens{Input: 1, Cached: 2, Output: 3, Reasoning: 4, Total: 7}, CompletedAt: w.now,
 	}
 }
 

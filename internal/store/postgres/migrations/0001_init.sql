@@ -163,6 +163,9 @@ CREATE INDEX timers_sync ON timers (sync_at, schedule_id) WHERE sync_at IS NOT N
 
 -- The ledger. Its primary key is what makes a double fire impossible.
 CREATE TABLE occurrences (
+  account         TEXT COLLATE "C" NOT NULL,
+  end_user        TEXT COLLATE "C" NOT NULL,
+  agent_id        TEXT COLLATE "C" NOT NULL,
   schedule_id     TEXT COLLATE "C" NOT NULL,
   scheduled_for   BIGINT NOT NULL,
   scheduled_until BIGINT,  -- the last nominal time of a row that stands for several
@@ -203,8 +206,14 @@ CREATE TABLE runs (
   lateness_ms          BIGINT,
   response_id          TEXT,
   response             TEXT,
-  usage                TEXT,
+  usage                TEXT,           -- as the provider sent it
+  input_tokens         BIGINT,         -- of all attempts; NULL if no provider said
+  cached_tokens        BIGINT,
+  output_tokens        BIGINT,
+  reasoning_tokens     BIGINT,
+  total_tokens         BIGINT,
   error                TEXT,
+  error_code           TEXT COLLATE "C", -- that of the error
   completed_at         BIGINT,
   model                TEXT,           -- of the last attempt, as the agent names it
   history              TEXT,           -- the attempts, unless there was one and it brought the answer

@@ -159,6 +159,9 @@ CREATE INDEX timers_catch_up ON timers (catch_up, schedule_id) WHERE catch_up IS
 
 -- The ledger. Its primary key is what makes a double fire impossible.
 CREATE TABLE occurrences (
+  account         TEXT NOT NULL,
+  end_user        TEXT NOT NULL,
+  agent_id        TEXT NOT NULL,
   schedule_id     TEXT NOT NULL,
   scheduled_for   INTEGER NOT NULL,
   scheduled_until INTEGER,  -- the last nominal time of a row that stands for several
@@ -199,8 +202,14 @@ CREATE TABLE runs (
   lateness_ms          INTEGER,
   response_id          TEXT,
   response             TEXT,
-  usage                TEXT,
+  usage                TEXT,           -- as the provider sent it
+  input_tokens         INTEGER,        -- of all attempts; NULL if no provider said
+  cached_tokens        INTEGER,
+  output_tokens        INTEGER,
+  reasoning_tokens     INTEGER,
+  total_tokens         INTEGER,
   error                TEXT,
+  error_code           TEXT,           -- that of the error
   completed_at         INTEGER,
   model                TEXT,           -- of the last attempt, as the agent names it
   history              TEXT,           -- the attempts, unless there was one and it brought the answer
