@@ -209,6 +209,7 @@ func (s server) handler(version string, log *slog.Logger) http.Handler {
 		OnRequest: s.metrics.request,
 		OnIgnored: s.metrics.ignore,
 		Origins:   s.origins,
+		PublicURL: s.publicURL,
 	}
 	if !s.api {
 		return httpapi.NewProbes(cfg, "this process has the role worker and serves no API: ask one that has the role api or all")

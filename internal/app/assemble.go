@@ -34,6 +34,8 @@ type server struct {
 	drain   time.Duration
 	api     bool // it serves the API
 	origins []string
+
+	publicURL string
 }
 
 // parts are what a server is made from.
@@ -65,7 +67,7 @@ func assemble(p parts) (server, error) {
 		return server{}, err
 	}
 	return server{
-		store: p.store, engine: eng, metrics: p.metrics, api: p.settings.ServesAPI(), memory: p.memory.requests, origins: p.settings.CORSOrigins,
+		store: p.store, engine: eng, metrics: p.metrics, api: p.settings.ServesAPI(), memory: p.memory.requests, origins: p.settings.CORSOrigins, publicURL: p.settings.PublicURL,
 		drain: p.settings.DrainTimeout, limits: &auth.Limiter{Store: ports.Limiter(p.store), Default: p.settings.RateLimit},
 		control: &control.Control{
 			Store: ports.Control(p.store), Engine: eng, Hub: p.hub, Models: p.gateway, Now: time.Now, Audit: p.log,

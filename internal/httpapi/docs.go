@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -12,6 +13,7 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -24,17 +26,48 @@ var docsPage string
 //go:embed docs.css
 var docsStyle string
 
-// reference serves the document as one page for people. It needs no scripts
-// and nothing from elsewhere.
-func reference(d *document) http.HandlerFunc {
+// reference serves the document as one page for people, who reach the server at
+// publicURL, or if that is empty where they asked. It needs no scripts and nothing from
+// elsewhere.
+func reference(d *document, publicURL string) http.HandlerFunc {
 	page := renderReference(d)
 	sum := sha256.Sum256([]byte(docsStyle))
 	policy := fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 		base64.StdEncoding.EncodeToString(sum[:]))
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", policy)
-		constant("text/html; charset=utf-8", page)(w, r)
+		at := cmp.Or(strings.TrimSuffix(publicURL, "/"), address(r))
+		constant("text/html; charset=utf-8", bytes.Replace(page, []byte(addressMark), []byte(html.EscapeString(at)), 1))(w, r)
 	}
+}
+
+// addressMark stands in the page where the server's address goes.
+const addressMark = "ADDRESS-OF-THIS-SERVER"
+
+// hostname is what a Host header may be to be shown: the page has nothing else of a
+// request.
+var hostname = regexp.MustCompile(`^([A-Za-z0-9.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`)
+
+// address returns where a client has reached the server.
+func address(r *http.Request) string {
+	scheme, host := "http", r.Host
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+		scheme = "https"
+	}
+	if !hostname.MatchString(host) {
+		host = "127.0.0.1:8080"
+	}
+	return scheme + "://" + host
+}
+
+// home leads people who type the address to the reference. What shows no pages gets a
+// line of text.
+func home(w http.ResponseWriter, r *http.Request) {
+	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		defer fmt.Fprintln(w, "This is Rota. People read /docs, programs /openapi.json; the API is below /api/v1.") // behind the header
+	}
+	http.Redirect(w, r, "/docs", http.StatusFound)
 }
 
 func renderReference(d *document) []byte {

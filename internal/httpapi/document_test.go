@@ -152,7 +152,7 @@ func TestReferenceHasEveryOperationAndField(t *testing.T) {
 	ops := new(api).operations()
 	d := newDocument("test", ops)
 	w := httptest.NewRecorder()
-	reference(d)(w, httptest.NewRequest(http.MethodGet, "/docs", nil))
+	reference(d, "")(w, httptest.NewRequest(http.MethodGet, "/docs", nil))
 	page := w.Body.String()
 	for _, op := range ops {
 		assert.Contains(t, page, `<article id="`+op.OperationID+`">`)
@@ -167,12 +167,35 @@ func TestReferenceHasEveryOperationAndField(t *testing.T) {
 	}
 }
 
+// TestReferenceTellsTheAddress: pasted, the examples reach the server that shows them.
+func TestReferenceTellsTheAddress(t *testing.T) {
+	d := newDocument("test", new(api).operations())
+	for _, test := range []struct{ public, host, proto, want string }{
+		{"", "rota.example.com", "", "http://rota.example.com"},
+		{"", "127.0.0.1:27318", "", "http://127.0.0.1:27318"},
+		{"", "[::1]:8080", "", "http://[::1]:8080"},
+		{"", "rota.example.com", "https", "https://rota.example.com"},
+		{"https://rota.example.com/", "10.0.0.7:8080", "", "https://rota.example.com"},
+		{"", `a"><script>`, "", "http://127.0.0.1:8080"},
+		{"", "a; rm -rf /", "", "http://127.0.0.1:8080"},
+		{"", "", "", "http://127.0.0.1:8080"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/docs", nil)
+		r.Host = test.host
+		r.Header.Set("X-Forwarded-Proto", test.proto)
+		w := httptest.NewRecorder()
+		reference(d, test.public)(w, r)
+		require.Contains(t, w.Body.String(), "export ROTA_SERVER="+test.want+"\n")
+		require.NotContains(t, w.Body.String(), addressMark)
+	}
+}
+
 // The policy of the page allows its own style and nothing else, so the page
 // must not need anything else.
 func TestReferenceNeedsNothingElse(t *testing.T) {
 	w := httptest.NewRecorder()
-	reference(newDocument("test", new(api).operations()))(w, httptest.NewRequest(http.MethodGet, "/docs", nil))
-	page := w.Body.String()
+	reference(newDocument("test", new(api).operations()), "")(w, httptest.NewRequest(http.MethodGet, "/docs", nil))
+	page := strings.Replace(w.Body.String(), "ROTA_SERVER=http://example.com\n", "", 1) // which is told, not fetched
 	style := regexp.MustCompile(`(?s)<style>(.*)</style>`).FindStringSubmatch(page)
 	require.NotNil(t, style)
 	sum := sha256.Sum256([]byte(style[1]))

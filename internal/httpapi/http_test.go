@@ -312,6 +312,13 @@ func TestTheAddressLeadsToTheReference(t *testing.T) {
 	w := answer(newServer(t, errReached), request(http.MethodGet, "/", ""))
 	require.Equal(t, http.StatusFound, w.Code)
 	require.Equal(t, "/docs", w.Header().Get("Location"))
+	require.Equal(t, "This is Rota. People read /docs, programs /openapi.json; the API is below /api/v1.\n", w.Body.String())
+
+	browser := request(http.MethodGet, "/", "")
+	browser.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+	w = answer(newServer(t, errReached), browser)
+	require.Equal(t, http.StatusFound, w.Code)
+	require.Contains(t, w.Header().Get("Content-Type"), "text/html")
 }
 
 func TestOnRequest(t *testing.T) {

@@ -55,6 +55,10 @@ type Config struct {
 	// path of the route, and whether it was in the "body" or the "query".
 	OnIgnored func(route, place string)
 
+	// PublicURL is where clients reach the server, for its reference. If it is empty,
+	// that is where they have asked.
+	PublicURL string
+
 	// Origins are those of the pages that may call the API from a browser, or * for
 	// all; none by default.
 	Origins []string
@@ -89,8 +93,8 @@ func New(cfg Config) http.Handler {
 	a.named.HandleFunc("/", a.unmatched)
 	a.mux.HandleFunc("GET /.well-known/jwks.json", a.publicKeys)
 	a.mux.Handle("GET /openapi.json", compressed(constant(mediaJSON, a.doc.json)))
-	a.mux.Handle("GET /docs", compressed(reference(a.doc)))
-	a.mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound)) // for people who type the address
+	a.mux.Handle("GET /docs", compressed(reference(a.doc, a.PublicURL)))
+	a.mux.HandleFunc("GET /{$}", home)
 	a.addProbes()
 	a.root = shared(cfg.Origins, http.HandlerFunc(a.serveRoute))
 	return a
