@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -92,7 +93,25 @@ func explain(c *pgxpool.Config, err error) error {
 	if what := condition(err); what != "" {
 		text += what + ": "
 	}
-	return rephrased{text + strings.Join(strings.Fields(err.Error()), " "), err}
+	var server *pgconn.PgError
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) && errors.As(err, &server) {
+		return rephrased{text + oneLine(server.Error()), err} // it answered: how it was reached is no matter
+	}
+	return rephrased{text + oneLine(err.Error()), err}
+}
+
+// oneLine puts a text into one line. What it says twice, once for each way to the
+// server that was tried, it says once.
+func oneLine(text string) string {
+	var said []string
+	for line := range strings.Lines(text) {
+		line = strings.Join(strings.Fields(line), " ")
+		if !slices.ContainsFunc(said, func(before string) bool { return strings.Contains(before, line) }) {
+			said = append(said, line)
+		}
+	}
+	return strings.Join(said, " ")
 }
 
 // rephrased is an error with another text: in one line.

@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"net"
+	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -457,4 +459,13 @@ func TestConditions(t *testing.T) {
 	}
 	require.Empty(t, postgres.Condition(errors.New("a bug")))
 	require.Empty(t, postgres.Condition(context.Canceled))
+}
+
+// TestARefusalIsSaidOnce, however many ways to the server were tried.
+func TestARefusalIsSaidOnce(t *testing.T) {
+	absent := regexp.MustCompile(`test_\d+`).ReplaceAllString(postgrestest.URL(t), "absent")
+	_, err := postgres.Open(t.Context(), absent, postgres.Options{})
+	require.Regexp(t, `^open the database absent at \S+: the database does not exist: FATAL: database "absent" does not exist \(SQLSTATE 3D000\)$`, err)
+	_, err = postgres.Open(t.Context(), "postgres://h@127.0.0.1:1/absent?sslmode=prefer", postgres.Options{})
+	require.Equal(t, 1, strings.Count(err.Error(), "connection refused"), err)
 }
