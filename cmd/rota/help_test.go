@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -83,7 +84,8 @@ func TestScopesAreComplete(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	t.Setenv(zoneinfo.Variable, "")
+	t.Setenv(zoneinfo.Variable, "") // and back at the end
+	require.NoError(t, os.Unsetenv(zoneinfo.Variable))
 	for _, word := range []string{"version", "--version"} {
 		got := rotaCmd("", word)
 		require.Equal(t, exitOK, got.code, got.err)

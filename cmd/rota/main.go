@@ -4,7 +4,17 @@
 // package client. docs/cli.md says with which codes they exit.
 package main
 
-import "os"
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/rota-run/rota/internal/settings"
+	"github.com/rota-run/rota/internal/zoneinfo"
+)
 
 // CLI is the command line: every verb and every flag.
 type CLI struct {
@@ -29,6 +39,18 @@ type CLI struct {
 	Help           helpFlag          `short:"h" help:"Show help."`
 	HelpOf         helpCmd           `cmd:"" name:"help" local:"" help:"Show help for a command." example:"rota help agents create"`
 	Remote         remote            `embed:"" group:"server"`
+}
+
+// BeforeResolve refuses settings that are empty. That there is no key is said when one
+// is needed.
+func (c *CLI) BeforeResolve(ctx *kong.Context) error {
+	if path, set := os.LookupEnv(zoneinfo.Variable); set && strings.TrimSpace(path) == "" {
+		return errors.New("$" + zoneinfo.Variable + " must not be empty: leave it out for the default")
+	}
+	alone := ctx.Selected() != nil && local(ctx.Selected())
+	return settings.NotEmpty(ctx, slices.DeleteFunc(ctx.Flags(), func(f *kong.Flag) bool {
+		return f.Name == "key" || alone && slices.Contains([]string{"server", "key-file", "on-behalf-of"}, f.Name)
+	}))
 }
 
 func main() {

@@ -495,6 +495,20 @@ func TestWithoutAKey(t *testing.T) {
 	require.Equal(t, result{exitDenied, "", "rota: agents list: set ROTA_KEY to a key of the server, or name a file that holds one with --key-file\n"}, got)
 }
 
+func TestEmptyVariables(t *testing.T) {
+	for variable, flag := range map[string]string{"ROTA_SERVER": "--server", "ROTA_KEY_FILE": "--key-file", "ROTA_ON_BEHALF_OF": "--on-behalf-of", "ROTA_OUTPUT": "--output"} {
+		for _, value := range []string{"", " \n"} {
+			t.Run(variable, func(t *testing.T) {
+				f := newFake(t, answer{200, `{}`})
+				t.Setenv(variable, value)
+				got := rotaCmd("", "agents", "list")
+				require.Equal(t, result{exitUsage, "", "rota: agents list: " + flag + " ($" + variable + ") must not be empty: leave it out for the default\n"}, got)
+				require.Empty(t, f.seen, "nobody is acted for by mistake")
+			})
+		}
+	}
+}
+
 func TestTheEndUserOfTheEnvironment(t *testing.T) {
 	f := newFake(t, answer{200, `{}`})
 	t.Setenv("ROTA_ON_BEHALF_OF", "ana")

@@ -11,6 +11,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/client"
 	"github.com/rota-run/rota/internal/calendar"
+	"github.com/rota-run/rota/internal/settings"
 )
 
 // A moment is a point in time as people type it: with an offset, or as
@@ -154,6 +155,9 @@ func (s *span) UnmarshalText(text []byte) error {
 }
 
 func errSpan(text []byte) error {
+	if _, err := strconv.ParseFloat(string(text), 64); err == nil {
+		return settings.WrongDuration(string(text))
+	}
 	return fmt.Errorf("%q is not a time in whole seconds such as 90s, 1h30m or 7d", text)
 }
 

@@ -23,8 +23,8 @@ const maxInterval = 31_622_400 * time.Second
 // AfterApply returns an error that begins with the flag of a setting that is
 // out of its range or does not go with the others. Kong calls it when all are
 // known. (It would put the name of the command before the error of Validate.)
-func (s *Settings) AfterApply() error {
-	return cmp.Or(
+func (s *Settings) AfterApply(ctx *kong.Context) error {
+	return s.inFile(ctx, cmp.Or(
 		s.checkListen(),
 		s.checkDatabase(),
 		check(s.DatabasePoolSize >= 0 && s.DatabasePoolSize <= 10_000, "--database-pool-size must be 1 to 10000, or 0 for the default, not %d", s.DatabasePoolSize),
@@ -41,7 +41,7 @@ func (s *Settings) AfterApply() error {
 		s.checkRateLimit(),
 		s.checkTokens(),
 		s.checkOrigins(),
-	)
+	))
 }
 
 // checkOrigins is strict: an origin that a browser would write otherwise lets nobody
@@ -109,8 +109,7 @@ func (s *Settings) checkDatabase() error {
 	if s.Database == "sqlite" {
 		return nil
 	}
-	return cmp.Or(check(s.Database != "", "--database must not be empty: leave it out for SQLite in --data"),
-		CheckDatabase("--database", s.Database))
+	return CheckDatabase("--database", s.Database)
 }
 
 // CheckDatabase returns an error that begins with name if the URL is not that
@@ -153,27 +152,3 @@ func (s *Settings) checkModel() error {
 	return check(s.ModelKeyEnv == "" || !s.Works() || Secret(os.Getenv(s.ModelKeyEnv)) != "",
 		"--model-key-env: the environment variable %s is not set", s.ModelKeyEnv)
 }
-
-// Explain returns err with the environment variable of the flag that its
-// message begins with, as kong's messages do, if it does.
-func Explain(flags []*kong.Flag, err error) error {
-	if err == nil {
-		return nil
-	}
-	for _, f := range flags {
-		rest, ok := strings.CutPrefix(err.Error(), "--"+f.Name)
-		if ok && len(f.Envs) > 0 && (strings.HasPrefix(rest, ":") || strings.HasPrefix(rest, " ")) {
-			return explained{"--" + f.Name + " ($" + f.Envs[0] + ")" + rest, err}
-		}
-	}
-	return err
-}
-
-// explained is an error with another text.
-type explained struct {
-	text string
-	error
-}
-
-func (e explained) Error() string { return e.text }
-func (e explained) Unwrap() error { return e.error }

@@ -5,9 +5,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"maps"
 	"os"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,12 +25,12 @@ const DefaultFile = "rota.yaml"
 type file struct {
 	path      string // as it was named; empty if there is none
 	providers []Provider
-	values    map[string]yaml.Node // by the name of the setting
+	values    map[string]*yaml.Node // by the name of the setting
 }
 
-// readFile reads a settings file, in which only the known names and providers
-// may stand. An empty path means DefaultFile, which may be absent.
-func readFile(path string, known []string) (*file, error) {
+// readFile reads a settings file, in which only the flags and providers may stand. An
+// empty path means DefaultFile, which may be absent.
+func readFile(path string, flags []*kong.Flag) (*file, error) {
 	b, err := os.ReadFile(cmp.Or(path, DefaultFile))
 	if path == "" && errors.Is(err, fs.ErrNotExist) {
 		return &file{}, nil
@@ -36,61 +38,116 @@ func readFile(path string, known []string) (*file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--config: %w", err)
 	}
-	f, err := parse(b, known)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", cmp.Or(path, DefaultFile), err)
-	}
-	f.path = cmp.Or(path, DefaultFile)
-	return f, nil
+	f := &file{path: cmp.Or(path, DefaultFile), values: map[string]*yaml.Node{}}
+	return f, f.parse(b, flags)
 }
 
-func parse(b []byte, known []string) (*file, error) {
-	f := &file{}
-	if err := yaml.Unmarshal(b, &f.values); err != nil {
-		return nil, err
+func (f *file) parse(b []byte, flags []*kong.Flag) error {
+	var root, second yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	switch err := dec.Decode(&root); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return f.broken(err)
 	}
-	if err := f.takeProviders(); err != nil {
-		return nil, fmt.Errorf("providers: %w", err)
+	if err := dec.Decode(&second); err == nil {
+		return f.wrong(&second, "a second document begins here: there must be one")
+	} else if !errors.Is(err, io.EOF) {
+		return f.broken(err)
 	}
-	return f, f.check(known)
+	top := root.Content[0]
+	if top.Tag == "!!null" {
+		return nil
+	}
+	if top.Kind != yaml.MappingNode {
+		return f.wrong(top, "must be settings with their values, such as listen: 127.0.0.1:8080")
+	}
+	if err := f.collect(top, f.values); err != nil {
+		return err
+	}
+	if providers, ok := f.values["providers"]; ok {
+		delete(f.values, "providers")
+		if err := f.takeProviders(providers); err != nil {
+			return err
+		}
+	}
+	return f.check(top, flags)
 }
 
-func (f *file) check(known []string) error {
-	for _, name := range slices.Sorted(maps.Keys(f.values)) {
+var lineOf = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+// broken is the error of a text that is no YAML.
+func (f *file) broken(err error) error {
+	m := lineOf.FindStringSubmatch(err.Error())
+	if m == nil || m[1] == "" {
+		return fmt.Errorf("%s is not YAML: %s", f.path, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	return fmt.Errorf("%s, line %s: it is not YAML: %s", f.path, m[1], strings.TrimPrefix(err.Error(), m[0]))
+}
+
+// wrong returns an error that says where in the file it is.
+func (f *file) wrong(n *yaml.Node, format string, args ...any) error {
+	return fmt.Errorf("%s, line %d: %s", f.path, n.Line, fmt.Sprintf(format, args...))
+}
+
+// collect reads the names and values of a mapping, each name once.
+func (f *file) collect(mapping *yaml.Node, into map[string]*yaml.Node) error {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		name, value := mapping.Content[i], mapping.Content[i+1]
+		if before, twice := into[name.Value]; twice {
+			return f.wrong(name, "%s is there twice, here and in line %d", name.Value, before.Line)
+		}
+		if value.Kind == yaml.AliasNode {
+			value = value.Alias
+		}
+		if value.Kind == yaml.ScalarNode && (value.Tag == "!!null" || Secret(value.Value) == "") {
+			return f.wrong(name, "%s", empty(name.Value))
+		}
+		into[name.Value] = value
+	}
+	return nil
+}
+
+// check returns an error unless each name is a flag's, and its value one that the flag
+// can have.
+func (f *file) check(top *yaml.Node, flags []*kong.Flag) error {
+	known := make(map[string]*kong.Flag)
+	order := []string{"providers"}
+	for _, flag := range flags {
+		if flag.Name != "config" && flag.Name != "help" {
+			known[FileName(flag)] = flag
+			order = append(order, FileName(flag))
+		}
+	}
+	for i := 0; i < len(top.Content); i += 2 {
+		name := top.Content[i]
+		value, flag := f.values[name.Value], known[name.Value]
 		switch {
-		case !slices.Contains(known, name):
-			return fmt.Errorf("there is no setting %q; there are providers, %s", name, strings.Join(known, ", "))
-		case f.values[name].Kind != yaml.ScalarNode:
-			return fmt.Errorf("%s must be a single value", name)
+		case name.Value == "providers":
+			continue
+		case flag == nil:
+			return f.wrong(name, "there is no setting %q; there are %s", name.Value, strings.Join(order, ", "))
+		case value.Kind != yaml.ScalarNode:
+			return f.wrong(name, "%s must be a single value", name.Value)
+		}
+		if err := try(flag, value.Value); err != nil {
+			return f.wrong(name, "%s: %s", name.Value, err)
 		}
 	}
 	return nil
 }
 
-func (f *file) takeProviders() error {
-	node, ok := f.values["providers"]
-	if !ok {
-		return nil
-	}
-	delete(f.values, "providers")
-	text, err := yaml.Marshal(&node)
+// try returns an error if a flag cannot have the value.
+func try(flag *kong.Flag, value string) error {
+	err := flag.Parse(kong.Scan().PushTyped(value, kong.FlagValueToken), reflect.New(flag.Target.Type()).Elem())
 	if err != nil {
-		return err
+		return errors.New(inOurWords(strings.TrimPrefix(err.Error(), flag.ShortSummary()+": ")))
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
-	return dec.Decode(&f.providers)
-}
-
-// names returns the settings that a file may hold: a command's flags.
-func names(n *kong.Node) []string {
-	var out []string
-	for _, flag := range n.Flags {
-		if flag.Name != "config" && flag.Name != "help" {
-			out = append(out, FileName(flag))
-		}
+	if allowed := flag.EnumSlice(); flag.Enum != "" && !slices.Contains(allowed, value) {
+		return fmt.Errorf("must be one of %s, not %q", strings.Join(allowed, ", "), value)
 	}
-	return out
+	return nil
 }
 
 // FileName returns the name that a flag has in a settings file.
@@ -114,3 +171,19 @@ func (f *file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, err
 }
 
 var _ kong.Resolver = (*file)(nil)
+
+// inFile adds to an error about a value from the settings file where it stands there.
+func (s *Settings) inFile(ctx *kong.Context, err error) error {
+	if err == nil || s.File == "" {
+		return err
+	}
+	for _, p := range ctx.Path {
+		if p.Flag == nil || !p.Resolved || !strings.HasPrefix(err.Error(), "--"+p.Flag.Name+" ") {
+			continue
+		}
+		if f, unreadable := readFile(s.File, ctx.Selected().Flags); unreadable == nil {
+			return fmt.Errorf("%w (%s, line %d)", err, s.File, f.values[FileName(p.Flag)].Line)
+		}
+	}
+	return err
+}

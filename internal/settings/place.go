@@ -12,14 +12,9 @@ type Place struct {
 	Database string `default:"sqlite" env:"ROTA_DATABASE" placeholder:"URL" help:"Database: sqlite (in --data), sqlite://DIR, or postgres://user:password@host:5432/name. Prefer the environment: flags show in process lists."`
 }
 
-// BeforeResolve refuses an empty path.
+// BeforeResolve refuses an empty setting.
 func (p *Place) BeforeResolve(ctx *kong.Context) error {
-	for _, f := range ctx.Flags() {
-		if err := emptyPath(ctx, f); err != nil {
-			return err
-		}
-	}
-	return nil
+	return NotEmpty(ctx, ctx.Selected().Flags)
 }
 
 // AfterApply refuses what is no database.
@@ -36,7 +31,7 @@ type FilePlace struct {
 	Database string `default:"sqlite" env:"ROTA_DATABASE" hidden:"" help:"Database: sqlite (in --data), or sqlite://DIR."`
 }
 
-// BeforeResolve refuses an empty path.
+// BeforeResolve refuses an empty setting.
 func (p *FilePlace) BeforeResolve(ctx *kong.Context) error { return (*Place)(p).BeforeResolve(ctx) }
 
 // AfterApply refuses a database that is no file. It does not quote it, because it

@@ -8,8 +8,6 @@
 package settings
 
 import (
-	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -109,55 +107,19 @@ type Provider struct {
 	Metadata       *bool    `yaml:"metadata" default:"on" help:"Send metadata: the run's own and what Rota adds (rota_run_id, rota_schedule_id, …). off leaves it out; it is left out too, until the next start, once the provider refuses it."`
 }
 
-// A Duration is written like 90s or 5m.
-type Duration time.Duration
-
-// UnmarshalText reads a duration.
-func (d *Duration) UnmarshalText(b []byte) error {
-	v, err := time.ParseDuration(string(b))
-	*d = Duration(v)
-	return err
-}
-
-// Or returns d, or the default if d is zero.
-func (d Duration) Or(def time.Duration) time.Duration {
-	if d == 0 {
-		return def
-	}
-	return time.Duration(d)
-}
-
-// emptyPath returns an error for a path that is set and empty, which would
-// otherwise be the working directory.
-func emptyPath(ctx *kong.Context, f *kong.Flag) error {
-	if f.Tag.Type != "path" {
-		return nil
-	}
-	onLine := slices.ContainsFunc(ctx.Path, func(p *kong.Path) bool { return p.Flag == f && !p.Resolved })
-	if onLine {
-		return check(!slices.Contains(ctx.Args, "--"+f.Name+"="), "--%s must not be empty: leave it out for the default", f.Name)
-	}
-	for _, name := range f.Envs {
-		if value, set := os.LookupEnv(name); set {
-			return check(value != "", "--%s must not be empty: leave it out for the default", f.Name)
-		}
-	}
-	return nil
-}
-
 // BeforeResolve reads the settings file. Kong calls it when it has read the
 // command line and the environment.
 func (s *Settings) BeforeResolve(app *kong.Kong, ctx *kong.Context) error {
+	if err := NotEmpty(ctx, ctx.Flags()); err != nil {
+		return err
+	}
 	var path string
 	for _, f := range ctx.Flags() {
-		if err := emptyPath(ctx, f); err != nil {
-			return err
-		}
 		if f.Name == "config" {
 			path, _ = ctx.FlagValue(f).(string)
 		}
 	}
-	file, err := readFile(path, names(ctx.Selected()))
+	file, err := readFile(path, ctx.Selected().Flags)
 	if err != nil {
 		return err
 	}

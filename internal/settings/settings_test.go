@@ -165,17 +165,32 @@ func TestTheVariableNamesTheFile(t *testing.T) {
 
 func TestWrongFiles(t *testing.T) {
 	for file, want := range map[string]string{
-		"drain_timout: 5s": `rota.yaml: there is no setting "drain_timout"; there are providers, listen, data, database, database_pool_size, role, demo, bootstrap_key, public_url, token_audience, secret_key, secret_key_file, cors_origins, model_url, ` +
+		"drain_timout: 5s": `rota.yaml, line 1: there is no setting "drain_timout"; there are providers, listen, data, database, database_pool_size, role, demo, bootstrap_key, public_url, token_audience, secret_key, secret_key_file, cors_origins, model_url, ` +
 			`model_key_env, model, engine, temporal_address, temporal_namespace, temporal_task_queue, temporal_api_key, temporal_tls, temporal_tls_cert_path, temporal_tls_key_path, temporal_tls_ca_path, temporal_tls_server_name, max_concurrent_runs, memory_budget, drain_timeout, catchup_rate, min_interval, agent_retention, rate_limit, zoneinfo, on_key_revoked, log_format, log_level, log_contents`,
-		"config: other.yaml":                       `rota.yaml: there is no setting "config"; there are providers,`,
-		"drain-timeout: 5s":                        `rota.yaml: there is no setting "drain-timeout"; there are providers,`,
-		"drain_timeout: [1s]":                      "rota.yaml: drain_timeout must be a single value",
-		"drain_timeout: 5 minutes":                 `--drain-timeout ($ROTA_DRAIN_TIMEOUT): expected duration but got "5 minutes"`,
-		"demo: true\ndemo: false":                  `rota.yaml: yaml: unmarshal errors:`,
-		"\tx":                                      "rota.yaml: yaml:",
-		"providers:\n- name: a\n  base_ur: x":      "rota.yaml: providers: yaml: unmarshal errors:\n  line 2: field base_ur not found",
-		"providers:\n- name: a\n  idle_timeout: 5": `rota.yaml: providers: time: missing unit in duration "5"`,
-		"log_level: loud":                          `--log-level ($ROTA_LOG_LEVEL) must be one of "debug","info","warn","error" but got "loud"`,
+		"config: other.yaml":                         `rota.yaml, line 1: there is no setting "config"; there are providers,`,
+		"listen: :1\ndrain-timeout: 5s":              `rota.yaml, line 2: there is no setting "drain-timeout"; there are providers,`,
+		"drain_timeout: [1s]":                        "rota.yaml, line 1: drain_timeout must be a single value",
+		"# a comment\n\ndrain_timeout: 5 minutes":    `rota.yaml, line 3: drain_timeout: "5 minutes" is not a duration such as 90s, 5m or 1h30m`,
+		"drain_timeout: 5":                           `rota.yaml, line 1: drain_timeout: "5" has no unit: write 5s, 5m or 5h for seconds, minutes or hours`,
+		"max_concurrent_runs: 1.5":                   `rota.yaml, line 1: max_concurrent_runs: must be a whole number, not "1.5"`,
+		"demo: perhaps":                              `rota.yaml, line 1: demo: must be true or false, not "perhaps"`,
+		"rate_limit: 600":                            `rota.yaml, line 1: rate_limit: a rate limit is`,
+		"demo: true\nlisten: :1\ndemo: false":        `rota.yaml, line 3: demo is there twice, here and in line 1`,
+		"listen: :1\nmemory_budget: 3":               `--memory-budget ($ROTA_MEMORY_BUDGET) must be 64 to 1048576 (MiB), not 3 (rota.yaml, line 2)`,
+		"\tx":                                        "rota.yaml is not YAML: found character that cannot start any token",
+		"listen: :1\n x: y":                          "rota.yaml, line 2: it is not YAML: mapping values are not allowed in this context",
+		"- listen":                                   "rota.yaml, line 1: must be settings with their values, such as listen: 127.0.0.1:8080",
+		"listen: :1\n---\nlisten: :2":                "rota.yaml, line 2: a second document begins here: there must be one",
+		"providers: local":                           "rota.yaml, line 1: providers must be a list",
+		"providers:\n- local":                        "rota.yaml, line 2: a provider must have fields",
+		"providers:\n- name: a\n  base_ur: x":        `rota.yaml, line 3: there is no field "base_ur" of providers; there are name, base_url, key_env,`,
+		"providers:\n- name: a\n  name: b":           "rota.yaml, line 3: name is there twice, here and in line 2",
+		"providers:\n- name: a\n  key_env:":          "rota.yaml, line 3: key_env must not be empty: leave it out for the default",
+		"providers:\n- name: a\n  idle_timeout: 5":   `rota.yaml, line 3: idle_timeout: "5" has no unit: write 5s,`,
+		"providers:\n- name: a\n  max_concurrent: x": `rota.yaml, line 3: max_concurrent: must be a whole number, not "x"`,
+		"providers:\n- name: a\n  metadata: some":    `rota.yaml, line 3: metadata: must be true or false, not "some"`,
+		"providers:\n- name: [a]":                    `rota.yaml, line 2: name: must be a single value`,
+		"log_level: loud":                            `rota.yaml, line 1: log_level: must be one of debug, info, warn, error, not "loud"`,
 	} {
 		t.Run(file, func(t *testing.T) {
 			inFile(t, file)
@@ -192,30 +207,62 @@ func TestAFileThatIsNamedMustBeThere(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-func TestAnEmptyDatabase(t *testing.T) {
-	const want = "--database ($ROTA_DATABASE) must not be empty: leave it out for SQLite in --data"
-	_, err := parse(t, "--database=")
-	require.EqualError(t, err, want)
-	_, err = parse(t, "--database", "")
-	require.EqualError(t, err, want)
-	t.Setenv("ROTA_DATABASE", "")
-	_, err = parse(t)
-	require.EqualError(t, err, want)
+// TestEmptySettings: one rule for all of them, wherever they stand.
+func TestEmptySettings(t *testing.T) {
+	for _, f := range flags(t) {
+		if f.Name == "help" {
+			continue
+		}
+		want := "--" + f.Name + " ($" + variable(f.Name) + ") must not be empty: leave it out for the default"
+		for _, value := range []string{"", " ", "\t\r\n", "\ufeff"} {
+			t.Run(f.Name+"="+value, func(t *testing.T) {
+				t.Chdir(t.TempDir())
+				_, err := parse(t, "--"+f.Name+"="+value)
+				require.EqualError(t, err, want)
+				if !f.IsBool() {
+					_, err = parse(t, "--"+f.Name, value)
+					require.EqualError(t, err, want)
+				}
+				t.Setenv(variable(f.Name), value)
+				_, err = parse(t)
+				require.EqualError(t, err, want)
+			})
+		}
+		if f.Name == "config" {
+			continue
+		}
+		for _, value := range []string{"", "null", "''", "'  '"} {
+			t.Run(settings.FileName(f)+": "+value, func(t *testing.T) {
+				inFile(t, "# a comment\n"+settings.FileName(f)+": "+value+"\n")
+				_, err := parse(t)
+				require.EqualError(t, err, "rota.yaml, line 2: "+settings.FileName(f)+" must not be empty: leave it out for the default")
+			})
+		}
+	}
 }
 
-func TestAnEmptyPath(t *testing.T) {
+// TestTheCommandLineComesBeforeAnEmptyVariable as before any other.
+func TestTheCommandLineComesBeforeAnEmptyVariable(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for flag, name := range map[string]string{"data": "ROTA_DATA", "secret-key-file": "ROTA_SECRET_KEY_FILE"} {
-		want := "--" + flag + " ($" + name + ") must not be empty: leave it out for the default"
-		_, err := parse(t, "--"+flag+"=")
-		require.EqualError(t, err, want)
-		t.Setenv(name, "")
-		_, err = parse(t)
-		require.EqualError(t, err, want)
-		_, err = parse(t, "--"+flag+"=x")
-		require.NoError(t, err, "the command line comes first")
-		t.Setenv(name, "y")
+	t.Setenv("ROTA_DATA", "")
+	_, err := parse(t, "--data=x")
+	require.NoError(t, err)
+	_, err = parse(t, "--data", "x")
+	require.NoError(t, err)
+}
+
+func TestAFileMayHaveNoSettings(t *testing.T) {
+	for _, text := range []string{"", "# nothing yet\n", "---\n", "\ufeff# nothing\r\n"} {
+		inFile(t, text)
+		require.Equal(t, "127.0.0.1:8080", field(t, "Listen"), "%q", text)
 	}
+}
+
+func TestProvidersMayShareFields(t *testing.T) {
+	inFile(t, "providers:\n- &one {name: one, base_url: &url 'http://a', max_concurrent: 4.0}\n- {name: two, base_url: *url, metadata: off}\n")
+	require.Equal(t, []settings.Provider{
+		{Name: "one", BaseURL: "http://a", MaxConcurrent: 4}, {Name: "two", BaseURL: "http://a", Metadata: new(false)},
+	}, field(t, "Providers"))
 }
 
 func TestWrongSettingsOfTemporal(t *testing.T) {
@@ -223,7 +270,6 @@ func TestWrongSettingsOfTemporal(t *testing.T) {
 		{"temporal-address", "127.0.0.1", "must be host:port"},
 		{"temporal-address", "127.0.0.1:72330", "must be host:port"},
 		{"temporal-namespace", "", "must not be empty"},
-		{"temporal-task-queue", "", "must have 1 to 200 bytes"},
 		{"temporal-task-queue", strings.Repeat("q", 201), "must have 1 to 200 bytes"},
 		{"temporal-task-queue", "__temporal_sys", "not begin with __temporal_, which is Temporal's own"},
 		{"temporal-tls-cert-path", "cert.pem", "goes with --temporal-tls-key-path"},
@@ -250,7 +296,7 @@ func TestWrongSettings(t *testing.T) {
 		{"engine", "temporal", "must be embedded with SQLite: temporal needs --database postgres://"},
 		{"engine", "cron", `must be one of "embedded","temporal" but got "cron"`},
 		{"role", "both", `must be one of "api","worker","all" but got "both"`},
-		{"demo", "perhaps", ": bool value must be true"},
+		{"demo", "perhaps", `: must be true or false, not "perhaps"`},
 		{"cors-origins", "console.example.com", `must be like https://console.example.com, without a path, or *, not "console.example.com"`},
 		{"cors-origins", "https://a.example/", "must be like"},
 		{"cors-origins", "https://a.example:443", "must be like"},
@@ -263,9 +309,9 @@ func TestWrongSettings(t *testing.T) {
 		{"model", "small", "goes with --model-url"},
 		{"max-concurrent-runs", "0", "must be 1 or more, not 0"},
 		{"max-concurrent-runs", "-1", "must be 1 or more, not -1"},
-		{"max-concurrent-runs", "many", `: expected a valid 64 bit int but got "many"`},
+		{"max-concurrent-runs", "many", `: must be a whole number, not "many"`},
 		{"drain-timeout", "-1s", "must be 0s or more, not -1s"},
-		{"drain-timeout", "30", `: expected duration but got "30"`},
+		{"drain-timeout", "30", `: "30" has no unit: write 30s, 30m or 30h for seconds, minutes or hours`},
 		{"catchup-rate", "0", "must be 1 to 10000, not 0"},
 		{"catchup-rate", "10001", "must be 1 to 10000"},
 		{"on-key-revoked", "stop", "must be one of"},
