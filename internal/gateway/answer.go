@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"strings"
@@ -36,26 +37,11 @@ func (a *attempt) stream(b *body) (Response, error) {
 		if !utf8.Valid(data) { // an event stream is UTF-8, whatever its server thinks
 			data = bytes.ToValidUTF8(data, []byte("\uFFFD"))
 		}
-		switch {
-		case len(data) == 0:
-			continue
-		case string(data) == endOfStream:
-			if a.failed || a.draft.whole() {
-				b.drain(a.end)
-				return a.cutOff(io.EOF)
-			}
-			continue
-		case isObject(data):
-		case e.cut:
-			return a.cutOff(events.err)
-		case e.kind == "error":
-			a.fail(failure{text: string(data)})
-			continue
-		default:
-			a.junk = true
-			continue
+		var cut error
+		if e.cut {
+			cut = events.err
 		}
-		if r, ended, err := a.event(e.kind, data); ended {
+		if r, ended, err := a.all(e.kind, separate(data), cut); ended {
 			b.drain(a.end)
 			return r, err
 		}
@@ -65,8 +51,71 @@ func (a *attempt) stream(b *body) (Response, error) {
 	}
 }
 
+// all takes events in order, the last of which may be cut off, by err. It reports
+// whether one ended the response.
+func (a *attempt) all(framing string, events [][]byte, cut error) (r Response, ended bool, err error) {
+	for i, data := range events {
+		broken := cut
+		if i < len(events)-1 {
+			broken = nil
+		}
+		if r, ended, err = a.data(framing, data, broken); ended {
+			return r, ended, err
+		}
+	}
+	return Response{}, false, nil
+}
+
+// data takes the data of one event, and reports whether it ended the response. What
+// is no JSON may be so because it was cut off, by the error cut.
+func (a *attempt) data(framing string, data []byte, cut error) (r Response, ended bool, err error) {
+	switch {
+	case len(data) == 0:
+	case string(data) == endOfStream, framing == "done" && string(data) == "{}":
+		a.closed = true
+		if a.failed || a.draft.whole(true) {
+			r, err = a.cutOff(io.EOF)
+			return r, true, err
+		}
+	case isObject(data):
+		return a.event(framing, data)
+	case cut != nil:
+		r, err = a.cutOff(cut)
+		return r, true, err
+	case framing == "error":
+		a.fail(said(data))
+	default:
+		a.junk = true
+	}
+	return Response{}, false, nil
+}
+
+// separate returns the events in data that has several of them: lines that no blank
+// line parts, or a list. Other data are returned as they are.
+func separate(data []byte) [][]byte {
+	if isObject(data) {
+		return [][]byte{data}
+	}
+	var all [][]byte
+	if bytes.HasPrefix(data, []byte("[")) && json.Valid(data) {
+		for _, e := range rawjson.List(data) {
+			all = append(all, e)
+		}
+	} else {
+		all = bytes.Split(data, []byte("\n"))
+	}
+	for i := range all {
+		all[i] = bytes.TrimSpace(all[i])
+	}
+	if len(all) == 0 || !isObject(all[0]) {
+		return [][]byte{data}
+	}
+	return all
+}
+
 // event passes an event on and reports whether it ended the response.
 func (a *attempt) event(framing string, data []byte) (r Response, ended bool, err error) {
+	data = wrapped(framing, data)
 	e := Event{Type: text(member(data, "type")), Data: data}
 	if e.Type == "" {
 		e.Type = framing
@@ -93,6 +142,18 @@ func (a *attempt) event(framing string, data []byte) (r Response, ended bool, er
 		}
 	}
 	return Response{}, false, nil
+}
+
+// wrapped returns the event of data that is a response without one around it.
+func wrapped(framing string, data []byte) []byte {
+	status := text(member(data, "status"))
+	if text(member(data, "object")) != "response" || status == "" || member(data, "response") != nil {
+		return data
+	}
+	if !strings.HasPrefix(framing, responseEvent) {
+		framing = responseEvent + status
+	}
+	return rawjson.Object{{Name: "type", Value: rawjson.String(framing)}, {Name: "response", Value: data}}.Encode()
 }
 
 func responseID(event []byte) string {
@@ -133,10 +194,10 @@ func isError(kind string, data []byte) bool {
 	switch {
 	case kind == "error", kind == responseEvent+"error", text(member(data, "object")) == "error":
 		return true
-	case strings.HasPrefix(kind, responseEvent):
+	case strings.HasPrefix(kind, responseEvent), member(data, "response") != nil:
 		return false
 	default:
-		return says(data, "error") && member(data, "response") == nil
+		return says(data, "error") || says(data, "errors") || says(data, "fault")
 	}
 }
 
@@ -178,7 +239,7 @@ func (a *attempt) cutOff(err error) (Response, error) {
 		return Response{}, interrupted(a.caller, a.ctx)
 	case a.failed:
 		return Response{}, a.said.failed()
-	case errors.Is(err, io.EOF) && a.draft.whole():
+	case errors.Is(err, io.EOF) && a.draft.whole(a.closed):
 		return a.finish("completed", a.draft.rest("completed", ""), failure{})
 	case errors.Is(err, io.EOF) && a.junk:
 		return Response{}, badResponse("the provider sent an event that is not a JSON object")
@@ -306,20 +367,43 @@ func (r *response) usedTools() bool {
 // JSON. A response that has ended is an answer all the same: it was paid for.
 func (a *attempt) unstreamed(raw []byte) (Response, error) {
 	if !isObject(raw) {
-		return Response{}, badResponse("the provider's answer is not JSON, though it says so")
+		return a.unlike(raw)
 	}
 	object := raw
-	if inner := member(raw, "response"); len(inner) > 0 && inner[0] == '{' {
-		object = inner
+	for _, name := range []string{"response", "data", "result"} {
+		if inner := member(raw, name); len(inner) > 0 && inner[0] == '{' {
+			object = inner
+			break
+		}
 	}
 	if status := text(member(object, "status")); terminal(status) {
 		a.begin(text(member(object, "id")))
 		return a.ended(status, object, raw)
 	}
-	if says(raw, "error") || isError("", raw) {
-		return Response{}, failureOf(raw).failed()
+	if endedBy(text(member(raw, "type")), raw) != "" || isError(text(member(raw, "type")), raw) {
+		return a.replay([][]byte{raw})
 	}
-	return Response{}, badResponse("the provider sent one JSON object that is no response, though stream:true was asked for")
+	return Response{}, failureOf(raw).or(badResponse("the provider sent one JSON object that is no response, though stream:true was asked for"))
+}
+
+// unlike takes an answer that is not the one JSON object that it seemed to be: a list
+// of events, or lines that each are one.
+func (a *attempt) unlike(raw []byte) (Response, error) {
+	if len(raw) == 0 {
+		return Response{}, a.explain(io.EOF, broken)
+	}
+	if events := separate(raw); isObject(events[0]) {
+		return a.replay(events)
+	}
+	return Response{}, said(raw).or(badResponse("the provider's answer is not JSON, though it says so"))
+}
+
+// replay takes events that came at once.
+func (a *attempt) replay(events [][]byte) (Response, error) {
+	if r, ended, err := a.all("", events, io.EOF); ended {
+		return r, err
+	}
+	return a.cutOff(io.EOF)
 }
 
 // stored takes a response that had already begun, as one object. If it has

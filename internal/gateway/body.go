@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"bufio"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
 	"context"
@@ -80,18 +82,33 @@ func (b *body) Read(p []byte) (int, error) {
 
 // decode makes the body that of a compressed answer. None is asked for.
 func (b *body) decode(encoding string) (err error) {
-	raw := &watched{b.from, b.watch}
-	switch strings.ToLower(strings.TrimSpace(encoding)) {
-	case "", "identity":
-		return nil
-	case "gzip", "x-gzip":
+	raw := bufio.NewReader(&watched{b.from, b.watch})
+	b.from = raw
+	magic, _ := raw.Peek(2) // what fails here fails again when it is read
+	encoding = strings.ToLower(strings.TrimSpace(encoding))
+	switch {
+	case bytes.Equal(magic, []byte{0x1f, 0x8b}): // gzip, whatever the label says
 		b.from, err = gzip.NewReader(raw)
-	case "deflate":
+	case len(magic) == 0, encoding == "", encoding == "identity", strings.Contains(encoding, "gzip"), isText(magic):
+	case encoding == "deflate" && len(magic) == 2 && magic[0]&0x0f == 8 && (int(magic[0])<<8|int(magic[1]))%31 == 0:
 		b.from, err = zlib.NewReader(raw)
+	case encoding == "deflate":
+		b.from = flate.NewReader(raw)
 	default:
 		return fmt.Errorf("%w %q", errEncoding, encoding)
 	}
 	return err
+}
+
+// isText reports whether an answer that begins so is not compressed, though it is
+// labelled so: a proxy has unpacked it.
+func isText(begin []byte) bool {
+	for _, f := range append([]string{"{", "[{", "\n", "\r\n"}, fields[:]...) {
+		if strings.HasPrefix(f, string(begin)) || bytes.HasPrefix(begin, []byte(f)) {
+			return true
+		}
+	}
+	return false
 }
 
 type watched struct {

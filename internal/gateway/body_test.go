@@ -223,26 +223,41 @@ type onlyWriter struct{ io.Writer }
 func TestWaits(t *testing.T) {
 	now := time.Date(2026, 11, 23, 5, 0, 0, 0, time.UTC)
 	for header, want := range map[string]time.Duration{
-		"":                              0,
-		"soon":                          0,
-		"-5":                            0,
-		"0":                             0,
-		"NaN":                           0,
-		"90":                            90 * time.Second,
-		" 2.7 ":                         2700 * time.Millisecond,
-		"3.0":                           3 * time.Second,
-		"6m0s":                          6 * time.Minute,
-		"99999999999999999999":          maxRetryAfter,
-		"500000":                        maxRetryAfter,
-		"1795410060":                    time.Minute,
-		"1795410060500":                 time.Minute + 500*time.Millisecond,
-		"Mon, 23 Nov 2026 05:01:00 GMT": time.Minute,
-		"Mon, 23 Nov 2026 04:59:00 GMT": 0,
-		"Mon, 23 Nov 2099 04:59:00 GMT": maxRetryAfter,
-		"2026-11-23T05:01:00Z":          time.Minute,
+		"":                                0,
+		"soon":                            0,
+		"-5":                              0,
+		"0":                               0,
+		"NaN":                             0,
+		"90":                              90 * time.Second,
+		" 2.7 ":                           2700 * time.Millisecond,
+		"3.0":                             3 * time.Second,
+		"6m0s":                            6 * time.Minute,
+		"99999999999999999999":            maxRetryAfter,
+		"500000":                          maxRetryAfter,
+		"1795410060":                      time.Minute,
+		"1795410060500":                   time.Minute + 500*time.Millisecond,
+		"Mon, 23 Nov 2026 05:01:00 GMT":   time.Minute,
+		"Mon, 23 Nov 2026 04:59:00 GMT":   0,
+		"Mon, 23 Nov 2099 04:59:00 GMT":   maxRetryAfter,
+		"Mon, 23 Nov 2026 05:01:00 UTC":   time.Minute,
+		"Mon, 23 Nov 2026 05:01:00 +0000": time.Minute,
+		"20 seconds":                      20 * time.Second,
+		"1.5 min":                         90 * time.Second,
+		"2 Hours":                         2 * time.Hour,
+		"PT1M30S":                         90 * time.Second,
+		"3, 5":                            3 * time.Second,
+		"3; comment=x":                    3 * time.Second,
+		`"3"`:                             3 * time.Second,
+		"+3":                              3 * time.Second,
+		"inf":                             0,
+		"1e400":                           0,
+		"seconds":                         0,
+		"3 fortnights":                    0,
+		"2026-11-23T05:01:00Z":            time.Minute,
 	} {
 		require.Equal(t, want, asksToWait(http.Header{"Retry-After": {header}}, now), "Retry-After: %s", header)
 	}
+	require.Equal(t, 5*time.Second, asksToWait(http.Header{"Retry-After": {"3", "5"}}, now), "sent twice")
 	h := http.Header{"Retry-After": {"3"}, "Retry-After-Ms": {"2500"}}
 	require.Equal(t, 2500*time.Millisecond, asksToWait(h, now), "the more exact one")
 	h = http.Header{
@@ -262,6 +277,11 @@ func TestWaitsInWords(t *testing.T) {
 		`{"message":"busy","retry_after_ms":1500}`:                            1500 * time.Millisecond,
 		`{"error":{"details":[{"@type":"RetryInfo","retryDelay":"34.07s"}]}}`: 34070 * time.Millisecond,
 		`{"error":{"message":"try again in a while"}}`:                        0,
+		`{"message":"Too many tokens, please wait 20 seconds."}`:              20 * time.Second,
+		`{"message":"Try again in about 2 minutes"}`:                          2 * time.Minute,
+		`{"message":"Please wait for 3 secs"}`:                                3 * time.Second,
+		`{"message":"come back in 1 hour"}`:                                   time.Hour,
+		`{"message":"retry 3 times"}`:                                         0,
 	} {
 		require.Equal(t, want, failureOf([]byte(object)).wait, object)
 	}

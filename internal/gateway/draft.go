@@ -46,14 +46,13 @@ var texts = map[string]struct{ item, part, member string }{
 	"function_call_arguments": {"function_call", "", "arguments"},
 	"mcp_call_arguments":      {"mcp_call", "", "arguments"},
 	"custom_tool_call_input":  {"custom_tool_call", "", "input"},
+
+	"code_interpreter_call_code": {"code_interpreter_call", "", "code"},
 }
 
 // add notes what an event tells.
 func (d *draft) add(kind string, event []byte) {
 	name, ok := strings.CutPrefix(kind, responseEvent)
-	if !ok {
-		return
-	}
 	stem, what, _ := cutLast(name, '.')
 	where, isText := texts[stem]
 	switch {
@@ -69,6 +68,8 @@ func (d *draft) add(kind string, event []byte) {
 		d.addItem(what, event)
 	case stem == "content_part":
 		d.addPart(what, event)
+	case !ok:
+		return
 	default:
 		d.addResponse(member(event, "response"))
 	}
@@ -196,7 +197,8 @@ func (i *draftItem) part(kind string, event []byte) *draftPart {
 func (p *draftPart) say(what string, object []byte, name string) int {
 	before := len(p.said)
 	if what == "delta" {
-		p.said = append(p.said, text(member(object, "delta"))...)
+		delta := member(object, "delta")
+		p.said = append(p.said, cmp.Or(text(delta), text(member(delta, name)))...)
 		return len(p.said) - before
 	}
 	p.done = p.done || what == "done"
@@ -207,11 +209,11 @@ func (p *draftPart) say(what string, object []byte, name string) int {
 }
 
 // whole reports whether every item that began has ended, and there is one that
-// is an answer.
-func (d *draft) whole() bool {
+// is an answer. A text has ended too if its stream has been closed on purpose.
+func (d *draft) whole(closed bool) bool {
 	answer := false
 	for _, i := range d.items {
-		done := i.done
+		done := i.done || closed && i.kind == "message"
 		for _, p := range i.parts {
 			done = done || p.done
 		}

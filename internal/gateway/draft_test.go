@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
 	"encoding/json"
@@ -197,6 +198,36 @@ func TestCompressedAnswers(t *testing.T) {
 		require.Len(t, a.response.Output, 1<<20)
 		e := reply(t, encoded(encoding, squeeze(gatewaytest.Data(`{"x":"`+strings.Repeat("x", 80<<20)+`"}`)))).failure(t)
 		require.Equal(t, rota.RunErrTooLarge, e.Code, "it is bounded")
+	}
+}
+
+// TestCompressionByItsLook: labels are not believed here either.
+func TestCompressionByItsLook(t *testing.T) {
+	stream := gatewaytest.Created("r1") + gatewaytest.Completed("r1", "x")
+	var zipped, raw bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	_, _ = io.WriteString(z, stream)
+	require.NoError(t, z.Close())
+	f, err := flate.NewWriter(&raw, flate.BestSpeed)
+	require.NoError(t, err)
+	_, _ = io.WriteString(f, stream)
+	require.NoError(t, f.Close())
+	for _, c := range [][2]string{
+		{"", zipped.String()},
+		{"identity", zipped.String()},
+		{"GZIP", zipped.String()},
+		{"x-gzip", zipped.String()},
+		{"gzip, identity", zipped.String()},
+		{"deflate", zipped.String()},
+		{"deflate", raw.String()},
+		{"gzip", stream},
+		{"deflate", stream},
+		{"br", stream},
+		{"zstd", "\n" + stream},
+	} {
+		a := reply(t, encoded(c[0], c[1]))
+		require.NoError(t, a.err, "%q %q", c[0], c[1])
+		require.Equal(t, "x", a.response.Output)
 	}
 }
 

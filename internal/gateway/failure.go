@@ -35,6 +35,7 @@ func (a *attempt) refused(res *http.Response, b io.Reader) error {
 	}
 	f := said(raw)
 	f.status = res.StatusCode
+	f.wait = max(f.wait, asksToWait(res.Header, time.Now()))
 	return f.refusal()
 }
 
@@ -57,6 +58,9 @@ func (f failure) refusal() *Error {
 	case f.speaksNoResponses():
 		e.Code = rota.RunErrMisconfigured
 		e.Message = "the provider has no /responses under its base URL; it does not speak the Responses API, or the URL lacks a part such as /v1: " + e.Message
+	}
+	if !e.Retryable {
+		e.RetryAfter = 0
 	}
 	return e
 }
@@ -113,6 +117,15 @@ func (f failure) failed() *Error {
 		e.Message = "the provider does not take the key that it is set up with" + after(f.String())
 	}
 	return e
+}
+
+// or returns the Error of a failure that says what it means, else the other one.
+func (f failure) or(other *Error) *Error {
+	if f.means() == unclear {
+		other.told = f
+		return other
+	}
+	return f.failed()
 }
 
 // String returns the most exact code and the text. A code that repeats the
@@ -194,10 +207,12 @@ func failureOf(object []byte) failure {
 
 var (
 	// Members that hold the same failure, or more of it.
-	nested = []string{"error", "errors", "response", "detail", "details", "status_details", "incomplete_details", "last_error", "cause", "raw"}
+	nested = []string{"error", "errors", "response", "detail", "details", "status_details", "incomplete_details", "last_error", "cause", "fault", "raw"}
 
-	codeMembers = []string{"code", "type", "error_code", "errorCode", "status", "reason", "__type"}
-	textMembers = []string{"error", "message", "msg", "detail", "error_description", "error_message", "raw", "description", "title"}
+	codeMembers = []string{
+		"code", "type", "error_code", "errorCode", "errorcode", "error_type", "errorType", "status", "status_code", "statusCode", "http_status", "reason", "kind", "__type",
+	}
+	textMembers = []string{"error", "message", "msg", "detail", "error_description", "error_message", "errorMessage", "faultstring", "raw", "description", "title"}
 )
 
 // collect adds what an object says. What lies deeper is more exact.

@@ -30,7 +30,8 @@ type row struct {
 var codeMeanings = []row{
 	{locked, []string{"apikey", "authentication", "unauthenticated", "unauthorized", "invalidcredential", "invalidtoken", "signatureinvalid"}},
 	{hopeless, []string{
-		"contextlength", "contextwindow", "contextsize", "contextlimit", "contextoverflow", "toolong", "toolarge", "abovemax", "maxtokens", "inputlength", "inputtokens",
+		"contextlength", "contextwindow", "contextsize", "contextlimit", "contextoverflow", "toolong", "toolarge", "abovemax", "maxtokens", "inputlength", "inputtokens", "prompttokens", "tokenlimitexceeded", "tokenslimitexceeded", "tokenlimitreached",
+		"tokenslimitreached", "maxcontext",
 		"contentpolicy", "contentfilter", "contentblocked", "contentmanagement", "responsibleai", "policyviolation", "usagepolicy", "safety", "moderation", "flagged",
 		"insufficientquota", "billing", "creditbalance", "insufficientcredit", "insufficientbalance", "insufficientfunds", "paymentrequired", "budgetexceeded",
 		"permission", "forbidden", "accessdenied", "notauthorized", "notretry", "nonretry", "noretry",
@@ -46,7 +47,7 @@ var codeMeanings = []row{
 	}},
 	{passing, []string{
 		"servererror", "internal", "overload", "unavailable", "timeout", "timedout", "deadlineexceeded", "apierror", "connectionerror", "connectionreset",
-		"shuttingdown", "shutdown", "upstream", "gateway", "busy", "capacity", "loading", "warmingup", "aborted", "streamerror", "streaminterrupted", "modelerror",
+		"shuttingdown", "shutdown", "upstream", "gateway", "busy", "capacity", "queuefull", "loading", "warmingup", "starting", "modelcold", "aborted", "streamerror", "streaminterrupted", "modelerror",
 		"modelstream", "serviceerror", "transient",
 	}},
 }
@@ -55,13 +56,17 @@ var codeMeanings = []row{
 // at where no code says anything.
 var textMeanings = []row{
 	{hopeless, []string{
-		"contextlength", "contextwindow", "contextsize", "maximumcontext", "promptistoolong", "promptistoolarge", "inputistoolong", "contentpolicy",
+		"contextlength", "contextwindow", "contextsize", "contextlimit", "maximumcontext", "maxcontext", "promptistoolong", "promptistoolarge", "inputistoolong",
+		"prompttoolong", "inputtoolong", "inputtokencount", "maximumnumberoftokens", "reducethelength", "shorterprompt", "contentpolicy",
 		"contentfilter", "usagepolic", "permission", "insufficientquota", "checkyourplanandbilling", "creditbalance",
+		"nottryagain", "donttryagain", "notretry", "dontretry", "notberetried", "retryingwillnot",
 	}},
 	{locked, []string{"invalidapikey", "incorrectapikey", "apikeynotvalid"}},
 	{limited, []string{"ratelimit", "toomanyrequests", "usagelimit", "throttl"}},
 	{passing, []string{
-		"tryagain", "retryyour", "pleaseretry", "retrylater", "overload", "temporar", "atcapacity", "unavailable", "isbusy", "isloading", "timedout", "shuttingdown",
+		"tryagain", "retryyour", "pleaseretry", "retrylater", "againlater", "trylater", "comebacklater", "requestagain", "pleasewait", "overload", "temporar",
+		"atcapacity", "highdemand", "highload", "queueisfull", "unavailable", "isbusy", "isloading", "isstarting", "startingup", "warmingup", "timedout",
+		"shuttingdown", "upstreamconnect", "connectionreset", "badgateway", "gatewaytimeout", "internalservererror",
 	}},
 }
 
@@ -89,8 +94,10 @@ func (f failure) means() meaning {
 		return byStatus // the status is the more exact one
 	case m != unclear:
 		return m
-	case said == hopeless, said == locked, byStatus == unclear, byStatus == rejected && said != unclear:
+	case said == hopeless, said == locked, byStatus == unclear && said != unclear, byStatus == rejected && said != unclear:
 		return said
+	case f.wait > 0 && (byStatus == unclear && len(f.codes) > 0 || byStatus == rejected):
+		return passing // who names a time to come back means it
 	default:
 		return byStatus
 	}
@@ -129,12 +136,12 @@ func statusMeaning(code string) meaning {
 	switch {
 	case err != nil || n < 400 || n > 599:
 		return unclear
-	case n == http.StatusTooManyRequests:
+	case n == http.StatusTooManyRequests, n == 420: // which some sent before there was 429
 		return limited
 	case n == http.StatusUnauthorized, n == http.StatusProxyAuthRequired:
 		return locked
-	case n == http.StatusRequestTimeout, n == http.StatusConflict, n == http.StatusTooEarly:
-		return passing
+	case n == http.StatusRequestTimeout, n == http.StatusConflict, n == http.StatusLocked, n == http.StatusTooEarly, n == 449, n == 499:
+		return passing // 449 is Retry With, 499 a proxy's word for a caller that has gone
 	case n == http.StatusNotImplemented, n == http.StatusHTTPVersionNotSupported:
 		return rejected
 	case n >= 500:

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/rawjson"
 )
 
@@ -143,7 +144,7 @@ func (a *attempt) learn(names []string) {
 // may be left out; else nothing.
 func (q *question) refused(err error) string {
 	var e *Error
-	if !errors.As(err, &e) || e.Retryable || !e.Answered || !e.told.unknown() {
+	if !errors.As(err, &e) || e.Retryable && e.told.means() != unclear || !e.Answered && e.Code != rota.RunErrBadResponse || !e.told.unknown() {
 		return ""
 	}
 	for _, o := range optional {
@@ -159,8 +160,10 @@ func (q *question) refused(err error) string {
 func (f failure) unknown() bool {
 	said := plain(strings.Join(f.codes, " ") + " " + f.text)
 	for _, word := range []string{
-		"unsupported", "notsupport", "unknown", "unrecogni", "unexpected", "notpermitted", "notallowed", "onlyallowed", "extraforbidden", "extrainput",
-		"extrafield", "additionalpropert", "notimplemented", "unimplemented", "notaccept", "notavailable", "disabled", "nosuch", "cannotfindfield",
+		"unsupported", "notsupport", "ntsupport", "unknown", "unrecogni", "notrecogni", "unexpected", "notpermitted", "notallowed", "ntallowed", "onlyallowed",
+		"disallow", "forbidden", "extrainput", "extrafield", "extrakey", "extraprop", "extraparam", "additionalpropert", "additionalfield", "notimplemented",
+		"unimplemented", "notaccept", "ntaccept", "notavailable", "disabled", "nosuch", "cannotfindfield", "invalidparameter", "invalidfield", "invalidkey",
+		"notavalid", "notexpected", "mustnotbe", "cannotbeused",
 	} {
 		if strings.Contains(said, word) {
 			return true

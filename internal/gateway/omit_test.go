@@ -66,6 +66,31 @@ func TestWhatAProviderDoesNotTakeIsLeftOut(t *testing.T) {
 	}
 }
 
+// TestWaysToRefuseMetadata: whatever the words, the answer does not depend on it.
+func TestWaysToRefuseMetadata(t *testing.T) {
+	for _, said := range []string{
+		`{"error":{"message":"This server doesn't support metadata"}}`,
+		`{"error":{"message":"Parameter not recognized: metadata"}}`,
+		`{"error":{"message":"Invalid parameter: metadata","param":"metadata"}}`,
+		`{"error":{"message":"Invalid field 'metadata'"}}`,
+		`{"detail":"metadata is not a valid field"}`,
+		`{"detail":[{"loc":["body","metadata"],"msg":"Extra inputs are not permitted"}]}`,
+		`{"error":"Extra keys: ['metadata']"}`,
+		`{"error":{"message":"metadata must not be set","code":"disallowed_parameter"}}`,
+		`{"error":{"message":"\"metadata\" is forbidden"}}`,
+		`{"message":"json: unknown field \"metadata\""}`,
+		`{"error":{"code":"unknown_parameter","param":"metadata","message":"no"}}`,
+	} {
+		for _, status := range []int{http.StatusOK, http.StatusBadRequest, http.StatusUnprocessableEntity} {
+			s := gatewaytest.New(t)
+			s.Script(gatewaytest.JSON(status, said))
+			a := try(t.Context(), at(t, s), gateway.Request{Body: []byte(full)})
+			require.NoError(t, a.err, "%d %s", status, said)
+			require.Equal(t, []string{"metadata"}, a.response.NotSent)
+		}
+	}
+}
+
 func TestSeveralMembersAreLeftOut(t *testing.T) {
 	s := gatewaytest.New(t)
 	s.Script(

@@ -136,6 +136,7 @@ type attempt struct {
 	failed bool        // the stream told of an error
 	grace  *time.Timer // ends the attempt some time after that; nil before
 	junk   bool        // the stream had data that is no event
+	closed bool        // the stream said that it was over
 }
 
 func (a *attempt) run(req Request) (Response, error) {
@@ -211,18 +212,22 @@ func (a *attempt) read(res *http.Response, whole func(*attempt, []byte) (Respons
 	switch head := b.sniff(); {
 	case isStream(head):
 		return a.stream(b)
-	case bytes.HasPrefix(head, []byte("{")) || media == "application/json":
+	case bytes.HasPrefix(head, []byte("{")) || bytes.HasPrefix(head, []byte("[")) || media == "application/json":
 		raw, err := a.readAll(b)
 		if err != nil {
 			return Response{}, a.explain(err, broken)
 		}
-		return whole(a, bytes.TrimPrefix(raw, []byte(byteOrderMark)))
+		return whole(a, bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(raw), []byte(byteOrderMark))))
 	case bytes.HasPrefix(head, []byte("<")) || media == "text/html":
 		return Response{}, badResponse("the provider answered with an HTML page; does its base URL lead to its API?")
 	case media == "text/event-stream" || media == "":
 		return a.stream(b)
 	default:
-		return Response{}, badResponse("the provider answered with %s where a stream of events was asked for", media)
+		raw, _ := io.ReadAll(io.LimitReader(b, maxRefusal)) // as much as there is
+		if len(bytes.TrimSpace(raw)) == 0 && res.StatusCode != http.StatusNoContent {
+			return Response{}, a.explain(io.EOF, broken)
+		}
+		return Response{}, failure{text: string(raw)}.or(badResponse("the provider answered with %s where a stream of events was asked for", media))
 	}
 }
 

@@ -20,15 +20,29 @@ const (
 // asksToWait returns how long the headers of an answer ask to wait; zero if they
 // do not say.
 func asksToWait(h http.Header, now time.Time) time.Duration {
-	if d := span(h.Get("Retry-After-Ms"), time.Millisecond, now); d > 0 {
+	if d := longest(h.Values("Retry-After-Ms"), time.Millisecond, now); d > 0 {
 		return d
 	}
-	return span(h.Get("Retry-After"), time.Second, now)
+	return longest(h.Values("Retry-After"), time.Second, now)
+}
+
+// longest returns the longest span that one of the values asks for.
+func longest(values []string, unit time.Duration, now time.Time) (d time.Duration) {
+	for _, v := range values {
+		if n := span(v, unit, now); n > 0 {
+			d = max(d, n)
+			continue
+		}
+		first, _, _ := strings.Cut(v, ",") // a list, or a proxy's way to join two headers
+		first, _, _ = strings.Cut(first, ";")
+		d = max(d, span(strings.Trim(first, `" `), unit, now))
+	}
+	return d
 }
 
 // untilReset returns when the limit that was hit begins anew, by the headers that
 // OpenAI, Anthropic and the draft of the IETF describe; zero if they do not say.
-func untilReset(h http.Header, now time.Time) (longest time.Duration) {
+func untilReset(h http.Header, now time.Time) (reset time.Duration) {
 	for _, names := range [...][2]string{
 		{"X-Ratelimit-Remaining-Requests", "X-Ratelimit-Reset-Requests"},
 		{"X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Tokens"},
@@ -40,19 +54,19 @@ func untilReset(h http.Header, now time.Time) (longest time.Duration) {
 		{"Anthropic-Ratelimit-Output-Tokens-Remaining", "Anthropic-Ratelimit-Output-Tokens-Reset"},
 	} {
 		if left := h.Get(names[0]); left == "" || left == "0" {
-			longest = max(longest, span(h.Get(names[1]), time.Second, now))
+			reset = max(reset, span(h.Get(names[1]), time.Second, now))
 		}
 	}
-	return longest
+	return reset
 }
 
 // span returns the time that a header asks for: a number of units, a time since
-// 1970, a date, or a span such as 6m0s. It is zero if it is past or none of these.
+// 1970, a date, or a span such as 6m0s, PT6M or 6 minutes. It is zero if it is past or none of these.
 func span(s string, unit time.Duration, now time.Time) time.Duration {
 	s = strings.TrimSpace(s)
 	if n, err := strconv.ParseFloat(s, 64); err == nil {
 		switch {
-		case math.IsNaN(n) || n <= 0:
+		case math.IsNaN(n) || math.IsInf(n, 0) || n <= 0:
 			return 0
 		case unit == time.Second && n >= epochMillis:
 			return bounded(float64(time.UnixMilli(int64(min(n, 1e15))).Sub(now)))
@@ -61,16 +75,37 @@ func span(s string, unit time.Duration, now time.Time) time.Duration {
 		}
 		return bounded(n * float64(unit))
 	}
-	if d, err := time.ParseDuration(s); err == nil {
+	if d, err := time.ParseDuration(strings.ToLower(strings.TrimPrefix(s, "PT"))); err == nil {
 		return bounded(float64(d))
+	}
+	if m := unitInWords.FindStringSubmatch(s); m != nil {
+		n, _ := strconv.ParseFloat(m[1], 64) // what is no number is zero
+		return bounded(n * float64(unitNamed(m[2])))
 	}
 	if at, err := http.ParseTime(s); err == nil {
 		return bounded(float64(at.Sub(now)))
 	}
-	if at, err := time.Parse(time.RFC3339, s); err == nil {
-		return bounded(float64(at.Sub(now)))
+	for _, layout := range []string{time.RFC3339, time.RFC1123Z, time.RFC1123} {
+		if at, err := time.Parse(layout, s); err == nil {
+			return bounded(float64(at.Sub(now)))
+		}
 	}
 	return 0
+}
+
+// "20 seconds", "1 min".
+var unitInWords = regexp.MustCompile(`(?i)^([0-9.]+)\s*(ms|milli|s|sec|m|min|h|hour)[a-z]*\.?$`)
+
+func unitNamed(name string) time.Duration {
+	switch name = strings.ToLower(name); {
+	case name == "ms", name == "milli":
+		return time.Millisecond
+	case name[0] == 's':
+		return time.Second
+	case name[0] == 'm':
+		return time.Minute
+	}
+	return time.Hour
 }
 
 func bounded(d float64) time.Duration {
@@ -78,32 +113,22 @@ func bounded(d float64) time.Duration {
 }
 
 // "Please try again in 7.66s", "retry after 20 seconds".
-var inWords = regexp.MustCompile(`(?i)\b(?:try again|retry)\s+(?:in|after)\s+((?:[0-9.]+(?:ms|h|m|s))+|[0-9.]+\s*(?:milliseconds|seconds?|minutes?))`)
+var inWords = regexp.MustCompile(`(?i)\b(?:try again|retry|wait|come back)\s+(?:in|after|for|at least)?\s*(?:about\s+)?((?:[0-9.]+(?:ms|h|m|s))+\b|[0-9.]+\s*(?:milliseconds|seconds?|secs?|minutes?|mins?|hours?))\b`)
 
 // waitIn returns how long an error's object asks to wait; zero if it does not say.
-func waitIn(object []byte) (longest time.Duration) {
+func waitIn(object []byte) (most time.Duration) {
 	var none time.Time // these are never dates
 	for name, unit := range map[string]time.Duration{
-		"retry_after": time.Second, "retryAfter": time.Second, "retry_after_seconds": time.Second, "retryDelay": time.Second,
+		"retry_after": time.Second, "retryAfter": time.Second, "retry_after_seconds": time.Second, "retryAfterSeconds": time.Second,
+		"retryDelay":     time.Second,
 		"retry_after_ms": time.Millisecond, "retryAfterMs": time.Millisecond,
 	} {
 		if v := words(member(object, name)); v != "" {
-			longest = max(longest, span(v, unit, none))
+			most = max(most, span(v, unit, none))
 		}
 	}
 	if m := inWords.FindStringSubmatch(text(member(object, "message"))); m != nil {
-		longest = max(longest, spelled(m[1]))
+		most = max(most, span(m[1], time.Second, none))
 	}
-	return longest
-}
-
-func spelled(s string) time.Duration {
-	n, unit, _ := strings.Cut(s, " ")
-	switch {
-	case strings.HasPrefix(unit, "milli"):
-		n += "ms"
-	case unit != "":
-		n += unit[:1]
-	}
-	return span(n, time.Second, time.Time{})
+	return most
 }
