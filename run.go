@@ -342,6 +342,13 @@ func PausedBy(before, after Timer) *Paused {
 	return &Paused{Schedule: after.ScheduleID, Owner: after.Owner, Reason: *after.PauseReason}
 }
 
+// A WaitingRun is a run that waits in the queue: to start, or to be tried again.
+type WaitingRun struct {
+	ID       RunID
+	ReadyAt  time.Time    // before which it does not start
+	Attempts []RunAttempt // so far
+}
+
 // Recovered counts what a dead process left behind.
 type Recovered struct {
 	Resumed int     // runs that go on

@@ -197,6 +197,13 @@ func (t Timer) CatchUp() time.Time {
 	return t.BacklogTo
 }
 
+// A RecordedTimer is a timer, and the last of its nominal times that is on record;
+// zero if none is.
+type RecordedTimer struct {
+	Timer
+	Last time.Time
+}
+
 // A TimedSchedule is a schedule and its timer, as they are read and written
 // together. Whose it is, and its identifiers, are those of the timer.
 type TimedSchedule struct {

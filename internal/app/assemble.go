@@ -150,6 +150,7 @@ func (p parts) embedded(run *runner.Runner) *embedded.Engine {
 		Step:           p.step(),
 		CatchupRate:    p.settings.CatchupRate,
 		DrainTimeout:   p.settings.DrainTimeout,
+		NotBefore:      madeAfter(),
 		OnDecide:       p.metrics.decided,
 		OnStart:        p.metrics.started,
 		OnEnd:          p.ended,

@@ -12,7 +12,6 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/rota-run/rota"
-	"github.com/rota-run/rota/internal/cluster"
 	"github.com/rota-run/rota/internal/engine/temporal"
 	"github.com/rota-run/rota/internal/settings"
 	"github.com/rota-run/rota/internal/store/postgres"
@@ -117,7 +116,8 @@ func change(ctx context.Context, db *postgres.Store, kind rota.EngineKind) (befo
 		if before == kind {
 			return nil
 		}
-		return tx.SaveLeadership(ctx, before, cluster.Leadership{Kind: kind, Installation: k.Installation})
+		k.Kind, k.Since, k.SeenAt = kind, time.Time{}, time.Time{}
+		return tx.SaveLeadership(ctx, before, k)
 	})
 	return before, err
 }

@@ -10,6 +10,7 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/temporal"
 	"github.com/rota-run/rota/internal/runner"
 	"github.com/rota-run/rota/internal/settings"
@@ -40,6 +41,7 @@ func (p parts) temporal(run *runner.Runner) (*onTemporal, error) {
 		Step:         p.step(),
 		CatchupRate:  p.settings.CatchupRate,
 		DrainTimeout: p.settings.DrainTimeout,
+		NotBefore:    madeAfter(),
 		Lead:         p.leadAs(rota.EngineTemporal),
 		NotifyPeers:  p.peers.Changed,
 		OnDecide:     p.metrics.decided,
@@ -60,7 +62,7 @@ func temporalStore(s store.Store) temporal.Store {
 		Updater: store.On(s, func(q sqlstore.Queries) temporal.Tx {
 			x := sqlstore.External{Queries: q}
 			return temporal.Tx{
-				Queue: x, LeadershipReader: x, LeadershipWriter: x, AttemptReader: x, AttemptWriter: x, ExportWriter: x,
+				Queue: x, Planner: engine.Planner{LeadershipStore: x, TimerStore: x, WaitingStore: x}, AttemptReader: x, AttemptWriter: x, ExportWriter: x,
 			}
 		}),
 	}

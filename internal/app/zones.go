@@ -3,6 +3,8 @@ package app
 import (
 	"fmt"
 	"log/slog"
+	"strconv"
+	"time"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/build"
@@ -48,4 +50,14 @@ func system(version string) rota.SystemInfo {
 		s.ZoneData = rota.ZoneData{Version: data.Version, Source: string(data.Source)}
 	}
 	return s
+}
+
+// madeAfter returns an instant before this program was made: the beginning of the year
+// of the zone data that it has.
+func madeAfter() time.Time {
+	year, err := strconv.Atoi(zoneinfo.Own().Version[:4])
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Date(year, time.January, 1, 0, 0, 0, 0, time.UTC)
 }

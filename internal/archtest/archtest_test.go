@@ -31,7 +31,7 @@ var may = map[string][]string{
 	"internal/upkeep":          {},
 	"internal/httpapi":         {"internal/budget", "internal/control", "internal/auth", "internal/events"},
 	"internal/ports":           {"internal/auth", "internal/control", "internal/runner", "internal/engine", "internal/store", "internal/upkeep"},
-	"internal/engine":          {"internal/policy"},
+	"internal/engine":          {"internal/cluster", "internal/policy"},
 	"internal/engine/temporal": {"internal/engine", "internal/policy", "internal/calendar", "internal/cluster"},
 	"internal/store":           {"internal/build", "internal/cluster"},
 	"internal/cluster":         {},

@@ -15,7 +15,11 @@ type Leadership struct {
 	Kind         rota.EngineKind // empty until the first engine has started
 	Installation string          // names the database where several share an engine outside
 	Since        time.Time       // when a leader began to look at what is due; zero if none has
-	SeenAt       time.Time       // when a leader last did
+	SeenAt       time.Time       // when a leader last did, a few seconds ago at most while schedules fire
+
+	// AheadUntil is up to when a clock that was ahead has decided. It is zero, unless
+	// timers are being planned anew for that reason.
+	AheadUntil time.Time
 }
 
 // A Claim is an attempt that was claimed from the queue.

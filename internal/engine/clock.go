@@ -19,7 +19,7 @@ type Clock struct {
 	Since time.Time // when the engine came up, or the last outage ended; never later than the last read
 
 	read   func() time.Time
-	back   time.Duration // how far the clock was set back since SetBack was called
+	back   time.Duration // how far the clock was set back
 	now    reading       // the last read
 	looked reading       // the last look
 }
@@ -73,24 +73,16 @@ func (c *Clock) Looked() time.Duration {
 	return away
 }
 
-// SetBack returns how far the clock was set back since this was last asked, by the
-// process's own clock; 0 if that was less than an Outage.
-func (c *Clock) SetBack() time.Duration {
-	back := c.back
-	c.back = 0
-	return back
-}
+// SetBack returns how far the clock was set back since [Clock.Forgive] was last
+// called, by the process's own clock; 0 if that was less than an Outage.
+func (c *Clock) SetBack() time.Duration { return c.back }
 
-// Report calls Looked and SetBack, and logs what they return. onSetBack and onOutage
-// are called if the clock was set back, and if an outage has ended; they may be nil.
-func (c *Clock) Report(log *slog.Logger, onSetBack, onOutage func()) {
-	if back := c.SetBack(); back > 0 {
-		log.Error("the clock was set back; a schedule whose times have been decided up to a later moment waits until the clock has caught up",
-			"by", back.Round(time.Millisecond), "to", c.Since)
-		if onSetBack != nil {
-			onSetBack()
-		}
-	}
+// Forgive forgets how far the clock was set back.
+func (c *Clock) Forgive() { c.back = 0 }
+
+// Report calls Looked and logs what it returns. onOutage is called if an outage has
+// ended; it may be nil.
+func (c *Clock) Report(log *slog.Logger, onOutage func()) {
 	if away := c.Looked(); away > 0 {
 		log.Warn("nobody could look at what was due; what fell due meanwhile is missed", "for", away.Round(time.Millisecond), "until", c.Since)
 		if onOutage != nil {

@@ -5,6 +5,7 @@ package ports
 import (
 	"github.com/rota-run/rota/internal/auth"
 	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/embedded"
 	"github.com/rota-run/rota/internal/runner"
 	"github.com/rota-run/rota/internal/store"
@@ -51,5 +52,7 @@ func Limiter(s store.Store) auth.Store {
 
 // Embedded returns the store of an [embedded.Engine].
 func Embedded(s store.Store) embedded.Store {
-	return store.On(s, func(q sqlstore.Queries) embedded.Tx { return embedded.Tx{Queue: q, Recoverer: q} })
+	return store.On(s, func(q sqlstore.Queries) embedded.Tx {
+		return embedded.Tx{Queue: q, Planner: engine.Planner{LeadershipStore: q, TimerStore: q, WaitingStore: q}, Recoverer: q}
+	})
 }

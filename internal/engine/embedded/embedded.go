@@ -40,8 +40,9 @@ type Config struct {
 
 	CatchupRate    int // starts per second out of backlogs, evenly spread
 	DrainTimeout   time.Duration
-	Shared         bool  // other processes write to the store: the engine polls it every ten seconds, because their messages may be lost
-	LostLeadership error // when Run's context ends with this cause, nothing is drained; may be nil
+	NotBefore      time.Time // see [engine.Replanner]; may be zero
+	Shared         bool      // other processes write to the store: the engine polls it every ten seconds, because their messages may be lost
+	LostLeadership error     // when Run's context ends with this cause, nothing is drained; may be nil
 
 	OnDecide  func(rota.Occurrence)  // an outcome was recorded; may be nil
 	OnStart   func(rota.Work)        // a run was handed to a worker; may be nil
@@ -61,9 +62,11 @@ type Engine struct {
 	workers sync.WaitGroup
 
 	// Only the loop uses these.
-	clock    engine.Clock
-	step     engine.Step
-	throttle engine.Throttle // of catching up
+	clock     engine.Clock
+	step      engine.Step
+	throttle  engine.Throttle // of catching up
+	replanner engine.Replanner
+	seen      time.Time // when the database last got to know that this engine looks
 
 	mu        sync.Mutex // guards what follows
 	cancels   map[rota.RunID]context.CancelFunc
@@ -83,6 +86,7 @@ func New(cfg Config) *Engine {
 		clockEvery: clockEvery,
 		step:       cfg.Step,
 		throttle:   engine.NewThrottle(cfg.CatchupRate),
+		replanner:  engine.Replanner{Log: cfg.Log, NotBefore: cfg.NotBefore},
 		cancels:    make(map[rota.RunID]context.CancelFunc),
 		busy:       make(map[string]int),
 		cancelled:  make(map[rota.RunID]bool),
@@ -121,6 +125,10 @@ func (e *Engine) Run(ctx context.Context) error {
 			wake, err = e.runStep(ctx, work)
 			return err
 		})
+		if e.replanner.Pending() {
+			engine.Retry(ctx, e.cfg.Log, "planning schedules anew failed", func() error { return e.replan(ctx) })
+			continue
+		}
 		e.sleep(ctx, wake)
 	}
 	if e.cfg.LostLeadership != nil && errors.Is(context.Cause(ctx), e.cfg.LostLeadership) {
@@ -133,14 +141,19 @@ func (e *Engine) Run(ctx context.Context) error {
 // recover takes over the runs that a dead process left unfinished.
 func (e *Engine) recover(ctx context.Context) error {
 	var got rota.Recovered
+	var seen sight
 	err := e.cfg.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		var err error
-		got, err = tx.Recover(ctx, e.clock.Since, e.step.Names(), policy.Settle)
+		if got, err = tx.Recover(ctx, e.clock.Since, e.step.Names(), policy.Settle); err != nil {
+			return err
+		}
+		seen, err = e.see(ctx, tx, e.clock.Since)
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	e.saw(seen)
 	for _, id := range got.Lost {
 		if e.cfg.OnEnd != nil {
 			e.cfg.OnEnd(engine.Lost(id))
@@ -158,9 +171,9 @@ func (e *Engine) recover(ctx context.Context) error {
 }
 
 // sleep blocks until the wall clock reaches wake (zero: never), until there is
-// a token in changed, or until ctx ends. With a shared store it returns after a
-// while anyway. It reads the wall clock now and then, because setting a clock
-// does not move a process's timers, and a frozen process must notice.
+// a token in changed, until the clock is set back, or until ctx ends. With a shared
+// store it returns after a while anyway. It reads the wall clock now and then, because
+// setting a clock does not move a process's timers, and a frozen process must notice.
 func (e *Engine) sleep(ctx context.Context, wake time.Time) {
 	for {
 		d := e.clockEvery
@@ -168,10 +181,10 @@ func (e *Engine) sleep(ctx context.Context, wake time.Time) {
 		if !wake.IsZero() {
 			d = min(d, e.clock.Until(wake))
 		}
-		if d <= 0 {
+		if d <= 0 || e.clock.SetBack() > 0 {
 			return
 		}
-		e.clock.Report(e.cfg.Log, e.cfg.OnSetBack, e.cfg.OnOutage)
+		e.clock.Report(e.cfg.Log, e.cfg.OnOutage)
 		if !wait(ctx, d, e.changed) || e.cfg.Shared {
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/cluster"
 	"github.com/rota-run/rota/internal/engine"
 )
 
@@ -16,15 +17,22 @@ func (e *Engine) runStep(ctx, work context.Context) (time.Time, error) {
 	e.begin()
 	defer e.end()
 	var got engine.Batch
+	var seen sight
 	err := e.cfg.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		m := engine.Moment{Now: now, Since: e.clock.Since, Busy: e.atWork, CatchUp: e.throttle.Allowed(now)}
 		var err error
-		got, err = e.step.Run(ctx, tx, m)
+		if got, err = e.step.Run(ctx, tx, m); err != nil {
+			return err
+		}
+		if tell := got.Fired > 0 && now.Sub(e.seen) >= engine.SeenEvery; tell || e.clock.SetBack() > 0 {
+			seen, err = e.see(ctx, tx, now)
+		}
 		return err
 	})
 	if err != nil {
 		return time.Time{}, err
 	}
+	e.saw(seen)
 	got.Announce(e.cfg.OnDecide, e.cfg.OnEnd, e.cfg.OnPause)
 	e.throttle.Started(now, got.CaughtUp)
 	e.setSaturated(got.Saturated)
@@ -40,6 +48,50 @@ func (e *Engine) runStep(ctx, work context.Context) (time.Time, error) {
 		return now.Add(lockedRetry), nil
 	}
 	return got.Wake, nil
+}
+
+// A sight is what the database was told of this engine's looking; zero if nothing.
+type sight struct {
+	cluster.Leadership
+	wasAhead bool
+}
+
+// see tells the database that this engine looks at now.
+func (e *Engine) see(ctx context.Context, tx Tx, now time.Time) (sight, error) {
+	l, err := tx.Leadership(ctx)
+	if err != nil {
+		return sight{}, err
+	}
+	var s sight
+	s.Leadership, s.wasAhead = e.replanner.Seen(l, now, e.clock.SetBack())
+	return s, tx.SaveLeadership(ctx, l.Kind, s.Leadership)
+}
+
+// saw notes that a sight is durable.
+func (e *Engine) saw(s sight) {
+	if s.SeenAt.IsZero() {
+		return
+	}
+	e.seen = s.SeenAt
+	e.clock.Forgive()
+	e.replanner.Begin(s.Leadership, s.wasAhead)
+	if s.wasAhead && e.cfg.OnSetBack != nil {
+		e.cfg.OnSetBack()
+	}
+}
+
+// replan plans the next page of timers anew.
+func (e *Engine) replan(ctx context.Context) error {
+	now := e.clock.Now()
+	var page engine.Page
+	err := e.cfg.Store.Update(ctx, func(ctx context.Context, tx Tx) (err error) {
+		page, err = e.replanner.Plan(ctx, tx.Planner, now)
+		return err
+	})
+	if err == nil {
+		e.replanner.Planned(page)
+	}
+	return err
 }
 
 // atWork counts the runs at work by provider.

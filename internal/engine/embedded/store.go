@@ -18,6 +18,7 @@ type Store interface {
 // A Tx is one transaction.
 type Tx struct {
 	engine.Queue
+	engine.Planner
 	Recoverer
 }
 

@@ -65,7 +65,7 @@ var onPostgreSQL = enginetest.Rig{
 func newEngine(s enginetest.Setup) rota.Engine {
 	return embedded.New(embedded.Config{
 		Store: store.On(s.Store, func(q sqlstore.Queries) embedded.Tx {
-			return embedded.Tx{Queue: enginetest.Watched(q), Recoverer: q}
+			return embedded.Tx{Queue: enginetest.Watched(q), Planner: engine.Planner{LeadershipStore: q, TimerStore: q, WaitingStore: q}, Recoverer: q}
 		}),
 		Step:    engine.Step{Provider: s.Provider, Providers: s.Providers, MaxConcurrentRuns: s.MaxConcurrentRuns},
 		Attempt: s.Attempt, OnEnd: s.OnEnd, Now: s.Now, Log: s.Log, CatchupRate: s.CatchupRate, DrainTimeout: s.DrainTimeout,

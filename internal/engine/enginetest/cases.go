@@ -16,7 +16,7 @@ type testCase struct {
 	run  func(*world)
 }
 
-var allCases = slices.Concat(times, intervals, changes, queues, failures, downtimes, catchups)
+var allCases = slices.Concat(times, clocks, intervals, changes, queues, failures, downtimes, catchups)
 
 // Run runs the suite.
 func Run(t *testing.T, rig Rig) {

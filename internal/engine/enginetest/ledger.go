@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -133,6 +134,35 @@ func (r *observed) replan(next plan, anew bool, nextRunAt *rota.Instant) {
 	r.start(next.made)
 }
 
+// rewind notes that the clock was set back, and that the engine has noticed. What was
+// decided of times that are ahead now, and neither started nor was asked for, is off the
+// record, and an interval may be counted from now.
+func (r *observed) rewind() {
+	timed, err := r.store.Reader().TimedSchedule(r.Context(), caller.Owner, r.AgentID, r.ID)
+	if errors.Is(err, rota.NotFound) {
+		return
+	}
+	require.NoError(r, err)
+	now := r.wall()
+	for n, o := range r.rows {
+		if !end(o).After(now) || o.RunID != nil || o.Trigger == rota.TriggerManual || o.Outcome == rota.SkippedRequested {
+			continue
+		}
+		delete(r.rows, n)
+		r.exhausted = false
+		if !o.ScheduledFor.After(now) { // a span has lost its end
+			f := rota.OccurrenceFilter{From: o.ScheduledFor.Time, To: o.ScheduledFor.Time}
+			r.rows[n] = r.occurrences(r, f, rota.Page{Limit: 1})[0]
+		}
+	}
+	r.walked = earlier(r.walked, now)
+	if anchor := timed.Timer.Anchor; !anchor.Equal(r.plan.anchor) && r.plan.spec.Type == rota.Interval && r.plan.spec.StartAt == "" {
+		r.plan.anchor, r.plan.made, r.walked = anchor, now, now
+		r.plan.cal, err = calendar.Parse(r.plan.spec, anchor)
+		require.NoError(r, err)
+	}
+}
+
 // observe reads the schedule, and checks what has become of it since the last look.
 func (r *observed) observe(now time.Time) {
 	was := r.Schedule
@@ -240,7 +270,7 @@ func (r *observed) checkChange(was, o rota.Occurrence) {
 // checkRow checks a row that is new: the times that it stands for, and that it is
 // on record when the first is due, or when a plan that has it was made.
 func (r *observed) checkRow(o rota.Occurrence) {
-	at := later(o.RecordedAt.Time, r.seen) // by a clock that may have been set back
+	at := later(o.RecordedAt.Time, r.recorded) // by a clock that may have been set back
 	if o.Trigger == rota.TriggerManual {
 		r.holds(o.Count == 1, "a trigger stands for %d times", o.Count)
 		return

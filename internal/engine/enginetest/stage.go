@@ -27,6 +27,7 @@ type stage struct {
 	keys      map[string]rota.RunID // under which the model was asked
 	gaps      []gap
 	seen      time.Time // the last look
+	recorded  time.Time // before which nothing was put on record that is new: the last look, or when the clock was set back since
 }
 
 // A run is what is known of a run.
@@ -56,7 +57,7 @@ func (s *stage) look() {
 		r.observe(now)
 	}
 	s.readCalls()
-	s.seen = now
+	s.seen, s.recorded = now, now
 	s.checkWorkers()
 }
 
@@ -165,7 +166,7 @@ func (s *stage) checkCall(x *run, c call, all []call) {
 // over, and under another key only if the provider answered with a failure.
 func (s *stage) checkRepeat(before, c call) {
 	at := later(c.at, s.seen) // by a clock that may have been set back
-	require.False(s, before.ended.IsZero() || before.ended.After(at), "a run is asked twice at once")
+	require.False(s, before.ended.IsZero() || rota.InstantOf(before.ended).After(at), "a run is asked twice at once")
 	var failure *gateway.Error
 	answered := errors.As(before.err, &failure) && failure.Answered
 	require.True(s, answered || before.key == c.key, "another key, and the provider did not answer with a failure: %v", before.err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/gateway"
 )
 
@@ -401,6 +402,13 @@ func setBack(d time.Duration) step {
 	return step{fmt.Sprintf("set the clock back %s", d), func(s *stage) {
 		s.setClock(-d)
 		s.engine.Changed()
+		s.settle()
+		if d >= engine.Outage {
+			s.recorded = s.wall()
+			for _, r := range s.schedules {
+				r.rewind()
+			}
+		}
 		s.pass(d + time.Second)
 	}}
 }

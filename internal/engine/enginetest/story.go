@@ -80,7 +80,7 @@ func (t story) play(test *testing.T, rig Rig, logf func(string, ...any)) string 
 		defer w.kill()
 		s := &stage{
 			world: w, test: t2, runs: map[rota.RunID]*run{}, keys: map[string]rota.RunID{},
-			seen: t.begins, gaps: []gap{{to: t.begins}},
+			seen: t.begins, recorded: t.begins, gaps: []gap{{to: t.begins}},
 		}
 		defer func() {
 			if p := recover(); p != nil && p != v {

@@ -1,13 +1,11 @@
 package enginetest
 
 import (
-	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
-	"github.com/rota-run/rota/internal/control"
 )
 
 // times are about when the model is asked.
@@ -118,21 +116,6 @@ var times = []testCase{
 		for i, c := range w.model.calls() {
 			require.False(w, c.at.Before(s.CreatedAt.Add(w.units(float64(2*(i+1))))))
 		}
-	}},
-	{name: "what a wrong clock has put off goes on when it is paused and resumed", run: func(w *world) {
-		s := w.schedule(w.agent("large/m"), w.every(4), rota.PolicyUpdate{Missed: rota.Some(rota.MissedSkip)})
-		w.pass(w.units(1))
-		w.setClock(w.units(4000))
-		w.pass(lookAtClock)
-		w.soon(func() { require.True(w, strings.HasPrefix(w.outcomes(s), "missed")) }) // in real time it may have fired since
-		w.setClock(-w.units(4000))
-		w.pass(lookAtClock)
-		w.pause(s)
-		fired := strings.Count(w.outcomes(s), "fired")
-		_, err := w.control.ResumeSchedule(w.Context(), caller, s.AgentID, s.ID, rota.SchedulePause{}, control.Write{})
-		require.NoError(w, err)
-		w.pass(w.units(4.5))
-		w.soon(func() { require.Greater(w, strings.Count(w.outcomes(s), "fired"), fired) })
 	}},
 	{name: "a queued run starts after the clock was set back", run: func(w *world) {
 		release := w.model.holds()

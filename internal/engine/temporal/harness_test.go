@@ -103,7 +103,7 @@ func storeOf(s store.Store, watched func(engine.Queue) engine.Queue) temporal.St
 		Updater: store.On(s, func(q sqlstore.Queries) temporal.Tx {
 			x := sqlstore.External{Queries: q}
 			return temporal.Tx{
-				Queue: watched(x), LeadershipReader: x, LeadershipWriter: x, AttemptReader: x, AttemptWriter: x, ExportWriter: x,
+				Queue: watched(x), Planner: engine.Planner{LeadershipStore: x, TimerStore: x, WaitingStore: x}, AttemptReader: x, AttemptWriter: x, ExportWriter: x,
 			}
 		}),
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/cluster"
 	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/policy"
 )
@@ -34,7 +35,7 @@ func (e *Engine) lead(ctx context.Context) error {
 		e.cfg.OnLead(true)
 		defer e.cfg.OnLead(false)
 	}
-	k := &leader{Engine: e, clock: engine.NewClock(e.cfg.Now)}
+	k := &leader{Engine: e, clock: engine.NewClock(e.cfg.Now), replanner: engine.Replanner{Log: e.cfg.Log, NotBefore: e.cfg.NotBefore}}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return k.renewLoop(ctx) })
 	group.Go(func() error { e.mirror(ctx); return nil })
@@ -66,8 +67,9 @@ func (e *Engine) poll(ctx context.Context) {
 // A leader is the state of one term of leadership.
 type leader struct {
 	*Engine
-	begun bool
-	clock engine.Clock
+	begun     bool
+	clock     engine.Clock
+	replanner engine.Replanner
 }
 
 // renewLoop renews the leadership in the database as long as Temporal answers.
@@ -83,6 +85,9 @@ func (k *leader) renewLoop(ctx context.Context) error {
 		if err := k.renew(ctx); err != nil && ctx.Err() == nil {
 			k.cfg.Log.Error("the leadership could not be renewed; it is tried again", "err", err)
 		}
+		if err := k.replan(ctx); err != nil && ctx.Err() == nil {
+			k.cfg.Log.Error("planning schedules anew failed; it is tried again", "err", err)
+		}
 	}
 	return nil
 }
@@ -94,34 +99,28 @@ func (k *leader) renew(ctx context.Context) error {
 	since := k.clock.Since
 	now := k.clock.Now()
 	slept := k.clock.Since.After(since) // the process or its machine, or its clock was set forward
-	providers := k.cfg.Step.Names()
 	var got rota.Recovered
-	err := k.update(ctx, func(ctx context.Context, tx Tx) error {
-		st, err := tx.Leadership(ctx)
-		if err != nil {
+	var st cluster.Leadership
+	var wasAhead bool
+	err := k.update(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if st, err = tx.Leadership(ctx); err != nil {
 			return err
 		}
-		switch lapsed := slept || now.Sub(st.SeenAt) >= leaderLapse || now.Before(st.Since); {
-		case st.Since.IsZero(): // another kind of engine was here
-			got, err = tx.Recover(ctx, now, providers, policy.Settle)
-			st.Since = now
-		case lapsed:
-			err = unclaim(ctx, tx, now)
-			st.Since = now
-		}
-		if err == nil && !k.begun {
-			err = tx.Rehome(ctx, providers)
-		}
-		if err != nil {
+		if got, err = k.takeOver(ctx, tx, &st, now, slept); err != nil {
 			return err
 		}
-		st.SeenAt = now
+		st, wasAhead = k.replanner.Seen(st, now, k.clock.SetBack())
 		return tx.SaveLeadership(ctx, rota.EngineTemporal, st)
 	})
 	if err != nil {
 		return err
 	}
-	k.clock.Report(k.cfg.Log, k.cfg.OnSetBack, k.cfg.OnOutage)
+	k.clock.Forgive()
+	k.clock.Report(k.cfg.Log, k.cfg.OnOutage)
+	k.replanner.Begin(st, wasAhead)
+	if wasAhead && k.cfg.OnSetBack != nil {
+		k.cfg.OnSetBack()
+	}
 	if !k.begun {
 		k.begun = true
 		k.cfg.Log.Info("this process is the leader")
@@ -132,6 +131,41 @@ func (k *leader) renew(ctx context.Context) error {
 	}
 	for _, id := range got.Lost {
 		k.lost(id)
+	}
+	return nil
+}
+
+// takeOver does what the first renewal of a term, and one after a lapse, has to do.
+func (k *leader) takeOver(ctx context.Context, tx Tx, st *cluster.Leadership, now time.Time, slept bool) (got rota.Recovered, err error) {
+	providers := k.cfg.Step.Names()
+	switch lapsed := slept || now.Sub(st.SeenAt) >= leaderLapse || now.Before(st.Since); {
+	case st.Since.IsZero(): // another kind of engine was here
+		got, err = tx.Recover(ctx, now, providers, policy.Settle)
+		st.Since = now
+	case lapsed:
+		err = unclaim(ctx, tx, later(now, st.SeenAt)) // the clock may have been ahead when they were claimed
+		st.Since = now
+	}
+	if err == nil && !k.begun {
+		err = tx.Rehome(ctx, providers)
+	}
+	return got, err
+}
+
+// replan plans timers anew, if it is necessary, for as long as the leadership need not be
+// renewed.
+func (k *leader) replan(ctx context.Context) error {
+	for until := time.Now().Add(renewEvery / 2); k.replanner.Pending() && time.Now().Before(until); {
+		now := rota.InstantOf(k.cfg.Now()).Time
+		var page engine.Page
+		err := k.update(ctx, func(ctx context.Context, tx Tx) (err error) {
+			page, err = k.replanner.Plan(ctx, tx.Planner, now)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		k.replanner.Planned(page)
 	}
 	return nil
 }
@@ -178,7 +212,8 @@ func (e *Engine) requeueAbandoned(ctx context.Context) error {
 	claimed, err := e.cfg.Store.Claimed(reading)
 	for _, c := range claimed {
 		longest := time.Duration(c.Policy.TimeoutSeconds)*time.Second + 2*overtime
-		if err != nil || e.cfg.Now().Sub(c.Since) < longest {
+		since := e.cfg.Now().Sub(c.Since) // negative if the clock was set back meanwhile
+		if err != nil || since >= 0 && since < longest {
 			continue
 		}
 		var open bool

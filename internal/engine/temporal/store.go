@@ -28,8 +28,7 @@ type Updater interface {
 // A Tx is one transaction.
 type Tx struct {
 	engine.Queue
-	LeadershipReader
-	LeadershipWriter
+	engine.Planner
 	AttemptReader
 	AttemptWriter
 	ExportWriter
@@ -38,13 +37,6 @@ type Tx struct {
 // LeadershipReader reads which kind of engine leads.
 type LeadershipReader interface {
 	Leadership(ctx context.Context) (cluster.Leadership, error)
-}
-
-// LeadershipWriter stores which engine leads.
-type LeadershipWriter interface {
-	// SaveLeadership stores l. It returns Conflict if the stored kind is no
-	// longer before.
-	SaveLeadership(ctx context.Context, before rota.EngineKind, l cluster.Leadership) error
 }
 
 // AttemptReader reads what there is to work on, and what is worked on.

@@ -66,6 +66,7 @@ CREATE TABLE engine (
   since bigint NOT NULL,
   seen_at bigint NOT NULL,
   written_at bigint NOT NULL DEFAULT 0,
+  ahead_until bigint NOT NULL DEFAULT 0,
   namespace text NOT NULL DEFAULT ''::text,
   queue text NOT NULL DEFAULT ''::text,
   PRIMARY KEY (id),

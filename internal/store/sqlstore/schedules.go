@@ -143,10 +143,7 @@ func (q Queries) SaveSchedule(ctx context.Context, s rota.TimedSchedule) error {
 			return err
 		}
 	}
-	if err := q.write(ctx, `UPDATE timers SET status = ?, spec = ?, policy = ?, anchor = ?, next_run_at = ?, due_at = ?,
-		open_runs = ?, buffered = ?, run_count = ?, consecutive_failures = ?, last_run_at = ?, last_run_id = ?,
-		last_response_id = ?, pause_reason = ?, skips = ?, backlog = ?, backlog_to = ?, catch_up = ?`+q.ifShared(setUnsynced)+` WHERE schedule_id = ?`,
-		append(append(timerContent(t), timerState(t)...), t.ScheduleID)...); err != nil {
+	if err := q.SaveTimers(ctx, []rota.Timer{t}); err != nil {
 		return err
 	}
 	if t.OpenRuns == 0 {
