@@ -285,3 +285,21 @@ func TestAScheduleThatPausesItselfIsToldOf(t *testing.T) {
 	i := slices.IndexFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == "rota_schedule_pauses_total" })
 	require.Equal(t, 1.0, families[i].Metric[0].Counter.GetValue())
 }
+
+func TestPausedSchedulesAreCounted(t *testing.T) {
+	inBubble(t, func(w *world) {
+		paused := func() float64 {
+			m := newMetrics()
+			m.watch(w.store)
+			families, err := m.registry.Gather()
+			require.NoError(t, err)
+			i := slices.IndexFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == "rota_schedules_paused" })
+			return families[i].Metric[0].Gauge.GetValue()
+		}
+		s := w.schedule(rota.Spec{Type: rota.Interval, IntervalSeconds: 60}, rota.PolicyUpdate{})
+		require.Zero(t, paused())
+		_, err := w.server.control.PauseSchedule(w.Context(), demoCaller, s.AgentID, s.ID, rota.SchedulePause{}, control.Write{})
+		require.NoError(t, err)
+		require.Equal(t, 1.0, paused())
+	})
+}

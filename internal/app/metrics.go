@@ -79,8 +79,9 @@ func newMetrics() *metrics {
 // watch adds the figures that are read from the store when somebody asks.
 func (m *metrics) watch(store store.Store) {
 	m.registry.MustRegister(&queueDepth{
-		store: store,
-		desc:  prometheus.NewDesc("rota_open_runs", "Runs that have not ended, by phase.", []string{"phase"}, nil),
+		store:  store,
+		desc:   prometheus.NewDesc("rota_open_runs", "Runs that have not ended, by phase.", []string{"phase"}, nil),
+		paused: prometheus.NewDesc("rota_schedules_paused", "Schedules that are paused, whoever paused them, of all end users.", nil, nil),
 	})
 }
 
@@ -128,16 +129,20 @@ func (m *metrics) request(route, method string, status int, d time.Duration) {
 
 func (m *metrics) ignore(route, place string) { m.ignored.WithLabelValues(route, place).Inc() }
 
-// queueDepth counts the open runs when it is collected.
+// queueDepth counts the open runs, and the schedules that start none, when it is
+// collected.
 type queueDepth struct {
-	store store.Store
-	desc  *prometheus.Desc
+	store        store.Store
+	desc, paused *prometheus.Desc
 }
 
 const countTimeout = 5 * time.Second
 
 // Describe implements [prometheus.Collector].
-func (q *queueDepth) Describe(c chan<- *prometheus.Desc) { c <- q.desc }
+func (q *queueDepth) Describe(c chan<- *prometheus.Desc) {
+	c <- q.desc
+	c <- q.paused
+}
 
 // Collect implements [prometheus.Collector].
 func (q *queueDepth) Collect(c chan<- prometheus.Metric) {
@@ -151,4 +156,10 @@ func (q *queueDepth) Collect(c chan<- prometheus.Metric) {
 	for _, p := range []rota.Phase{rota.PhaseQueued, rota.PhaseRunning, rota.PhaseWaiting} {
 		c <- prometheus.MustNewConstMetric(q.desc, prometheus.GaugeValue, float64(counts[p]), string(p))
 	}
+	paused, err := q.store.Reader().PausedSchedules(ctx)
+	if err != nil {
+		c <- prometheus.NewInvalidMetric(q.paused, err)
+		return
+	}
+	c <- prometheus.MustNewConstMetric(q.paused, prometheus.GaugeValue, float64(paused))
 }

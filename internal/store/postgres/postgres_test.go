@@ -85,6 +85,7 @@ var scans = map[string]string{
 	"UPDATE schedules SET temporal_schedule_id = NULL": "when another kind of engine has taken over",
 	"SELECT version, fingerprint, written_by":          "at the start of a process, once",
 	"SELECT o.phase, COUNT(*) FROM open_runs":          "a count for the operator, of work that is bounded by what runs and waits",
+	"SELECT COUNT(*) FROM timers t":                    "a count for the operator, by the index of those that are paused",
 }
 
 func checkPlans(t *testing.T, seen map[string]bool) {
@@ -120,6 +121,7 @@ func populate(t *testing.T, conn *pgx.Conn) {
 	for _, table := range []string{"keys", "agents", "agent_references", "function_tools", "schedules", "timers", "occurrences", "runs", "open_runs", "answers", "run_events"} {
 		rows, err := conn.Query(t.Context(), `SELECT column_name, CASE
 			WHEN column_name IN ('deleted_at', 'catch_up') THEN 'NULL'
+			WHEN column_name = 'status' THEN '(ARRAY[''active'', ''paused''])[i % 2 + 1]'
 			WHEN column_name = 'phase' THEN '(ARRAY[''running'', ''queued'', ''waiting''])[i % 3 + 1]'
 			WHEN data_type = 'text' THEN '''x'' || i' WHEN data_type = 'bigint' THEN 'i'
 			WHEN data_type = 'bytea' THEN 'decode(md5(i::text), ''hex'')' ELSE 'true' END

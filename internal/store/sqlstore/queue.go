@@ -275,6 +275,17 @@ func (q Queries) OpenRuns(ctx context.Context) (map[rota.Phase]int, error) {
 	return counts, err
 }
 
+// PausedSchedules counts the schedules that are paused, whoever's they are.
+func (q Queries) PausedSchedules(ctx context.Context) (int, error) {
+	return one(ctx, q.db, "count", scanNumber, `SELECT COUNT(*) FROM timers t WHERE t.status = 'paused'`)
+}
+
+func scanNumber(row Scanner) (int, error) {
+	var n int
+	err := row.Scan(&n)
+	return n, err
+}
+
 type count struct {
 	phase rota.Phase
 	n     int

@@ -39,6 +39,11 @@ func filterSchedules(w *world) {
 		}
 		w.same(c.want, schedules)
 	}
+	w.deleteSchedule(w.addSchedule(a.ID, rests))
+	elsewhere := w.addSchedule(w.addAgent().ID, rests)
+	n, err := w.store.PausedSchedules(w.Context())
+	require.NoError(w, err)
+	require.Equal(w, 2, n, "%s and %s", paused.ID, elsewhere.ID)
 }
 
 // ledger makes a schedule whose minutes 1 to 6 are fired, skipped, missed (a
