@@ -101,7 +101,6 @@ func TestKeysThatCannotBe(t *testing.T) {
 	}
 	c.send(http.MethodPut, agents+"/by-key/a%2F..%2Fb", `{"name":"a","model":"auto"}`).is(http.StatusCreated)
 	c.send(http.MethodPut, agents+"/by-key/"+strings.Repeat("k", 120), `{"name":"a","model":"auto","key":null}`).is(http.StatusCreated)
-	c.send(http.MethodPost, agents+"/by-key/k", `{}`).is(http.StatusMethodNotAllowed)
 }
 
 func TestASchedulesPauseCanBeItsBeginning(t *testing.T) {
