@@ -24,9 +24,10 @@ type Preview struct {
 
 // A PlannedTime is a nominal time that will run, or would.
 type PlannedTime struct {
-	ScheduledFor Instant `json:"scheduled_for"`
-	Local        string  `json:"local" doc:"The same instant on the clock of the schedule's zone, with its offset."`
-	Skipped      bool    `json:"skipped" doc:"Whether somebody asked to skip it."`
+	ScheduledFor Instant  `json:"scheduled_for"`
+	StartsAt     *Instant `json:"starts_at" doc:"When it starts: after its jitter. Null in a preview with jitter, which depends on the schedule's id, and for times of the past."`
+	Local        string   `json:"local" doc:"The same instant on the clock of the schedule's zone, with its offset."`
+	Skipped      bool     `json:"skipped" doc:"Whether somebody asked to skip it."`
 }
 
 // A Warning points at something that is valid and may not be what was meant.

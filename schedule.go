@@ -26,6 +26,9 @@ type Schedule struct {
 	UpdatedAt           Instant           `json:"updated_at"`
 	DeletedAt           *Instant          `json:"deleted_at"`
 	NextRunAt           *Instant          `json:"next_run_at" doc:"The next nominal time; null unless the schedule is active."`
+	StartsAt            *Instant          `json:"starts_at" doc:"When the run of next_run_at is to start: after its jitter. Null if there is no next time, or while another occurrence must start before."`
+	RemainingRuns       *int64            `json:"remaining_runs" doc:"How many runs max_runs leaves; null without max_runs."`
+	Recent              []Occurrence      `json:"recent,omitzero" doc:"The last ten occurrences, the newest first; only if expand has recent."`
 	Policy              Policy            `json:"policy"`
 	PauseReason         *PauseReason      `json:"pause_reason"`
 	ConsecutiveFailures int               `json:"consecutive_failures" doc:"Runs that failed since the last one that completed."`
@@ -216,6 +219,15 @@ func (s Schedule) WithTimer(t Timer) Schedule {
 	s.Status, s.Spec, s.Policy, s.PauseReason = t.Status, t.Spec, t.Policy, t.PauseReason
 	s.RunCount, s.ConsecutiveFailures = t.RunCount, t.ConsecutiveFailures
 	s.NextRunAt, s.LastRunAt = InstantOrNil(t.NextRunAt), InstantOrNil(t.LastRunAt)
+	s.StartsAt = nil
+	if !t.NextRunAt.IsZero() && t.Buffered.IsZero() {
+		s.StartsAt = InstantOrNil(t.DueAt)
+	}
+	s.RemainingRuns = nil
+	if t.Policy.MaxRuns != nil {
+		left := max(*t.Policy.MaxRuns-t.RunCount, 0)
+		s.RemainingRuns = &left
+	}
 	s.Skips = append([]Instant{}, t.Skips...)
 	s.LastRunID = nil
 	if t.LastRunID != "" {

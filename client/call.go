@@ -51,6 +51,11 @@ func IncludeDeleted() CallOption {
 	return func(o *callOptions) { o.query.Set("include_deleted", "true") }
 }
 
+// Recent lets the calls that return schedules return their last ten occurrences too.
+func Recent() CallOption {
+	return func(o *callOptions) { o.query.Set("expand", "recent") }
+}
+
 // AfterEvent lets [Runs.Events] begin after the event with this id.
 func AfterEvent(id string) CallOption {
 	return func(o *callOptions) { o.header.Set("Last-Event-ID", id) }

@@ -139,6 +139,7 @@ func scheduleVerbs() []verbCase {
 		{"agent-schedules|list|--agent-id|agt_1", `GET /api/v1/agents/agt_1/schedules `},
 		{"agent-schedules|create|--agent-id|agt_1|--description|d|--paused|--note|n|--every|60s|--input|go", `POST /api/v1/agents/agt_1/schedules {"schedule":{"type":"interval","interval_seconds":60,"timezone":"UTC"},"input":"go","description":"d","paused":true,"note":"n"}`},
 		{"agent-schedules|put|--agent-id|agt_1|--by-key|k|--every|60s|--input|go", `PUT /api/v1/agents/agt_1/schedules/by-key/k {"schedule":{"type":"interval","interval_seconds":60,"timezone":"UTC"},"input":"go"}`},
+		{"agent-schedules|get|--agent-id|agt_1|--by-key|k|--recent", `GET /api/v1/agents/agt_1/schedules/by-key/k?expand=recent `},
 		{"agent-schedules|get|--agent-id|agt_1|--by-key|k", `GET /api/v1/agents/agt_1/schedules/by-key/k `},
 		{"agent-schedules|get|--agent-id|agt_1|--schedule-id|asch_1", `GET /api/v1/agents/agt_1/schedules/asch_1 `},
 		{"agent-schedules|get|--agent-id|agt_1|--schedule-id|asch_1|--include-deleted", `GET /api/v1/agents/agt_1/schedules/asch_1?include_deleted=true `},

@@ -77,11 +77,14 @@ func previewCard(p rota.Preview) []line {
 	}
 }
 
-// plannedColumns has a column for skips only if there are any.
+// plannedColumns has columns for jitter and for skips only if there are any.
 func plannedColumns(times []rota.PlannedTime) []column[rota.PlannedTime] {
 	columns := []column[rota.PlannedTime]{
 		{"SCHEDULED FOR", func(t rota.PlannedTime) string { return nominal(t.ScheduledFor.UTC()) }},
 		{"LOCAL", func(t rota.PlannedTime) string { return t.Local }},
+	}
+	if slices.ContainsFunc(times, func(t rota.PlannedTime) bool { return t.StartsAt != nil && *t.StartsAt != t.ScheduledFor }) {
+		columns = append(columns, column[rota.PlannedTime]{"STARTS", func(t rota.PlannedTime) string { return stamp(t.StartsAt) }})
 	}
 	if !slices.ContainsFunc(times, func(t rota.PlannedTime) bool { return t.Skipped }) {
 		return columns

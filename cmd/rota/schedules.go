@@ -213,13 +213,17 @@ type agentSchedulesGet struct {
 	ScheduleID     rota.ScheduleID `required:"" xor:"which" placeholder:"ID" help:"Id of the schedule."`
 	ByKey          string          `required:"" xor:"which" placeholder:"KEY" help:"The key of the schedule, in place of its id."`
 	IncludeDeleted bool            `help:"Also one that is deleted; not with --by-key."`
+	Recent         bool            `help:"With the last ten occurrences."`
 }
 
 func (c *agentSchedulesGet) Run(ctx context.Context, s *session) error {
-	if c.ByKey != "" {
-		return show(s, scheduleCard)(s.Schedules.GetByKey(ctx, c.AgentID, c.ByKey, s.call...))
-	}
 	opts := s.call
+	if c.Recent {
+		opts = append(opts, client.Recent())
+	}
+	if c.ByKey != "" {
+		return show(s, scheduleCard)(s.Schedules.GetByKey(ctx, c.AgentID, c.ByKey, opts...))
+	}
 	if c.IncludeDeleted {
 		opts = append(opts, client.IncludeDeleted())
 	}
@@ -325,9 +329,11 @@ func scheduleCard(s rota.Schedule) []line {
 		{"paused", pauseText(s.PauseReason)},
 		{"when", specText(s.Spec)},
 		{"next run", stampIn(s.NextRunAt, zone)},
+		{"starts", startsText(s, zone)},
 		{"skips", skipsText(s.Skips, zone)},
 		{"last run", strings.TrimSpace(stampIn(s.LastRunAt, zone) + "  " + text(s.LastRunID))},
 		{"runs", strconv.FormatInt(s.RunCount, 10)},
+		{"runs left", number(s.RemainingRuns)},
 		{"failed in a row", strconv.Itoa(s.ConsecutiveFailures)},
 		{"input", anyText(s.Input.Any)},
 		{"conversation", anyText(s.Conversation.Any)},
@@ -338,7 +344,24 @@ func scheduleCard(s rota.Schedule) []line {
 		{"updated", stamp(&s.UpdatedAt)},
 		{"deleted", stamp(s.DeletedAt)},
 		{"version", strconv.FormatInt(s.Version, 10)},
+		{"recent", recentText(s.Recent, zone)},
 	}
+}
+
+// startsText returns when the next run starts, if jitter moves it.
+func startsText(s rota.Schedule, zone *time.Location) string {
+	if s.StartsAt == nil || s.NextRunAt == nil || s.StartsAt.Equal(s.NextRunAt.Time) {
+		return ""
+	}
+	return stampIn(s.StartsAt, zone)
+}
+
+// recentText returns a table of occurrences, or nothing if there are none.
+func recentText(all []rota.Occurrence, zone *time.Location) string {
+	if len(all) == 0 {
+		return ""
+	}
+	return tableText(occurrenceColumns(zone), all)
 }
 
 // skipsText returns one line per time.

@@ -25,19 +25,42 @@ func (c *Control) Occurrences(ctx context.Context, who auth.Caller, agent rota.A
 	if err != nil {
 		return none, err
 	}
+	l, err := c.occurrences(ctx, who, s, f, p)
+	if err == nil && len(l.Data) == 0 && p.After == "" && p.Before == "" && f.Outcome == "" {
+		l.Warnings, err = c.whyEmpty(ctx, who, s, f)
+	}
+	return l, err
+}
+
+// maxRecent is how many occurrences a schedule is answered with on request.
+const maxRecent = 10
+
+// Recent gives schedules of the caller their last ten occurrences. Scope read:agents.
+func (c *Control) Recent(ctx context.Context, who auth.Caller, schedules []rota.Schedule) error {
+	if err := c.enter(ctx, who, rota.ReadAgents, "recent"); err != nil {
+		return err
+	}
+	for i, s := range schedules {
+		l, err := c.occurrences(ctx, who, s, rota.OccurrenceFilter{}, rota.Page{Limit: maxRecent})
+		if err != nil {
+			return err
+		}
+		schedules[i].Recent = orEmpty(l.Data)
+	}
+	return nil
+}
+
+func (c *Control) occurrences(ctx context.Context, who auth.Caller, s rota.Schedule, f rota.OccurrenceFilter, p rota.Page) (rota.List[rota.Occurrence], error) {
+	var none rota.List[rota.Occurrence]
 	open, err := c.openSpans(ctx, who, s) // before the record is read: the pause may end meanwhile
 	if err != nil {
 		return none, err
 	}
-	l, err := c.Store.Occurrences(ctx, who.Owner, agent, id, f, p)
+	l, err := c.Store.Occurrences(ctx, who.Owner, s.AgentID, s.ID, f, p)
 	if err != nil {
 		return none, err
 	}
-	l = withOpen(l, slices.DeleteFunc(open, func(o rota.Occurrence) bool { return !f.Passes(o) }), p)
-	if len(l.Data) == 0 && p.After == "" && p.Before == "" && f.Outcome == "" {
-		l.Warnings, err = c.whyEmpty(ctx, who, s, f)
-	}
-	return l, err
+	return withOpen(l, slices.DeleteFunc(open, func(o rota.Occurrence) bool { return !f.Passes(o) }), p), nil
 }
 
 // openSpans returns what will be on record of a pause that has not ended.

@@ -80,6 +80,11 @@ func preview(t rota.Timer, cal calendar.Calendar, after time.Time, count int) ro
 		Object: rota.ObjectPreview, Description: cal.Describe(), Warnings: []rota.Warning{},
 		Data: planned(t, cal, policy.Upcoming(t, cal, after, count, time.Time{})),
 	}
+	for i, at := range p.Data {
+		if t.ScheduleID != "" || t.Policy.JitterSeconds == 0 {
+			p.Data[i].StartsAt = rota.InstantOrNil(policy.Due(t.ScheduleID, t.Policy, at.ScheduledFor.Time))
+		}
+	}
 	for _, w := range cal.Warnings(after) {
 		p.Warnings = append(p.Warnings, rota.Warning{Code: string(w.Code), Message: w.Message, Param: "schedule.cron_expression"})
 	}

@@ -125,7 +125,7 @@ func TestUpdateScheduleFields(t *testing.T) {
 		{"no metadata", `{"metadata":{}}`, func(s *rota.Schedule) { s.Metadata = map[string]string{} }},
 		{"policy is merged", `{"policy":{"missed":"skip"}}`, func(s *rota.Schedule) { s.Policy.Missed = rota.MissedSkip }},
 		{"null restores a default", `{"policy":{"overlap":null}}`, func(s *rota.Schedule) { s.Policy.Overlap = rota.OverlapSkip }},
-		{"null lifts a bound", `{"policy":{"max_runs":null}}`, func(s *rota.Schedule) { s.Policy.MaxRuns = nil }},
+		{"null lifts a bound", `{"policy":{"max_runs":null}}`, func(s *rota.Schedule) { s.Policy.MaxRuns, s.RemainingRuns = nil, nil }},
 		{"retry is merged", `{"policy":{"retry":{"max_attempts":2}}}`, func(s *rota.Schedule) { s.Policy.Retry.MaxAttempts = 2 }},
 		{"retry is restored", `{"policy":{"retry":null}}`, func(s *rota.Schedule) { s.Policy.Retry = rota.DefaultPolicy().Retry }},
 	}

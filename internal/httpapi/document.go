@@ -212,6 +212,7 @@ func parameters() map[string]*huma.Param {
 		"include_deleted": query("include_deleted", "Whether a deleted schedule is answered as well.", &huma.Schema{Type: huma.TypeBoolean, Default: false}),
 		"starting_after":  query("starting_after", "The sequence number of the last event that is not wanted again.", &huma.Schema{Type: huma.TypeInteger, Format: "int64", Minimum: &zero, Maximum: &exact}),
 
+		"expand":        query("expand", "What to answer besides: recent is the last ten occurrences of each schedule.", &huma.Schema{Type: huma.TypeString, Enum: []any{"recent"}}),
 		"outcome":       query("outcome", "Only those with this outcome.", &huma.Schema{Type: huma.TypeString, Enum: anys(outcomes)}),
 		"from":          query("from", "Only nominal times at or after this one.", moment),
 		"to":            query("to", "Only nominal times at or before this one.", moment),

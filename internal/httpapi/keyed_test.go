@@ -135,3 +135,36 @@ func TestPutsAtOnceMakeOne(t *testing.T) {
 		require.Equal(t, ids[0], id)
 	}
 }
+
+func TestSchedulesSayWhatTheyHaveDoneAndWhatIsLeft(t *testing.T) {
+	c := newAPI(t).acme()
+	agent := c.newAgent("a")
+	at := agent + "/schedules/" + c.send(http.MethodPut, agent+"/schedules/by-key/k",
+		`{"schedule":{"type":"interval","interval_seconds":3600},"input":"hi","policy":{"max_runs":3,"jitter_seconds":600,"overlap":"allow_all"}}`).is(http.StatusCreated).id()
+	first := c.send(http.MethodPost, at+"/trigger", "").is(http.StatusOK).id()
+	second := c.send(http.MethodPost, at+"/trigger", "").is(http.StatusOK).id()
+	s := c.send(http.MethodGet, at, "").is(http.StatusOK).object()
+	require.Equal(t, 1.0, s["remaining_runs"])
+	require.NotContains(t, s, "recent")
+	coming := c.send(http.MethodGet, at+"/upcoming", "").is(http.StatusOK).object()["data"].([]any)[0]
+	require.Subset(t, coming, map[string]any{"scheduled_for": s["next_run_at"], "starts_at": s["starts_at"]})
+	require.Greater(t, s["starts_at"], s["next_run_at"])
+
+	for _, path := range []string{at, agent + "/schedules/by-key/k", agent + "/schedules", "/api/v1/schedules"} {
+		got := c.send(http.MethodGet, path+"?expand=recent", "").is(http.StatusOK).object()
+		if list, ok := got["data"].([]any); ok {
+			got = list[0].(map[string]any)
+		}
+		recent := got["recent"].([]any)
+		require.Len(t, recent, 2, path)
+		require.Subset(t, recent[0], map[string]any{"id": second, "outcome": "fired", "run": map[string]any{"phase": "queued", "error_code": nil}})
+		require.Subset(t, recent[1], map[string]any{"id": first})
+	}
+	require.Equal(t, "expand", c.send(http.MethodGet, at+"?expand=runs", "").is(http.StatusBadRequest).param())
+
+	// Which jitter a schedule will have cannot be known before it has an id.
+	for jitter, want := range map[string]any{"60": nil, "0": "2026-12-01T09:00:00.000Z"} {
+		p := c.send(http.MethodPost, "/api/v1/schedules/preview", `{"schedule":{"type":"once","run_at":"2026-12-01T09:00:00Z"},"policy":{"jitter_seconds":`+jitter+`}}`).is(http.StatusOK)
+		require.Equal(t, want, p.object()["data"].([]any)[0].(map[string]any)["starts_at"])
+	}
+}

@@ -50,7 +50,7 @@ func (a *api) occurrenceOperations() []*operation {
 			with("forecast_from", "forecast_to", "bucket"),
 		lists(Route{http.MethodGet, allSchedulesPath, rota.ReadAgents, http.StatusOK, "list_schedules"}, a.listAllSchedules).
 			says("Schedules", "List the schedules of all agents", "Newest first. Deleted schedules are not listed.").
-			with("agent_filter", "status"),
+			with("agent_filter", "status", "expand"),
 	}
 }
 
@@ -144,7 +144,11 @@ func (a *api) listAllSchedules(ctx context.Context, c call, p rota.Page) (rota.L
 		return rota.List[rota.Schedule]{}, err
 	}
 	f := rota.ScheduleFilter{AgentID: rota.AgentID(q.Get("agent_id")), Status: rota.ScheduleStatus(status)}
-	return a.Control.AllSchedules(ctx, c.who, f, p)
+	l, err := a.Control.AllSchedules(ctx, c.who, f, p)
+	if err != nil {
+		return l, err
+	}
+	return l, a.expand(ctx, c, l.Data)
 }
 
 // wordParam reads a parameter that is one of some words, or absent.

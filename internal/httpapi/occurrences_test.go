@@ -234,7 +234,7 @@ func TestBackfill(t *testing.T) {
 	require.Equal(t, "schedule.backfill", dry["object"])
 	require.Equal(t, true, dry["dry_run"])
 	require.Equal(t, 2.0, dry["count"])
-	require.Equal(t, map[string]any{"scheduled_for": "2026-01-01T00:30:00.000Z", "local": "2026-01-01T06:00:00+05:30", "skipped": false}, dry["data"].([]any)[0])
+	require.Equal(t, map[string]any{"scheduled_for": "2026-01-01T00:30:00.000Z", "local": "2026-01-01T06:00:00+05:30", "starts_at": nil, "skipped": false}, dry["data"].([]any)[0])
 	require.Empty(t, read[listed](c.send(http.MethodGet, schedule+"/occurrences", "")).ids())
 
 	done := c.send(http.MethodPost, schedule+"/backfill", ask+`,"dry_run":false}`).is(http.StatusOK).object()

@@ -30,7 +30,7 @@ func TestScheduleTypes(t *testing.T) {
 func TestScheduleDefaults(t *testing.T) {
 	c := newAPI(t).acme()
 	s := c.send(http.MethodGet, c.newSchedule(c.newAgent("a")), "").is(http.StatusOK).object()
-	require.Len(t, s, 26, "the 18 fields of the published object and 8 of ours")
+	require.Len(t, s, 28, "the 18 fields of the published object and 10 of ours")
 	for field, want := range map[string]any{
 		"object": "agent.schedule", "key": nil, "name": nil, "description": nil, "status": "active", "input": "hi", "conversation": nil, "previous_response_id": nil, "context_management": nil,
 		"metadata": map[string]any{}, "temporal_schedule_id": nil, "last_run_at": nil, "last_run_id": nil, "run_count": 0.0, "deleted_at": nil,
@@ -96,7 +96,7 @@ func TestScheduleUpdates(t *testing.T) {
 	want["name"], want["conversation"], want["previous_response_id"], want["version"] = nil, nil, "resp_1", 2.0
 	policy := want["policy"].(map[string]any)
 	policy["overlap"], policy["jitter_seconds"] = "skip", 5.0
-	for _, moved := range []string{"updated_at", "next_run_at"} {
+	for _, moved := range []string{"updated_at", "next_run_at", "starts_at"} {
 		want[moved] = after[moved]
 	}
 	require.Equal(t, want, after, "what is absent stays, null clears or restores the default")
