@@ -171,6 +171,7 @@ type Timer struct {
 	AgentID             AgentID
 	Owner               Owner
 	Model               string // the agent's model, for finding its provider; read only
+	AgentDeletedAt      time.Time // when the agent was deleted; zero if it was not; read only, and where timers fire
 	Status              ScheduleStatus
 	PauseReason         *PauseReason
 	Spec                Spec
@@ -212,6 +213,13 @@ type RecordedTimer struct {
 type TimedSchedule struct {
 	Schedule
 	Timer Timer
+}
+
+// A PausedTimer is the timer of a paused schedule, with the last nominal time that
+// is on record, apart from those of triggers; zero if none is.
+type PausedTimer struct {
+	Timer
+	LastOnRecord time.Time
 }
 
 // WithTimer returns the schedule with the fields that its timer holds.

@@ -73,22 +73,37 @@ type Write struct {
 // write makes a change in one transaction. With an idempotency key, the answer
 // is remembered in the same transaction, so that a crash cannot come between.
 func write[T any](ctx context.Context, c *Control, who auth.Caller, w Write, fn func(context.Context, Tx, time.Time) (T, error)) (T, error) {
-	var answer T
+	return writeInParts(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time, _ rota.ScheduleID) (T, *rota.ScheduleID, error) {
+		answer, err := fn(ctx, tx, now)
+		return answer, nil, err
+	})
+}
+
+// writeInParts is write for a change of as many schedules as there may be: fn makes a
+// part of it, and returns the schedule after which the next part begins; nil if there
+// is none. Each part has a transaction of its own, and now is the same in all.
+func writeInParts[T any](ctx context.Context, c *Control, who auth.Caller, w Write,
+	fn func(ctx context.Context, tx Tx, now time.Time, after rota.ScheduleID) (T, *rota.ScheduleID, error),
+) (answer T, err error) {
 	now := c.Now().UTC()
-	err := c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		if w.IdempotencyKey != "" {
-			answer = *new(T) // of a try before
-			done, err := replay(ctx, tx, who, w, now, &answer)
-			if done || err != nil {
+	for next := new(rota.ScheduleID); next != nil && err == nil; {
+		after := *next
+		err = c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+			next = nil
+			if w.IdempotencyKey != "" {
+				answer = *new(T) // of a try before
+				done, err := replay(ctx, tx, who, w, now, &answer)
+				if done || err != nil {
+					return err
+				}
+			}
+			var err error
+			if answer, next, err = fn(ctx, tx, now, after); err != nil || next != nil || w.IdempotencyKey == "" {
 				return err
 			}
-		}
-		var err error
-		if answer, err = fn(ctx, tx, now); err != nil || w.IdempotencyKey == "" {
-			return err
-		}
-		return remember(ctx, tx, who, w, now, answer)
-	})
+			return remember(ctx, tx, who, w, now, answer)
+		})
+	}
 	if err == nil {
 		c.Engine.Changed()
 	}

@@ -83,10 +83,10 @@ type AgentWriter interface {
 	// a copy of; nil if it is none.
 	SaveAgent(ctx context.Context, o rota.Owner, a rota.Agent, restored *int64) error
 
-	// DeleteAgent deletes the agent, so that it can be restored until an instant,
-	// and pauses its active schedules for the reason. Runs that have started go
-	// on; those that have not are blocked when they are claimed.
-	DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID, until time.Time, why rota.PauseReason) error
+	// DeleteAgent deletes the agent, so that it can be restored until an instant. Runs
+	// that have started go on; those that have not are blocked when they are claimed.
+	// Its schedules are paused one by one: with RestTimers, or when they fall due.
+	DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID, now, until time.Time) error
 
 	// RestoreAgent takes the deletion back. The schedules stay paused. It is a
 	// Conflict if the agent is not deleted, or is being purged, or if another agent
@@ -124,12 +124,14 @@ type ScheduleReader interface {
 
 	Timer(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID) (rota.Timer, error)
 
-	// OverdueTimers returns the timers of an agent's active schedules whose next
-	// time has come without an outcome.
-	OverdueTimers(ctx context.Context, o rota.Owner, a rota.AgentID, now time.Time) ([]rota.Timer, error)
+	// LiveTimers returns up to limit timers of an agent's schedules that have something
+	// to do, after a schedule, in the order of their ids: those of active schedules, and
+	// those in which something waits.
+	LiveTimers(ctx context.Context, o rota.Owner, a rota.AgentID, after rota.ScheduleID, limit int) ([]rota.Timer, error)
 
-	// AbsentSchedules returns the schedules of an agent that its deletion has paused.
-	AbsentSchedules(ctx context.Context, o rota.Owner, a rota.AgentID) ([]rota.TimedSchedule, error)
+	// PausedTimers returns up to limit timers of an agent's paused schedules, after a
+	// schedule, in the order of their ids.
+	PausedTimers(ctx context.Context, o rota.Owner, a rota.AgentID, after rota.ScheduleID, limit int) ([]rota.PausedTimer, error)
 
 	// SchedulesMadeBy returns the active schedules that a key made, for whatever
 	// end user, in the order of their ids.
@@ -148,6 +150,13 @@ type ScheduleWriter interface {
 	SaveSchedule(ctx context.Context, s rota.TimedSchedule) error
 
 	DeleteSchedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, now time.Time) error
+
+	// RestTimers pauses schedules, and blocks what waits in them. timers are theirs as
+	// they are: one that is not active keeps its status.
+	RestTimers(ctx context.Context, timers []rota.Timer, why rota.PauseReason) error
+
+	// SavePauses gives paused schedules the reasons that are in their timers.
+	SavePauses(ctx context.Context, timers []rota.Timer) error
 }
 
 // LedgerReader reads what became of nominal times.

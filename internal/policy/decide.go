@@ -10,11 +10,17 @@ import (
 
 // Decide says what becomes of a timer that is due at now. since is when the
 // engine began to look: a nominal time before it was missed, one after it is
-// merely late. Decide makes one step; a timer may be due again at once.
+// merely late. Decide makes one step; a timer may be due again at once. One whose
+// agent is deleted is paused.
 func Decide(t rota.Timer, now, since time.Time) rota.Decision {
 	d := decision{Decision: rota.Decision{Timer: t}, now: now}
 	if t.Status != rota.ScheduleActive {
 		d.Timer = rest(t, t.Status, t.PauseReason)
+		return d.Decision
+	}
+	if !t.AgentDeletedAt.IsZero() { // and nobody has paused the schedule yet
+		d.Timer = rest(t, rota.SchedulePaused, &rota.PauseReason{Code: rota.PausedByDeletion, At: rota.InstantOf(t.AgentDeletedAt)})
+		d.Records = Dropped(t, d.Timer, time.Time{}, t.AgentDeletedAt)
 		return d.Decision
 	}
 	cal, err := calendar.Parse(t.Spec, t.Anchor)

@@ -104,6 +104,17 @@ func TestDecideRestsWhatIsNotActive(t *testing.T) {
 	require.Equal(t, why, d.Timer.PauseReason)
 }
 
+func TestDecidePausesWhatHasNoAgent(t *testing.T) {
+	timer := planned(t, everyMinute, nil)
+	timer.AgentDeletedAt, timer.Buffered = at(90*time.Second), start
+	d := Decide(timer, at(time.Hour), start)
+	require.Equal(t, []string{"blocked not_active 1m0s"}, outcomes(d.Records), "the pause has the others")
+	require.Equal(t, rota.SchedulePaused, d.Timer.Status)
+	require.Equal(t, rota.PauseReason{Code: rota.PausedByDeletion, At: rota.InstantOf(at(90 * time.Second))}, *d.Timer.PauseReason)
+	require.Zero(t, d.Timer.DueAt)
+	require.Zero(t, d.Timer.Buffered)
+}
+
 func TestDecidePausesWhatHasNoTimes(t *testing.T) {
 	timer := planned(t, everyMinute, nil)
 	timer.Spec.Timezone = "Mars/Olympus"

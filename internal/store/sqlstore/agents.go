@@ -147,42 +147,14 @@ func (q Queries) AgentUser(ctx context.Context, o rota.Owner, id rota.AgentID) (
 	return rota.AgentID(users[0]), nil
 }
 
-// DeleteAgent deletes an agent, so that it can be restored until an instant, and pauses
-// its active schedules for the reason.
-func (q Queries) DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID, until time.Time, why rota.PauseReason) error {
-	now := why.At.UnixMilli()
+// DeleteAgent deletes an agent, so that it can be restored until an instant. Its
+// schedules are still to be paused: see RestTimers.
+func (q Queries) DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID, now, until time.Time) error {
 	n, err := q.exec(ctx, `UPDATE agents SET deleted_at = ?, retention_expires_at = ?, updated_at = ?
 		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
-		now, until.UnixMilli(), now, id, o.Account, o.EndUser)
-	if err := must("agent", n, err); err != nil {
-		return err
-	}
-	if err := q.lockTimers(ctx, id); err != nil {
-		return err
-	}
-	if err := q.write(ctx, `UPDATE occurrences SET outcome = 'blocked', reason = ? WHERE outcome <> 'fired' AND outcome = 'buffered'
-		AND schedule_id IN (SELECT t.schedule_id FROM schedules s JOIN timers t ON t.schedule_id = s.id
-		WHERE s.agent_id = ? AND s.deleted_at IS NULL AND (t.buffered IS NOT NULL OR t.backlog > 0))`,
-		notActive, id); err != nil {
-		return err
-	}
-	if err := q.write(ctx, `UPDATE timers SET buffered = NULL, backlog = 0, backlog_to = NULL, catch_up = NULL`+q.ifShared(setUnsynced)+`
-		WHERE status = 'completed' AND schedule_id IN (SELECT t.schedule_id FROM schedules s JOIN timers t ON t.schedule_id = s.id
-		WHERE s.agent_id = ? AND s.deleted_at IS NULL AND (t.buffered IS NOT NULL OR t.backlog > 0))`, id); err != nil {
-		return err
-	}
-	if err := q.write(ctx, `UPDATE schedules SET updated_at = ?, version = version + 1
-		WHERE id IN (`+activeOf+`)`, now, id); err != nil {
-		return err
-	}
-	return q.write(ctx, `UPDATE timers SET status = 'paused', next_run_at = NULL, due_at = NULL, buffered = NULL, backlog = 0,
-		backlog_to = NULL, catch_up = NULL, pause_reason = ?`+q.ifShared(setUnsynced)+`
-		WHERE schedule_id IN (`+activeOf+`)`, js(why), id)
+		now.UnixMilli(), until.UnixMilli(), now.UnixMilli(), id, o.Account, o.EndUser)
+	return must("agent", n, err)
 }
-
-// activeOf selects the active schedules of an agent.
-const activeOf = `SELECT s.id FROM schedules s JOIN timers t ON t.schedule_id = s.id
-	WHERE s.agent_id = ? AND s.deleted_at IS NULL AND t.status = 'active'`
 
 // RestoreAgent takes a deletion back. It is a Conflict if there is none, if the agent is
 // being purged, or if another one has its key by now.

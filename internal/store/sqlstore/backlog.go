@@ -20,7 +20,7 @@ func (q Queries) FireBacklog(ctx context.Context, now time.Time, limit int, deci
 	waiting, err := all(ctx, q.db, scanBacklog, `SELECT `+timerColumns+`, a.model, `+occurrenceColumns+`
 		FROM timers t JOIN agents a ON a.id = t.agent_id JOIN occurrences o ON o.schedule_id = t.schedule_id AND o.scheduled_for =
 		(SELECT MIN(w.scheduled_for) FROM occurrences w WHERE w.schedule_id = t.schedule_id AND w.outcome <> 'fired' AND w.outcome = 'buffered')
-		WHERE t.catch_up IS NOT NULL ORDER BY t.catch_up DESC, t.schedule_id DESC LIMIT ?`+q.lockAny("t"), backlogLook)
+		WHERE t.catch_up IS NOT NULL AND a.deleted_at IS NULL ORDER BY t.catch_up DESC, t.schedule_id DESC LIMIT ?`+q.lockAny("t"), backlogLook)
 	if err != nil {
 		return nil, false, err
 	}

@@ -114,7 +114,18 @@ func (b *batch) start(void map[rota.RunID]bool) ([]rota.Fire, []Step) {
 			queue = append(queue, queueRow(*o.RunID, &o.ScheduleID, d.Provider, b.now.UnixMilli()))
 		}
 	}
-	return fires, []Step{{addScheduledRun, runs}, {enqueue, queue}, b.saveState(timersAfter(all)...)}
+	return fires, []Step{{addScheduledRun, runs}, {enqueue, queue}, {blockBuffered, b.givenUp()}, b.saveState(timersAfter(all)...)}
+}
+
+// givenUp returns what blockBuffered needs for timers that rest although something
+// waited in them.
+func (b *batch) givenUp() (lists [][]any) {
+	for i := range b.decided {
+		if d := &b.decided[i]; d.Timer.Status != rota.ScheduleActive && waits(d.before) && !waits(d.Timer) {
+			lists = append(lists, []any{notActive, d.Timer.ScheduleID})
+		}
+	}
+	return lists
 }
 
 // timersAfter returns the timers as they are after what was decided of them.

@@ -3,8 +3,6 @@ package sqlstore
 import (
 	"context"
 	"hash/fnv"
-
-	"github.com/rota-run/rota"
 )
 
 // NewShared returns the queries over a transaction of a database that several
@@ -41,16 +39,6 @@ func (q Queries) lockAny(tables string) string {
 
 // lockShared ends a SELECT that keeps its rows from being changed, by anybody.
 func (q Queries) lockShared(tables string) string { return q.ifShared(" FOR SHARE OF " + tables) }
-
-// lockTimers locks the schedules of an agent.
-func (q Queries) lockTimers(ctx context.Context, id rota.AgentID) error {
-	if !q.shared {
-		return nil
-	}
-	_, err := all(ctx, q.db, scanText, `SELECT s.id FROM timers t JOIN schedules s ON s.id = t.schedule_id
-		WHERE s.agent_id = ? AND s.deleted_at IS NULL ORDER BY s.id`+q.lock("t, s"), id)
-	return err
-}
 
 // lockAllTimers waits for transactions that write timers, and keeps others from
 // starting to. A transaction that adds a timer reads the kind of engine first.

@@ -11,7 +11,7 @@ import (
 // FireDue takes up to limit timers that are due at now, the longest due
 // first, and does with each what decide says.
 func (q Queries) FireDue(ctx context.Context, now time.Time, limit int, decide rota.Decide) ([]rota.Fire, error) {
-	due, err := all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, a.model FROM timers t JOIN agents a ON a.id = t.agent_id
+	due, err := all(ctx, q.db, scanTimer, `SELECT `+timerColumns+ofAgent+` FROM timers t JOIN agents a ON a.id = t.agent_id
 		WHERE t.due_at <= ? ORDER BY t.due_at, t.schedule_id LIMIT ?`+q.lockAny("t"), now.UnixMilli(), limit)
 	if err != nil {
 		return nil, err
@@ -165,7 +165,7 @@ func (q Queries) DelayRun(ctx context.Context, d rota.Delay) error {
 // FinishRun ends a run and settles its schedule's timer. If the run had
 // ended before, nothing changes. If it was blocked, so is its occurrence.
 func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, settle rota.Settle) (rota.Finish, error) {
-	timers, err := all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, '' FROM open_runs o
+	timers, err := all(ctx, q.db, scanTimer, `SELECT `+timerColumns+ofNoAgent+` FROM open_runs o
 		JOIN timers t ON t.schedule_id = o.schedule_id WHERE o.run_id = ?`+q.lock("t"), id)
 	if err != nil {
 		return rota.Finish{}, err

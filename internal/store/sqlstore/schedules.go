@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"slices"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -166,7 +165,7 @@ func continues(first *string, t rota.Timer) any {
 
 // Timer returns the timer of a schedule that is not deleted.
 func (q Queries) Timer(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID) (rota.Timer, error) {
-	return one(ctx, q.db, "schedule", scanTimer, `SELECT `+timerColumns+`, '' FROM timers t
+	return one(ctx, q.db, "schedule", scanTimer, `SELECT `+timerColumns+ofNoAgent+` FROM timers t
 		WHERE t.schedule_id = ? AND t.agent_id = ? AND t.account = ? AND t.end_user = ? AND t.status <> 'deleted'`+q.lock("t"),
 		id, a, o.Account, o.EndUser)
 }
@@ -206,26 +205,12 @@ func waits(t rota.Timer) bool { return !t.Buffered.IsZero() || t.Backlog > 0 }
 
 // blockBuffered puts on record that what waits in the timer will not start.
 func (q Queries) blockBuffered(ctx context.Context, id rota.ScheduleID) error {
-	return q.write(ctx, `UPDATE occurrences SET outcome = 'blocked', reason = ?
-		WHERE schedule_id = ? AND outcome <> 'fired' AND outcome = 'buffered'`, notActive, id)
+	return q.db.Write(ctx, Step{blockBuffered, [][]any{{notActive, id}}})
 }
 
-// OverdueTimers returns the timers of an agent's schedules that may have nominal
-// times which have come without an outcome: those of active schedules whose next
-// time has come.
-func (q Queries) OverdueTimers(ctx context.Context, o rota.Owner, a rota.AgentID, now time.Time) ([]rota.Timer, error) {
-	return all(ctx, q.db, scanTimer, `SELECT `+timerColumns+`, '' FROM schedules s JOIN timers t ON t.schedule_id = s.id
-		WHERE s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL
-		AND t.next_run_at <= ? ORDER BY s.id`+q.lock("t, s"), a, o.Account, o.EndUser, now.UnixMilli())
-}
-
-// AbsentSchedules returns the schedules of an agent that its deletion has paused.
-func (q Queries) AbsentSchedules(ctx context.Context, o rota.Owner, a rota.AgentID) ([]rota.TimedSchedule, error) {
-	paused, err := all(ctx, q.db, scanTimedSchedule, `SELECT `+scheduleColumns+scheduleTables+`
-		WHERE s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL
-		AND t.status = 'paused' ORDER BY s.id`+q.lock("t, s"), a, o.Account, o.EndUser)
-	return slices.DeleteFunc(paused, func(s rota.TimedSchedule) bool { return s.Timer.PauseReason.Code != rota.PausedByDeletion }), err
-}
+// blockBuffered is the statement for a reason and a schedule.
+const blockBuffered = `UPDATE occurrences SET outcome = 'blocked', reason = ?` + fromEach + `
+	WHERE schedule_id = ? AND outcome <> 'fired' AND outcome = 'buffered'`
 
 const timerColumns = `t.schedule_id, t.agent_id, t.account, t.end_user, t.status, t.spec, t.policy, t.anchor,
 	t.next_run_at, t.due_at, t.open_runs, t.buffered, t.run_count, t.consecutive_failures,
@@ -250,12 +235,21 @@ func timerDest(t *rota.Timer) ([]any, func()) {
 	}
 }
 
-// scanTimer reads timerColumns and the model of the timer's agent.
+// ofAgent and ofNoAgent follow timerColumns, for scanTimer: what there is to know of
+// the timer's agent, or nothing.
+const (
+	ofAgent   = `, a.model, a.deleted_at`
+	ofNoAgent = `, '', NULL`
+)
+
+// scanTimer reads timerColumns and what follows of the timer's agent.
 func scanTimer(row Scanner) (rota.Timer, error) {
 	var t rota.Timer
+	var deleted msTime
 	dest, done := timerDest(&t)
-	err := row.Scan(append(dest, &t.Model)...)
+	err := row.Scan(append(dest, &t.Model, &deleted)...)
 	done()
+	t.AgentDeletedAt = deleted.Time
 	return t, err
 }
 

@@ -20,7 +20,7 @@ var backlogs = []testCase{
 	{"a span is split", spanSplit},
 	{"a missing span cannot be split", spanMissing},
 	{"a backfill queues what did not fire", backfillLinesUp},
-	{"overdue timers", overdueTimers},
+	{"timers of an agent that have something to do, and those that are paused", agentTimers},
 	{"the last recorded time ignores triggers", lastOnRecord},
 	{"timers by the key that made them", schedulesMadeBy},
 }
@@ -280,28 +280,48 @@ func lastOnRecord(w *world) {
 	require.Equal(w, start.Add(6*time.Minute), last())
 }
 
-func overdueTimers(w *world) {
+func agentTimers(w *world) {
 	a := w.addAgent()
-	due := w.addSchedule(a.ID)
-	w.addSchedule(a.ID, func(_ *rota.Schedule, t *rota.Timer) { t.NextRunAt = start.Add(time.Hour) })
+	var live, paused []rota.ScheduleID
+	for range 3 {
+		live = append(live, w.addSchedule(a.ID).ID)
+		s := w.addSchedule(a.ID)
+		w.pause(s)
+		paused = append(paused, s.ID)
+	}
+	waits := w.addSchedule(a.ID, func(_ *rota.Schedule, t *rota.Timer) {
+		t.Status, t.NextRunAt, t.DueAt, t.Backlog = rota.ScheduleCompleted, time.Time{}, time.Time{}, 1
+	})
+	w.addSchedule(a.ID, func(_ *rota.Schedule, t *rota.Timer) {
+		t.Status, t.NextRunAt, t.DueAt = rota.ScheduleCompleted, time.Time{}, time.Time{}
+	})
 	w.addSchedule(w.addAgent().ID)
 	w.deleteSchedule(w.addSchedule(a.ID))
-	w.at(2 * time.Minute)
-	overdue := func(o rota.Owner) []rota.Timer {
-		var got []rota.Timer
-		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-			var err error
-			got, err = tx.OverdueTimers(ctx, o, a.ID, w.now)
+	last := w.occurrence(w.timer(rota.Schedule{AgentID: a.ID, ID: paused[1]}), rota.MissedOutcome)
+	last.ScheduledFor, last.ScheduledUntil = rota.InstantOf(start), p(rota.InstantOf(start.Add(time.Hour)))
+	read := func(o rota.Owner, after rota.ScheduleID, limit int) (l []rota.Timer, r []rota.PausedTimer) {
+		w.update(func(ctx context.Context, tx sqlstore.Queries) (err error) {
+			w.NoErr(tx.Record(ctx, []rota.Occurrence{last}))
+			l, err = tx.LiveTimers(ctx, o, a.ID, after, limit)
+			w.NoErr(err)
+			r, err = tx.PausedTimers(ctx, o, a.ID, after, limit)
 			return err
 		})
-		return got
+		return l, r
 	}
-	require.Len(w, overdue(w.owner), 1)
-	w.same(w.timer(due), overdue(w.owner)[0])
-	w.pause(w.addSchedule(a.ID))
-	require.Len(w, overdue(w.owner), 1, "a paused one has nothing due")
-	require.Empty(w, overdue(rota.Owner{Account: w.owner.Account, EndUser: "u-2"}))
-	require.Empty(w, overdue(rota.Owner{Account: "other", EndUser: w.owner.EndUser}))
+	l, r := read(w.owner, "", 10)
+	require.Len(w, l, 4)
+	w.same(w.timer(rota.Schedule{AgentID: a.ID, ID: live[0]}), l[0])
+	require.Equal(w, waits.ID, l[3].ScheduleID)
+	require.Len(w, r, 3)
+	require.Equal(w, []time.Time{{}, start.Add(time.Hour), {}}, []time.Time{r[0].LastOnRecord, r[1].LastOnRecord, r[2].LastOnRecord})
+	l, r = read(w.owner, live[0], 1)
+	require.Equal(w, []rota.ScheduleID{live[1], paused[0]}, []rota.ScheduleID{l[0].ScheduleID, r[0].ScheduleID})
+	for _, o := range []rota.Owner{{Account: w.owner.Account, EndUser: "u-2"}, {Account: "other", EndUser: w.owner.EndUser}} {
+		l, r = read(o, "", 10)
+		require.Empty(w, l)
+		require.Empty(w, r)
+	}
 }
 
 func schedulesMadeBy(w *world) {

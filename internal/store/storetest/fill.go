@@ -53,7 +53,7 @@ func (w *world) fillAgents(n int) []rota.Agent {
 				return err
 			}
 		}
-		return tx.DeleteAgent(ctx, w.owner, agents[1].ID, w.now, w.absent())
+		return tx.DeleteAgent(ctx, w.owner, agents[1].ID, w.now, w.now)
 	})
 	return agents
 }

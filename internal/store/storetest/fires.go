@@ -27,6 +27,7 @@ var fires = []testCase{
 	{"an error rolls back the whole batch", fireRollback},
 	{"the next wake is the first due time", nextWake},
 	{"a paused timer does not fire", restingTimer},
+	{"a timer knows that its agent is deleted", absentTimer},
 }
 
 func dueInOrder(w *world) {
@@ -320,6 +321,42 @@ func restingTimer(w *world) {
 	require.Empty(w, w.fire(10, w.once))
 	require.Zero(w, w.wake())
 	require.Nil(w, w.schedule(s).NextRunAt)
+}
+
+func absentTimer(w *world) {
+	a := w.addAgent()
+	s, lined := w.addSchedule(a.ID), w.addSchedule(a.ID)
+	w.at(time.Minute)
+	w.fire(2, w.buffer)
+	t := rota.TimedSchedule{Schedule: w.schedule(lined), Timer: w.timer(lined)}
+	t.Timer.NextRunAt, t.Timer.DueAt, t.Timer.Buffered, t.Timer.Backlog, t.Timer.BacklogTo = time.Time{}, time.Time{}, time.Time{}, 1, w.now
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveSchedule(ctx, t) })
+	deleted := w.now
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.DeleteAgent(ctx, w.owner, a.ID, deleted, deleted.Add(time.Hour))
+	})
+	w.at(2 * time.Minute)
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		_, err := tx.FireDue(ctx, w.now, 10, func(t rota.Timer) rota.Decision {
+			require.Equal(w, deleted, t.AgentDeletedAt)
+			why := w.absent()
+			t.Status, t.PauseReason, t.NextRunAt, t.DueAt, t.Buffered = rota.SchedulePaused, &why, time.Time{}, time.Time{}, time.Time{}
+			return rota.Decision{Timer: t}
+		})
+		return err
+	})
+	require.Equal(w, rota.SchedulePaused, w.timer(s).Status)
+	require.Equal(w, []rota.Outcome{rota.Blocked}, outcomes(w.occurrences(s)), "what waited does not start")
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		fires, left, err := tx.FireBacklog(ctx, w.now, 10, func(rota.Timer, rota.Occurrence) (rota.Decision, bool) {
+			w.Errorf("the agent is deleted")
+			return rota.Decision{}, false
+		})
+		require.Empty(w, fires)
+		require.False(w, left)
+		return err
+	})
+	require.Equal(w, []rota.Outcome{rota.Buffered}, outcomes(w.occurrences(lined)))
 }
 
 func fireNow(w *world) {

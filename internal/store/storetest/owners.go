@@ -84,7 +84,7 @@ func foreignWrites(w *world) {
 		for name, write := range map[string]func(context.Context, sqlstore.Queries) error{
 			"save agent": func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveAgent(ctx, o, a, nil) },
 			"delete agent": func(ctx context.Context, tx sqlstore.Queries) error {
-				return tx.DeleteAgent(ctx, o, a.ID, start, w.absent())
+				return tx.DeleteAgent(ctx, o, a.ID, start, start)
 			},
 			"save schedule": func(ctx context.Context, tx sqlstore.Queries) error {
 				theirs := t
@@ -152,7 +152,14 @@ func (w *world) deleteSchedule(s rota.Schedule) {
 func (w *world) deleteAgent(id rota.AgentID) {
 	w.Helper()
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.DeleteAgent(ctx, w.owner, id, w.now.Add(time.Hour), w.absent())
+		if err := tx.DeleteAgent(ctx, w.owner, id, w.now, w.now.Add(time.Hour)); err != nil {
+			return err
+		}
+		timers, err := tx.LiveTimers(ctx, w.owner, id, "", 100)
+		if err != nil {
+			return err
+		}
+		return tx.RestTimers(ctx, timers, w.absent())
 	})
 }
 
@@ -227,11 +234,17 @@ func deleteAgent(w *world) {
 	require.ErrorIs(w, w.try(restore), rota.Conflict)
 	require.Nil(w, w.schedule(s1).DeletedAt)
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		absent, err := tx.AbsentSchedules(ctx, w.owner, a.ID)
-		require.Len(w, absent, 1)
-		require.Equal(w, s1.ID, absent[0].ID)
-		return err
+		paused, err := tx.PausedTimers(ctx, w.owner, a.ID, "", 10)
+		require.NoError(w, err)
+		require.Len(w, paused, 1)
+		require.Equal(w, s1.ID, paused[0].ScheduleID)
+		paused[0].PauseReason.At = rota.InstantOf(w.now.Add(time.Second))
+		return tx.SavePauses(ctx, []rota.Timer{paused[0].Timer})
 	})
+	later := w.schedule(s1)
+	require.Equal(w, w.now.Add(time.Second), later.PauseReason.At.Time)
+	require.Equal(w, w.now.Add(time.Second), later.UpdatedAt.Time)
+	require.Equal(w, rests.Version+1, later.Version)
 }
 
 func purge(w *world) {
@@ -292,7 +305,7 @@ func deleteTwice(w *world) {
 	}), rota.NotFound)
 	w.deleteAgent(a.ID)
 	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.DeleteAgent(ctx, w.owner, a.ID, w.now, w.absent())
+		return tx.DeleteAgent(ctx, w.owner, a.ID, w.now, w.now)
 	}), rota.NotFound)
 }
 

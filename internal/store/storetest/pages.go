@@ -124,7 +124,7 @@ func stablePages(w *world) {
 	require.NoError(w, err)
 	w.addAgent()
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.DeleteAgent(ctx, w.owner, ids[1], start, w.absent())
+		return tx.DeleteAgent(ctx, w.owner, ids[1], start, start)
 	})
 	second, err := w.store.Agents(w.Context(), w.owner, false, rota.Page{Limit: 2, After: *first.LastID})
 	require.NoError(w, err)

@@ -148,7 +148,7 @@ func keyGone(w *world) {
 	}
 	a := add()
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.DeleteAgent(ctx, w.owner, a.ID, start.Add(time.Hour), rota.PauseReason{Code: rota.PausedByDeletion, At: rota.InstantOf(start)})
+		return tx.DeleteAgent(ctx, w.owner, a.ID, start, start.Add(time.Hour))
 	})
 	add()
 	require.ErrorIs(w, w.store.Update(w.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
