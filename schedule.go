@@ -170,7 +170,7 @@ type Timer struct {
 	ScheduleID          ScheduleID
 	AgentID             AgentID
 	Owner               Owner
-	Model               string // the agent's model, for finding its provider; read only
+	Model               string    // the agent's model, for finding its provider; read only
 	AgentDeletedAt      time.Time // when the agent was deleted; zero if it was not; read only, and where timers fire
 	Status              ScheduleStatus
 	PauseReason         *PauseReason

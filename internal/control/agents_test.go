@@ -59,7 +59,7 @@ func TestUpdateAgentFields(t *testing.T) {
 			want, err := w.CreateAgent(t.Context(), caller, full, control.Write{})
 			require.NoError(t, err)
 			w.at(time.Minute)
-			got, err := w.UpdateAgent(t.Context(), caller, want.ID, body[rota.AgentUpdate](t, tt.update), control.Write{IfMatch: 1})
+			got, err := w.UpdateAgent(t.Context(), caller, want.ID, body[rota.AgentUpdate](t, tt.update), control.Write{IfMatch: []int64{1}})
 			require.NoError(t, err)
 			if tt.want != nil {
 				want, err = w.CreateAgent(t.Context(), caller, full, control.Write{}) // nothing is shared with the first
@@ -80,7 +80,7 @@ func TestUpdateAgentFields(t *testing.T) {
 func TestUpdateAgentRefuses(t *testing.T) {
 	w := newWorld(t)
 	a := w.agent()
-	_, err := w.UpdateAgent(t.Context(), caller, a.ID, rota.AgentUpdate{Name: rota.Some("b")}, control.Write{IfMatch: 2})
+	_, err := w.UpdateAgent(t.Context(), caller, a.ID, rota.AgentUpdate{Name: rota.Some("b")}, control.Write{IfMatch: []int64{2}})
 	require.ErrorIs(t, err, rota.Precondition)
 	stranger := caller
 	stranger.Owner.EndUser = "u-2"

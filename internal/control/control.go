@@ -10,6 +10,9 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -65,9 +68,9 @@ type Write struct {
 	// nil.
 	Replayed *bool
 
-	// IfMatch is the version that the object must have, or the error is
-	// Precondition. Zero means any.
-	IfMatch int64
+	// IfMatch are the versions of which the object must have one, or the error is
+	// Precondition. None means any.
+	IfMatch []int64
 }
 
 // write makes a change in one transaction. With an idempotency key, the answer
@@ -143,10 +146,14 @@ func fingerprint(w Write) []byte {
 // match returns Precondition unless the object is at the version that the
 // caller asked for.
 func match(w Write, version int64) error {
-	if w.IfMatch != 0 && w.IfMatch != version {
-		return rota.Errorf(rota.Precondition, "the object is at version %d, not %d: read it again", version, w.IfMatch)
+	if len(w.IfMatch) == 0 || slices.Contains(w.IfMatch, version) {
+		return nil
 	}
-	return nil
+	wanted := make([]string, len(w.IfMatch))
+	for i, v := range w.IfMatch {
+		wanted[i] = strconv.FormatInt(v, 10)
+	}
+	return rota.Errorf(rota.Precondition, "the object is at version %d, not %s: read it again", version, strings.Join(wanted, " or "))
 }
 
 // same reports whether two objects are equal as JSON.

@@ -153,7 +153,7 @@ func setKey(given *rota.Opt[string], key string) error {
 // mustExist returns Precondition if the caller wants to change what there is, and
 // nothing is there.
 func mustExist(w Write) error {
-	if w.IfMatch == 0 {
+	if len(w.IfMatch) == 0 {
 		return nil
 	}
 	return rota.Errorf(rota.Precondition, "nothing has this key: without If-Match it would be created")

@@ -156,7 +156,7 @@ func TestUpdateScheduleRefuses(t *testing.T) {
 		require.ErrorIs(t, err, rota.Invalid, name)
 		require.Equal(t, plain(t, s), plain(t, w.read(s)), name)
 	}
-	_, err := w.UpdateSchedule(t.Context(), caller, s.AgentID, s.ID, rota.ScheduleUpdate{Name: rota.Some("x")}, control.Write{IfMatch: 7})
+	_, err := w.UpdateSchedule(t.Context(), caller, s.AgentID, s.ID, rota.ScheduleUpdate{Name: rota.Some("x")}, control.Write{IfMatch: []int64{7}})
 	require.ErrorIs(t, err, rota.Precondition)
 }
 
@@ -322,9 +322,9 @@ func TestPauseAndResume(t *testing.T) {
 func TestDeleteSchedule(t *testing.T) {
 	w := newWorld(t)
 	s := w.schedule(hourly, "")
-	_, err := w.DeleteSchedule(t.Context(), caller, s.AgentID, s.ID, control.Write{IfMatch: 2})
+	_, err := w.DeleteSchedule(t.Context(), caller, s.AgentID, s.ID, control.Write{IfMatch: []int64{2}})
 	require.ErrorIs(t, err, rota.Precondition)
-	_, err = w.DeleteSchedule(t.Context(), caller, s.AgentID, s.ID, control.Write{IfMatch: 1})
+	_, err = w.DeleteSchedule(t.Context(), caller, s.AgentID, s.ID, control.Write{IfMatch: []int64{1}})
 	require.NoError(t, err)
 	_, err = w.Schedule(t.Context(), caller, s.AgentID, s.ID, false)
 	require.ErrorIs(t, err, rota.NotFound)

@@ -46,10 +46,10 @@ func TestIdempotencyKey(t *testing.T) {
 func TestIdempotencyKeyOfAFailureIsFree(t *testing.T) {
 	w := newWorld(t)
 	s := w.schedule(hourly, "")
-	keyed := control.Write{IdempotencyKey: "k", Request: []byte("x"), IfMatch: 9}
+	keyed := control.Write{IdempotencyKey: "k", Request: []byte("x"), IfMatch: []int64{9}}
 	_, err := w.DeleteSchedule(t.Context(), caller, s.AgentID, s.ID, keyed)
 	require.ErrorIs(t, err, rota.Precondition)
-	keyed.IfMatch = 1
+	keyed.IfMatch = []int64{1}
 	for range 2 {
 		gone, err := w.DeleteSchedule(t.Context(), caller, s.AgentID, s.ID, keyed)
 		require.NoError(t, err)

@@ -90,7 +90,11 @@ func TestIfMatch(t *testing.T) {
 	require.Equal(t, "b", c.send(http.MethodGet, path, "").object()["name"])
 
 	c.send(http.MethodPost, path, `{"name":"c"}`, "If-Match", `W/"2"`).is(http.StatusOK) // by way of a proxy that compresses
-	c.send(http.MethodPost, path, `{"name":"c"}`, "If-Match", "*").is(http.StatusOK)
+	for _, tag := range []string{"*", `"7", W/"3"`, `"3-0123456789abcdef-gzip"`, `"3-0123456789abcdef;br"`, `W/"3-0123456789abcdef--zstd"`, `"3:0"`} {
+		c.send(http.MethodPost, path, `{"name":"c"}`, "If-Match", tag).is(http.StatusOK)
+	}
+	stale := c.send(http.MethodPost, path, `{"name":"d"}`, "If-Match", `"7", W/"22-gzip", "99999999999999999999"`).is(http.StatusPreconditionFailed)
+	require.Contains(t, stale.object()["error"].(map[string]any)["message"], "at version 3, not 7 or 22 or")
 	c.send(http.MethodDelete, path, "", "If-Match", `"3"`).is(http.StatusOK)
 
 	schedule := c.newSchedule(c.newAgent("s"))

@@ -149,7 +149,7 @@ func digest(body []byte) string {
 func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 
 // bareTag is an ETag of ours as a proxy may have made it: see validETag.
-var bareTag = regexp.MustCompile(`^(?:W/)?"([0-9a-f-]+?)` + proxySuffix + `"$`)
+var bareTag = regexp.MustCompile(`^(?:W/)?"((?:[0-9]+-)?[0-9a-f]{16})(?:[^0-9a-f"][^"]*)?"$`)
 
 // notModified reports whether the client of a read has what the tag names already.
 func notModified(r *http.Request, tag string) bool {

@@ -120,6 +120,7 @@ func badSchedules() []badBody {
 		{schedules, sched(`{"type":"interval","interval_seconds":0}`), "schedule.interval_seconds", "must be from 1 to 31622400"},
 		{schedules, sched(`{"type":"interval","interval_seconds":99999999999999999999}`), "schedule.interval_seconds", "must be from 1 to 31622400"},
 		{schedules, sched(`{"type":"interval","interval_seconds":60,"run_at":"x"}`), "schedule.run_at", "is not a field here; these are: interval_seconds, start_at, timezone, type"},
+		{schedules, sched(`{"type":"interval","interval_seconds":60,"tz":null}`), "schedule.tz", "is not a field here; these are: interval_seconds, start_at, timezone, type"},
 		{schedules, sched(`{"type":"interval","interval_seconds":60,"timezone":""}`), "schedule.timezone", "must be 1 to 64 characters long"},
 		{schedules, sched(`{"type":"once"}`), "schedule.run_at", "is required"},
 		{schedules, sched(`{"type":"cron"}`), "schedule.cron_expression", "is required"},
@@ -214,6 +215,13 @@ func TestWhatIsReadOfABody(t *testing.T) {
 		"input":[{"type":"x","n":1.0,"z":null}],"name":null,"policy":null}`).is(http.StatusCreated)
 	require.Equal(t, map[string]any{"type": "interval", "interval_seconds": 3600.0, "timezone": "UTC"}, s.object()["schedule"])
 	require.Contains(t, string(s.Body), `{"type":"x","n":1.0,"z":null}`, "what is kept is kept as it was sent")
+	one := c.sendUnlike(http.MethodPost, agents+"/"+a.id()+"/schedules", `{"schedule":{"type":"once","run_at":"2090-01-01t00:00:00z","interval_seconds":null,
+		"start_at":null,"cron_expression":null,"timezone":null},"input":"hi"}`).is(http.StatusCreated)
+	require.Equal(t, map[string]any{"type": "once", "run_at": "2090-01-01T00:00:00.000Z", "timezone": "UTC"}, one.object()["schedule"],
+		"what another type of schedule would have")
+	c.sendUnlike(http.MethodPost, agents+"/"+a.id()+"/schedules/"+one.id(),
+		`{"schedule":{"type":"cron","cron_expression":"0 9 * * *","run_at":null,"interval_seconds":null}}`).is(http.StatusOK)
+	require.Len(t, c.sendUnlike(http.MethodGet, agents+"?limit=20.0&offset=0.0", "").is(http.StatusOK).object()["data"], 2)
 	c.send(http.MethodPost, agents+"/"+a.id()+"/schedules/"+s.id(), `{"policy":{"max_runs":7.0}}`).is(http.StatusOK)
 	after := c.send(http.MethodPost, agents+"/"+a.id()+"/schedules/"+s.id(), `{"policy":{"max_runs":null}}`).is(http.StatusOK)
 	require.Nil(t, after.object()["policy"].(map[string]any)["max_runs"], "in an update null clears")

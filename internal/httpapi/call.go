@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"net/url"
@@ -99,24 +100,28 @@ func idempotencyKey(op *operation, h http.Header) (string, error) {
 	return values[0], nil
 }
 
-// validETag is an ETag of an object with a version. A proxy that compresses makes it
-// weak, or adds the name of what it did.
-var validETag = regexp.MustCompile(`^(?:W/)?"([1-9][0-9]*)(?:-[0-9a-f]{16})?` + proxySuffix + `"$`)
+// validETag is an ETag of an object with a version, which it begins with. A proxy that
+// compresses makes it weak, or adds to it what it likes.
+var validETag = regexp.MustCompile(`^(?:W/)?"([1-9][0-9]*)(?:[^0-9"][^"]*)?"$`)
 
-const proxySuffix = `(?:--?(?:gzip|br|zstd))?`
-
-// ifMatch returns the version that If-Match names, or zero for any.
-func ifMatch(h http.Header) (int64, error) {
+// ifMatch returns the versions that If-Match names; none for any.
+func ifMatch(h http.Header) (versions []int64, err error) {
 	values := h.Values(headerIfMatch)
 	if len(values) == 0 || len(values) == 1 && values[0] == "*" {
-		return 0, nil
+		return nil, nil
 	}
-	if m := validETag.FindStringSubmatch(values[0]); m != nil && len(values) == 1 {
-		if v, err := strconv.ParseInt(m[1], 10, 64); err == nil {
-			return v, nil
+	for tag := range strings.SplitSeq(strings.Join(values, ","), ",") { // no tag of ours has a comma
+		m := validETag.FindStringSubmatch(strings.TrimSpace(tag))
+		if m == nil {
+			return nil, rota.InvalidField(headerIfMatch, `must be the ETag of an answer, such as "3", or *`)
 		}
+		v, err := strconv.ParseInt(m[1], 10, 64)
+		if err != nil {
+			v = math.MaxInt64 // which no object has
+		}
+		versions = append(versions, v)
 	}
-	return 0, rota.InvalidField(headerIfMatch, `must be the ETag of an answer, such as "3", or *`)
+	return versions, nil
 }
 
 func readBody(w http.ResponseWriter, r *http.Request, memory *budget.Account) ([]byte, error) {
@@ -179,24 +184,24 @@ const maxOffset = 1_000_000_000
 func page(q url.Values) (rota.Page, error) {
 	p := rota.Page{Limit: 20, Ascending: q.Get("order") == "asc", After: q.Get("after"), Before: q.Get("before")}
 	if s := q.Get("limit"); q.Has("limit") {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 || n > 100 {
+		n, ok := whole(s)
+		if !ok || n < 1 || n > 100 {
 			return p, rota.InvalidField("limit", "must be a whole number from 1 to 100")
 		}
-		p.Limit = n
+		p.Limit = int(n)
 	}
 	if o := q.Get("order"); q.Has("order") && o != "asc" && o != "desc" {
 		return p, rota.InvalidField("order", `must be "asc" or "desc"`)
 	}
 	if s := q.Get("offset"); q.Has("offset") {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 0 || n > maxOffset {
+		n, ok := whole(s)
+		if !ok || n < 0 || n > maxOffset {
 			return p, rota.InvalidField("offset", "must be a whole number from 0 to %d", maxOffset)
 		}
 		if n > 0 && p.After+p.Before != "" {
 			return p, rota.InvalidField("offset", "cannot be used together with after or before, unless it is 0")
 		}
-		p.Offset = n
+		p.Offset = int(n)
 	}
 	if p.After != "" && p.Before != "" {
 		return p, rota.InvalidField("before", "cannot be used together with after")

@@ -141,9 +141,20 @@ func (c checker) variant(at fieldPath, s *huma.Schema, v value) error {
 		return at.to(name).invalid("is required: %s", oneOf(variants(s)))
 	}
 	if ref, ok := mapped(s, members[i].value); ok {
-		return c.check(at, ref, v)
+		return c.object(at, c.resolve(ref), c.own(s, ref, members))
 	}
 	return at.to(name).invalid("must be %s", oneOf(variants(s)))
+}
+
+// own returns the members of a branch of a union without those that another one has
+// and that are null: a client with one type for all branches writes them.
+func (c checker) own(s, ref *huma.Schema, members []member) []member {
+	chosen := c.resolve(ref).Properties
+	return slices.DeleteFunc(slices.Clone(members), func(m member) bool {
+		return m.value.kind() == jsonNull && chosen[m.name] == nil && slices.ContainsFunc(s.OneOf, func(branch *huma.Schema) bool {
+			return c.resolve(branch).Properties[m.name] != nil
+		})
+	})
 }
 
 // mapped returns the branch that a value of the member that tells them apart

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -179,9 +178,9 @@ func numberParam(q url.Values, name string, low, high, def int) (int, error) {
 	if !q.Has(name) {
 		return def, nil
 	}
-	n, err := strconv.Atoi(q.Get(name))
-	if err != nil || n < low || n > high {
+	n, ok := whole(q.Get(name))
+	if !ok || n < int64(low) || n > int64(high) {
 		return 0, rota.InvalidField(name, "must be a whole number from %d to %d", low, high)
 	}
-	return n, nil
+	return int(n), nil
 }
