@@ -226,25 +226,29 @@ func deleteAgent(w *world) {
 	agents, err = w.store.Agents(w.Context(), w.owner, true, rota.Page{Limit: 10})
 	require.NoError(w, err)
 	require.Equal(w, a.ID, agents.Data[0].ID)
+	restoreAgent(w, a, rests)
+}
 
+func restoreAgent(w *world, a rota.Agent, s rota.Schedule) {
+	w.Helper()
 	restore := func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.RestoreAgent(ctx, w.owner, a.ID, w.now)
 	}
 	w.update(restore)
 	require.ErrorIs(w, w.try(restore), rota.Conflict)
-	require.Nil(w, w.schedule(s1).DeletedAt)
+	require.Nil(w, w.schedule(s).DeletedAt)
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		paused, err := tx.PausedTimers(ctx, w.owner, a.ID, "", 10)
 		require.NoError(w, err)
 		require.Len(w, paused, 1)
-		require.Equal(w, s1.ID, paused[0].ScheduleID)
+		require.Equal(w, s.ID, paused[0].ScheduleID)
 		paused[0].PauseReason.At = rota.InstantOf(w.now.Add(time.Second))
 		return tx.SavePauses(ctx, []rota.Timer{paused[0].Timer})
 	})
-	later := w.schedule(s1)
+	later := w.schedule(s)
 	require.Equal(w, w.now.Add(time.Second), later.PauseReason.At.Time)
 	require.Equal(w, w.now.Add(time.Second), later.UpdatedAt.Time)
-	require.Equal(w, rests.Version+1, later.Version)
+	require.Equal(w, s.Version+1, later.Version)
 }
 
 func purge(w *world) {
