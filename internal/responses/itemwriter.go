@@ -47,6 +47,9 @@ func (i *ItemWriter) Type() string { return i.kind }
 // Ended reports whether nothing more can be written.
 func (i *ItemWriter) Ended() bool { return i.ended }
 
+// Blank reports whether nothing was said yet of a text that is a member of the item.
+func (i *ItemWriter) Blank(t Text) bool { return i.said[t] == nil || i.said[t].Len() == 0 }
+
 // begin makes of what is known of an item what is told first: all members that the
 // type has, the texts and lists empty.
 func (i *ItemWriter) begin(k itemKind) {
@@ -128,11 +131,22 @@ func (i *ItemWriter) writable() bool {
 }
 
 // Set gives the item a member that is neither its text nor a list of its parts; it is
-// told when the item ends. The id, the type and the status are not for it to change.
+// told when the item ends. The id, the type and the status are not for it to change,
+// and a value that the member cannot have is not taken.
 func (i *ItemWriter) Set(name string, value json.RawMessage) {
-	if i.writable() && !i.isOwn(name) {
+	if i.writable() && !i.isOwn(name) && itemKinds[i.kind].takes(name, value) {
 		i.object.Set(name, value)
 	}
+}
+
+// takes reports whether a member of the type of item can have the value.
+func (k itemKind) takes(name string, value []byte) bool {
+	for _, needs := range []members{k.input, k.output} {
+		if s := needs[name]; s != "" && !s.fits(value) {
+			return false
+		}
+	}
+	return true
 }
 
 // isOwn reports whether a member is the writer's to set.
