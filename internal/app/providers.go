@@ -21,7 +21,7 @@ const (
 func openGateway(s settings.Settings, log *slog.Logger) (*gateway.Gateway, error) {
 	all := s.Providers
 	if s.ModelURL != "" {
-		all = append([]settings.Provider{{Name: "model", BaseURL: s.ModelURL, KeyEnv: s.ModelKeyEnv, DefaultModel: s.Model}}, all...)
+		all = append([]settings.Provider{{Name: "model", BaseURL: s.ModelURL, KeyEnv: s.ModelKeyEnv, DefaultModel: s.Model, Protocol: s.ModelProtocol}}, all...)
 	}
 	var out []gateway.Provider
 	for _, p := range all {
@@ -39,7 +39,11 @@ func openGateway(s settings.Settings, log *slog.Logger) (*gateway.Gateway, error
 			IdleTimeout:    p.IdleTimeout.Or(silence),
 			MaxConcurrent:  p.MaxConcurrent,
 			Background:     p.Background,
-			Omit:           omit(p),
+			Protocol:       gateway.Protocol(p.Protocol),
+			Detected: func(gateway.Protocol) {
+				log.Info("the provider has no Responses API; its models are asked over chat completions until the next start", "provider", p.Name)
+			},
+			Omit: omit(p),
 			Omitted: func(member string) {
 				log.Warn("the provider does not take a member of requests; it is left out until the next start", "provider", p.Name, "member", member)
 			},
@@ -59,7 +63,7 @@ func tell(s settings.Settings, providers []gateway.Provider, log *slog.Logger) {
 		log.Warn("there is no model provider: runs fail as misconfigured, but for those with the model echo", "settings_file", file)
 	}
 	for i, p := range providers {
-		log.Info("model provider", "provider", p.Name, "base_url", p.BaseURL, "default", i == 0, "default_model", p.DefaultModel, "settings_file", file)
+		log.Info("model provider", "provider", p.Name, "base_url", p.BaseURL, "default", i == 0, "default_model", p.DefaultModel, "protocol", cmp.Or(p.Protocol, gateway.ProtocolAuto), "settings_file", file)
 	}
 }
 

@@ -39,7 +39,7 @@ var may = map[string][]string{
 	"internal/rawjson":         {},
 	"internal/relay":           {"internal/events"},
 	"internal/responses":       {"internal/rawjson"},
-	"internal/gateway":         {"internal/rawjson"},
+	"internal/gateway":         {"internal/rawjson", "internal/responses"},
 	"internal/control":         {"internal/auth", "internal/seal", "internal/events", "internal/policy", "internal/calendar", "internal/prompt"},
 	"internal/prompt":          {"internal/zoneinfo"},
 	"internal/runner":          {"internal/budget", "internal/events", "internal/gateway", "internal/policy", "internal/prompt"},

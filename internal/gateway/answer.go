@@ -31,7 +31,7 @@ func (a *attempt) stream(b *body) (Response, error) {
 	for {
 		e, err := events.next()
 		if err != nil {
-			return a.cutOff(err)
+			return a.over(err)
 		}
 		data := e.data
 		if !utf8.Valid(data) { // an event stream is UTF-8, whatever its server thinks
@@ -73,12 +73,16 @@ func (a *attempt) data(framing string, data []byte, cut error) (r Response, ende
 	case len(data) == 0:
 	case string(data) == endOfStream, framing == "done" && string(data) == "{}":
 		a.closed = true
+		if a.chat != nil {
+			r, err = a.endChat(true)
+			return r, true, err
+		}
 		if a.failed || a.draft.whole(true) {
 			r, err = a.cutOff(io.EOF)
 			return r, true, err
 		}
 	case isObject(data):
-		return a.event(framing, data)
+		return a.take(framing, data)
 	case cut != nil:
 		r, err = a.cutOff(cut)
 		return r, true, err
@@ -111,6 +115,23 @@ func separate(data []byte) [][]byte {
 		return [][]byte{data}
 	}
 	return all
+}
+
+// over makes an answer of a stream that has ended.
+func (a *attempt) over(err error) (Response, error) {
+	if a.chat != nil && errors.Is(err, io.EOF) {
+		return a.endChat(false)
+	}
+	return a.cutOff(err)
+}
+
+// take takes an event, or a chunk of a chat, and reports whether it ended the response.
+func (a *attempt) take(framing string, data []byte) (r Response, ended bool, err error) {
+	if a.chat != nil {
+		a.chunk(framing, data)
+		return Response{}, false, nil
+	}
+	return a.event(framing, data)
 }
 
 // event passes an event on and reports whether it ended the response.

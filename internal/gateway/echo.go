@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"bytes"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -105,7 +103,7 @@ func (r *echoRequest) stream() []byte {
 	s := &echoStream{response: r.response()}
 	part := object{"type": "output_text", "text": answer, "annotations": []any{}}
 	message := object{
-		"id": echoID("msg_"), "type": "message", "role": "assistant", "status": "completed", "content": []any{part},
+		"id": randomID("msg_"), "type": "message", "role": "assistant", "status": "completed", "content": []any{part},
 	}
 	s.open(message["id"])
 	for _, piece := range pieces(answer, echoPieces) {
@@ -122,7 +120,7 @@ func (r *echoRequest) stream() []byte {
 
 func (r *echoRequest) response() object {
 	return object{
-		"id": echoID("resp_"), "object": "response", "created_at": time.Now().Unix(), "status": "in_progress",
+		"id": randomID("resp_"), "object": "response", "created_at": time.Now().Unix(), "status": "in_progress",
 		"model": r.Model, "output": []any{}, "usage": nil, "error": nil, "incomplete_details": nil,
 		"metadata": r.Metadata, "previous_response_id": r.PreviousResponseID,
 	}
@@ -135,12 +133,6 @@ func usage(input, output int) object {
 		"output_tokens": output, "output_tokens_details": object{"reasoning_tokens": 0},
 		"total_tokens": input + output,
 	}
-}
-
-func echoID(prefix string) string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails
-	return prefix + hex.EncodeToString(b[:])
 }
 
 // echoStream writes the events of one response.

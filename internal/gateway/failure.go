@@ -20,11 +20,12 @@ const maxRefusal = 64 << 10
 
 // A failure is what a provider says of an error.
 type failure struct {
-	status int           // of HTTP; zero if the answer was otherwise well
-	codes  []string      // codes and types, the most exact first
-	text   string        // for people
-	places []string      // members of the request that it finds fault with
-	wait   time.Duration // what it asks to wait; zero if it does not say
+	status   int           // of HTTP; zero if the answer was otherwise well
+	protocol Protocol      // that the provider is set to speak; for refusals
+	codes    []string      // codes and types, the most exact first
+	text     string        // for people
+	places   []string      // members of the request that it finds fault with
+	wait     time.Duration // what it asks to wait; zero if it does not say
 }
 
 // refused explains an answer whose status is not a success.
@@ -34,7 +35,7 @@ func (a *attempt) refused(res *http.Response, b io.Reader) error {
 		return interrupted(a.caller, a.ctx)
 	}
 	f := said(raw)
-	f.status = res.StatusCode
+	f.status, f.protocol = res.StatusCode, a.provider.Protocol
 	f.wait = max(f.wait, asksToWait(res.Header, time.Now()))
 	return f.refusal()
 }
@@ -55,9 +56,9 @@ func (f failure) refusal() *Error {
 		e.Code, e.Retryable, e.Answered = rota.RunErrProvider, true, decided(f.status)
 	case m == locked:
 		e.Code, e.Message = rota.RunErrMisconfigured, "the provider does not take the key that it is set up with: "+e.Message
-	case f.speaksNoResponses():
+	case f.lacksPath():
 		e.Code = rota.RunErrMisconfigured
-		e.Message = "the provider has no /responses under its base URL; it does not speak the Responses API, or the URL lacks a part such as /v1: " + e.Message
+		e.Message = "the provider has no " + paths[f.protocol] + " under its base URL; the URL may lack a part such as /v1: " + e.Message
 	}
 	if !e.Retryable {
 		e.RetryAfter = 0
@@ -77,9 +78,16 @@ func decided(status int) bool {
 	}
 }
 
-// speaksNoResponses reports whether the server has no such path. A model or a
-// conversation that it does not know may have the same status.
-func (f failure) speaksNoResponses() bool {
+// paths are those that a provider is asked at, for people.
+var paths = map[Protocol]string{
+	ProtocolAuto:      "/responses and no /chat/completions",
+	ProtocolResponses: "/responses",
+	ProtocolChat:      "/chat/completions",
+}
+
+// lacksPath reports whether the server has no such path. A model or a conversation
+// that it does not know may have the same status.
+func (f failure) lacksPath() bool {
 	switch f.status {
 	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
 		return true
@@ -88,7 +96,7 @@ func (f failure) speaksNoResponses() bool {
 		return false
 	}
 	about := plain(strings.Join(f.codes, " ") + " " + f.text)
-	for _, path := range []string{"v1responses", "postresponses", "responsesapi"} {
+	for _, path := range []string{"v1responses", "postresponses", "responsesapi", "chatcompletions"} {
 		about = strings.ReplaceAll(about, path, "")
 	}
 	for _, thing := range []string{"model", "deployment", "response", "conversation", "engine", "prompt", "tool", "item"} {

@@ -1,5 +1,5 @@
-// Package gateway asks models over the Responses API. It makes one attempt at
-// a time and says precisely how an attempt failed; when to try again is the
+// Package gateway asks models over the Responses API, or over chat completions where a
+// server speaks nothing else. It makes one attempt at a time and says precisely how an attempt failed; when to try again is the
 // engine's business.
 //
 //	Stream ──► POST {base}/responses ──► 200, events ──► response.completed ──► Response
@@ -9,6 +9,9 @@
 //	GET {base}/responses/{id}                 │
 //	  │ 400 404 405      ▼                    ▼
 //	  └──► POST          *Error              *Error
+//
+// A chat, POST {base}/chat/completions, is translated both ways by package
+// responses/chat, and takes the same way.
 //
 // The model "echo" is built in and needs no network: it is a stand-in for a model
 // that repeats what it was told, through the code that serves every provider. It
@@ -26,7 +29,8 @@ import (
 	"github.com/rota-run/rota"
 )
 
-// A Provider is one server that answers POST {BaseURL}/responses.
+// A Provider is one server that answers POST {BaseURL}/responses, or
+// {BaseURL}/chat/completions.
 type Provider struct {
 	// Name is unique and consists of lower-case letters, digits and hyphens.
 	// "echo" and "none" are taken.
@@ -57,8 +61,17 @@ type Provider struct {
 	MaxConcurrent int
 
 	// Background asks for background responses, to which a run can attach
-	// again after a crash.
+	// again after a crash. Chat completions have none.
 	Background bool
+
+	// Protocol says in which protocol the provider is asked. Auto, or an empty one,
+	// is Responses until the provider says that it has no such path and answers a
+	// chat; from then on it is chat completions, as long as the gateway lives.
+	Protocol Protocol
+
+	// Detected is called once if the protocol was found out to be chat completions.
+	// It may be called by any goroutine. Nil is fine.
+	Detected func(Protocol)
 
 	// Omit names members of requests that the provider does not take: metadata,
 	// context_management, tool_choice or parallel_tool_calls. What else of these it

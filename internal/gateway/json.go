@@ -1,6 +1,11 @@
 package gateway
 
-import "github.com/rota-run/rota/internal/rawjson"
+import (
+	"crypto/rand"
+	"encoding/hex"
+
+	"github.com/rota-run/rota/internal/rawjson"
+)
 
 func member(object []byte, name string) []byte { return rawjson.Get(object, name) }
 
@@ -16,4 +21,11 @@ func withMember(object []byte, name string, value []byte) []byte {
 	o := rawjson.ReadObject(object)
 	o.Set(name, value)
 	return o.Encode()
+}
+
+// randomID returns an id that nothing else has.
+func randomID(prefix string) string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	return prefix + hex.EncodeToString(b[:])
 }

@@ -19,6 +19,7 @@ var optional = []struct{ name, value string }{
 	{name: "context_management"},
 	{name: "tool_choice", value: `"auto"`},
 	{name: "parallel_tool_calls", value: "true"},
+	{name: "stream_options"}, // of a chat, which is asked for its usage with it
 }
 
 // omissions are the members that a provider does not take, as it has said or as
@@ -89,13 +90,13 @@ func (q *question) may(name string) bool {
 	return false
 }
 
-// ask asks, and at once again without what the provider refuses and can be left
-// out.
-func (a *attempt) ask(req Request) (Response, error) {
+// inquire puts a request, and at once again without what the provider refuses and can
+// be left out.
+func (a *attempt) inquire(req Request, put func(Request) (Response, error)) (Response, error) {
 	q := a.provider.question(req)
 	var refused []string
 	for {
-		r, err := a.put(q.Request)
+		r, err := put(q.Request)
 		a.omitted = q.omitted
 		if name := q.refused(err); name != "" && a.id == "" && q.omit(name) {
 			refused = append(refused, name)
@@ -109,9 +110,9 @@ func (a *attempt) ask(req Request) (Response, error) {
 	}
 }
 
-// put asks once.
-func (a *attempt) put(req Request) (Response, error) {
-	post, err := a.provider.ask(a.ctx, a.secret, req)
+// put asks once. whole takes an answer that is not a stream.
+func (a *attempt) put(endpoint string, body []byte, idempotencyKey string, whole func(*attempt, []byte) (Response, error)) (Response, error) {
+	post, err := a.provider.ask(a.ctx, a.secret, endpoint, body, idempotencyKey)
 	if err != nil {
 		return Response{}, err
 	}
@@ -119,7 +120,7 @@ func (a *attempt) put(req Request) (Response, error) {
 	if err != nil {
 		return Response{}, err
 	}
-	return a.receive(res, (*attempt).unstreamed)
+	return a.receive(res, whole)
 }
 
 // forget drops what a refused question left behind.

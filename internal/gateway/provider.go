@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -24,19 +26,23 @@ const (
 // provider is a Provider whose settings have been checked.
 type provider struct {
 	Provider
-	endpoint string // of POST
-	omits    omissions
+	endpoint     string // of POST, of the Responses API
+	chatEndpoint string // the same of chat completions
+	omits        omissions
+	inChat       atomic.Bool // it was found out that the provider speaks chat completions only
 }
 
 func newProvider(p Provider) (*provider, error) {
 	if err := checkProvider(p); err != nil {
 		return nil, err
 	}
+	p.Protocol = cmp.Or(p.Protocol, ProtocolAuto)
 	if p.Transport == nil {
 		p.Transport = newTransport(p.ConnectTimeout)
 	}
 	return &provider{
-		Provider: p, endpoint: strings.TrimRight(p.BaseURL, "/") + "/responses", omits: omissions{names: slices.Clone(p.Omit)},
+		Provider: p, endpoint: strings.TrimRight(p.BaseURL, "/") + "/responses",
+		chatEndpoint: strings.TrimRight(p.BaseURL, "/") + "/chat/completions", omits: omissions{names: slices.Clone(p.Omit)},
 	}, nil
 }
 
@@ -46,6 +52,9 @@ func checkProvider(p Provider) error {
 	}
 	if min(p.ConnectTimeout, p.IdleTimeout, p.Timeout) < 0 || p.MaxConcurrent < 0 {
 		return errors.New("limits are zero or more")
+	}
+	if !slices.Contains([]Protocol{"", ProtocolAuto, ProtocolResponses, ProtocolChat}, p.Protocol) {
+		return fmt.Errorf("the protocol is auto, responses or chat, not %q", p.Protocol)
 	}
 	return checkBaseURL(p.BaseURL)
 }
@@ -105,21 +114,35 @@ func (p *provider) secret() (string, error) {
 	return key, nil
 }
 
-// ask returns the request for a new response.
-func (p *provider) ask(ctx context.Context, secret string, r Request) (*http.Request, error) {
-	body, err := p.body(r.Body)
-	if err != nil {
-		return nil, err
+// speaks returns the protocol in which to ask.
+func (p *provider) speaks() Protocol {
+	if p.Protocol == ProtocolAuto && p.inChat.Load() {
+		return ProtocolChat
 	}
-	req, err := p.request(ctx, secret, http.MethodPost, p.endpoint, body)
+	return p.Protocol
+}
+
+// learnChat notes that the provider speaks chat completions only.
+func (p *provider) learnChat() {
+	if p.inChat.CompareAndSwap(false, true) && p.Detected != nil {
+		p.Detected(ProtocolChat)
+	}
+}
+
+// ask returns the request for a new response.
+func (p *provider) ask(ctx context.Context, secret, endpoint string, body []byte, idempotencyKey string) (*http.Request, error) {
+	if body == nil {
+		return nil, &Error{Code: rota.RunErrRejected, Message: "the request is not a JSON object"}
+	}
+	req, err := p.request(ctx, secret, http.MethodPost, endpoint, body)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if r.IdempotencyKey != "" {
+	if idempotencyKey != "" {
 		// Under the name's canonical spelling http.Transport takes the header as
 		// leave to send the request twice, and one attempt is one request.
-		req.Header["idempotency-key"] = []string{r.IdempotencyKey}
+		req.Header["idempotency-key"] = []string{idempotencyKey}
 	}
 	return req, nil
 }
@@ -143,11 +166,12 @@ func (p *provider) request(ctx context.Context, secret, method, url string, body
 	return req, nil
 }
 
-// body returns the JSON object with the fields that are the gateway's.
-func (p *provider) body(object []byte) ([]byte, error) {
+// body returns the JSON object with the fields that are the gateway's, or nil if it is
+// none.
+func (p *provider) body(object []byte) []byte {
 	rest, ok := bytes.CutPrefix(bytes.TrimSpace(object), []byte("{"))
 	if !ok {
-		return nil, &Error{Code: rota.RunErrRejected, Message: "the request is not a JSON object"}
+		return nil
 	}
 	fields := `{"stream":true`
 	if p.Background {
@@ -157,5 +181,5 @@ func (p *provider) body(object []byte) ([]byte, error) {
 	if rest = bytes.TrimSpace(rest); !bytes.HasPrefix(rest, []byte("}")) {
 		body = append(body, ',')
 	}
-	return append(body, rest...), nil
+	return append(body, rest...)
 }

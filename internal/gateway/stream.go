@@ -137,6 +137,7 @@ type attempt struct {
 	grace  *time.Timer // ends the attempt some time after that; nil before
 	junk   bool        // the stream had data that is no event
 	closed bool        // the stream said that it was over
+	chat   *conversion // of a provider that is asked over chat completions; else nil
 }
 
 func (a *attempt) run(req Request) (Response, error) {
@@ -236,7 +237,11 @@ const holdStep = 64 << 10
 
 // hold says that the attempt holds bytes beside its draft.
 func (a *attempt) hold(bytes int) error {
-	n := (bytes + a.draft.size + holdStep - 1) / holdStep * holdStep
+	bytes += a.draft.size
+	if a.chat != nil {
+		bytes += a.draft.size // the translation has the texts too
+	}
+	n := (bytes + holdStep - 1) / holdStep * holdStep
 	if a.holds == nil || n == a.held {
 		return nil
 	}
@@ -287,7 +292,7 @@ func (a *attempt) complete(err error) error {
 	var e *Error
 	if errors.As(err, &e) {
 		e.Message = quotable(e.Message, a.secret)
-		e.ResponseID, e.Usage, e.NotSent = a.id, a.draft.usage, a.omitted
+		e.ResponseID, e.Usage, e.NotSent = a.id, a.usage(), a.omitted
 		if e.Response == nil {
 			e.Response = a.draft.rest(map[bool]string{true: "failed", false: "incomplete"}[e.Answered], e.Code)
 		}

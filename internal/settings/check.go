@@ -143,7 +143,10 @@ func Secret(text string) string { return strings.TrimSpace(strings.TrimPrefix(te
 // checkModel does not quote the URL, which may hold a password.
 func (s *Settings) checkModel() error {
 	if s.ModelURL == "" {
-		return cmp.Or(check(s.ModelKeyEnv == "", "--model-key-env goes with --model-url"), check(s.Model == "", "--model goes with --model-url"))
+		return cmp.Or(
+			check(s.ModelKeyEnv == "", "--model-key-env goes with --model-url"), check(s.Model == "", "--model goes with --model-url"),
+			check(s.ModelProtocol == "auto", "--model-protocol goes with --model-url"),
+		)
 	}
 	u, err := url.Parse(s.ModelURL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {

@@ -55,7 +55,11 @@ the server is started.
 const providersText = `
 ## Providers
 
-A provider is a server that answers ` + "`POST {base_url}/responses`" + `, as the Responses API describes it, with a stream of events.
+A provider is a server that answers ` + "`POST {base_url}/responses`" + `, as the Responses API describes it, with a stream of events; or one that answers
+` + "`POST {base_url}/chat/completions`" + `, and is then asked over a translation ([gateway.md](gateway.md)). Rota finds out which: a provider that says that it has no
+` + "`/responses`" + ` (404, 405 or 501, and not about a model) and answers a chat is asked over chat completions until the next start, and the log says so. ` + "`protocol`" + `,
+or ` + "`--model-protocol`" + `, tells it instead.
+
 An agent's model is ` + "`provider/model`" + `, or a bare name, which goes to the first provider. ` + "`auto`" + ` is the first provider's ` + "`default_model`" + `, and
 refused if it has none. With ` + "`--model-url`" + ` the first provider is that server, under the name ` + "`model`" + `, and ` + "`--model`" + ` its default model.
 A single provider takes every other name whole (` + "`meta-llama/…`" + `). With several, a name whose prefix is no provider's is refused, unless one provider

@@ -37,8 +37,10 @@ type Settings struct {
 
 	CORSOrigins []string `name:"cors-origins" env:"ROTA_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origins of the pages whose scripts may call the API from a browser, such as https://console.example.com, separated by commas; * for all. Default: none. Scripts send a key like everybody else; there are no cookies."`
 
-	ModelURL    string `name:"model-url" env:"ROTA_MODEL_URL" placeholder:"URL" help:"Base URL of a server that speaks POST /responses, such as http://127.0.0.1:8000/v1. Becomes the default provider."`
+	ModelURL    string `name:"model-url" env:"ROTA_MODEL_URL" placeholder:"URL" help:"Base URL of a server that speaks POST /responses or POST /chat/completions, such as http://127.0.0.1:8000/v1. Becomes the default provider."`
 	ModelKeyEnv string `name:"model-key-env" env:"ROTA_MODEL_KEY_ENV" placeholder:"NAME" help:"Environment variable that holds the key for --model-url."`
+
+	ModelProtocol string `name:"model-protocol" default:"auto" enum:"auto,responses,chat" env:"ROTA_MODEL_PROTOCOL" help:"How --model-url is asked: over responses, or over chat completions. auto asks over responses, and over chat completions once the server says that it has no such path."`
 
 	Model string `name:"model" env:"ROTA_MODEL" placeholder:"NAME" help:"Model of --model-url for agents whose model is auto. Without it, agents name a model."`
 
@@ -95,10 +97,11 @@ func (s Settings) Works() bool { return s.Role != "api" }
 // name/model; bare names and auto go to the first provider, other prefixes to the only one or to the one with AnyPrefix.
 type Provider struct {
 	Name           string   `yaml:"name" help:"Lower-case letters, digits and hyphens."`
-	BaseURL        string   `yaml:"base_url" help:"Base URL; requests go to {base_url}/responses."`
+	BaseURL        string   `yaml:"base_url" help:"Base URL; requests go to {base_url}/responses or {base_url}/chat/completions."`
 	KeyEnv         string   `yaml:"key_env" help:"Environment variable that holds the key."`
 	KeyFile        string   `yaml:"key_file" help:"File that holds the key; read anew for each request."`
 	DefaultModel   string   `yaml:"default_model" help:"Model for agents whose model is auto. Without it, agents name a model."`
+	Protocol       string   `yaml:"protocol" default:"auto" help:"How the provider is asked: responses, or chat for chat completions. auto asks over responses, and over chat completions once the provider says that it has no such path."`
 	AnyPrefix      bool     `yaml:"any_prefix" default:"false" help:"With several providers: names with an unknown prefix, such as meta-llama/…, go to this one, whole. For one provider at most; a single provider takes them anyway."`
 	ConnectTimeout Duration `yaml:"connect_timeout" default:"10s" help:"Longest time to connect."`
 	IdleTimeout    Duration `yaml:"idle_timeout" default:"2m" help:"Longest silence of a model."`

@@ -136,3 +136,54 @@ func text(run object) string {
 	}
 	return s.String()
 }
+
+// TestBothProtocols: llama.cpp speaks both, and a run has the same answer over each,
+// word for word, for the same tokens.
+func TestBothProtocols(t *testing.T) {
+	url := llama(t, modelKey)
+	over := func(protocol string, agent object, input string) (object, []object) {
+		s := rota(t, url, "ROTA_MODEL_PROTOCOL="+protocol)
+		return s.ask(s.agent(agent), input)
+	}
+	for name, agent := range map[string]object{"text": {"instructions": "Be brief."}, "a call": {"tools": []any{weather}}} {
+		t.Run(name, func(t *testing.T) {
+			responses, _ := over("responses", agent, "Hi there")
+			chat, events := over("chat", agent, "Hi there")
+			for _, r := range []object{responses, chat} {
+				require.Equal(t, "completed", r["status"], r["error"])
+				require.Len(t, r["attempts"], 1)
+			}
+			require.Equal(t, spoken(responses), spoken(chat))
+			require.NotEmpty(t, spoken(chat))
+			for _, name := range []string{"input_tokens", "output_tokens", "total_tokens"} {
+				require.Equal(t, responses["usage"].(object)[name], chat["usage"].(object)[name], name)
+			}
+			require.Equal(t, "response.completed", events[len(events)-1]["type"])
+			require.Equal(t, []any{"metadata"}, chat["request"].(object)["not_sent"])
+		})
+	}
+}
+
+// spoken returns what the items of a run's answer say.
+func spoken(run object) (all []string) {
+	for _, i := range run["gateway_response"].(object)["output"].([]any) {
+		item := i.(object)
+		if item["type"] == "function_call" {
+			all = append(all, item["name"].(string), item["arguments"].(string))
+			continue
+		}
+		for _, part := range item["content"].([]any) {
+			all = append(all, part.(object)["text"].(string))
+		}
+	}
+	return all
+}
+
+// TestAServerThatOnlyChats: the protocol is found out.
+func TestAServerThatOnlyChats(t *testing.T) {
+	s := rota(t, chatOnly(t, llama(t, modelKey)), "ROTA_MODEL_PROTOCOL=auto")
+	r, _ := s.askPlainly("Hi")
+	require.Equal(t, "completed", r["status"], "a server without /responses is asked over chat completions: %v", r["error"])
+	require.Equal(t, says, text(r))
+	require.EqualValues(t, words, r["usage"].(object)["output_tokens"])
+}

@@ -15,6 +15,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -210,4 +213,22 @@ func (s server) events(agent, run string) (all []object) {
 	}
 	require.NoError(s, lines.Err())
 	return all
+}
+
+// chatOnly returns the URL of a server that passes all on but the Responses API, which
+// it has not.
+func chatOnly(t *testing.T, to string) string {
+	t.Helper()
+	target, err := url.Parse(strings.TrimSuffix(to, "/v1"))
+	require.NoError(t, err)
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/responses") {
+			http.NotFound(w, r)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL + "/v1"
 }
