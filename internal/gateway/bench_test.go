@@ -25,6 +25,30 @@ func BenchmarkStream(b *testing.B) {
 	}
 }
 
+// BenchmarkDeltas measures an answer of 500 pieces over each protocol, the server's
+// work included.
+func BenchmarkDeltas(b *testing.B) {
+	const pieces = 500
+	var deltas, chunks []string
+	for range pieces {
+		deltas, chunks = append(deltas, gatewaytest.Delta("word ")), append(chunks, chunk(`{"content":"word "}`))
+	}
+	answer := gatewaytest.Created("resp_1") + strings.Join(deltas, "") + gatewaytest.Completed("resp_1", strings.Repeat("word ", pieces))
+	for protocol, stream := range map[gateway.Protocol]string{
+		gateway.ProtocolResponses: answer, gateway.ProtocolChat: strings.Join(chunks, "") + chatEnd("stop"),
+	} {
+		b.Run(string(protocol), func(b *testing.B) {
+			s := gatewaytest.NewServer(gatewaytest.Nothing)
+			s.Default(gatewaytest.Stream(stream))
+			h := httptest.NewServer(s)
+			b.Cleanup(h.Close)
+			g, err := gateway.New([]gateway.Provider{{Name: "test", BaseURL: h.URL, Protocol: protocol}})
+			require.NoError(b, err)
+			streamInParallel(b, g, gateway.Request{Provider: "test", Body: []byte(body)})
+		})
+	}
+}
+
 // BenchmarkEcho measures the client alone, and the stand-in's work.
 func BenchmarkEcho(b *testing.B) {
 	streamInParallel(b, open(b), gateway.Request{Provider: "echo", Body: []byte(body)})

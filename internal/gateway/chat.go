@@ -115,7 +115,10 @@ func (a *attempt) ask(req Request) (Response, error) {
 	r, err := a.inquire(req, func(req Request) (Response, error) {
 		return a.put(p.endpoint, p.body(req.Body), req.IdempotencyKey, (*attempt).unstreamed)
 	})
-	if p.Protocol == ProtocolResponses || a.id != "" || !lacksPath(err) {
+	if err == nil || a.id != "" {
+		p.answered.Store(true)
+	}
+	if p.Protocol == ProtocolResponses || p.answered.Load() || !lacksPath(err) {
 		return r, err
 	}
 	a.forget()

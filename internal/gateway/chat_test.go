@@ -10,6 +10,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/gateway"
 	"github.com/rota-run/rota/internal/gateway/gatewaytest"
+	"github.com/rota-run/rota/internal/responses"
 )
 
 // chunk is a chunk of a chat with a delta, and chatEnd ends one.
@@ -79,9 +80,12 @@ func TestChatIsFoundOut(t *testing.T) {
 		require.Equal(t, []string{"metadata"}, r.NotSent)
 		require.JSONEq(t, `{"input_tokens":3,"input_tokens_details":{"cached_tokens":0},"output_tokens":2,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":5}`, string(r.Usage))
 		var kinds []string
+		var valid responses.Checker
 		for _, e := range c.events {
 			kinds = append(kinds, e.Type)
+			require.NoError(t, valid.Event(e.Data))
 		}
+		require.NoError(t, valid.End())
 		require.Equal(t, []string{
 			"response.created", "response.in_progress", "response.output_item.added", "response.content_part.added",
 			"response.output_text.delta", "response.output_text.delta", "response.output_text.done", "response.content_part.done",
@@ -135,6 +139,14 @@ func TestNothingIsFoundOut(t *testing.T) {
 	_, err = c.ask(t, hi)
 	require.Equal(t, rota.RunErrConnection, code(err))
 	require.Zero(t, c.detected, "it has answered nothing")
+
+	before := newChatter(t, "", hello)
+	before.Script(gatewaytest.Text("ok"))
+	_, err = before.ask(t, hi)
+	require.NoError(t, err)
+	_, err = before.ask(t, hi)
+	require.Equal(t, rota.RunErrMisconfigured, code(err))
+	require.Equal(t, 2, before.Total(), "it has answered over Responses before")
 
 	c.Script(gatewaytest.Status(http.StatusMethodNotAllowed, nil, ""), gatewaytest.Status(http.StatusTooManyRequests, nil, "slow down"))
 	_, err = c.ask(t, hi)

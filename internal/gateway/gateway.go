@@ -65,8 +65,9 @@ type Provider struct {
 	Background bool
 
 	// Protocol says in which protocol the provider is asked. Auto, or an empty one,
-	// is Responses until the provider says that it has no such path and answers a
-	// chat; from then on it is chat completions, as long as the gateway lives.
+	// is Responses until the provider says that it has no such path, has never answered
+	// there, and answers a chat; from then on it is chat completions, as long as the
+	// gateway lives.
 	Protocol Protocol
 
 	// Detected is called once if the protocol was found out to be chat completions.

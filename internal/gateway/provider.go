@@ -29,6 +29,7 @@ type provider struct {
 	endpoint     string // of POST, of the Responses API
 	chatEndpoint string // the same of chat completions
 	omits        omissions
+	answered     atomic.Bool // over the Responses API: what lacks the path now had it before
 	inChat       atomic.Bool // it was found out that the provider speaks chat completions only
 }
 

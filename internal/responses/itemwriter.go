@@ -2,6 +2,7 @@ package responses
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -181,6 +182,10 @@ func (i *ItemWriter) Say(t Text, delta string, logprobs ...json.RawMessage) {
 	if !utf8.ValidString(delta) {
 		delta = string([]rune(delta)) // as in the event
 	}
+	if t != OutputText {
+		logprobs = nil
+	}
+	i.w.note(stepSay, i.index, int(t), len(delta), len(logprobs))
 	b := append(i.place(k), `,"delta":`...)
 	b = rawjson.AppendString(b, delta)
 	if k.list == "" {
@@ -207,6 +212,7 @@ func (i *ItemWriter) Part(t Text) {
 // open opens a part of which some members are known.
 func (i *ItemWriter) open(t Text, known rawjson.Object) {
 	i.endPart()
+	i.w.note(stepOpen, i.index, int(t))
 	k := textKinds[t]
 	o := rawjson.Object{{Name: "type", Value: rawjson.String(k.part)}, {Name: k.member, Value: json.RawMessage(`""`)}}
 	for _, m := range known {
@@ -231,6 +237,7 @@ func (i *ItemWriter) Annotate(annotation json.RawMessage) {
 	if i.part == nil || i.part.text != OutputText {
 		i.Part(OutputText)
 	}
+	i.w.note(stepNote, i.index)
 	b := append(i.place(textKinds[OutputText]), `,"annotation_index":`...)
 	b = strconv.AppendInt(b, int64(len(i.part.annotations)), 10)
 	b = append(append(b, `,"annotation":`...), annotation...)
@@ -254,7 +261,11 @@ func (i *ItemWriter) Progress(eventType string, event []byte) {
 			b = append(b, m.Value...)
 		}
 	}
-	if eventKinds[eventType].lacks(append(append([]byte{'{'}, b[1:]...), '}')) == "" {
+	object := append(append([]byte{'{'}, b[1:]...), '}')
+	if eventKinds[eventType].lacks(object) == "" {
+		i.w.note(stepProgress, i.index, len(eventType))
+		i.w.shape = binary.AppendUvarint(append(i.w.shape, eventType...), uint64(len(object)))
+		i.w.shape = append(i.w.shape, object...)
 		i.w.send(eventType, b)
 	}
 }
@@ -272,6 +283,7 @@ func (i *ItemWriter) End(status string) {
 		}
 	}
 	k := itemKinds[i.kind]
+	i.w.note(stepEnd, i.index, slices.Index(itemStatuses, ending(status)))
 	if k.stateful {
 		i.status = ending(status)
 	}
@@ -306,6 +318,7 @@ func (i *ItemWriter) endPart() {
 	if p == nil {
 		return
 	}
+	i.w.note(stepClose, i.index)
 	k := textKinds[p.text]
 	b := append(i.place(k), `,"`+k.member+`":`...)
 	b = rawjson.AppendString(b, p.said.String())
@@ -434,6 +447,7 @@ func (i *ItemWriter) wholePart(list string, p json.RawMessage) {
 		return
 	}
 	i.endPart()
+	i.w.note(stepPart, i.index)
 	k := textKinds[OutputText]
 	i.partEvent(k, "added", p)
 	i.partEvent(k, "done", p)

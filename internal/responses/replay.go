@@ -8,11 +8,15 @@ import (
 	"github.com/rota-run/rota/internal/rawjson"
 )
 
-// Replay writes the events of a response that has ended, as a [Writer] would: each
-// text is one piece, and the last event has the response as it is. The events are
-// the same every time, so that who has read some of them can go on behind those.
-// It fails if the object is not that of a response that has ended.
-func Replay(object []byte, emit func(Event)) error {
+// Replay writes the events of a response that has ended. With the shape that its
+// [Writer] has left they are those that were written, under the same numbers and with
+// the same pieces, so that who has read some of them can go on behind those; only what
+// is told of an item or a part when it begins may be more. Without a shape each text is
+// one piece, always the same. The last event has the response as it is.
+//
+// It fails if the object is not that of a response that has ended, or the shape is that
+// of another: then what it has written until there is not the stream.
+func Replay(object, shape []byte, emit func(Event)) error {
 	if !rawjson.IsObject(object) {
 		return errors.New("the response is not a JSON object")
 	}
@@ -34,8 +38,17 @@ func Replay(object []byte, emit func(Event)) error {
 		made++
 		return prefix + strconv.Itoa(made)
 	}, emit)
+	items := rawjson.List(o.Get("output"))
+	if shape != nil {
+		r := &replayer{w: w, items: items, shape: shape}
+		if err := r.play(); err != nil {
+			return err
+		}
+		w.End(e)
+		return w.Err()
+	}
 	w.Begin()
-	for _, item := range rawjson.List(o.Get("output")) {
+	for _, item := range items {
 		w.Whole(item)
 	}
 	w.End(e)

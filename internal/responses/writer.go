@@ -28,6 +28,7 @@ type Writer struct {
 	ids    map[string]bool
 	calls  map[string]*ItemWriter // by call_id
 	output []json.RawMessage      // of the items that are done
+	shape  []byte                 // see Shape
 	err    error
 }
 
@@ -70,6 +71,7 @@ func (w *Writer) Queue() {
 		return
 	}
 	w.state = created
+	w.note(stepQueue)
 	w.object.Set("status", rawjson.String(Queued))
 	w.whole(EventCreated)
 	w.whole(EventQueued)
@@ -210,6 +212,7 @@ func (w *Writer) Add(item []byte) *ItemWriter {
 	default:
 		i.begin(k)
 		w.items = append(w.items, i)
+		w.note(stepAdd)
 		w.item("added", i, i.object.Encode())
 		return i
 	}

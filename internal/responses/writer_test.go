@@ -2,6 +2,7 @@ package responses_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -148,6 +149,44 @@ func TestReadItem(t *testing.T) {
 
 func TestReplayRefuses(t *testing.T) {
 	for raw, want := range map[string]string{`[]`: "not a JSON object", `{"status":"queued"}`: "it is queued"} {
-		require.ErrorContains(t, responses.Replay([]byte(raw), nil), want)
+		require.ErrorContains(t, responses.Replay([]byte(raw), nil, nil), want)
 	}
+}
+
+// A shape that is broken, or another response's, is an error and nothing worse.
+func TestReplayOfAnotherShape(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := rapidDice(t)
+		p := play()
+		p.take(d.whole(d.answer(), d.one(2)))
+		shape := slices.Clone(p.w.Shape())
+		for range 1 + d(4) {
+			if len(shape) > 0 {
+				shape[d(len(shape))] = byte(d(256))
+			}
+		}
+		var c responses.Checker
+		if err := responses.Replay(p.w.Object(), shape, func(e responses.Event) { require.NoError(t, c.Event(e.Data)) }); err == nil {
+			require.NoError(t, c.End())
+		}
+	})
+}
+
+// TestReplayGoesOn: who has read some events of a stream, wherever it was cut, finds the
+// rest behind them.
+func TestReplayGoesOn(t *testing.T) {
+	s := script{}
+	p := play()
+	d := randomDice(7)
+	for len(s) < 20 {
+		s = d.whole(d.answer(), false)
+	}
+	p.take(s)
+	require.NoError(t, p.end())
+	var again []responses.Event
+	require.NoError(t, responses.Replay(p.w.Object(), p.w.Shape(), func(e responses.Event) { again = append(again, e) }))
+	for cut := range p.events {
+		require.NoError(t, alike(append(slices.Clone(p.events[:cut]), again[cut:]...), p.events))
+	}
+	require.Less(t, len(p.w.Shape()), 8*len(p.events), "a shape has no words")
 }
