@@ -45,7 +45,7 @@ func (a *attempt) stream(b *body) (Response, error) {
 			b.drain(a.end)
 			return r, err
 		}
-		if a.draft.size > maxEvent {
+		if a.size() > maxEvent {
 			return a.cutOff(errTooLarge)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -30,7 +31,7 @@ type conversion struct {
 }
 
 // askChat asks over chat completions. What the provider answers is translated event
-// by event, and then goes the way of every answer.
+// by event.
 func (a *attempt) askChat(req Request) (Response, error) {
 	body, notSent, err := chat.Request(req.Body, true)
 	if err != nil {
@@ -43,17 +44,25 @@ func (a *attempt) askChat(req Request) (Response, error) {
 	}
 	r, err := a.inquire(req, func(req Request) (Response, error) {
 		c := &conversion{}
-		c.answer = chat.NewAnswer(said, randomID, func(e responses.Event) {
-			if r, ended, err := a.event(e.Type, e.Data); ended {
-				c.r, c.err = r, err
-			}
-		})
+		c.answer = chat.NewAnswer(said, randomID, func(e responses.Event) { a.translated(c, Event(e)) })
 		a.chat = c
 		return a.put(a.provider.chatEndpoint, req.Body, req.IdempotencyKey, (*attempt).unstreamedChat)
 	})
 	a.omitted = slices.DeleteFunc(a.omitted, func(name string) bool { return name == "stream_options" }) // nobody asked for it
 	a.omitted = slices.Compact(slices.Sorted(slices.Values(append(a.omitted, notSent...))))
 	return r, err
+}
+
+// translated passes an event on. It is valid and whole: there is nothing to repair.
+func (a *attempt) translated(c *conversion, e Event) {
+	object := member(e.Data, "response")
+	if a.id == "" {
+		a.begin(text(member(object, "id")))
+	}
+	a.on(e)
+	if responses.Terminal(e.Type) {
+		c.r, c.err = a.finish(strings.TrimPrefix(e.Type, responseEvent), object, failureOf(e.Data))
+	}
 }
 
 // chunk takes a chunk of a chat, or an error in its place.
@@ -95,6 +104,23 @@ func (a *attempt) unstreamedChat(raw []byte) (Response, error) {
 	default:
 		return Response{}, badResponse("the provider sent one JSON object that is no chat completion")
 	}
+}
+
+// rest returns a response object with what has come of an answer that is not whole, or
+// nil.
+func (a *attempt) rest(status, why string) []byte {
+	if a.chat != nil {
+		return a.chat.answer.Rest(status, why, time.Now().Unix())
+	}
+	return a.draft.rest(status, why)
+}
+
+// size returns about how many bytes of the answer are held, beside what is being read.
+func (a *attempt) size() int {
+	if a.chat != nil {
+		return a.chat.answer.Size()
+	}
+	return a.draft.size
 }
 
 // usage returns what the provider has told of it. The objects of a chat have zeros

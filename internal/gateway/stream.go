@@ -237,11 +237,7 @@ const holdStep = 64 << 10
 
 // hold says that the attempt holds bytes beside its draft.
 func (a *attempt) hold(bytes int) error {
-	bytes += a.draft.size
-	if a.chat != nil {
-		bytes += a.draft.size // the translation has the texts too
-	}
-	n := (bytes + holdStep - 1) / holdStep * holdStep
+	n := (bytes + a.size() + holdStep - 1) / holdStep * holdStep
 	if a.holds == nil || n == a.held {
 		return nil
 	}
@@ -294,7 +290,7 @@ func (a *attempt) complete(err error) error {
 		e.Message = quotable(e.Message, a.secret)
 		e.ResponseID, e.Usage, e.NotSent = a.id, a.usage(), a.omitted
 		if e.Response == nil {
-			e.Response = a.draft.rest(map[bool]string{true: "failed", false: "incomplete"}[e.Answered], e.Code)
+			e.Response = a.rest(map[bool]string{true: "failed", false: "incomplete"}[e.Answered], e.Code)
 		}
 	}
 	return err

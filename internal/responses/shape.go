@@ -105,19 +105,17 @@ func (r *replayer) step(step byte) error {
 		r.w.Begin()
 		return nil
 	case stepAdd:
-		r.begin()
-		if len(r.open) == len(r.items) {
-			return errShape
-		}
-		item := r.items[len(r.open)]
-		r.open = append(r.open, &replayed{ItemWriter: r.w.Add(item), whole: item, told: map[Text]bool{}})
-		return nil
+		return r.add()
 	}
 	n, err := r.number()
 	if err != nil || n >= len(r.open) || r.open[n].Ended() {
 		return errShape
 	}
-	i := r.open[n]
+	return r.stepOf(r.open[n], step)
+}
+
+// stepOf writes a step of an item.
+func (r *replayer) stepOf(i *replayed, step byte) error {
 	switch step {
 	case stepPart:
 		return i.plain()
@@ -129,10 +127,10 @@ func (r *replayer) step(step byte) error {
 	case stepProgress:
 		return r.progress(i)
 	}
-	if n, err = r.number(); err != nil {
-		return err
-	}
+	n, err := r.number()
 	switch {
+	case err != nil:
+		return err
 	case step == stepEnd && n < len(itemStatuses):
 		i.finish(i.whole)
 		i.End(itemStatuses[n])
@@ -146,10 +144,17 @@ func (r *replayer) step(step byte) error {
 	}
 }
 
-func (r *replayer) begin() {
+// add announces the next item.
+func (r *replayer) add() error {
+	if len(r.open) == len(r.items) {
+		return errShape
+	}
 	if !r.w.Begun() {
 		r.w.Begin()
 	}
+	item := r.items[len(r.open)]
+	r.open = append(r.open, &replayed{ItemWriter: r.w.Add(item), whole: item, told: map[Text]bool{}})
+	return nil
 }
 
 // next returns the part that comes next in a list of the item.

@@ -15,6 +15,8 @@ type Answer struct {
 	newID   func(prefix string) string
 	emit    func(responses.Event)
 	w       *responses.Writer
+	size    int  // bytes of thoughts, text and arguments
+	silent  bool // nobody is told of events any more
 
 	thought *responses.ItemWriter // the reasoning that is open, or nil
 	message *responses.ItemWriter // the message that is open, or nil
@@ -75,7 +77,11 @@ func (a *Answer) begin(chunk []byte, at int64) {
 	if json.Unmarshal(rawjson.Get(chunk, "created"), &created) != nil || created <= 0 {
 		created = at
 	}
-	a.w = responses.NewWriter(responses.NewObject(id, created, model, a.request), a.newID, a.emit)
+	a.w = responses.NewWriter(responses.NewObject(id, created, model, a.request), a.newID, func(e responses.Event) {
+		if !a.silent {
+			a.emit(e)
+		}
+	})
 	a.w.Begin()
 }
 
@@ -87,6 +93,7 @@ func (a *Answer) take(delta []byte, logprobs []json.RawMessage) {
 	a.content(rawjson.Get(delta, "content"), logprobs)
 	if s := rawjson.Text(rawjson.Get(delta, "refusal")); s != "" {
 		a.open()
+		a.size += len(s)
 		a.message.Say(responses.Refusal, s)
 	}
 	for _, annotation := range rawjson.List(rawjson.Get(delta, "annotations")) {

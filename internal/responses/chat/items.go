@@ -13,6 +13,7 @@ func (a *Answer) think(s string) {
 	if s == "" {
 		return
 	}
+	a.size += len(s)
 	if a.thought == nil {
 		a.endMessage()
 		a.thought = a.w.Add(json.RawMessage(`{"type":"reasoning"}`))
@@ -23,6 +24,7 @@ func (a *Answer) think(s string) {
 // say writes text. White space alone does not begin a message: servers send some
 // before a call.
 func (a *Answer) say(s string, logprobs []json.RawMessage) {
+	a.size += len(s)
 	if a.message == nil {
 		if a.blank += s; strings.TrimSpace(a.blank) == "" {
 			return
@@ -72,7 +74,9 @@ func (a *Answer) call(piece []byte) {
 	if c.name == "" {
 		c.name = name
 	}
-	c.arguments += arguments(rawjson.Get(f, "arguments"))
+	args := arguments(rawjson.Get(f, "arguments"))
+	c.arguments += args
+	a.size += len(args)
 	if c.name == "" {
 		return
 	}
@@ -182,6 +186,24 @@ func (a *Answer) End(done bool, at int64) bool {
 	a.w.End(end)
 	return true
 }
+
+// Rest returns the response object of an answer that is not whole, with what has come
+// of it, or nil if that is nothing. The status is incomplete or failed, and why is the
+// reason or the code. It tells nobody of events; the answer is over.
+func (a *Answer) Rest(status, why string, at int64) json.RawMessage {
+	if a.w == nil || !a.any() {
+		return nil
+	}
+	a.silent = true
+	if a.blank != "" && a.calls == nil {
+		a.open()
+	}
+	a.w.End(responses.End{Status: status, Reason: why, Code: why, Usage: a.usage, At: at})
+	return a.w.Object()
+}
+
+// Size returns how many bytes of thoughts, text and arguments have come.
+func (a *Answer) Size() int { return a.size }
 
 // any reports whether anything was answered.
 func (a *Answer) any() bool {
