@@ -151,6 +151,7 @@ func (p parts) embedded(run *runner.Runner) *embedded.Engine {
 		CatchupRate:    p.settings.CatchupRate,
 		DrainTimeout:   p.settings.DrainTimeout,
 		NotBefore:      madeAfter(),
+		ZoneData:       p.zoneData(),
 		OnDecide:       p.metrics.decided,
 		OnStart:        p.metrics.started,
 		OnEnd:          p.ended,

@@ -42,6 +42,7 @@ func (p parts) temporal(run *runner.Runner) (*onTemporal, error) {
 		CatchupRate:  p.settings.CatchupRate,
 		DrainTimeout: p.settings.DrainTimeout,
 		NotBefore:    madeAfter(),
+		ZoneData:     p.zoneData(),
 		Lead:         p.leadAs(rota.EngineTemporal),
 		NotifyPeers:  p.peers.Changed,
 		OnDecide:     p.metrics.decided,

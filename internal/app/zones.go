@@ -61,3 +61,12 @@ func madeAfter() time.Time {
 	}
 	return time.Date(year, time.January, 1, 0, 0, 0, 0, time.UTC)
 }
+
+// zoneData names the zone data that the process uses, so that others are told from them.
+func (p parts) zoneData() string {
+	data, err := zoneinfo.Current()
+	if err != nil { // Run would have ended
+		return ""
+	}
+	return data.Fingerprint()
+}

@@ -20,6 +20,10 @@ type Leadership struct {
 	// AheadUntil is up to when a clock that was ahead has decided. It is zero, unless
 	// timers are being planned anew for that reason.
 	AheadUntil time.Time
+
+	// ZoneData names the time zone data by which the timers are planned; empty until
+	// that is known.
+	ZoneData string
 }
 
 // A Claim is an attempt that was claimed from the queue.

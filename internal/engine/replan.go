@@ -68,7 +68,7 @@ type Planner struct {
 }
 
 // A Replanner plans the timers anew when what they were planned by was wrong: a
-// clock that was ahead. It does so page by page, each in a transaction, between the
+// clock that was ahead, or other time zone data. It does so page by page, each in a transaction, between the
 // steps of the engine. What is under way is in the database, so that the next engine
 // begins again if this one dies. One goroutine at a time may use it.
 type Replanner struct {
@@ -78,7 +78,17 @@ type Replanner struct {
 	// earlier one has just started, and says nothing about those before it.
 	NotBefore time.Time
 
-	aheadUntil time.Time // zero if there is nothing to do
+	// ZoneData names the time zone data that are used. If it is empty, timers stay as
+	// others have planned them.
+	ZoneData string
+
+	// Exports says that an engine outside has the times of schedules, and gets those
+	// again that may have moved.
+	Exports bool
+
+	aheadUntil time.Time // zero if no clock was ahead
+	rezones    bool      // the timers were planned by other zone data
+	zonesWere  string    // by which
 	after      rota.ScheduleID
 	done       Page // all pages so far
 }
@@ -111,6 +121,7 @@ func (r *Replanner) Seen(l cluster.Leadership, now time.Time, setBack time.Durat
 func (r *Replanner) Begin(l cluster.Leadership, wasAhead bool) {
 	if wasAhead || !r.Pending() {
 		r.aheadUntil, r.after, r.done = l.AheadUntil, "", Page{}
+		r.rezones, r.zonesWere = r.ZoneData != "" && l.ZoneData != r.ZoneData, l.ZoneData
 	}
 	if wasAhead {
 		r.Log.Error("the clock was set back, or was ahead before this start; the schedules are planned anew", "ahead_until", l.AheadUntil)
@@ -118,12 +129,12 @@ func (r *Replanner) Begin(l cluster.Leadership, wasAhead bool) {
 }
 
 // Pending reports whether there are timers to plan anew.
-func (r *Replanner) Pending() bool { return !r.aheadUntil.IsZero() }
+func (r *Replanner) Pending() bool { return r.rezones || !r.aheadUntil.IsZero() }
 
 // Plan plans the next page of timers anew, in a transaction. The caller passes the
 // result to Planned when that is durable.
 func (r *Replanner) Plan(ctx context.Context, tx Planner, now time.Time) (Page, error) {
-	if r.after == "" {
+	if r.after == "" && !r.aheadUntil.IsZero() {
 		if err := readyAgain(ctx, tx, now); err != nil {
 			return Page{}, err
 		}
@@ -133,24 +144,39 @@ func (r *Replanner) Plan(ctx context.Context, tx Planner, now time.Time) (Page, 
 		return Page{}, err
 	}
 	page := Page{Timers: len(timers)}
-	var changed []rota.Timer
+	var save []rota.Timer
 	for _, t := range timers {
-		after, n, err := rewind(ctx, tx, t, now)
+		after, withdrawn, err := r.plan(ctx, tx, t, now)
 		if err != nil {
 			return Page{}, err
 		}
-		if n > 0 || !reflect.DeepEqual(after, t.Timer) {
-			changed = append(changed, after)
+		changed := withdrawn > 0 || !reflect.DeepEqual(after, t.Timer)
+		if changed {
+			page.Changed++
 		}
-		page.Withdrawn += n
+		if changed || r.rezones && r.Exports && t.Spec.Type == rota.Cron {
+			save = append(save, after)
+		}
+		page.Withdrawn += withdrawn
 		page.last = t.ScheduleID
 	}
-	page.Changed = len(changed)
-	if err := tx.SaveTimers(ctx, changed); err != nil || len(timers) == replanAtOnce {
+	if err := tx.SaveTimers(ctx, save); err != nil || len(timers) == replanAtOnce {
 		return page, err
 	}
 	page.last = ""
 	return page, r.finish(ctx, tx)
+}
+
+// plan returns a timer as it goes on at now, and how many rows were taken off the
+// record.
+func (r *Replanner) plan(ctx context.Context, tx TimerStore, t rota.RecordedTimer, now time.Time) (after rota.Timer, withdrawn int, err error) {
+	after = t.Timer
+	if !r.aheadUntil.IsZero() {
+		after, withdrawn, err = rewind(ctx, tx, t, now)
+	} else if r.rezones {
+		after = policy.Rezone(t, now)
+	}
+	return after, withdrawn, err
 }
 
 // finish notes that all timers have been planned anew.
@@ -160,6 +186,9 @@ func (r *Replanner) finish(ctx context.Context, tx LeadershipStore) error {
 		return err
 	}
 	l.AheadUntil = time.Time{}
+	if r.ZoneData != "" {
+		l.ZoneData = r.ZoneData
+	}
 	return tx.SaveLeadership(ctx, l.Kind, l)
 }
 
@@ -169,11 +198,17 @@ func (r *Replanner) Planned(p Page) {
 	r.done.Timers += p.Timers
 	r.done.Changed += p.Changed
 	r.done.Withdrawn += p.Withdrawn
-	if p.last == "" {
+	if p.last != "" {
+		return
+	}
+	if !r.aheadUntil.IsZero() {
 		r.Log.Warn("the schedules were planned anew after a clock that was ahead", "ahead_until", r.aheadUntil,
 			"schedules", r.done.Timers, "changed", r.done.Changed, "outcomes_withdrawn", r.done.Withdrawn)
-		r.aheadUntil = time.Time{}
+	} else if r.zonesWere != "" {
+		r.Log.Warn("the schedules were planned anew by other time zone data", "before", r.zonesWere, "now", r.ZoneData,
+			"schedules", r.done.Timers, "changed", r.done.Changed)
 	}
+	r.aheadUntil, r.rezones = time.Time{}, false
 }
 
 // rewind returns a timer as it goes on at now, and how many rows were taken off the

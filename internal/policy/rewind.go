@@ -100,14 +100,20 @@ func (r *rewind) goOn() {
 	case r.tooFar(next, ok):
 		r.countAnew(&next)
 	}
-	if exhausted(*t) {
+	*t = aimAnew(*t, next, r.now)
+}
+
+// aimAnew is aim for a timer that may wait for a run to end that has ended.
+func aimAnew(t rota.Timer, next, now time.Time) rota.Timer {
+	if exhausted(t) {
 		next = time.Time{}
 	}
 	t.Status = rota.ScheduleActive
-	*t = aim(*t, next)
+	t = aim(t, next)
 	if !t.Buffered.IsZero() && t.OpenRuns == 0 {
-		t.DueAt = r.now
+		t.DueAt = now
 	}
+	return t
 }
 
 // free returns the first nominal time after now that is not on record, and false if

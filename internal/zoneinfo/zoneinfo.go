@@ -6,6 +6,7 @@ package zoneinfo
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/sha256"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -148,12 +149,34 @@ func (d *Data) read(name string) (*time.Location, error) {
 }
 
 func (d *Data) parse(name string) (*time.Location, error) {
-	b, err := readFile(d.files, name)
-	if target := d.links[name]; err != nil && target != "" { // Debian has old names in a package of their own
-		b, err = readFile(d.files, target)
-	}
+	b, err := d.file(name)
 	if err != nil {
 		return nil, err
 	}
 	return time.LoadLocationFromTZData(name, b)
+}
+
+// file returns what these data have on a zone.
+func (d *Data) file(name string) ([]byte, error) {
+	b, err := readFile(d.files, name)
+	if target := d.links[name]; err != nil && target != "" { // Debian has old names in a package of their own
+		return readFile(d.files, target)
+	}
+	return b, err
+}
+
+// Fingerprint tells these data from others: their version, and a hash of all that they
+// say of zones. It reads the file of every zone.
+func (d *Data) Fingerprint() string {
+	sum := sha256.New()
+	if d.under == nil {
+		sum.Write(builtin)
+	} else {
+		fmt.Fprintln(sum, d.under.Fingerprint())
+		for _, name := range d.Names() {
+			b, _ := d.file(name) // without one, the clock is that of the built-in data
+			fmt.Fprintf(sum, "%s %d\n%s", name, len(b), b)
+		}
+	}
+	return fmt.Sprintf("%s-%x", d.Version, sum.Sum(nil)[:8])
 }

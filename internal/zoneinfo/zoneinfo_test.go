@@ -204,3 +204,23 @@ func zipped(t *testing.T, dir, prefix string) string {
 	require.NoError(t, z.Close())
 	return f.Name()
 }
+
+func TestFingerprintsTellDataApart(t *testing.T) {
+	kept := Own().Fingerprint()
+	require.Regexp(t, `^20\d\d[a-z]+-[0-9a-f]{16}$`, kept)
+	require.Equal(t, kept, Own().Fingerprint())
+	prints := map[string]bool{kept: true}
+	for _, clock := range []string{"Europe/Berlin", "Europe/Madrid"} {
+		dir := sysroot(t, "2027a", map[string]string{"Etc/UTC": string(zoneOf(t, "Etc/UTC")), "Asia/Kathmandu": string(zoneOf(t, clock))})
+		d, err := Open(dir)
+		require.NoError(t, err)
+		prints[d.Fingerprint()] = true
+	}
+	require.Len(t, prints, 3)
+}
+
+func BenchmarkFingerprint(b *testing.B) {
+	for b.Loop() {
+		Own().Fingerprint()
+	}
+}

@@ -41,6 +41,7 @@ type Config struct {
 	CatchupRate    int // starts per second out of backlogs, evenly spread
 	DrainTimeout   time.Duration
 	NotBefore      time.Time // see [engine.Replanner]; may be zero
+	ZoneData       string    // names the time zone data that are used: see [engine.Replanner]; may be empty
 	Shared         bool      // other processes write to the store: the engine polls it every ten seconds, because their messages may be lost
 	LostLeadership error     // when Run's context ends with this cause, nothing is drained; may be nil
 
@@ -86,7 +87,7 @@ func New(cfg Config) *Engine {
 		clockEvery: clockEvery,
 		step:       cfg.Step,
 		throttle:   engine.NewThrottle(cfg.CatchupRate),
-		replanner:  engine.Replanner{Log: cfg.Log, NotBefore: cfg.NotBefore},
+		replanner:  engine.Replanner{Log: cfg.Log, NotBefore: cfg.NotBefore, ZoneData: cfg.ZoneData},
 		cancels:    make(map[rota.RunID]context.CancelFunc),
 		busy:       make(map[string]int),
 		cancelled:  make(map[rota.RunID]bool),
@@ -119,6 +120,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer stop()
 	e.clock = engine.NewClock(e.cfg.Now)
 	engine.Retry(ctx, e.cfg.Log, "taking over unfinished runs failed", func() error { return e.recover(ctx) })
+	for ctx.Err() == nil && e.replanner.Pending() { // before any of it is due
+		engine.Retry(ctx, e.cfg.Log, "planning schedules anew failed", func() error { return e.replan(ctx) })
+	}
 	for ctx.Err() == nil {
 		var wake time.Time
 		engine.Retry(ctx, e.cfg.Log, "a step of the engine failed", func() (err error) {

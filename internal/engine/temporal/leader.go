@@ -35,7 +35,7 @@ func (e *Engine) lead(ctx context.Context) error {
 		e.cfg.OnLead(true)
 		defer e.cfg.OnLead(false)
 	}
-	k := &leader{Engine: e, clock: engine.NewClock(e.cfg.Now), replanner: engine.Replanner{Log: e.cfg.Log, NotBefore: e.cfg.NotBefore}}
+	k := &leader{Engine: e, clock: engine.NewClock(e.cfg.Now), replanner: engine.Replanner{Log: e.cfg.Log, NotBefore: e.cfg.NotBefore, ZoneData: e.cfg.ZoneData, Exports: true}}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return k.renewLoop(ctx) })
 	group.Go(func() error { e.mirror(ctx); return nil })

@@ -33,6 +33,7 @@ type Config struct {
 	CatchupRate  int // starts per second out of backlogs, evenly spread
 	DrainTimeout time.Duration
 	NotBefore    time.Time     // see [engine.Replanner]; may be zero
+	ZoneData     string        // names the time zone data that are used: see [engine.Replanner]; may be empty
 	Silence      time.Duration // of a worker without heartbeats, after which its attempts start again elsewhere; 0: half a minute
 
 	// Lead calls work while this process is the leader, again and again until ctx

@@ -67,6 +67,7 @@ CREATE TABLE engine (
   seen_at bigint NOT NULL,
   written_at bigint NOT NULL DEFAULT 0,
   ahead_until bigint NOT NULL DEFAULT 0,
+  zone_data text NOT NULL DEFAULT ''::text,
   namespace text NOT NULL DEFAULT ''::text,
   queue text NOT NULL DEFAULT ''::text,
   PRIMARY KEY (id),

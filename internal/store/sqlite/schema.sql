@@ -69,7 +69,8 @@ CREATE TABLE engine (
   since        INTEGER NOT NULL,  -- when an engine began to look at what is due
   seen_at      INTEGER NOT NULL,  -- when one last did
   written_at   INTEGER NOT NULL DEFAULT 0,  -- when a server last made sure that it can write
-  ahead_until  INTEGER NOT NULL DEFAULT 0  -- up to when a clock that was ahead has decided, until timers are planned anew; 0: none was
+  ahead_until  INTEGER NOT NULL DEFAULT 0,  -- up to when a clock that was ahead has decided, until timers are planned anew; 0: none was
+  zone_data    TEXT NOT NULL DEFAULT ''  -- by which timers are planned
 ) STRICT;
 
 CREATE TABLE function_tools (

@@ -19,12 +19,12 @@ func (q Queries) holdLeadership(ctx context.Context) (cluster.Leadership, error)
 	return one(ctx, q.db, "engine", scanLeadership, selectLeadership+q.lock("e"))
 }
 
-const selectLeadership = `SELECT e.kind, e.installation, e.since, e.seen_at, e.ahead_until FROM engine e WHERE e.id = 1`
+const selectLeadership = `SELECT e.kind, e.installation, e.since, e.seen_at, e.ahead_until, e.zone_data FROM engine e WHERE e.id = 1`
 
 func scanLeadership(row Scanner) (cluster.Leadership, error) {
 	var l cluster.Leadership
 	var since, seen, ahead int64
-	err := row.Scan(&l.Kind, &l.Installation, &since, &seen, &ahead)
+	err := row.Scan(&l.Kind, &l.Installation, &since, &seen, &ahead, &l.ZoneData)
 	l.Since, l.SeenAt, l.AheadUntil = orZero(since), orZero(seen), orZero(ahead)
 	return l, err
 }
@@ -64,8 +64,8 @@ func (q Queries) SaveLeadership(ctx context.Context, before rota.EngineKind, l c
 	if l.Kind == rota.EngineTemporal && before != l.Kind {
 		set = q.ifShared(clearDestination)
 	}
-	return q.write(ctx, `UPDATE engine SET kind = ?, installation = ?, since = ?, seen_at = ?, ahead_until = ?`+set+` WHERE id = 1`,
-		l.Kind, l.Installation, zeroMS(l.Since), zeroMS(l.SeenAt), zeroMS(l.AheadUntil))
+	return q.write(ctx, `UPDATE engine SET kind = ?, installation = ?, since = ?, seen_at = ?, ahead_until = ?, zone_data = ?`+set+` WHERE id = 1`,
+		l.Kind, l.Installation, zeroMS(l.Since), zeroMS(l.SeenAt), zeroMS(l.AheadUntil), l.ZoneData)
 }
 
 // Busy counts the runs that are worked on, by provider. Of the transactions

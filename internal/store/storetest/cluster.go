@@ -43,7 +43,7 @@ func leadershipKept(w *world) {
 		return l
 	}
 	require.Equal(w, cluster.Leadership{}, read())
-	l := cluster.Leadership{Kind: rota.EngineTemporal, Installation: "here", Since: start, SeenAt: start.Add(time.Second), AheadUntil: start.Add(time.Hour)}
+	l := cluster.Leadership{Kind: rota.EngineTemporal, Installation: "here", Since: start, SeenAt: start.Add(time.Second), AheadUntil: start.Add(time.Hour), ZoneData: "2026f"}
 	w.lead(l)
 	require.Equal(w, l, read())
 	err := w.try(func(ctx context.Context, tx sqlstore.Queries) error {

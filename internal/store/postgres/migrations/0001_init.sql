@@ -276,6 +276,7 @@ CREATE TABLE engine (
   seen_at      BIGINT NOT NULL,  -- when one last did
   written_at   BIGINT NOT NULL DEFAULT 0,  -- when a server last made sure that it can write
   ahead_until  BIGINT NOT NULL DEFAULT 0,  -- up to when a clock that was ahead has decided, until timers are planned anew; 0: none was
+  zone_data    TEXT NOT NULL DEFAULT '',  -- by which timers are planned
   namespace    TEXT NOT NULL DEFAULT '',  -- where Temporal has every schedule; empty until it has
   queue        TEXT NOT NULL DEFAULT ''   -- likewise
 );
