@@ -22,6 +22,7 @@ import (
 // still has in its hands then never arrives.
 type proxy struct {
 	url     string
+	began   time.Time
 	notable chan struct{} // gets one for the first of every so many posts, to freeze the database
 	every   int
 
@@ -36,9 +37,10 @@ type proxy struct {
 
 // A post is what the proxy knows of all posts with one body.
 type post struct {
-	answers int  // of the server that something was made
-	held    bool // whether the first was held for longer than its caller waits
-	late    bool // whether its caller was about to hang up when the server was free to answer
+	answers int      // of the server that something was made
+	held    bool     // whether the first was held for longer than its caller waits
+	late    bool     // whether its caller was about to hang up when the server was free to answer
+	story   []string // when its callers came, and what they got
 }
 
 // patience is how long a caller has waited that may hang up any moment.
@@ -48,7 +50,7 @@ func startProxy(t *testing.T, target string, every int) *proxy {
 	t.Helper()
 	to, err := url.Parse(target)
 	require.NoError(t, err)
-	p := &proxy{notable: make(chan struct{}, 64), every: every, made: make(map[string]*post), open: make(map[*http.Request]time.Time)}
+	p := &proxy{began: time.Now(), notable: make(chan struct{}, 64), every: every, made: make(map[string]*post), open: make(map[*http.Request]time.Time)}
 	carry := httputil.NewSingleHostReverseProxy(to)
 	carry.ModifyResponse = p.answered
 	carry.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }
@@ -69,7 +71,12 @@ type bodyKey struct{}
 
 // answered counts what the server says that it has made.
 func (p *proxy) answered(resp *http.Response) error {
-	if body, ok := resp.Request.Context().Value(bodyKey{}).(string); ok && resp.StatusCode == http.StatusCreated {
+	body, ok := resp.Request.Context().Value(bodyKey{}).(string)
+	if !ok {
+		return nil
+	}
+	p.note(body, resp.Status)
+	if resp.StatusCode == http.StatusCreated {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		what := p.made[body]
@@ -79,6 +86,14 @@ func (p *proxy) answered(resp *http.Response) error {
 		what.answers++
 	}
 	return nil
+}
+
+// note adds to the story of the posts with a body.
+func (p *proxy) note(body, what string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	post := p.made[body]
+	post.story = append(post.story, p.since()+" "+what)
 }
 
 // free notes whose answer may be under way in the moment in which their callers hang
@@ -97,14 +112,20 @@ func (p *proxy) free() {
 // lost reports whether an answer to a post with the input may have been lost after
 // the server had written it, which no server can know.
 func (p *proxy) lost(input string) bool {
+	what := p.post(input)
+	return what.answers > 1 || what.late
+}
+
+// post returns what became of the posts with an input.
+func (p *proxy) post(input string) post {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for body, what := range p.made {
 		if strings.Contains(body, fmt.Sprintf("%q", input)) {
-			return what.answers > 1 || what.late
+			return *what
 		}
 	}
-	return false
+	return post{}
 }
 
 // hold keeps a request back. It does not return to one whose caller has gone. The
@@ -116,8 +137,11 @@ func (p *proxy) hold(r *http.Request) (held *http.Request, done func()) {
 	}
 	r = r.WithContext(context.WithValue(r.Context(), bodyKey{}, string(body)))
 	r.Body = io.NopCloser(bytes.NewReader(body))
+	delay := p.delay(r, string(body))
+	p.note(string(body), "came")
 	select {
-	case <-time.After(p.delay(r, string(body))):
+	case <-time.After(delay):
+		p.note(string(body), "passed on")
 		return r, func() { p.close(r) }
 	case <-r.Context().Done():
 		p.close(r)
@@ -129,7 +153,14 @@ func (p *proxy) close(r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.open, r)
+	if r.Context().Err() != nil {
+		what := p.made[r.Context().Value(bodyKey{}).(string)]
+		what.story = append(what.story, p.since()+" hung up")
+	}
 }
+
+// since is how old the proxy is.
+func (p *proxy) since() string { return time.Since(p.began).Round(time.Millisecond).String() }
 
 // delay counts a post, and says how long it is held: the first attempt of some for
 // longer than the client waits. That and a frozen database would together be more than
