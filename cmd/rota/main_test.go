@@ -530,3 +530,20 @@ func TestScopedKeys(t *testing.T) {
 	newFake(t, answer{200, `{"token":"ey.J.x"}`})
 	require.Equal(t, result{exitOK, "ey.J.x\n", ""}, rotaCmd("", "keys", "exchange-token", "--audience", "a", "--external-user-id", "ana"))
 }
+
+func TestRunsInAZone(t *testing.T) {
+	run := `{"id":"arun_1","agent_id":"agt_1","phase":"completed","trigger":"schedule","scheduled_for":"2026-12-01T08:00:00Z","created_at":"2026-12-01T08:00:00Z"}`
+	for _, args := range [][]string{{"runs", "get", "arun_1"}, {"agent-runs", "get", "--agent-id", "agt_1", "--run-id", "arun_1"}, {"agent-runs", "list", "--agent-id", "agt_1"}} {
+		body := run
+		if args[1] == "list" {
+			body = `{"object":"list","data":[` + run + `],"has_more":false}`
+		}
+		newFake(t, answer{200, body}, answer{200, body})
+		require.Contains(t, rotaCmd("", args...).out, "2026-12-01T08:00:00Z")
+		got := rotaCmd("", append(args, "--timezone", "Europe/Madrid")...)
+		require.Contains(t, got.out, "2026-12-01T09:00:00+01:00", got.err)
+		require.NotContains(t, got.out, "Z")
+		got = rotaCmd("", append(args, "--timezone", "Europe/Barcelona")...)
+		require.Equal(t, exitUsage, got.code)
+	}
+}

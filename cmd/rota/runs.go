@@ -73,10 +73,15 @@ func (f runFlags) create() rota.RunCreate {
 type agentRunsList struct {
 	agentID
 	Part offsetFlags `embed:""`
+	utcFlag
 }
 
 func (c *agentRunsList) Run(ctx context.Context, s *session) error {
-	return many(s, c.Part.part(), runColumns(), func(p rota.Page) (rota.List[rota.Run], error) {
+	zone, err := c.location()
+	if err != nil {
+		return err
+	}
+	return many(s, c.Part.part(), runColumns(zone), func(p rota.Page) (rota.List[rota.Run], error) {
 		return s.Runs.List(ctx, c.AgentID, p, s.call...)
 	})
 }
@@ -84,10 +89,15 @@ func (c *agentRunsList) Run(ctx context.Context, s *session) error {
 type agentRunsGet struct {
 	runID
 	textFlag
+	utcFlag
 }
 
 func (c *agentRunsGet) Run(ctx context.Context, s *session) error {
-	return c.show(s)(s.Runs.Get(ctx, c.AgentID, c.RunID, s.call...))
+	zone, err := c.location()
+	if err != nil {
+		return err
+	}
+	return c.show(s, zone)(s.Runs.Get(ctx, c.AgentID, c.RunID, s.call...))
 }
 
 type agentRunsCancel struct {
@@ -144,13 +154,13 @@ func (c *agentRunsEvents) Run(ctx context.Context, s *session) error {
 	return nil
 }
 
-func runColumns() []column[rota.Run] {
+func runColumns(zone *time.Location) []column[rota.Run] {
 	return []column[rota.Run]{
 		{"ID", func(r rota.Run) string { return string(r.ID) }},
 		{"PHASE", func(r rota.Run) string { return string(r.Phase) }},
 		{"TRIGGER", func(r rota.Run) string { return string(r.Trigger) }},
-		{"SCHEDULED FOR", func(r rota.Run) string { return stamp(r.ScheduledFor) }},
-		{"CREATED", func(r rota.Run) string { return stamp(&r.CreatedAt) }},
+		{"SCHEDULED FOR", func(r rota.Run) string { return stampIn(r.ScheduledFor, zone) }},
+		{"CREATED", func(r rota.Run) string { return stampIn(&r.CreatedAt, zone) }},
 		{"TOOK", took},
 		{"ERROR", func(r rota.Run) string {
 			if r.Error == nil {
@@ -161,7 +171,14 @@ func runColumns() []column[rota.Run] {
 	}
 }
 
-func runCard(r rota.Run) []line {
+func runCard(r rota.Run) []line { return runCardIn(time.UTC)(r) }
+
+// runCardIn is runCard on the clock of a zone.
+func runCardIn(zone *time.Location) func(rota.Run) []line {
+	return func(r rota.Run) []line { return runLines(r, zone) }
+}
+
+func runLines(r rota.Run, zone *time.Location) []line {
 	return []line{
 		{"id", string(r.ID)},
 		{"agent", string(r.AgentID)},
@@ -171,13 +188,13 @@ func runCard(r rota.Run) []line {
 		{"error", errorText(r.Error)},
 		{"reason", errorText(r.Reason)},
 		{"trigger", string(r.Trigger)},
-		{"scheduled for", stamp(r.ScheduledFor)},
-		{"created", stamp(&r.CreatedAt)},
-		{"started", stamp(r.StartedAt)},
-		{"completed", stamp(r.CompletedAt)},
+		{"scheduled for", stampIn(r.ScheduledFor, zone)},
+		{"created", stampIn(&r.CreatedAt, zone)},
+		{"started", stampIn(r.StartedAt, zone)},
+		{"completed", stampIn(r.CompletedAt, zone)},
 		{"took", took(r)},
-		{"waits until", stamp(r.ReadyAt)},
-		{"attempts", attemptsText(r.Attempts)},
+		{"waits until", stampIn(r.ReadyAt, zone)},
+		{"attempts", attemptsText(r.Attempts, zone)},
 		{"tokens", tokensText(r.Tokens)},
 		{"response", text(r.GatewayResponseID)},
 		{"conversation", anyText(r.Conversation.Any)},
@@ -221,7 +238,7 @@ func errorText(e *rota.RunError) string {
 }
 
 // attemptsText returns one line for each call of a model.
-func attemptsText(attempts []rota.RunAttempt) string {
+func attemptsText(attempts []rota.RunAttempt, zone *time.Location) string {
 	var lines []string
 	for _, a := range attempts {
 		end := "answered"
@@ -231,7 +248,7 @@ func attemptsText(attempts []rota.RunAttempt) string {
 		case a.EndedAt == nil:
 			end = "under way"
 		}
-		lines = append(lines, fmt.Sprintf("%d  %s  %s  %s", a.Number, stamp(&a.StartedAt), a.Model, end))
+		lines = append(lines, fmt.Sprintf("%d  %s  %s  %s", a.Number, stampIn(&a.StartedAt, zone), a.Model, end))
 	}
 	return strings.Join(lines, "\n")
 }

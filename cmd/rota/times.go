@@ -75,6 +75,13 @@ func (z zoneFlag) location() (*time.Location, error) {
 	return cal.Location(), nil
 }
 
+// utcFlag is the zone of the times that a verb shows, of things that have none.
+type utcFlag struct {
+	Timezone string `placeholder:"ZONE" help:"IANA time zone to show times in, such as Europe/Madrid; by default UTC."`
+}
+
+func (z utcFlag) location() (*time.Location, error) { return zoneFlag(z).location() }
+
 // locationOf is location for a verb about one schedule, whose zone is the default. It
 // is asked for only if it matters: if a time is shown, or one of those given has no
 // offset.

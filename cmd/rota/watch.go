@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/client"
@@ -24,9 +25,9 @@ type textFlag struct {
 }
 
 // show prints a run, or what it said.
-func (t textFlag) show(s *session) func(rota.Run, error) error {
+func (t textFlag) show(s *session, zone *time.Location) func(rota.Run, error) error {
 	if !t.Text {
-		return show(s, runCard)
+		return show(s, runCardIn(zone))
 	}
 	return func(r rota.Run, err error) error {
 		if err != nil {
@@ -44,10 +45,15 @@ func (t textFlag) show(s *session) func(rota.Run, error) error {
 type runsGet struct {
 	RunID rota.RunID `arg:"" help:"Id of the run."`
 	textFlag
+	utcFlag
 }
 
 func (c *runsGet) Run(ctx context.Context, s *session) error {
-	return c.show(s)(s.Runs.Find(ctx, c.RunID, s.call...))
+	zone, err := c.location()
+	if err != nil {
+		return err
+	}
+	return c.show(s, zone)(s.Runs.Find(ctx, c.RunID, s.call...))
 }
 
 type runsWatch struct {
