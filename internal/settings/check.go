@@ -31,6 +31,7 @@ func (s *Settings) AfterApply(ctx *kong.Context) error {
 		s.checkRole(),
 		s.checkEngine(),
 		s.checkModel(),
+		s.checkProviders(),
 		check(s.MaxConcurrentRuns >= 1, "--max-concurrent-runs must be 1 or more, not %d", s.MaxConcurrentRuns),
 		check(s.MemoryBudget >= 64 && s.MemoryBudget <= 1<<20, "--memory-budget must be 64 to 1048576 (MiB), not %d", s.MemoryBudget),
 		check(s.AgentRetention >= 0, "--agent-retention must not be negative, as %s is", s.AgentRetention),

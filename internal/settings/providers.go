@@ -1,8 +1,12 @@
 package settings
 
 import (
+	"cmp"
 	"fmt"
+	"net/url"
+	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -24,6 +28,9 @@ func (f *file) takeProviders(list *yaml.Node) error {
 		p, err := f.provider(n)
 		if err != nil {
 			return err
+		}
+		if err := p.check(f.providers); err != nil {
+			return f.wrong(n, "provider %q: %s", p.Name, err)
 		}
 		f.providers = append(f.providers, p)
 	}
@@ -47,6 +54,35 @@ func (f *file) provider(n *yaml.Node) (Provider, error) {
 		}
 	}
 	return p, nil
+}
+
+var providerName = regexp.MustCompile(`^[a-z0-9-]+$`)
+
+// check returns an error that begins with the field of a provider that is out of its
+// range, or does not go with those before.
+func (p Provider) check(before []Provider) error {
+	u, err := url.Parse(p.BaseURL)
+	same := func(q Provider) bool { return q.Name == p.Name }
+	return cmp.Or(
+		check(providerName.MatchString(p.Name), "name must be lower-case letters, digits and hyphens"),
+		check(!slices.ContainsFunc(before, same), "name is that of another provider too"),
+		check(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", "base_url must begin with http:// or https:// and a host"),
+		check(p.KeyEnv == "" || p.KeyFile == "", "key_env and key_file exclude each other"),
+		check(p.ConnectTimeout >= 0 && p.IdleTimeout >= 0, "connect_timeout and idle_timeout must not be negative"),
+		check(p.MaxConcurrent >= 0, "max_concurrent must be 0 or more, not %d", p.MaxConcurrent),
+		check(!p.AnyPrefix || !slices.ContainsFunc(before, func(q Provider) bool { return q.AnyPrefix }), "any_prefix is for one provider"),
+	)
+}
+
+// checkProviders returns an error if the variable of a provider's key is not set. Who
+// asks no model needs none.
+func (s *Settings) checkProviders() error {
+	for _, p := range s.Providers {
+		if s.Works() && p.KeyEnv != "" && Secret(os.Getenv(p.KeyEnv)) == "" {
+			return fmt.Errorf("%s: provider %q: key_env: the environment variable %s is not set", s.File, p.Name, p.KeyEnv)
+		}
+	}
+	return nil
 }
 
 // fieldsOf returns the fields of a provider by their names in the file, and these in

@@ -135,6 +135,7 @@ func TestEverySettingHasAVariable(t *testing.T) {
 }
 
 func TestTheFileOfTheDocumentation(t *testing.T) {
+	t.Setenv("HOSTED_KEY", "secret")
 	got, err := parse(t, "--config", filepath.Join("testdata", "rota.yaml"), "--drain-timeout", "5s")
 	require.NoError(t, err)
 	require.Equal(t, settings.Settings{
@@ -167,30 +168,39 @@ func TestWrongFiles(t *testing.T) {
 	for file, want := range map[string]string{
 		"drain_timout: 5s": `rota.yaml, line 1: there is no setting "drain_timout"; there are providers, listen, data, database, database_pool_size, role, demo, bootstrap_key, public_url, token_audience, secret_key, secret_key_file, cors_origins, model_url, ` +
 			`model_key_env, model_protocol, model, engine, temporal_address, temporal_namespace, temporal_task_queue, temporal_api_key, temporal_tls, temporal_tls_cert_path, temporal_tls_key_path, temporal_tls_ca_path, temporal_tls_server_name, max_concurrent_runs, memory_budget, drain_timeout, catchup_rate, min_interval, agent_retention, rate_limit, zoneinfo, on_key_revoked, log_format, log_level, log_contents`,
-		"config: other.yaml":                         `rota.yaml, line 1: there is no setting "config"; there are providers,`,
-		"listen: :1\ndrain-timeout: 5s":              `rota.yaml, line 2: there is no setting "drain-timeout"; there are providers,`,
-		"drain_timeout: [1s]":                        "rota.yaml, line 1: drain_timeout must be a single value",
-		"# a comment\n\ndrain_timeout: 5 minutes":    `rota.yaml, line 3: drain_timeout: "5 minutes" is not a duration such as 90s, 5m or 1h30m`,
-		"drain_timeout: 5":                           `rota.yaml, line 1: drain_timeout: "5" has no unit: write 5s, 5m or 5h for seconds, minutes or hours`,
-		"max_concurrent_runs: 1.5":                   `rota.yaml, line 1: max_concurrent_runs: must be a whole number, not "1.5"`,
-		"demo: perhaps":                              `rota.yaml, line 1: demo: must be true or false, not "perhaps"`,
-		"rate_limit: 600":                            `rota.yaml, line 1: rate_limit: a rate limit is`,
-		"demo: true\nlisten: :1\ndemo: false":        `rota.yaml, line 3: demo is there twice, here and in line 1`,
-		"listen: :1\nmemory_budget: 3":               `--memory-budget ($ROTA_MEMORY_BUDGET) must be 64 to 1048576 (MiB), not 3 (rota.yaml, line 2)`,
-		"\tx":                                        "rota.yaml is not YAML: found character that cannot start any token",
-		"listen: :1\n x: y":                          "rota.yaml, line 2: it is not YAML: mapping values are not allowed in this context",
-		"- listen":                                   "rota.yaml, line 1: must be settings with their values, such as listen: 127.0.0.1:8080",
-		"listen: :1\n---\nlisten: :2":                "rota.yaml, line 2: a second document begins here: there must be one",
-		"providers: local":                           "rota.yaml, line 1: providers must be a list",
-		"providers:\n- local":                        "rota.yaml, line 2: a provider must have fields",
-		"providers:\n- name: a\n  base_ur: x":        `rota.yaml, line 3: there is no field "base_ur" of providers; there are name, base_url, key_env,`,
-		"providers:\n- name: a\n  name: b":           "rota.yaml, line 3: name is there twice, here and in line 2",
-		"providers:\n- name: a\n  key_env:":          "rota.yaml, line 3: key_env must not be empty: leave it out for the default",
-		"providers:\n- name: a\n  idle_timeout: 5":   `rota.yaml, line 3: idle_timeout: "5" has no unit: write 5s,`,
-		"providers:\n- name: a\n  max_concurrent: x": `rota.yaml, line 3: max_concurrent: must be a whole number, not "x"`,
-		"providers:\n- name: a\n  metadata: some":    `rota.yaml, line 3: metadata: must be true or false, not "some"`,
-		"providers:\n- name: [a]":                    `rota.yaml, line 2: name: must be a single value`,
-		"log_level: loud":                            `rota.yaml, line 1: log_level: must be one of debug, info, warn, error, not "loud"`,
+		"config: other.yaml":                            `rota.yaml, line 1: there is no setting "config"; there are providers,`,
+		"listen: :1\ndrain-timeout: 5s":                 `rota.yaml, line 2: there is no setting "drain-timeout"; there are providers,`,
+		"drain_timeout: [1s]":                           "rota.yaml, line 1: drain_timeout must be a single value",
+		"# a comment\n\ndrain_timeout: 5 minutes":       `rota.yaml, line 3: drain_timeout: "5 minutes" is not a duration such as 90s, 5m or 1h30m`,
+		"drain_timeout: 5":                              `rota.yaml, line 1: drain_timeout: "5" has no unit: write 5s, 5m or 5h for seconds, minutes or hours`,
+		"max_concurrent_runs: 1.5":                      `rota.yaml, line 1: max_concurrent_runs: must be a whole number, not "1.5"`,
+		"demo: perhaps":                                 `rota.yaml, line 1: demo: must be true or false, not "perhaps"`,
+		"rate_limit: 600":                               `rota.yaml, line 1: rate_limit: a rate limit is`,
+		"demo: true\nlisten: :1\ndemo: false":           `rota.yaml, line 3: demo is there twice, here and in line 1`,
+		"listen: :1\nmemory_budget: 3":                  `--memory-budget ($ROTA_MEMORY_BUDGET) must be 64 to 1048576 (MiB), not 3 (rota.yaml, line 2)`,
+		"\tx":                                           "rota.yaml is not YAML: found character that cannot start any token",
+		"listen: :1\n x: y":                             "rota.yaml, line 2: it is not YAML: mapping values are not allowed in this context",
+		"- listen":                                      "rota.yaml, line 1: must be settings with their values, such as listen: 127.0.0.1:8080",
+		"listen: :1\n---\nlisten: :2":                   "rota.yaml, line 2: a second document begins here: there must be one",
+		"providers: local":                              "rota.yaml, line 1: providers must be a list",
+		"providers:\n- local":                           "rota.yaml, line 2: a provider must have fields",
+		"providers:\n- name: a\n  base_ur: x":           `rota.yaml, line 3: there is no field "base_ur" of providers; there are name, base_url, key_env,`,
+		"providers:\n- name: a\n  name: b":              "rota.yaml, line 3: name is there twice, here and in line 2",
+		"providers:\n- name: a\n  key_env:":             "rota.yaml, line 3: key_env must not be empty: leave it out for the default",
+		"providers:\n- name: a\n  idle_timeout: 5":      `rota.yaml, line 3: idle_timeout: "5" has no unit: write 5s,`,
+		"providers:\n- name: a\n  max_concurrent: x":    `rota.yaml, line 3: max_concurrent: must be a whole number, not "x"`,
+		"providers:\n- name: a\n  metadata: some":       `rota.yaml, line 3: metadata: must be true or false, not "some"`,
+		"providers:\n- name: [a]":                       `rota.yaml, line 2: name: must be a single value`,
+		"providers:\n- name: A b\n  base_url: http://h": `rota.yaml, line 2: provider "A b": name must be lower-case letters, digits and hyphens`,
+		"providers:\n- base_url: http://h":              `rota.yaml, line 2: provider "": name must be`,
+		"providers:\n- name: a\n  base_url: h":          `rota.yaml, line 2: provider "a": base_url must begin with http:// or https:// and a host`,
+		"providers:\n- name: a\n  base_url: http://h\n- name: a\n  base_url: http://i":                                         `rota.yaml, line 4: provider "a": name is that of another provider too`,
+		"providers:\n- {name: a, base_url: 'http://h', key_env: A, key_file: B}":                                               `rota.yaml, line 2: provider "a": key_env and key_file exclude each other`,
+		"providers:\n- {name: a, base_url: 'http://h', idle_timeout: -1s}":                                                     `must not be negative`,
+		"providers:\n- {name: a, base_url: 'http://h', max_concurrent: -1}":                                                    `max_concurrent must be 0 or more, not -1`,
+		"providers:\n- {name: a, base_url: 'http://h', any_prefix: true}\n- {name: b, base_url: 'http://h', any_prefix: true}": `rota.yaml, line 3: provider "b": any_prefix is for one provider`,
+		"providers:\n- {name: a, base_url: 'http://h', key_env: ROTA_TEST_ABSENT}":                                             `rota.yaml: provider "a": key_env: the environment variable ROTA_TEST_ABSENT is not set`,
+		"log_level: loud": `rota.yaml, line 1: log_level: must be one of debug, info, warn, error, not "loud"`,
 	} {
 		t.Run(file, func(t *testing.T) {
 			inFile(t, file)

@@ -92,7 +92,15 @@ func TestTheDatabaseIsDamaged(t *testing.T) {
 func TestAProviderThatCannotBe(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "rota.yaml")
 	require.NoError(t, os.WriteFile(file, []byte("providers:\n- {name: A b, base_url: http://x}\n"), 0o600))
-	refuses(t, t.TempDir(), `provider "A b": a name consists of`, "--config", file)
+	dir := t.TempDir()
+	s := launch(t, dir, nil, "--config", file)
+	require.Empty(t, s.url)
+	<-s.exited
+	require.Equal(t, 2, s.cmd.ProcessState.ExitCode())
+	require.Contains(t, s.logs.String(), file+`, line 2: provider "A b": name must be lower-case letters`)
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, left, "no database was made")
 }
 
 func TestTheKeyIsShownOnce(t *testing.T) {
