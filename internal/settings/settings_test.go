@@ -197,6 +197,7 @@ func TestWrongFiles(t *testing.T) {
 		"providers:\n- name: a\n  base_url: http://h\n- name: a\n  base_url: http://i":                                         `rota.yaml, line 4: provider "a": name is that of another provider too`,
 		"providers:\n- {name: a, base_url: 'http://h', key_env: A, key_file: B}":                                               `rota.yaml, line 2: provider "a": key_env and key_file exclude each other`,
 		"providers:\n- {name: a, base_url: 'http://h', idle_timeout: -1s}":                                                     `must not be negative`,
+		"providers:\n- {name: a, base_url: 'http://h', protocol: rest}":                                                        `protocol must be auto, responses or chat, not "rest"`,
 		"providers:\n- {name: a, base_url: 'http://h', max_concurrent: -1}":                                                    `max_concurrent must be 0 or more, not -1`,
 		"providers:\n- {name: a, base_url: 'http://h', any_prefix: true}\n- {name: b, base_url: 'http://h', any_prefix: true}": `rota.yaml, line 3: provider "b": any_prefix is for one provider`,
 		"providers:\n- {name: a, base_url: 'http://h', key_env: ROTA_TEST_ABSENT}":                                             `rota.yaml: provider "a": key_env: the environment variable ROTA_TEST_ABSENT is not set`,
