@@ -254,12 +254,15 @@ func (w *world) read(s rota.Schedule) rota.Schedule {
 }
 
 // ledger returns what is on record, the oldest first.
-func (w *world) ledger(s rota.Schedule) []rota.Occurrence {
+func (w *world) ledger(s rota.Schedule) []rota.Occurrence { return w.ledgerFrom(s, time.Time{}) }
+
+// ledgerFrom returns what is on record from a nominal time on.
+func (w *world) ledgerFrom(s rota.Schedule, from time.Time) []rota.Occurrence {
 	w.Helper()
 	var out []rota.Occurrence
 	p := rota.Page{Limit: 100, Ascending: true}
 	for {
-		l, err := w.control.Occurrences(w.Context(), caller, s.AgentID, s.ID, rota.OccurrenceFilter{}, p)
+		l, err := w.control.Occurrences(w.Context(), caller, s.AgentID, s.ID, rota.OccurrenceFilter{From: from}, p)
 		require.NoError(w, err)
 		out = append(out, slices.DeleteFunc(l.Data, func(o rota.Occurrence) bool { return o.Open })...)
 		if !l.HasMore {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"maps"
 	"slices"
 	"testing/cryptotest"
 	"time"
@@ -64,100 +63,87 @@ func (s *stage) schedule(which int) *observed {
 	return s.schedules[which%len(s.schedules)]
 }
 
-// ask is a call of the API about a schedule. The call also says whether it may be
-// refused. It must be if the schedule or its agent is deleted. What is refused
-// changes nothing.
-func ask(which int, what string, call func(*observed) (mayBe bool, err error)) step {
+// ask is a call of the API about a schedule. What is refused changes nothing.
+func ask(which int, what string, call func(*observed) error) step {
 	return step{fmt.Sprintf("%s %d", what, which), func(s *stage) {
 		r := s.schedule(which)
 		if r == nil {
 			return
 		}
-		mayBe, err := call(r)
-		switch {
-		case s.isDeleted(r.AgentID):
-			r.holds(errors.Is(err, rota.Conflict), "its agent is deleted, and %s gives %v", what, err)
-		case r.Status == rota.ScheduleDeleted:
-			r.holds(errors.Is(err, rota.NotFound), "it is deleted, and %s gives %v", what, err)
-		case err != nil:
-			r.holds(mayBe && (errors.Is(err, rota.Invalid) || errors.Is(err, rota.Conflict)), "%s is refused: %v", what, err)
-		}
+		err := call(r)
+		r.holds(s.allowed(r, err), "%s gives %v", what, err)
 		r.holds(err == nil || s.read(r.Schedule).Version == r.Version, "%s is refused, and has changed it", what)
 	}}
 }
 
+// allowed reports whether a call about a schedule may have such an answer.
+func (s *stage) allowed(r *observed, err error) bool {
+	switch {
+	case s.isDeleted(r.AgentID):
+		return errors.Is(err, rota.Conflict)
+	case r.Status == rota.ScheduleDeleted:
+		return errors.Is(err, rota.NotFound)
+	}
+	return err == nil || errors.Is(err, rota.Invalid) || errors.Is(err, rota.Conflict)
+}
+
 func pause(which int) step {
-	return ask(which, "pause", func(r *observed) (bool, error) {
+	return ask(which, "pause", func(r *observed) error {
 		_, err := r.control.PauseSchedule(r.Context(), caller, r.AgentID, r.ID, rota.SchedulePause{}, control.Write{})
-		return r.Status == rota.ScheduleCompleted, err
+		return err
 	})
 }
 
 func resume(which int) step {
-	return ask(which, "resume", func(r *observed) (bool, error) {
+	return ask(which, "resume", func(r *observed) error {
 		_, err := r.control.ResumeSchedule(r.Context(), caller, r.AgentID, r.ID, rota.SchedulePause{}, control.Write{})
-		return r.Status == rota.ScheduleCompleted, err
+		return err
 	})
 }
 
 func trigger(which int) step {
-	return ask(which, "trigger", func(r *observed) (bool, error) {
-		o, err := r.control.TriggerSchedule(r.Context(), caller, r.AgentID, r.ID, control.Write{})
-		r.holds(err != nil || o.Trigger == rota.TriggerManual && o.RecordedAt.Equal(r.wall()), "triggered, it is by %s at %s", o.Trigger, o.RecordedAt)
-		return false, err
+	return ask(which, "trigger", func(r *observed) error {
+		_, err := r.control.TriggerSchedule(r.Context(), caller, r.AgentID, r.ID, control.Write{})
+		return err
 	})
 }
 
 func remove(which int) step {
-	return ask(which, "delete", func(r *observed) (bool, error) {
+	return ask(which, "delete", func(r *observed) error {
 		_, err := r.control.DeleteSchedule(r.Context(), caller, r.AgentID, r.ID, control.Write{})
-		return false, err
+		return err
 	})
 }
 
 // skip marks one of the next nominal times.
 func skip(which, nth int) step {
-	return ask(which, fmt.Sprintf("skip time %d of", nth), func(r *observed) (bool, error) {
-		n, ok := r.plan.nth(r.wall(), nth)
+	return ask(which, fmt.Sprintf("skip time %d of", nth), func(r *observed) error {
+		n, _ := r.plan.nth(r.wall(), nth)
 		_, err := r.control.SkipOccurrence(r.Context(), caller, r.AgentID, r.ID, rota.OccurrenceSkip{ScheduledFor: rota.InstantOf(n)}, control.Write{})
-		if err == nil {
-			r.skips[n.UnixMilli()] = true
-		}
-		return !ok || r.Status == rota.ScheduleCompleted || r.NextRunAt != nil && n.Before(r.NextRunAt.Time), err
+		return err
 	})
 }
 
 // unskip takes the first mark away.
 func unskip(which int) step {
-	return ask(which, "unskip", func(r *observed) (bool, error) {
-		first := int64(1)
-		if len(r.skips) > 0 {
-			first = slices.Min(slices.Collect(maps.Keys(r.skips)))
+	return ask(which, "unskip", func(r *observed) error {
+		in := rota.OccurrenceSkip{ScheduledFor: rota.InstantOf(r.wall())}
+		if len(r.Skips) > 0 {
+			in.ScheduledFor = r.Skips[0]
 		}
-		in := rota.OccurrenceSkip{ScheduledFor: rota.InstantOf(time.UnixMilli(first))}
 		_, err := r.control.UnskipOccurrence(r.Context(), caller, r.AgentID, r.ID, in, control.Write{})
-		if err == nil {
-			delete(r.skips, first)
-		}
-		return false, err
+		return err
 	})
 }
 
 // backfill asks to run times of the past.
 func backfill(which int, back, span time.Duration) step {
-	return ask(which, fmt.Sprintf("backfill %s from %s ago on, of", span, back), func(r *observed) (bool, error) {
+	return ask(which, fmt.Sprintf("backfill %s from %s ago on, of", span, back), func(r *observed) error {
 		from := rota.InstantOf(r.wall().Add(-back))
 		in := rota.BackfillCreate{From: from, To: rota.InstantOf(from.Add(min(span, back))), DryRun: rota.Some(false)}
-		got, err := r.control.BackfillSchedule(r.Context(), caller, r.AgentID, r.ID, in, control.Write{})
-		if err == nil && len(got.Data) > 0 {
-			r.backfilled = from.Time
-		}
-		for _, o := range got.Data {
-			n, was := o.ScheduledFor.Time, r.rows[o.ScheduledFor.UnixMilli()]
-			r.holds(r.plan.has(n) && !n.Before(from.Time) && !n.After(in.To.Time) && (was.RunID == nil || was.Outcome == rota.Blocked),
-				"a backfill is of %s, which is %s", n, was.Outcome)
-		}
-		return r.Status == rota.SchedulePaused || r.plan.policy.MaxRuns != nil, err
+		_, err := r.control.BackfillSchedule(r.Context(), caller, r.AgentID, r.ID, in, control.Write{})
+		r.backfilled = err == nil
+		return err
 	})
 }
 
@@ -198,23 +184,20 @@ func create(agent int, t terms) step {
 		cryptotest.SetGlobalRandom(s.test, s.seed) // jitter depends on the identifier
 		in := rota.ScheduleCreate{Spec: spec, Input: rota.InputText("hi"), Policy: p}
 		got, err := s.control.CreateSchedule(s.Context(), caller, a.id, in, control.Write{})
-		r := &observed{
-			stage: s, name: fmt.Sprintf("schedule %d", len(s.schedules)), Schedule: got,
-			rows: map[int64]rota.Occurrence{}, skips: map[int64]bool{},
+		if err != nil {
+			require.ErrorIs(s, err, rota.Invalid) // its times may all be over
+			return
 		}
-		r.plan = r.with(rota.Some(spec), p.Apply(rota.DefaultPolicy()), now)
-		r.holds(r.plan.leavesTime(now) == (err == nil), "it is to be made, and the answer is %v", err)
-		if err == nil {
-			r.before = r.plan
-			r.start(now)
-			s.schedules = append(s.schedules, r)
-		}
+		r := &observed{stage: s, name: fmt.Sprintf("schedule %d", len(s.schedules)), rows: map[int64]rota.Occurrence{}}
+		r.replan(got, true, now)
+		r.Schedule, r.before = got, r.plan
+		s.schedules = append(s.schedules, r)
 	}}
 }
 
 // update changes the policy and perhaps the spec.
 func update(which int, anew bool, t terms) step {
-	return ask(which, fmt.Sprintf("update %t %+v of", anew, t), func(r *observed) (bool, error) {
+	return ask(which, fmt.Sprintf("update %t %+v of", anew, t), func(r *observed) error {
 		now := r.wall()
 		spec, p := t.from(now)
 		in := rota.ScheduleUpdate{Policy: p, Input: rota.Some(rota.InputText("hello"))}
@@ -222,13 +205,10 @@ func update(which int, anew bool, t terms) step {
 			in.Spec = rota.Some(spec)
 		}
 		got, err := r.control.UpdateSchedule(r.Context(), caller, r.AgentID, r.ID, in, control.Write{})
-		next := r.with(in.Spec, p.Apply(r.plan.policy), now)
 		if err == nil {
-			r.replan(next, anew, got.NextRunAt)
+			r.replan(got, anew, now)
 		}
-		once := next.spec.Type == rota.Once // its time may be on record
-		most := next.policy.MaxRuns
-		return once || !next.leavesTime(now) || r.Status == rota.ScheduleCompleted && most != nil && r.RunCount >= *most, err
+		return err
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
 )
 
 // fewStories are played where nobody says how many: each is hours of a server.
@@ -29,10 +30,10 @@ func RunStories(t *testing.T, rig Rig) {
 		defer checks.Value.Set(checks.DefValue)
 	}
 	rapid.Check(t, func(rt *rapid.T) {
-		drawn, fault := stories().Draw(rt, "story"), ""
-		t.Run("story", func(t *testing.T) { fault = drawn.play(t, rig, rt.Logf) })
-		if fault != "" {
-			rt.Fatal(fault)
+		drawn, failed := stories().Draw(rt, "story"), []string(nil)
+		t.Run("story", func(t *testing.T) { failed = drawn.play(t, rig, rt.Logf) })
+		if len(failed) > 0 {
+			rt.Fatal(failed[0])
 		}
 	})
 }
@@ -54,53 +55,32 @@ func (t story) GoString() string {
 	return b.String()
 }
 
-// A verdict is a test that can fail without ending the one that runs it: what
-// fails is kept, and the story stops there.
-type verdict struct {
-	*testing.T
-	fault string
-}
-
-// Errorf implements [require.TestingT].
-func (v *verdict) Errorf(format string, args ...any) { v.fault = fmt.Sprintf(format, args...) }
-
-// FailNow implements [require.TestingT].
-func (v *verdict) FailNow() { panic(v) }
-
 // play plays the story and returns what went wrong, if anything did.
-func (t story) play(test *testing.T, rig Rig, logf func(string, ...any)) string {
-	v, place := &verdict{}, rig.Place(test)
-	synctest.Test(test, func(t2 *testing.T) {
-		cryptotest.SetGlobalRandom(t2, 0) // identifiers
-		v.T = t2
-		w := newWorld(v, rig, place)
-		w.setup.MaxConcurrentRuns, w.setup.CatchupRate = 3, 1
-		w.setClock(time.Until(t.begins))
-		w.start()
-		defer w.kill()
-		s := &stage{
-			world: w, test: t2, runs: map[rota.RunID]*run{}, keys: map[string]rota.RunID{},
-			seen: t.begins, recorded: t.begins, gaps: []gap{{to: t.begins}},
-		}
-		defer func() {
-			if p := recover(); p != nil && p != v {
-				panic(p)
+func (t story) play(test *testing.T, rig Rig, logf func(string, ...any)) (failed []string) {
+	place := rig.Place(test)
+	synctest.Test(test, func(test *testing.T) {
+		cryptotest.SetGlobalRandom(test, 0) // identifiers
+		failed = record(test.Context(), func(recorder tester) {
+			w := newWorld(recorder, rig, place)
+			w.setup.MaxConcurrentRuns, w.setup.CatchupRate = 2, 1
+			w.setup.Providers = []engine.Provider{{Name: "large"}, {Name: "small", Max: 1}}
+			w.setClock(time.Until(t.begins))
+			w.start()
+			defer w.kill()
+			s := &stage{
+				world: w, test: test, logf: logf, runs: map[rota.RunID]*run{}, keys: map[string]rota.RunID{},
+				seen: t.begins, recorded: t.begins, gaps: []gap{{to: t.begins}},
 			}
-			for _, r := range s.schedules {
-				if strings.Contains(v.fault, r.name+":") {
-					s.show(r, logf)
-				}
+			for _, step := range t.steps {
+				logf("%s %s", s.wall().Format(time.RFC3339Nano), step.text)
+				step.play(s)
+				synctest.Wait()
+				s.look()
 			}
-		}()
-		for _, step := range t.steps {
-			logf("%s %s", s.wall().Format(time.RFC3339Nano), step.text)
-			step.play(s)
-			synctest.Wait()
-			s.look()
-		}
-		s.finish()
+			s.finish()
+		})
 	})
-	return v.fault
+	return failed
 }
 
 // stories draws stories: hours around a change of clocks or the end of a month,
