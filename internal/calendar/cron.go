@@ -118,9 +118,9 @@ func (c cron) daysOf(first int64, length int) uint32 {
 	return c.days & byWeekday & inMonth
 }
 
-// never reports whether no day matches, ever. Every day of every month falls
-// on every weekday sooner or later, 29 February included, so it does only for
-// want of months that are long enough.
+// never reports whether no day ever matches. Sooner or later every day of every
+// month falls on every weekday, 29 February included, so the only cause is that no
+// month of the expression is long enough.
 func (c cron) never() bool {
 	if c.either {
 		return false

@@ -19,8 +19,8 @@ func (d *decision) line(at time.Time) {
 }
 
 // CatchUp says what becomes of the oldest occurrence in a timer's backlog when
-// its turn has come: it starts, unless there is no longer a reason to. A timer
-// that has a place among those with a backlog is required.
+// its turn has come: it starts, unless there is no longer a reason to. The timer
+// must have a backlog.
 func CatchUp(t rota.Timer, o rota.Occurrence, now time.Time) rota.Decision {
 	d := decision{Decision: rota.Decision{Timer: t}, now: now}
 	if d.Timer.Backlog--; d.Timer.Backlog == 0 {

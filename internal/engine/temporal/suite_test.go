@@ -36,7 +36,7 @@ func TestSuite(t *testing.T) {
 		Cut:   func(e rota.Engine) { e.(*member).client.Close() },
 		Unit:  4 * time.Second, AtOnce: 8,
 		Deviations: map[string]string{
-			"an idle engine does not write": "its leader looks each second for what Temporal has woken nobody for, and says that it does",
+			"an idle engine does not write": "its leader looks each second for wake-ups that Temporal has lost, and stores that it does",
 		},
 	})
 }

@@ -22,13 +22,11 @@ import (
 // a failure of the database itself.
 type DB interface {
 	// Exec carries out steps, one after the other, and returns how many rows
-	// each changed. However much that is, a database across a network is asked
-	// once.
+	// each changed. All steps together cost one round trip.
 	Exec(ctx context.Context, steps ...Step) (affected []int64, err error)
 
-	// Write is Exec for what is only to be done. A database across a network
-	// may be told of it together with the next question or with the commit,
-	// and the error is then one of those.
+	// Write is Exec without the counts. It may send its steps together with the
+	// next query or with the commit, which then returns the error.
 	Write(ctx context.Context, steps ...Step) error
 
 	// Query calls row for each row. It stops at row's first error and returns
