@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -153,7 +154,7 @@ func (a *attempt) ask(req Request) (Response, error) {
 		a.chat = nil
 		return r, err
 	}
-	if inChat == nil || a.id != "" || answers(inChat) {
+	if inChat == nil || a.id != "" || answersChats(inChat) {
 		p.learnChat()
 	}
 	return r, inChat
@@ -165,8 +166,18 @@ func lacksPath(err error) bool {
 	return errors.As(err, &e) && e.told.status != 0 && e.told.lacksPath()
 }
 
-// answers reports whether an error came from the provider.
-func answers(err error) bool {
+// answersChats reports whether an error came from a provider that has the path of
+// chats. A 404 for another reason, such as its model, may be why the Responses API
+// seemed not to be there.
+func answersChats(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.told.status != 0
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.told.status {
+	case 0, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return false
+	default:
+		return true
+	}
 }

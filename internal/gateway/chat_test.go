@@ -140,6 +140,11 @@ func TestNothingIsFoundOut(t *testing.T) {
 	require.Equal(t, rota.RunErrConnection, code(err))
 	require.Zero(t, c.detected, "it has answered nothing")
 
+	c.Script(gatewaytest.JSON(http.StatusNotFound, `{}`), gatewaytest.JSON(http.StatusNotFound, `{"error":{"message":"model \"m\" not found"}}`))
+	_, err = c.ask(t, hi)
+	require.ErrorContains(t, err, `model "m" not found`)
+	require.Zero(t, c.detected, "the model may be why both say 404")
+
 	before := newChatter(t, "", hello)
 	before.Script(gatewaytest.Text("ok"))
 	_, err = before.ask(t, hi)
