@@ -416,6 +416,10 @@ func (a *attempt) unlike(raw []byte) (Response, error) {
 	if events := separate(raw); isObject(events[0]) {
 		return a.replay(events)
 	}
+	var whole json.RawMessage
+	if isText(raw) && len(raw) < maxField || errors.Is(json.NewDecoder(bytes.NewReader(raw)).Decode(&whole), io.ErrUnexpectedEOF) {
+		return Response{}, a.explain(io.EOF, broken) // it was cut off
+	}
 	return Response{}, said(raw).or(badResponse("the provider's answer is not JSON, though it says so"))
 }
 

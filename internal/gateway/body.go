@@ -147,6 +147,8 @@ func start(b []byte) []byte {
 
 var fields = [...]string{"data:", "event:", "id:", "retry:", ":"}
 
+const maxField = 6 // characters of the longest
+
 // isStream reports whether b, without white space before it, begins an event stream.
 func isStream(b []byte) bool {
 	for _, f := range fields {

@@ -88,7 +88,7 @@ var unusable = []failureCase{
 	{name: "JSON that is no response", reply: gatewaytest.JSON(200, `{"object":"chat.completion","choices":[]}`), code: rota.RunErrBadResponse, message: "stream:true"},
 	{name: "a compression that nobody asked for", reply: encoded("br", "x"), code: rota.RunErrBadResponse, message: `compressed its answer as "br"`},
 	{name: "a compression that is none", reply: encoded("gzip", "hello"), code: rota.RunErrStreamEnded, again: true},
-	{name: "JSON that is none", reply: gatewaytest.JSON(200, `{"a":`), code: rota.RunErrBadResponse, message: "not JSON"},
+	{name: "JSON that is none", reply: gatewaytest.JSON(200, `{"a":x}`), code: rota.RunErrBadResponse, message: "not JSON"},
 	{name: "a JSON list", reply: gatewaytest.JSON(200, `[]`), code: rota.RunErrBadResponse, message: "not JSON"},
 	{name: "an error with status 200", reply: gatewaytest.JSON(200, `{"error":"model is loading"}`), code: rota.RunErrProvider, message: "model is loading", again: true, answered: true},
 	{name: "an error that claims to be a stream", reply: gatewaytest.Stream(`{"error":{"code":"invalid_model","message":"no"}}`), code: rota.RunErrProvider, message: "invalid_model: no", answered: true},

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -76,4 +77,36 @@ func TestJunkCostsNoAnswer(t *testing.T) {
 		require.Equal(t, "hello", r.Output, stream)
 		require.Equal(t, "r1", r.ID)
 	})
+}
+
+// TestACutIsNeverFinal cuts an answer off after each byte. What comes of it is the answer,
+// if all of it had come, or a failure that is tried again and keeps the text that had.
+func TestACutIsNeverFinal(t *testing.T) {
+	const begin = `{"id":"r1","object":"response","status":"`
+	stream := `data: {"type":"response.created","response":` + begin + `in_progress"}}` + "\n\n" +
+		`data: {"type":"response.output_text.delta","item_id":"m","delta":"hello"}` + "\n\n" +
+		`data: {"type":"response.output_text.done","item_id":"m","text":"hello"}` + "\n\n" +
+		`data: {"type":"response.completed","response":` + begin + `completed","output":[{"type":"message","content":[{"type":"output_text","text":"hello"}]}]}}` + "\n\n"
+	object := begin + `completed","output":[{"type":"message","content":[{"type":"output_text","text":"hello"}]}]}`
+	for _, c := range []struct{ label, whole, told string }{
+		{"text/event-stream", stream, `"delta":"hello"}`}, {"application/json", stream, `"delta":"hello"}`}, {"application/json", object, "no part counts"}, {"", object, "no part counts"},
+	} {
+		for n := range len(c.whole) {
+			for _, last := range []error{io.EOF, io.ErrUnexpectedEOF} {
+				body := io.MultiReader(strings.NewReader(c.whole[:n]), iotest.ErrReader(last))
+				g, err := New([]Provider{{Name: "p", BaseURL: "http://p", Transport: canned{http.Header{"Content-Type": {c.label}}, body}}})
+				require.NoError(t, err)
+				r, err := g.Stream(context.Background(), Request{Provider: "p", Body: []byte("{}")}, func(string) {}, func(Event) {})
+				g.Close()
+				if err == nil {
+					require.Equal(t, "hello", r.Output, c.whole[:n])
+					continue
+				}
+				var e *Error
+				require.ErrorAs(t, err, &e)
+				require.True(t, e.Retryable, "%s: %s", e, c.whole[:n])
+				require.Equal(t, strings.Contains(c.whole[:n], c.told), strings.Contains(string(e.Response), "hello"), "%s: %s", e, c.whole[:n])
+			}
+		}
+	}
 }
