@@ -63,6 +63,21 @@ func (l *RateLimit) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// Limits bound what an end user or an account may have at once. What is nil has
+// its default; 0 is no limit.
+type Limits struct {
+	// Workers is how many of its runs are worked on at the same time. The default of
+	// an end user is three quarters, rounded up, of the workers that the others leave.
+	Workers *int `yaml:"workers" endUser:"three quarters" account:"0" help:"Runs that are worked on at once. Three quarters, rounded up, of the workers that the others leave free: of --max-concurrent-runs, and of the provider's max_concurrent. A number is a fixed bound in place of that share."`
+}
+
+// AllLimits are the limits that each end user has, and those that each account has
+// for all its end users together.
+type AllLimits struct {
+	EndUser Limits `yaml:"end_user"`
+	Account Limits `yaml:"account"`
+}
+
 // SamePeriod returns a period that two of the limits are about, if there is one.
 // One of them would have no meaning.
 func SamePeriod(limits []RateLimit) (p Period, found bool) {

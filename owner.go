@@ -17,6 +17,12 @@ func (o Owner) User() *string {
 	return &o.EndUser
 }
 
+// An OwnerAt is an owner at a provider.
+type OwnerAt struct {
+	Owner    Owner
+	Provider string
+}
+
 // A Scope is one thing that a key may do, written verb:plural. There are no
 // wildcards, and a scope to write does not include the one to read.
 type Scope string

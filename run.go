@@ -213,6 +213,7 @@ type Work struct {
 	Owner      Owner
 	Agent      AgentConfig               // of the version that the run was made with
 	Provider   string                    // under which the run was queued
+	ReadyAt    time.Time                 // since when it could be claimed
 	Functions  map[FunctionToolID]Object // what the agent's function references stood for when the run was made
 	Policy     Policy                    // of the schedule, or the default
 	Fire       FireContext
@@ -220,6 +221,17 @@ type Work struct {
 	Failures   int       // attempts that the provider answered with a failure
 	ResponseID string    // of an attempt that a crash cut off; empty otherwise
 	Blocked    *RunError // why the run must not start; nil if it may
+}
+
+// A Claim asks for runs that wait under a provider. Their owners take turns: the
+// first turn is that of the owner after the one who had the last, in the order of
+// account and end user, and each turn is one run, the longest waiting.
+type Claim struct {
+	Provider string
+	Limit    int
+	After    Owner            // who had the last turn; zero if nobody had
+	May      func(Owner) bool // says whether an owner may start one more run; nil: everybody may
+	Took     func(Owner)      // is told of each run that is claimed; may be nil
 }
 
 // A FireContext is what the run of a schedule may tell its agent of the occurrence

@@ -58,7 +58,7 @@ func cycle(ctx context.Context, s store.Store) (int, error) {
 			return d
 		})
 		if err == nil {
-			work, err = tx.ClaimRuns(ctx, now, "any", limitBatch)
+			work, _, err = tx.ClaimAll(ctx, now, limitBatch, func([]rota.Work) bool { return true })
 		}
 		return err
 	})

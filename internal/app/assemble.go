@@ -166,7 +166,7 @@ func (p parts) embedded(run *runner.Runner) *embedded.Engine {
 
 // step returns how an engine of either kind takes what is due.
 func (p parts) step() engine.Step {
-	return engine.Step{Provider: p.provider, Providers: bounds(p.gateway), MaxConcurrentRuns: p.settings.MaxConcurrentRuns}
+	return engine.Step{Provider: p.provider, Providers: bounds(p.gateway), MaxConcurrentRuns: p.settings.MaxConcurrentRuns, Limits: p.settings.Limits}
 }
 
 // shared reports whether other processes may have the same database.

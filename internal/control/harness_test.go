@@ -164,7 +164,7 @@ func (w *world) claim() []rota.Work {
 	var work []rota.Work
 	w.tx(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
-		work, err = tx.ClaimRuns(ctx, w.now, "mock", 100)
+		work, err = tx.ClaimRuns(ctx, w.now, rota.Claim{Provider: "mock", Limit: 100})
 		return err
 	})
 	return work

@@ -18,11 +18,17 @@ type Queue interface {
 	// have started. It reports whether it left any that decide has not refused.
 	FireBacklog(ctx context.Context, now time.Time, limit int, decide rota.DecideBacklog) (fires []rota.Fire, left bool, err error)
 
-	// ClaimRuns starts up to limit runs that wait under the provider, the
-	// longest waiting first. Each run is claimed once. A run that has not started
-	// before, and whose agent or schedule has been deleted or paused since it
-	// was queued, comes with Blocked set: the caller must finish it.
-	ClaimRuns(ctx context.Context, now time.Time, provider string, limit int) ([]rota.Work, error)
+	// ClaimAll starts every run that is ready, whatever its provider, the longest
+	// waiting first, if there are at most limit and fit says that all of them may
+	// start. Otherwise it starts none, and returns false. Each run is claimed once. A
+	// run that has not started before, and whose agent or schedule has been deleted
+	// or paused since it was queued, comes with Blocked set: the caller must finish
+	// it.
+	ClaimAll(ctx context.Context, now time.Time, limit int, fit func([]rota.Work) bool) ([]rota.Work, bool, error)
+
+	// ClaimRuns starts runs that wait under a provider. Their owners take turns. For
+	// the rest, it is like ClaimAll.
+	ClaimRuns(ctx context.Context, now time.Time, c rota.Claim) ([]rota.Work, error)
 
 	// RequeueRun puts a claimed run back as if it had not been claimed, under
 	// another provider. One that a worker has begun stays as it is.
@@ -32,7 +38,7 @@ type Queue interface {
 	// so is its occurrence.
 	FinishRun(ctx context.Context, id rota.RunID, r rota.Result, settle rota.Settle) (rota.Finish, error)
 
-	// NextWake returns the earliest time after which FireDue or ClaimRuns may
+	// NextWake returns the earliest time after which FireDue or a claim may
 	// find something, or zero if there is nothing to wait for.
 	NextWake(ctx context.Context, now time.Time) (time.Time, error)
 }

@@ -21,8 +21,11 @@ type Step struct {
 	Provider          func(model string) string // the provider that serves an agent's model
 	Providers         []Provider                // at least one
 	MaxConcurrentRuns int
+	Limits            rota.AllLimits
 
-	next int // the provider whose runs are claimed first
+	next    int                   // the provider whose runs are claimed first
+	after   map[string]rota.Owner // who had the last turn, by provider
+	inTurns bool                  // at the last claim, more runs waited than could start
 }
 
 // A Provider bounds the concurrent runs at one provider.
@@ -31,9 +34,9 @@ type Provider struct {
 	Max  int // 0: unlimited
 }
 
-// Busy counts the runs that workers have, by provider. The step calls it in its
-// transaction, after it has decided what is due.
-type Busy func(context.Context) (map[string]int, error)
+// Busy counts the runs that workers have. The step calls it in its transaction,
+// after it has decided what is due.
+type Busy func(context.Context) (map[rota.OwnerAt]int, error)
 
 // A Moment is the input of a step.
 type Moment struct {
@@ -56,8 +59,7 @@ type Batch struct {
 	Fired       int               // timers that were decided
 	Wake        time.Time         // when the next timer or run is due; zero if there is none
 
-	busy  map[string]int
-	total int
+	load load
 }
 
 // An Ended is a run that the engine ended, not a worker: because it must not
@@ -126,35 +128,64 @@ func (batch Batch) Announce(decided func(rota.Occurrence), ended func(Ended), pa
 }
 
 // count notes how many workers are busy.
-func (batch *Batch) count(ctx context.Context, busy Busy) (err error) {
-	batch.busy, err = busy(ctx)
-	for _, n := range batch.busy {
-		batch.total += n
-	}
+func (batch *Batch) count(ctx context.Context, busy Busy) error {
+	at, err := busy(ctx)
+	batch.load = newLoad(at)
 	return err
 }
 
 // add adds a claimed run.
 func (batch *Batch) add(w rota.Work) {
 	batch.Work = append(batch.Work, w)
-	batch.busy[w.Provider]++
-	batch.total++
+	batch.load.add(rota.OwnerAt{Owner: w.Owner, Provider: w.Provider}, 1)
 }
 
-// claim claims waiting runs, as far as workers are free.
+// claim claims waiting runs, as far as workers are free. Only when more wait do
+// their owners have to take turns.
 func (s *Step) claim(ctx context.Context, q Queue, batch *Batch, now time.Time) error {
-	for _, p := range s.rotate() {
-		room := s.room(p, batch)
-		claimed, err := q.ClaimRuns(ctx, now, p.Name, room)
+	if !s.inTurns {
+		fit := func(work []rota.Work) bool { return s.fit(batch.load, work) }
+		claimed, all, err := q.ClaimAll(ctx, now, s.room(Provider{}, batch), fit)
 		if err != nil {
 			return err
 		}
-		batch.Saturated = batch.Saturated || len(claimed) == room
-		if err := s.sort(ctx, q, batch, claimed, now); err != nil {
+		if all {
+			return s.sort(ctx, q, batch, claimed, now)
+		}
+	}
+	s.inTurns = false
+	for _, p := range s.rotate() {
+		if err := s.claimInTurns(ctx, q, batch, p, now); err != nil {
 			return err
 		}
 	}
+	batch.Saturated = batch.Saturated || s.inTurns
 	return nil
+}
+
+// claimInTurns claims runs that wait under a provider.
+func (s *Step) claimInTurns(ctx context.Context, q Queue, batch *Batch, p Provider, now time.Time) error {
+	room, refused, load := s.room(p, batch), false, batch.load.clone()
+	claimed, err := q.ClaimRuns(ctx, now, rota.Claim{
+		Provider: p.Name, Limit: room, After: s.after[p.Name],
+		May: func(o rota.Owner) bool {
+			may := s.may(load, p, o)
+			refused = refused || !may
+			return may
+		},
+		Took: func(o rota.Owner) { load.add(rota.OwnerAt{Owner: o, Provider: p.Name}, 1) },
+	})
+	if err != nil {
+		return err
+	}
+	if n := len(claimed); n > 0 {
+		if s.after == nil {
+			s.after = make(map[string]rota.Owner)
+		}
+		s.after[p.Name] = claimed[n-1].Owner
+	}
+	s.inTurns = s.inTurns || refused || len(claimed) == room
+	return s.sort(ctx, q, batch, claimed, now)
 }
 
 // catchUp starts missed occurrences, as far as the limit allows and workers are free.
@@ -225,9 +256,9 @@ func (s *Step) rotate() []Provider {
 
 // room returns how many more runs may start at the provider.
 func (s *Step) room(p Provider, batch *Batch) int {
-	n := s.MaxConcurrentRuns - batch.total
+	n := s.MaxConcurrentRuns - batch.load.all
 	if p.Max > 0 {
-		n = min(n, p.Max-batch.busy[p.Name])
+		n = min(n, p.Max-batch.load.provider[p.Name])
 	}
 	return max(n, 0)
 }

@@ -60,7 +60,7 @@ func TestCancel(t *testing.T) {
 func (s *server) finish(id rota.RunID) {
 	s.t.Helper()
 	require.NoError(s.t, s.store.Update(s.t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
-		if _, err := tx.ClaimRuns(ctx, s.clock.Now(), "test", 10); err != nil {
+		if _, err := tx.ClaimRuns(ctx, s.clock.Now(), rota.Claim{Provider: "test", Limit: 10}); err != nil {
 			return err
 		}
 		_, err := tx.FinishRun(ctx, id, rota.Result{

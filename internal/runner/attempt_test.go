@@ -93,7 +93,7 @@ func (b *bench) attempt(ctx context.Context) rota.Run {
 	var work []rota.Work
 	b.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
-		work, err = tx.ClaimRuns(ctx, b.now, "model", 10)
+		work, err = tx.ClaimRuns(ctx, b.now, rota.Claim{Provider: "model", Limit: 10})
 		return err
 	})
 	require.Len(b, work, 1)

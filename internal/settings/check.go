@@ -39,6 +39,8 @@ func (s *Settings) AfterApply(ctx *kong.Context) error {
 		check(s.DrainTimeout >= 0, "--drain-timeout must be 0s or more, not %s", s.DrainTimeout),
 		check(s.MinInterval >= time.Second && s.MinInterval <= maxInterval && s.MinInterval%time.Second == 0,
 			"--min-interval must be whole seconds, from 1s to 8784h, not %s", s.MinInterval),
+		checkLimits("end_user", s.Limits.EndUser),
+		checkLimits("account", s.Limits.Account),
 		s.checkRateLimit(),
 		s.checkTokens(),
 		s.checkOrigins(),
@@ -75,6 +77,10 @@ func check(ok bool, format string, args ...any) error {
 func (s *Settings) checkRateLimit() error {
 	per, twice := rota.SamePeriod(s.RateLimit)
 	return check(!twice, "--rate-limit must have one limit for a %s, not two", per)
+}
+
+func checkLimits(of string, l rota.Limits) error {
+	return check(l.Workers == nil || *l.Workers >= 0, "limits: %s.workers must be 0 or more", of)
 }
 
 // checkTokens does not quote the secret.

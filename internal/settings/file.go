@@ -15,6 +15,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/rota-run/rota"
 )
 
 // DefaultFile is read if it is there and no other file was named.
@@ -25,11 +27,12 @@ const DefaultFile = "rota.yaml"
 type file struct {
 	path      string // as it was named; empty if there is none
 	providers []Provider
+	limits    rota.AllLimits
 	values    map[string]*yaml.Node // by the name of the setting
 }
 
-// readFile reads a settings file, in which only the flags and providers may stand. An
-// empty path means DefaultFile, which may be absent.
+// readFile reads a settings file, in which only the flags, providers and limits may
+// stand. An empty path means DefaultFile, which may be absent.
 func readFile(path string, flags []*kong.Flag) (*file, error) {
 	b, err := os.ReadFile(cmp.Or(path, DefaultFile))
 	if path == "" && errors.Is(err, fs.ErrNotExist) {
@@ -66,10 +69,12 @@ func (f *file) parse(b []byte, flags []*kong.Flag) error {
 	if err := f.collect(top, f.values); err != nil {
 		return err
 	}
-	if providers, ok := f.values["providers"]; ok {
-		delete(f.values, "providers")
-		if err := f.takeProviders(providers); err != nil {
-			return err
+	for name, take := range map[string]func(*yaml.Node) error{"providers": f.takeProviders, "limits": f.takeLimits} {
+		if node, ok := f.values[name]; ok {
+			delete(f.values, name)
+			if err := take(node); err != nil {
+				return err
+			}
 		}
 	}
 	return f.check(top, flags)
@@ -113,7 +118,7 @@ func (f *file) collect(mapping *yaml.Node, into map[string]*yaml.Node) error {
 // can have.
 func (f *file) check(top *yaml.Node, flags []*kong.Flag) error {
 	known := make(map[string]*kong.Flag)
-	order := []string{"providers"}
+	order := []string{"providers", "limits"}
 	for _, flag := range flags {
 		if flag.Name != "config" && flag.Name != "help" {
 			known[FileName(flag)] = flag
@@ -124,7 +129,7 @@ func (f *file) check(top *yaml.Node, flags []*kong.Flag) error {
 		name := top.Content[i]
 		value, flag := f.values[name.Value], known[name.Value]
 		switch {
-		case name.Value == "providers":
+		case name.Value == "providers" || name.Value == "limits":
 			continue
 		case flag == nil:
 			return f.wrong(name, "there is no setting %q; there are %s", name.Value, strings.Join(order, ", "))

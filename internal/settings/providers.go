@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/rota-run/rota"
 )
 
 // takeProviders reads the list of providers.
@@ -25,8 +27,8 @@ func (f *file) takeProviders(list *yaml.Node) error {
 		if n.Kind != yaml.MappingNode {
 			return f.wrong(n, "a provider must have fields, such as name: and base_url:")
 		}
-		p, err := f.provider(n)
-		if err != nil {
+		var p Provider
+		if err := f.fields(n, "providers", &p); err != nil {
 			return err
 		}
 		if err := p.check(f.providers); err != nil {
@@ -37,23 +39,50 @@ func (f *file) takeProviders(list *yaml.Node) error {
 	return nil
 }
 
-func (f *file) provider(n *yaml.Node) (Provider, error) {
-	var p Provider
+// takeLimits reads the limits of end users and accounts.
+func (f *file) takeLimits(n *yaml.Node) error {
+	of := make(map[string]*yaml.Node)
+	if n.Kind != yaml.MappingNode {
+		return f.wrong(n, "limits must have end_user: or account: and their limits below")
+	}
+	if err := f.collect(n, of); err != nil {
+		return err
+	}
+	into := map[string]*rota.Limits{"end_user": &f.limits.EndUser, "account": &f.limits.Account}
+	for i := 0; i < len(n.Content); i += 2 {
+		name := n.Content[i]
+		limits, value := into[name.Value], of[name.Value]
+		if limits == nil {
+			return f.wrong(name, "there is no field %q of limits; there are end_user, account", name.Value)
+		}
+		if value.Kind != yaml.MappingNode {
+			return f.wrong(value, "limits of %s must have fields, such as workers:", name.Value)
+		}
+		if err := f.fields(value, "limits", limits); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fields reads a mapping into what dst points to, by the names that its fields have in
+// the file.
+func (f *file) fields(n *yaml.Node, of string, dst any) error {
 	fields := make(map[string]*yaml.Node)
 	if err := f.collect(n, fields); err != nil {
-		return p, err
+		return err
 	}
-	into, known := fieldsOf(&p)
+	into, known := fieldsOf(dst)
 	for i := 0; i < len(n.Content); i += 2 {
 		name := n.Content[i]
 		if !slices.Contains(known, name.Value) {
-			return p, f.wrong(name, "there is no field %q of providers; there are %s", name.Value, strings.Join(known, ", "))
+			return f.wrong(name, "there is no field %q of %s; there are %s", name.Value, of, strings.Join(known, ", "))
 		}
 		if err := set(into[name.Value], fields[name.Value]); err != nil {
-			return p, f.wrong(name, "%s: %s", name.Value, err)
+			return f.wrong(name, "%s: %s", name.Value, err)
 		}
 	}
-	return p, nil
+	return nil
 }
 
 var providerName = regexp.MustCompile(`^[a-z0-9-]+$`)
@@ -86,11 +115,11 @@ func (s *Settings) checkProviders() error {
 	return nil
 }
 
-// fieldsOf returns the fields of a provider by their names in the file, and these in
-// order.
-func fieldsOf(p *Provider) (map[string]reflect.Value, []string) {
+// fieldsOf returns the fields of what dst points to by their names in the file, and
+// these in order.
+func fieldsOf(dst any) (map[string]reflect.Value, []string) {
 	fields, names := make(map[string]reflect.Value), []string{}
-	for field, value := range reflect.ValueOf(p).Elem().Fields() {
+	for field, value := range reflect.ValueOf(dst).Elem().Fields() {
 		name := field.Tag.Get("yaml")
 		fields[name], names = value, append(names, name)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/settings"
 )
 
@@ -77,6 +78,20 @@ A secret, whether it comes from a variable or a file, is read without a byte ord
 |---|---|---|
 `
 
+const limitsText = `
+## Limits
+
+What one end user may have at once, so that the others get theirs, and what an account may have with all its end users together. Limits are only in the file,
+under ` + "`limits`" + `: ` + "`end_user`" + ` and ` + "`account`" + ` have the same names. 0 is no limit; without a value, the default holds. An account that acts for nobody
+(no ` + "`X-On-Behalf-Of`" + `) counts as an end user.
+
+When more runs wait than workers are free, end users take turns: one run of each, then the next of each, however many one of them has in the queue
+([decision 40](decisions/0040-end-users-take-turns.md)).
+
+| name | end user | account | meaning |
+|---|---|---|---|
+`
+
 // reference returns docs/configuration.md.
 func reference(t *testing.T) string {
 	t.Helper()
@@ -90,6 +105,10 @@ func reference(t *testing.T) string {
 	b.WriteString(providersText)
 	for f := range reflect.TypeFor[settings.Provider]().Fields() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Tag.Get("yaml"), code(f.Tag.Get("default")), f.Tag.Get("help"))
+	}
+	b.WriteString(limitsText)
+	for f := range reflect.TypeFor[rota.Limits]().Fields() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Tag.Get("yaml"), f.Tag.Get("endUser"), f.Tag.Get("account"), f.Tag.Get("help"))
 	}
 	example, err := os.ReadFile(filepath.Join("testdata", "rota.yaml"))
 	require.NoError(t, err)

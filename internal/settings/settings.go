@@ -4,7 +4,7 @@
 //
 // A flag wins over its environment variable, that over the file, and that over
 // the default. In the file, rota.yaml, a setting has the name of its flag with
-// _ for -; what has no flag (providers) is only there.
+// _ for -; what has no flag (providers, limits) is only there.
 package settings
 
 import (
@@ -66,8 +66,9 @@ type Settings struct {
 
 	LogContents string `default:"debug" enum:"debug,info" env:"ROTA_LOG_CONTENTS" help:"From which --log-level on the lines of runs have what others have written: the name of the schedule and the message of an error, which may quote the input. debug or info."`
 
-	Providers []Provider `kong:"-"`
-	File      string     `kong:"-"` // the settings file that was read; empty if there was none
+	Providers []Provider     `kong:"-"`
+	Limits    rota.AllLimits `kong:"-"`
+	File      string         `kong:"-"` // the settings file that was read; empty if there was none
 }
 
 // SQLite returns the directory of the SQLite database, and false if the
@@ -126,7 +127,7 @@ func (s *Settings) BeforeResolve(app *kong.Kong, ctx *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Providers, s.File = file.providers, file.path
+	s.Providers, s.Limits, s.File = file.providers, file.limits, file.path
 	ctx.AddResolver(file)
 	return nil
 }

@@ -147,7 +147,8 @@ func TestTheFileOfTheDocumentation(t *testing.T) {
 			{Name: "hosted", BaseURL: "https://models.example.com/v1", KeyEnv: "HOSTED_KEY", DefaultModel: "large", ConnectTimeout: settings.Duration(5 * time.Second), Background: true},
 			{Name: "vault", BaseURL: "https://vault.example.com/api/v1", KeyFile: "/run/secrets/model-key", Metadata: new(false)},
 		},
-		File: filepath.Join("testdata", "rota.yaml"),
+		Limits: rota.AllLimits{EndUser: rota.Limits{Workers: new(16)}, Account: rota.Limits{Workers: new(0)}},
+		File:   filepath.Join("testdata", "rota.yaml"),
 	}, got)
 }
 
@@ -166,10 +167,10 @@ func TestTheVariableNamesTheFile(t *testing.T) {
 
 func TestWrongFiles(t *testing.T) {
 	for file, want := range map[string]string{
-		"drain_timout: 5s": `rota.yaml, line 1: there is no setting "drain_timout"; there are providers, listen, data, database, database_pool_size, role, demo, bootstrap_key, public_url, token_audience, secret_key, secret_key_file, cors_origins, model_url, ` +
+		"drain_timout: 5s": `rota.yaml, line 1: there is no setting "drain_timout"; there are providers, limits, listen, data, database, database_pool_size, role, demo, bootstrap_key, public_url, token_audience, secret_key, secret_key_file, cors_origins, model_url, ` +
 			`model_key_env, model_protocol, model, engine, temporal_address, temporal_namespace, temporal_task_queue, temporal_api_key, temporal_tls, temporal_tls_cert_path, temporal_tls_key_path, temporal_tls_ca_path, temporal_tls_server_name, max_concurrent_runs, memory_budget, drain_timeout, catchup_rate, min_interval, agent_retention, rate_limit, zoneinfo, on_key_revoked, log_format, log_level, log_contents`,
-		"config: other.yaml":                            `rota.yaml, line 1: there is no setting "config"; there are providers,`,
-		"listen: :1\ndrain-timeout: 5s":                 `rota.yaml, line 2: there is no setting "drain-timeout"; there are providers,`,
+		"config: other.yaml":                            `rota.yaml, line 1: there is no setting "config"; there are providers, limits,`,
+		"listen: :1\ndrain-timeout: 5s":                 `rota.yaml, line 2: there is no setting "drain-timeout"; there are providers, limits,`,
 		"drain_timeout: [1s]":                           "rota.yaml, line 1: drain_timeout must be a single value",
 		"# a comment\n\ndrain_timeout: 5 minutes":       `rota.yaml, line 3: drain_timeout: "5 minutes" is not a duration such as 90s, 5m or 1h30m`,
 		"drain_timeout: 5":                              `rota.yaml, line 1: drain_timeout: "5" has no unit: write 5s, 5m or 5h for seconds, minutes or hours`,

@@ -7,7 +7,7 @@
 //
 //	             ┌──────────────────────── wake: due time, change, free worker ◄──┐
 //	             ▼                                                                │
-//	sleep ──► step: FireDue ─► ClaimRuns ─► NextWake ─► FireBacklog ──commit──► workers
+//	sleep ──► step: FireDue ─► claim ─► NextWake ─► FireBacklog ──commit──► workers
 //
 // Nothing about a schedule is kept in memory. When the engine starts, it finds in
 // the store what a dead process left unfinished.
@@ -71,10 +71,10 @@ type Engine struct {
 
 	mu        sync.Mutex // guards what follows
 	cancels   map[rota.RunID]context.CancelFunc
-	busy      map[string]int      // runs at work by provider
-	saturated bool                // runs may be waiting for a free worker
-	stepping  bool                // a step may have claimed runs that are not in cancels yet
-	cancelled map[rota.RunID]bool // cancelled while stepping
+	busy      map[rota.OwnerAt]int // runs at work
+	saturated bool                 // runs may be waiting for a free worker
+	stepping  bool                 // a step may have claimed runs that are not in cancels yet
+	cancelled map[rota.RunID]bool  // cancelled while stepping
 }
 
 var _ rota.Engine = (*Engine)(nil)
@@ -89,7 +89,7 @@ func New(cfg Config) *Engine {
 		throttle:   engine.NewThrottle(cfg.CatchupRate),
 		replanner:  engine.Replanner{Log: cfg.Log, NotBefore: cfg.NotBefore, ZoneData: cfg.ZoneData},
 		cancels:    make(map[rota.RunID]context.CancelFunc),
-		busy:       make(map[string]int),
+		busy:       make(map[rota.OwnerAt]int),
 		cancelled:  make(map[rota.RunID]bool),
 	}
 }

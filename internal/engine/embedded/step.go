@@ -94,8 +94,8 @@ func (e *Engine) replan(ctx context.Context) error {
 	return err
 }
 
-// atWork counts the runs at work by provider.
-func (e *Engine) atWork(context.Context) (map[string]int, error) {
+// atWork counts the runs at work.
+func (e *Engine) atWork(context.Context) (map[rota.OwnerAt]int, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return maps.Clone(e.busy), nil
@@ -133,12 +133,14 @@ func (e *Engine) setSaturated(saturated bool) {
 	e.saturated = saturated
 }
 
+func seat(w rota.Work) rota.OwnerAt { return rota.OwnerAt{Owner: w.Owner, Provider: w.Provider} }
+
 // start hands a run to a worker of its own.
 func (e *Engine) start(ctx context.Context, w rota.Work) {
 	ctx, cancel := context.WithCancel(ctx)
 	e.mu.Lock()
 	e.cancels[w.Run.ID] = cancel
-	e.busy[w.Provider]++
+	e.busy[seat(w)]++
 	if e.cancelled[w.Run.ID] {
 		cancel()
 	}
@@ -157,7 +159,9 @@ func (e *Engine) start(ctx context.Context, w rota.Work) {
 func (e *Engine) finished(w rota.Work) {
 	e.mu.Lock()
 	delete(e.cancels, w.Run.ID)
-	e.busy[w.Provider]--
+	if e.busy[seat(w)]--; e.busy[seat(w)] == 0 {
+		delete(e.busy, seat(w))
+	}
 	saturated := e.saturated
 	e.mu.Unlock()
 	if saturated {

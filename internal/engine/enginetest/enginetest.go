@@ -75,6 +75,7 @@ type Setup struct {
 	Now               func() time.Time
 	Log               *slog.Logger
 	MaxConcurrentRuns int
+	Limits            rota.AllLimits
 	CatchupRate       int
 	Providers         []engine.Provider
 	DrainTimeout      time.Duration
@@ -115,7 +116,8 @@ func newWorld(t tester, rig Rig, place string) *world {
 	w.setup = Setup{
 		Place:             place,
 		MaxConcurrentRuns: 4, CatchupRate: 10, Providers: []engine.Provider{{Name: "large"}, {Name: "small", Max: 2}}, DrainTimeout: time.Minute,
-		Log: slog.New(slog.DiscardHandler),
+		Limits: rota.AllLimits{EndUser: rota.Limits{Workers: new(0)}},
+		Log:    slog.New(slog.DiscardHandler),
 	}
 	return w
 }

@@ -1,9 +1,13 @@
 package enginetest
 
 import (
+	"time"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/engine"
 )
 
 // queues are about which runs are at work, and in which order.
@@ -38,6 +42,64 @@ var queues = []testCase{
 		endSecond()
 		w.pass(0)
 		w.askedFor(first, small[2:4], small[4:])
+	}},
+	{name: "end users take turns, whoever has more runs that wait", run: func(w *world) {
+		endFirst := w.model.holds()
+		mine := w.runsOf("u-1", "large/m", 10)
+		theirs := w.runsOf("u-2", "large/m", 2)
+		w.pass(w.units(1))
+		w.askedFor(mine[:4])
+		endSecond := w.model.holds()
+		endFirst()
+		w.pass(w.units(1))
+		w.askedFor(mine[:4], []rota.RunID{mine[4], mine[5], theirs[0], theirs[1]})
+		endSecond()
+		w.pass(0)
+		w.asked(12)
+	}},
+	{name: "no end user takes all workers", run: func(w *world) {
+		w.setup.Limits = rota.AllLimits{}
+		w.restart()
+		end := w.model.holds()
+		mine := w.runsOf("u-1", "large/m", 20)
+		w.pass(w.units(1))
+		w.askedFor(mine[:3])
+		theirs := w.runsOf("u-2", "large/m", 2)
+		w.pass(w.units(1))
+		w.askedFor(mine[:3], theirs[:1])
+		w.model.will(nil)
+		end()
+		w.pass(0)
+		w.asked(22)
+	}},
+	{name: "no end user takes all that a provider does at once", run: func(w *world) {
+		w.setup.Limits, w.setup.Providers, w.setup.MaxConcurrentRuns = rota.AllLimits{}, []engine.Provider{{Name: "large"}, {Name: "small", Max: 4}}, 16
+		w.restart()
+		end := w.model.holds()
+		mine := w.runsOf("u-1", "small/m", 6)
+		w.pass(w.units(1))
+		w.askedFor(mine[:3])
+		theirs := w.runsOf("u-2", "small/m", 1)
+		more := w.runsOf("u-1", "large/m", 1)
+		w.pass(w.units(1))
+		w.askedFor(mine[:3], append(theirs, more...))
+		w.model.will(nil)
+		end()
+		w.pass(0)
+		w.asked(8)
+	}},
+	{name: "an account and its end users have as many workers as their limits say", run: func(w *world) {
+		w.setup.Limits = rota.AllLimits{Account: rota.Limits{Workers: new(3)}, EndUser: rota.Limits{Workers: new(2)}}
+		w.restart()
+		end := w.model.holds()
+		first := w.runsOf("u-1", "large/m", 3)
+		second := w.runsOf("u-2", "large/m", 3)
+		w.pass(w.units(1))
+		w.askedFor(first[:2], second[:1])
+		w.model.will(nil)
+		end()
+		w.pass(0)
+		w.asked(6)
 	}},
 	{name: "a worker that is freed during a step is used", run: func(w *world) {
 		w.setup.MaxConcurrentRuns = 2
@@ -76,6 +138,23 @@ var queues = []testCase{
 		w.asked(4)
 		require.Equal(w, 2, w.model.calls()[2].beside)
 	}},
+}
+
+// runsOf queues runs of an end user, each a millisecond after the one before.
+func (w *world) runsOf(endUser, model string, n int) []rota.RunID {
+	w.Helper()
+	who := caller
+	who.Owner.EndUser = endUser
+	a, err := w.control.CreateAgent(w.Context(), who, rota.AgentCreate{Name: "a", Model: model}, control.Write{})
+	require.NoError(w, err)
+	var ids []rota.RunID
+	for range n {
+		r, err := w.control.StartRun(w.Context(), who, a.ID, rota.RunCreate{Input: rota.InputText("hi")}, control.Write{})
+		require.NoError(w, err)
+		ids = append(ids, r.ID)
+		w.pass(time.Millisecond)
+	}
+	return ids
 }
 
 // slow returns a schedule of every two units, whose runs take five, after eight.

@@ -110,11 +110,19 @@ func (w watched) FireDue(ctx context.Context, now time.Time, limit int, decide r
 }
 
 // ClaimRuns implements [engine.Queue].
-func (w watched) ClaimRuns(ctx context.Context, now time.Time, provider string, limit int) ([]rota.Work, error) {
+func (w watched) ClaimRuns(ctx context.Context, now time.Time, c rota.Claim) ([]rota.Work, error) {
 	did := ctx.Value(traceKey{}).(*trace)
-	work, err := w.Queue.ClaimRuns(ctx, now, provider, limit)
+	work, err := w.Queue.ClaimRuns(ctx, now, c)
 	did.claimed = did.claimed || len(work) > 0
 	return work, err
+}
+
+// ClaimAll implements [engine.Queue].
+func (w watched) ClaimAll(ctx context.Context, now time.Time, limit int, fit func([]rota.Work) bool) ([]rota.Work, bool, error) {
+	did := ctx.Value(traceKey{}).(*trace)
+	work, all, err := w.Queue.ClaimAll(ctx, now, limit, fit)
+	did.claimed = did.claimed || len(work) > 0
+	return work, all, err
 }
 
 func (s *faulty) isDead() bool {

@@ -98,7 +98,7 @@ func (e *Engine) runStep(ctx context.Context) (engine.Batch, error) {
 		if err != nil {
 			return err
 		}
-		busy := func(ctx context.Context) (map[string]int, error) {
+		busy := func(ctx context.Context) (map[rota.OwnerAt]int, error) {
 			busy, err := tx.Busy(ctx)
 			if err == nil { // the lock of Busy keeps others from switching until this transaction ends
 				_, err = leadSince(ctx, tx, now)

@@ -57,10 +57,9 @@ type AttemptReader interface {
 
 // AttemptWriter hands attempts to workers and takes them back.
 type AttemptWriter interface {
-	// Busy counts the runs that are worked on, by provider. Of the transactions
-	// that ask, each waits until the one before has ended, so that together they
+	// Busy counts the runs that are worked on. Of the transactions that ask, each waits until the one before has ended, so that together they
 	// claim no more than one alone may.
-	Busy(ctx context.Context) (map[string]int, error)
+	Busy(ctx context.Context) (map[rota.OwnerAt]int, error)
 
 	// TakeRun gives a claimed run to the one worker that asks first for this
 	// attempt. Others get NotFound, as do all when the attempt is over.

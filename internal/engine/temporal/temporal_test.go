@@ -212,7 +212,7 @@ func TestStrandedRunsStart(t *testing.T) {
 	stop()
 	r := w.run()
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		work, err := tx.ClaimRuns(ctx, time.Now(), "mock", 1)
+		work, err := tx.ClaimRuns(ctx, time.Now(), rota.Claim{Provider: "mock", Limit: 1})
 		require.Len(t, work, 1)
 		return err
 	})
@@ -267,7 +267,7 @@ func TestOneStartHoldsUpNoOther(t *testing.T) {
 	stop()
 	a, b := w.run(), w.run()
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		work, err := tx.ClaimRuns(ctx, time.Now(), "mock", 2)
+		work, err := tx.ClaimRuns(ctx, time.Now(), rota.Claim{Provider: "mock", Limit: 2})
 		require.Len(t, work, 2)
 		return err
 	})

@@ -129,6 +129,7 @@ CREATE INDEX occurrences_unfired ON occurrences USING btree (schedule_id, outcom
 CREATE TABLE open_runs (
   run_id text COLLATE "C" NOT NULL,
   schedule_id text COLLATE "C",
+  owner text COLLATE "C" NOT NULL,
   provider text COLLATE "C" NOT NULL,
   phase text COLLATE "C" NOT NULL,
   ready_at bigint NOT NULL,
@@ -142,10 +143,10 @@ CREATE TABLE open_runs (
   history text,
   PRIMARY KEY (run_id)
 );
-CREATE INDEX open_runs_queue ON open_runs USING btree (provider, ready_at, run_id) WHERE (phase <> 'running'::text);
-CREATE INDEX open_runs_running ON open_runs USING btree (provider, worker_since) WHERE (phase = 'running'::text);
+CREATE INDEX open_runs_queue ON open_runs USING btree (owner, provider, ready_at, run_id) WHERE (phase <> 'running'::text);
+CREATE INDEX open_runs_running ON open_runs USING btree (owner, provider, worker_since) WHERE (phase = 'running'::text);
 CREATE INDEX open_runs_unstarted ON open_runs USING btree (schedule_id) WHERE (phase = 'queued'::text);
-CREATE INDEX open_runs_waiting ON open_runs USING btree (ready_at) WHERE (phase <> 'running'::text);
+CREATE INDEX open_runs_waiting ON open_runs USING btree (ready_at, run_id) WHERE (phase <> 'running'::text);
 
 CREATE TABLE purges (
   agent_id text COLLATE "C" NOT NULL,

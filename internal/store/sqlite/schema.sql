@@ -128,6 +128,7 @@ CREATE INDEX occurrences_unfired ON occurrences (schedule_id, outcome, scheduled
 CREATE TABLE open_runs (
   run_id      TEXT PRIMARY KEY,
   schedule_id TEXT,
+  owner       TEXT NOT NULL,               -- account/end_user
   provider    TEXT NOT NULL,
   phase       TEXT NOT NULL,               -- queued (not started yet), running, waiting (to go on)
   ready_at    INTEGER NOT NULL,            -- the place in the queue; of a waiting run, when it may go on
@@ -140,9 +141,9 @@ CREATE TABLE open_runs (
   history     TEXT                         -- the attempts before it
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX open_runs_queue ON open_runs (provider, ready_at, run_id) WHERE phase <> 'running';
+CREATE INDEX open_runs_queue ON open_runs (owner, provider, ready_at, run_id) WHERE phase <> 'running';
 
-CREATE INDEX open_runs_running ON open_runs (provider) WHERE phase = 'running';
+CREATE INDEX open_runs_running ON open_runs (owner, provider) WHERE phase = 'running';
 
 CREATE INDEX open_runs_unstarted ON open_runs (schedule_id) WHERE phase = 'queued';
 

@@ -68,20 +68,20 @@ func (q Queries) SaveLeadership(ctx context.Context, before rota.EngineKind, l c
 		l.Kind, l.Installation, zeroMS(l.Since), zeroMS(l.SeenAt), zeroMS(l.AheadUntil), l.ZoneData)
 }
 
-// Busy counts the runs that are worked on, by provider. Of the transactions
-// that ask, each waits until the one before has ended, so that together they
-// claim no more than one alone may.
-func (q Queries) Busy(ctx context.Context) (map[string]int, error) {
+// Busy counts the runs that are worked on. Of the transactions that ask, each
+// waits until the one before has ended, so that together they claim no more than
+// one alone may.
+func (q Queries) Busy(ctx context.Context) (map[rota.OwnerAt]int, error) {
 	if _, err := q.holdLeadership(ctx); err != nil {
 		return nil, err
 	}
-	busy := make(map[string]int)
+	busy := make(map[rota.OwnerAt]int)
 	err := q.db.Query(ctx, func(row Scanner) error {
-		var provider string
+		var at rota.OwnerAt
 		var n int
-		err := row.Scan(&provider, &n)
-		busy[provider] = n
+		err := row.Scan(ownerColumn{&at.Owner}, &at.Provider, &n)
+		busy[at] = n
 		return err
-	}, `SELECT o.provider, COUNT(*) FROM open_runs o WHERE o.phase = 'running' GROUP BY o.provider`)
+	}, `SELECT o.owner, o.provider, COUNT(*) FROM open_runs o WHERE o.phase = 'running' GROUP BY o.owner, o.provider`)
 	return busy, err
 }

@@ -111,7 +111,7 @@ func (b *batch) start(void map[rota.RunID]bool) ([]rota.Fire, []Step) {
 			d.Timer.LastRunID = *o.RunID
 			fires = append(fires, rota.Fire{Occurrence: *o, Run: *o.RunID, At: b.now})
 			runs = append(runs, b.runRow(o, d))
-			queue = append(queue, queueRow(*o.RunID, &o.ScheduleID, d.Provider, b.now.UnixMilli()))
+			queue = append(queue, queueRow(*o.RunID, &o.ScheduleID, d.before.Owner, d.Provider, b.now.UnixMilli()))
 		}
 	}
 	return fires, []Step{{addScheduledRun, runs}, {enqueue, queue}, {blockBuffered, b.givenUp()}, b.saveState(timersAfter(all)...)}

@@ -30,98 +30,6 @@ func (q Queries) Fire(ctx context.Context, now time.Time, before rota.Timer, d r
 	return b.write(ctx)
 }
 
-// selectWork reads what scanWork scans.
-var selectWork = `SELECT ` + workColumns + `, r.account, r.end_user, o.provider, o.failures,
-	COALESCE(t.status, ''), t.policy, r.fire, COALESCE(s.name, ''), v.configuration, r.function_tools, a.deleted_at
-	FROM open_runs o JOIN runs r ON r.id = o.run_id JOIN agents a ON a.id = r.agent_id
-	JOIN agent_versions v ON v.agent_id = r.agent_id AND v.version = r.agent_version
-	LEFT JOIN timers t ON t.schedule_id = o.schedule_id LEFT JOIN schedules s ON s.id = o.schedule_id`
-
-// ClaimRuns starts up to limit runs that wait under the provider, the
-// longest waiting first. Nobody else gets them. A run that has not started
-// before, and whose agent or schedule has been deleted or paused since it
-// was queued, comes with Blocked set: the caller must finish it.
-func (q Queries) ClaimRuns(ctx context.Context, now time.Time, provider string, limit int) ([]rota.Work, error) {
-	if limit <= 0 {
-		return nil, nil
-	}
-	work, err := all(ctx, q.db, scanWork, selectWork+`
-		WHERE o.provider = ? AND o.phase <> 'running' AND o.ready_at <= ?
-		ORDER BY o.ready_at, o.run_id LIMIT ?`+q.lockAny("o, r"), provider, now.UnixMilli(), limit)
-	if err != nil {
-		return nil, err
-	}
-	return work, q.start(ctx, work, now)
-}
-
-// start lets runs begin. Those that are blocked are finished in the same
-// transaction.
-func (q Queries) start(ctx context.Context, work []rota.Work, now time.Time) error {
-	var begun, nextSync [][]any
-	for i := range work {
-		if work[i].Blocked != nil {
-			continue
-		}
-		r := &work[i].Run
-		if r.Attempt > 0 {
-			nextSync = append(nextSync, []any{js(r.Attempts), r.ID}) // a crash may have cut the last one off
-		}
-		r.Attempt++
-		r.Phase, r.Status, work[i].StartedAt = rota.PhaseRunning, rota.RunSubmitting, now
-		r.Error, r.ReadyAt = nil, nil
-		if r.StartedAt == nil {
-			r.StartedAt = rota.InstantOrNil(now)
-		}
-		if r.LatenessMS == nil && r.ScheduledFor != nil {
-			late := now.Sub(r.ScheduledFor.Time).Milliseconds()
-			r.LatenessMS = &late
-		}
-		begun = append(begun, []any{now.UnixMilli(), now.UnixMilli(), r.Attempt, work[i].Model(), r.ID})
-	}
-	return q.db.Write(ctx,
-		Step{`UPDATE open_runs SET history = ?` + fromEach + `WHERE run_id = ?`, nextSync},
-		Step{`UPDATE open_runs SET phase = 'running', started_at = ?, first_start = COALESCE(first_start, ?),
-			attempts = ?, model = ?` + fromEach + `WHERE run_id = ?`, begun})
-}
-
-func scanWork(row Scanner) (rota.Work, error) {
-	w := rota.Work{Policy: rota.DefaultPolicy(), Fire: rota.FireContext{Timezone: "UTC"}}
-	var status rota.ScheduleStatus
-	run, runDone := runDest(&w.Run)
-	var deleted msTime // the agent
-	dest := append(run, &w.Owner.Account, &w.Owner.EndUser, &w.Provider, &w.Failures, &status, policyText{&w.Policy},
-		jsonText{&w.Fire}, &w.Fire.ScheduleName, jsonText{&w.Agent}, jsonText{&w.Functions}, &deleted)
-	err := row.Scan(dest...)
-	runDone()
-	w.Fire.ScheduledFor = w.Run.CreatedAt
-	if w.Run.ScheduledFor != nil {
-		w.Fire.ScheduledFor = *w.Run.ScheduledFor
-	}
-	if w.Run.GatewayResponseID != nil {
-		w.ResponseID = *w.Run.GatewayResponseID
-	}
-	if n := len(w.Run.Attempts); w.Run.Phase == rota.PhaseRunning && n > 0 {
-		w.StartedAt, w.Run.Attempts = w.Run.Attempts[n-1].StartedAt.Time, w.Run.Attempts[:n-1]
-	}
-	if w.Run.Attempt == 0 {
-		w.Blocked = blocked(w, !deleted.IsZero(), status)
-	}
-	return w, err
-}
-
-// blocked says why a run that has not started must not start.
-func blocked(w rota.Work, agentDeleted bool, s rota.ScheduleStatus) *rota.RunError {
-	switch {
-	case agentDeleted:
-		return &rota.RunError{Code: rota.RunErrAgentDeleted, Message: "the agent was deleted before the run began"}
-	case s == rota.ScheduleDeleted:
-		return &rota.RunError{Code: rota.RunErrDeleted, Message: "the schedule was deleted before the run began"}
-	case s == rota.SchedulePaused && w.Run.Trigger != rota.TriggerManual:
-		return &rota.RunError{Code: rota.RunErrPaused, Message: "the schedule was paused before the run began"}
-	}
-	return nil
-}
-
 // ofAttempt lets pass the open run that is at an attempt, or at any if that is 0.
 const ofAttempt = `attempts = COALESCE(NULLIF(?, 0), attempts)`
 
@@ -248,7 +156,7 @@ func (o openRun) ended(r rota.Result) []rota.RunAttempt {
 	return run.Attempts
 }
 
-// NextWake returns the earliest time after which FireDue or ClaimRuns may
+// NextWake returns the earliest time after which FireDue or a claim may
 // find something: the first due time, and the first time after now at which
 // a run is ready that is not running. A queued run is ready later than now
 // if the clock was set back. It is zero if there is nothing to wait for.

@@ -134,15 +134,15 @@ func (q Queries) AddRun(ctx context.Context, o rota.Owner, r rota.Run, provider 
 		r.PreviousResponseID, textOrNil(r.ContextManagement.RawMessage), r.NoDeltas, js(r.Metadata), r.CreatedAt.UnixMilli()); err != nil {
 		return err
 	}
-	return q.write(ctx, enqueue, queueRow(r.ID, nil, provider, r.CreatedAt.UnixMilli())...)
+	return q.write(ctx, enqueue, queueRow(r.ID, nil, o, provider, r.CreatedAt.UnixMilli())...)
 }
 
 // enqueue lets a run wait for a worker, as a queueRow.
-const enqueue = `INSERT INTO open_runs (run_id, schedule_id, provider, phase, ready_at, attempts, failures)
-	SELECT ?, ?, ?, 'queued', ?, 0, 0` + fromEach
+const enqueue = `INSERT INTO open_runs (run_id, schedule_id, owner, provider, phase, ready_at, attempts, failures)
+	SELECT ?, ?, ?, ?, 'queued', ?, 0, 0` + fromEach
 
-func queueRow(id rota.RunID, schedule *rota.ScheduleID, provider string, readyMS int64) []any {
-	return []any{id, orNull(schedule), provider, readyMS}
+func queueRow(id rota.RunID, schedule *rota.ScheduleID, o rota.Owner, provider string, readyMS int64) []any {
+	return []any{id, orNull(schedule), ownerText(o), provider, readyMS}
 }
 
 // endRun writes how a run ended into its row, with what open_runs knew of it. Of

@@ -14,7 +14,7 @@ import (
 
 var clusters = []testCase{
 	{"the leadership is stored", leadershipKept},
-	{"busy workers are counted by provider", busyCounts},
+	{"busy workers are counted by owner and provider", busyCounts},
 	{"transactions that count busy workers take turns", busyWaits},
 	{"a schedule says when it is due", dueTimes},
 	{"a worker wrongly thought lost cannot change a later attempt", overtaken},
@@ -54,7 +54,7 @@ func leadershipKept(w *world) {
 }
 
 func busyCounts(w *world) {
-	busy := func() (n map[string]int) {
+	busy := func() (n map[rota.OwnerAt]int) {
 		w.update(func(ctx context.Context, tx sqlstore.Queries) (err error) {
 			n, err = tx.Busy(ctx)
 			return err
@@ -68,7 +68,7 @@ func busyCounts(w *world) {
 	require.Empty(w, busy(), "what is queued is not")
 	w.at(time.Second)
 	w.claim(2)
-	require.Equal(w, map[string]int{provider: 2}, busy())
+	require.Equal(w, map[rota.OwnerAt]int{{Owner: w.owner, Provider: provider}: 2}, busy())
 }
 
 // busyWaits has many transactions claim up to one run in all.
@@ -86,7 +86,7 @@ func busyWaits(w *world) {
 				if err != nil {
 					return err
 				}
-				_, err = tx.ClaimRuns(ctx, w.now, provider, 1-busy[provider])
+				_, err = tx.ClaimRuns(ctx, w.now, rota.Claim{Provider: provider, Limit: 1 - len(busy)})
 				return err
 			}))
 		})

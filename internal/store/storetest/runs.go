@@ -59,7 +59,7 @@ func claimContent(w *world) {
 		LastRunAt: rota.InstantOrNil(last), RunCount: 7,
 	}
 	w.same(underWay(work), w.run(work.Run.ID))
-	w.same(rota.Work{Run: work.Run, StartedAt: w.now, Owner: w.owner, Agent: a.AgentConfig, Provider: provider, Policy: policy, Fire: fire}, work)
+	w.same(rota.Work{Run: work.Run, StartedAt: w.now, Owner: w.owner, Agent: a.AgentConfig, Provider: provider, ReadyAt: w.run(id).CreatedAt.Time, Policy: policy, Fire: fire}, work)
 
 	was := a.AgentConfig
 	waits := w.addRun(a.ID)
@@ -71,7 +71,7 @@ func claimContent(w *world) {
 	work = w.claimOne()
 	fire = rota.FireContext{ScheduledFor: w.run(r.ID).CreatedAt, Timezone: "UTC"}
 	w.same(underWay(work), w.run(work.Run.ID))
-	w.same(rota.Work{Run: work.Run, StartedAt: w.now, Owner: w.owner, Agent: a.AgentConfig, Provider: provider, Policy: rota.DefaultPolicy(), Fire: fire}, work)
+	w.same(rota.Work{Run: work.Run, StartedAt: w.now, Owner: w.owner, Agent: a.AgentConfig, Provider: provider, ReadyAt: w.run(r.ID).CreatedAt.Time, Policy: rota.DefaultPolicy(), Fire: fire}, work)
 }
 
 func claimFunctions(w *world) {
@@ -132,7 +132,7 @@ func claimOnce(w *world) {
 				var work []rota.Work
 				w.NoErr(w.try(func(ctx context.Context, tx sqlstore.Queries) error {
 					var err error
-					work, err = tx.ClaimRuns(ctx, w.now, provider, 3)
+					work, err = tx.ClaimRuns(ctx, w.now, rota.Claim{Provider: provider, Limit: 3})
 					return err
 				}))
 				mu.Lock()

@@ -22,7 +22,7 @@ import (
 // Run runs the suite. open returns a store that is empty and that nobody else
 // uses; the suite closes it.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	run(t, open, roundTrips, owners, deletions, pages, filters, updates, answers, fires, backlogs, replans, claims, ends, recoveries, keys, clusters)
+	run(t, open, roundTrips, owners, deletions, pages, filters, updates, answers, fires, backlogs, replans, claims, turns, ends, recoveries, keys, clusters)
 }
 
 func run(t *testing.T, open func(t *testing.T) store.Store, groups ...[]testCase) {
@@ -258,7 +258,7 @@ func (w *world) claimFrom(provider string, limit int) []rota.Work {
 	var work []rota.Work
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
-		work, err = tx.ClaimRuns(ctx, w.now, provider, limit)
+		work, err = tx.ClaimRuns(ctx, w.now, rota.Claim{Provider: provider, Limit: limit})
 		return err
 	})
 	return work

@@ -93,7 +93,7 @@ func ownWrites(w *world) {
 		runs, err := tx.Runs(ctx, w.owner, a.ID, rota.Page{Limit: 10})
 		require.NoError(w, err)
 		require.Len(w, runs.Data, 1)
-		work, err := tx.ClaimRuns(ctx, start.Add(time.Second), provider, 1)
+		work, err := tx.ClaimRuns(ctx, start.Add(time.Second), rota.Claim{Provider: provider, Limit: 1})
 		require.Len(w, work, 1)
 		return err
 	})

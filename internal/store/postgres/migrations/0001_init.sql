@@ -227,6 +227,7 @@ CREATE INDEX runs_by_agent ON runs (agent_id, id);
 CREATE TABLE open_runs (
   run_id      TEXT COLLATE "C" PRIMARY KEY,
   schedule_id TEXT COLLATE "C",
+  owner       TEXT COLLATE "C" NOT NULL,  -- account/end_user
   provider    TEXT COLLATE "C" NOT NULL,
   phase       TEXT COLLATE "C" NOT NULL,  -- queued (not started yet), running, waiting (to go on)
   ready_at    BIGINT NOT NULL,            -- the place in the queue; of a waiting run, when it may go on
@@ -239,10 +240,10 @@ CREATE TABLE open_runs (
   model       TEXT,                        -- of the attempt that began last, as the agent names it
   history     TEXT                         -- the attempts before it
 );
-CREATE INDEX open_runs_queue ON open_runs (provider, ready_at, run_id) WHERE phase <> 'running';
-CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase <> 'running';
+CREATE INDEX open_runs_queue ON open_runs (owner, provider, ready_at, run_id) WHERE phase <> 'running';
+CREATE INDEX open_runs_waiting ON open_runs (ready_at, run_id) WHERE phase <> 'running';
 CREATE INDEX open_runs_unstarted ON open_runs (schedule_id) WHERE phase = 'queued';
-CREATE INDEX open_runs_running ON open_runs (provider, worker_since) WHERE phase = 'running';
+CREATE INDEX open_runs_running ON open_runs (owner, provider, worker_since) WHERE phase = 'running';
 
 -- What runs say, on its way from the process that works on them to those where
 -- somebody watches. A row is of no use after some minutes.

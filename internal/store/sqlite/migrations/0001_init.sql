@@ -223,6 +223,7 @@ CREATE INDEX runs_by_agent ON runs (agent_id, id);
 CREATE TABLE open_runs (
   run_id      TEXT PRIMARY KEY,
   schedule_id TEXT,
+  owner       TEXT NOT NULL,               -- account/end_user
   provider    TEXT NOT NULL,
   phase       TEXT NOT NULL,               -- queued (not started yet), running, waiting (to go on)
   ready_at    INTEGER NOT NULL,            -- the place in the queue; of a waiting run, when it may go on
@@ -234,10 +235,10 @@ CREATE TABLE open_runs (
   model       TEXT,                        -- of the attempt that began last, as the agent names it
   history     TEXT                         -- the attempts before it
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX open_runs_queue ON open_runs (provider, ready_at, run_id) WHERE phase <> 'running';
+CREATE INDEX open_runs_queue ON open_runs (owner, provider, ready_at, run_id) WHERE phase <> 'running';
 CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase <> 'running';
 CREATE INDEX open_runs_unstarted ON open_runs (schedule_id) WHERE phase = 'queued';
-CREATE INDEX open_runs_running ON open_runs (provider) WHERE phase = 'running';
+CREATE INDEX open_runs_running ON open_runs (owner, provider) WHERE phase = 'running';
 
 -- The answers to requests with an Idempotency-Key.
 CREATE TABLE answers (
