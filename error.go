@@ -28,6 +28,7 @@ const (
 	TooLarge        Code = "too_large"           // the body is over the limit
 	BadMediaType    Code = "unsupported_media_type"
 	RateLimited     Code = "rate_limited"    // too much at once; try again after RetryAfter
+	LimitReached    Code = "limit_reached"   // the caller has as much as its limits allow; see Error.Limit
 	Unavailable     Code = "unavailable"     // nothing is wrong with the request; try again
 	Internal        Code = "internal"        // a bug or a broken dependency
 	NotImplemented  Code = "not_implemented" // known, but not offered by this server
@@ -36,7 +37,7 @@ const (
 // Codes lists every code, for tables that must be complete.
 var Codes = [...]Code{
 	Invalid, Unauthenticated, Denied, NotFound, BadMethod, Conflict, Precondition,
-	TooLarge, BadMediaType, RateLimited, Unavailable, Internal, NotImplemented,
+	TooLarge, BadMediaType, RateLimited, LimitReached, Unavailable, Internal, NotImplemented,
 }
 
 func (c Code) Error() string { return string(c) }
@@ -49,7 +50,8 @@ type Error struct {
 	Code       Code
 	Field      string        // dotted path of the offending input, such as "schedule.interval_seconds"; may be empty
 	Msg        string        // a sentence that says what would have been accepted
-	RetryAfter time.Duration // when a RateLimited or Unavailable caller may try again; zero if unknown
+	RetryAfter time.Duration // when a RateLimited, LimitReached or Unavailable caller may try again; zero if unknown
+	Limit      *LimitUse     // of LimitReached; else nil
 	Err        error         // cause; may be nil
 }
 
@@ -88,7 +90,7 @@ func Public(err error) *Error {
 	var e *Error
 	switch {
 	case errors.As(err, &e):
-		return &Error{Code: e.Code, Field: e.Field, Msg: e.Msg, RetryAfter: e.RetryAfter}
+		return &Error{Code: e.Code, Field: e.Field, Msg: e.Msg, RetryAfter: e.RetryAfter, Limit: e.Limit}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return Errorf(Unavailable, "the server did not finish in time; try again")
 	default:

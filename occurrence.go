@@ -69,6 +69,10 @@ type Reason struct {
 	Message string `json:"message"`
 }
 
+// ReasonLimitReached is the code of the reason for which an occurrence is blocked
+// whose owner may have no more open runs.
+const ReasonLimitReached = "limit_reached"
+
 // Trigger says what started a run.
 type Trigger string
 

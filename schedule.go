@@ -188,7 +188,8 @@ type Timer struct {
 	ConsecutiveFailures int
 	LastRunAt           time.Time
 	LastRunID           RunID
-	LastResponseID      string // of the last run that completed, for schedules that continue a response
+	Refused             *Reason // why no run of the owner may start now; nil if it may. Not stored
+	LastResponseID      string  // of the last run that completed, for schedules that continue a response
 }
 
 // CatchUp returns the timer's place among those that have a backlog, of which

@@ -38,6 +38,8 @@ func refused(resp *http.Response) *rota.Error {
 			Message string    `json:"message"`
 			Code    rota.Code `json:"code"`
 			Param   string    `json:"param"`
+
+			Details json.RawMessage `json:"details"`
 		} `json:"error"`
 	}
 	raw, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
@@ -51,6 +53,9 @@ func refused(resp *http.Response) *rota.Error {
 	}
 	if !slices.Contains(rota.Codes[:], e.Code) {
 		e.Code = codeOf(resp.StatusCode)
+	}
+	if e.Code == rota.LimitReached && json.Unmarshal(body.Error.Details, &e.Limit) != nil {
+		e.Limit = nil
 	}
 	if e.Msg == "" {
 		e.Msg = "the server answered " + resp.Status

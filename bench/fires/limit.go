@@ -52,7 +52,7 @@ func cycle(ctx context.Context, s store.Store) (int, error) {
 	var work []rota.Work
 	now := time.Now()
 	err := s.Update(ctx, func(ctx context.Context, tx sqlstore.Queries) error {
-		_, err := tx.FireDue(ctx, now, limitBatch, func(t rota.Timer) rota.Decision {
+		_, err := tx.FireDue(ctx, now, limitBatch, nil, func(t rota.Timer) rota.Decision {
 			d := policy.Decide(t, t.DueAt, t.DueAt)
 			d.Provider = "any"
 			return d

@@ -72,7 +72,7 @@ func assemble(p parts) (server, error) {
 		control: &control.Control{
 			Store: ports.Control(p.store), Engine: eng, Hub: p.hub, Models: p.gateway, Now: time.Now, Audit: p.log,
 			AgentRetention: p.settings.AgentRetention, MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",
-			Tokens: tokens,
+			Tokens: tokens, Limits: p.settings.AllLimits(),
 		},
 	}, nil
 }
@@ -166,7 +166,7 @@ func (p parts) embedded(run *runner.Runner) *embedded.Engine {
 
 // step returns how an engine of either kind takes what is due.
 func (p parts) step() engine.Step {
-	return engine.Step{Provider: p.provider, Providers: bounds(p.gateway), MaxConcurrentRuns: p.settings.MaxConcurrentRuns, Limits: p.settings.Limits}
+	return engine.Step{Provider: p.provider, Providers: bounds(p.gateway), MaxConcurrentRuns: p.settings.MaxConcurrentRuns, Limits: p.settings.AllLimits()}
 }
 
 // shared reports whether other processes may have the same database.

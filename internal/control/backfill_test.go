@@ -46,7 +46,7 @@ func (w *world) ledger(s rota.Schedule) []string {
 func (w *world) miss() {
 	w.Helper()
 	w.tx(func(ctx context.Context, tx sqlstore.Queries) error {
-		_, err := tx.FireDue(ctx, w.now, 100, func(t rota.Timer) rota.Decision { return policy.Decide(t, w.now, w.now) })
+		_, err := tx.FireDue(ctx, w.now, 100, nil, func(t rota.Timer) rota.Decision { return policy.Decide(t, w.now, w.now) })
 		return err
 	})
 }

@@ -50,6 +50,9 @@ type Control struct {
 	// AgentRetention is how long a deleted agent can be restored.
 	AgentRetention time.Duration
 
+	// Limits are those of each end user and account.
+	Limits rota.AllLimits
+
 	// MinInterval is the shortest interval that a schedule may have.
 	MinInterval time.Duration
 }

@@ -148,7 +148,7 @@ func (w *world) fire() []rota.Fire {
 	var fires []rota.Fire
 	w.tx(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
-		fires, err = tx.FireDue(ctx, w.now, 100, func(t rota.Timer) rota.Decision {
+		fires, err = tx.FireDue(ctx, w.now, 100, nil, func(t rota.Timer) rota.Decision {
 			d := policy.Decide(t, w.now, start.Add(-time.Hour))
 			d.Provider = "mock"
 			return d

@@ -114,6 +114,10 @@ func (c *Control) TriggerSchedule(ctx context.Context, who auth.Caller, agent ro
 	if err := c.enter(ctx, who, rota.WriteAgents, "trigger_schedule", on("agent_id", agent), on("schedule_id", id)); err != nil {
 		return rota.Occurrence{}, err
 	}
+	use, err := c.limitReached(ctx, who.Owner)
+	if err != nil {
+		return rota.Occurrence{}, err
+	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Occurrence, error) {
 		a, err := live(ctx, tx, who, agent)
 		if err != nil {
@@ -128,6 +132,9 @@ func (c *Control) TriggerSchedule(ctx context.Context, who auth.Caller, agent ro
 			return rota.Occurrence{}, err
 		}
 		d := policy.Trigger(t, at, rota.InstantOf(now).Time)
+		if use != nil && d.Timer.OpenRuns > t.OpenRuns {
+			return rota.Occurrence{}, use.Err()
+		}
 		d.Provider, _, _ = c.Models.Resolve(a.Model)
 		if _, err := tx.Fire(ctx, now, t, d); err != nil {
 			return rota.Occurrence{}, err

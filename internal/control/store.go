@@ -182,6 +182,9 @@ type LedgerWriter interface {
 
 // RunReader reads runs, also those of deleted agents.
 type RunReader interface {
+	// OpenRunsOf counts the runs that have not ended of owners, and of whole accounts.
+	OpenRunsOf(ctx context.Context, owners []rota.Owner, accounts []string) (rota.OpenRuns, error)
+
 	Run(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.RunID) (rota.Run, error)
 	RunByID(ctx context.Context, o rota.Owner, id rota.RunID) (rota.Run, error)
 	Runs(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.Page) (rota.List[rota.Run], error)

@@ -10,8 +10,8 @@ import (
 // A Queue is what a step needs of its transaction.
 type Queue interface {
 	// FireDue applies decide to up to limit timers that are due at now, the
-	// longest due first.
-	FireDue(ctx context.Context, now time.Time, limit int, decide rota.Decide) ([]rota.Fire, error)
+	// longest due first. Before, it calls look with all of them, if there are any.
+	FireDue(ctx context.Context, now time.Time, limit int, look func(context.Context, []rota.Timer) error, decide rota.Decide) ([]rota.Fire, error)
 
 	// FireBacklog applies decide to the oldest occurrence of each backlog that
 	// may start one, backlogs with the newest occurrences first, until limit runs
@@ -37,6 +37,9 @@ type Queue interface {
 	// FinishRun ends a run and settles its schedule's timer. If it was blocked,
 	// so is its occurrence.
 	FinishRun(ctx context.Context, id rota.RunID, r rota.Result, settle rota.Settle) (rota.Finish, error)
+
+	// OpenRunsOf counts the runs that have not ended of owners, and of whole accounts.
+	OpenRunsOf(ctx context.Context, owners []rota.Owner, accounts []string) (rota.OpenRuns, error)
 
 	// NextWake returns the earliest time after which FireDue or a claim may
 	// find something, or zero if there is nothing to wait for.

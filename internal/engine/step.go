@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -76,9 +77,10 @@ func Lost(id rota.RunID) Ended { return Ended{id, rota.PhaseFailed, rota.RunErrW
 // Run runs the step in the transaction of q.
 func (s *Step) Run(ctx context.Context, q Queue, m Moment) (Batch, error) {
 	var batch Batch
-	_, err := q.FireDue(ctx, m.Now, BatchSize, func(t rota.Timer) rota.Decision {
+	quota := s.newQuota(q)
+	_, err := q.FireDue(ctx, m.Now, BatchSize, quota.count, func(t rota.Timer) rota.Decision {
 		batch.Fired++
-		d := policy.Decide(t, m.Now, m.Since)
+		d := quota.decide(t, func(t rota.Timer) rota.Decision { return policy.Decide(t, m.Now, m.Since) })
 		batch.Decided = append(batch.Decided, d.Records...)
 		if p := rota.PausedBy(t, d.Timer); p != nil {
 			batch.Paused = append(batch.Paused, *p)
@@ -100,7 +102,7 @@ func (s *Step) Run(ctx context.Context, q Queue, m Moment) (Batch, error) {
 	if err != nil || !batch.Wake.IsZero() && !batch.Wake.After(m.Now) || m.CatchUp < 0 {
 		return batch, err
 	}
-	if err := s.catchUp(ctx, q, &batch, m); err != nil || batch.CaughtUp == 0 {
+	if err := s.catchUp(ctx, q, &batch, quota, m); err != nil || batch.CaughtUp == 0 {
 		return batch, err
 	}
 	return batch, s.claim(ctx, q, &batch, m.Now)
@@ -189,13 +191,18 @@ func (s *Step) claimInTurns(ctx context.Context, q Queue, batch *Batch, p Provid
 }
 
 // catchUp starts missed occurrences, as far as the limit allows and workers are free.
-func (s *Step) catchUp(ctx context.Context, q Queue, batch *Batch, m Moment) error {
+func (s *Step) catchUp(ctx context.Context, q Queue, batch *Batch, quota *quota, m Moment) error {
 	room := map[string]int{"": s.room(Provider{}, batch)} // of each provider, and of all
 	for _, p := range s.Providers {
 		room[p.Name] = s.room(p, batch)
 	}
+	var failed error
 	fires, left, err := q.FireBacklog(ctx, m.Now, m.CatchUp, func(t rota.Timer, o rota.Occurrence) (rota.Decision, bool) {
-		d := policy.CatchUp(t, o, m.Now)
+		if err := quota.count(ctx, []rota.Timer{t}); err != nil {
+			failed = err
+			return rota.Decision{}, false
+		}
+		d := quota.decide(t, func(t rota.Timer) rota.Decision { return policy.CatchUp(t, o, m.Now) })
 		d.Provider = s.Provider(t.Model)
 		if d.Timer.OpenRuns > t.OpenRuns {
 			if room[""] == 0 || room[d.Provider] == 0 {
@@ -209,7 +216,7 @@ func (s *Step) catchUp(ctx context.Context, q Queue, batch *Batch, m Moment) err
 		return d, true
 	})
 	batch.CaughtUp, batch.BacklogLeft = len(fires), left
-	return err
+	return cmp.Or(failed, err)
 }
 
 // sort starts the claimed runs, ends those that must not start, and requeues

@@ -66,7 +66,7 @@ func (c checker) check(at fieldPath, s *huma.Schema, v value) error {
 	case huma.TypeInteger, huma.TypeNumber:
 		return checkNumber(at, s, string(v))
 	case huma.TypeArray:
-		return c.array(at, s, v.items())
+		return c.array(at, s, v)
 	case huma.TypeObject:
 		return c.object(at, s, v.members())
 	}
@@ -180,7 +180,12 @@ func variants(s *huma.Schema) []any {
 	return names
 }
 
-func (c checker) array(at fieldPath, s *huma.Schema, items []value) error {
+func (c checker) array(at fieldPath, s *huma.Schema, v value) error {
+	most := math.MaxInt
+	if s.MaxItems != nil {
+		most = *s.MaxItems + 1
+	}
+	items := v.items(most)
 	if !within(len(items), s.MinItems, s.MaxItems) {
 		return at.invalid("must have %s", span(s.MinItems, s.MaxItems, "item"))
 	}

@@ -67,6 +67,7 @@ var kinds = map[rota.Code]kind{
 	rota.TooLarge:        {http.StatusRequestEntityTooLarge, "invalid_request_error"},
 	rota.BadMediaType:    {http.StatusUnsupportedMediaType, "invalid_request_error"},
 	rota.RateLimited:     {http.StatusTooManyRequests, "rate_limit_error"},
+	rota.LimitReached:    {http.StatusTooManyRequests, "rate_limit_error"},
 	rota.Unavailable:     {http.StatusServiceUnavailable, "server_error"},
 	rota.NotImplemented:  {http.StatusNotImplemented, "invalid_request_error"},
 	rota.Internal:        {http.StatusInternalServerError, "server_error"},
@@ -83,12 +84,15 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if e.Code == rota.Unauthenticated {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	if e.Code == rota.RateLimited || e.Code == rota.Unavailable {
+	if k.status == http.StatusTooManyRequests || e.Code == rota.Unavailable {
 		w.Header().Set("Retry-After", seconds(e.RetryAfter))
 	}
 	d := ErrorDetail{Message: e.Msg, Type: k.family, Code: e.Code}
 	if e.Field != "" {
 		d.Message, d.Param = e.Field+": "+e.Msg, &e.Field // some clients show the message alone
+	}
+	if e.Limit != nil {
+		d.Details = new(rota.AnyOf(e.Limit))
 	}
 	if strings.HasPrefix(r.URL.Path, authPath) {
 		a.write(w, r, k.status, authErrorBody(d))

@@ -34,6 +34,7 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		rota.TooLarge:        {413, "invalid_request_error"},
 		rota.BadMediaType:    {415, "invalid_request_error"},
 		rota.RateLimited:     {429, "rate_limit_error"},
+		rota.LimitReached:    {429, "rate_limit_error"},
 		rota.NotImplemented:  {501, "invalid_request_error"},
 		rota.Unavailable:     {503, "server_error"},
 		rota.Internal:        {500, "server_error"},
@@ -48,7 +49,7 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		assert.Equal(t, "a.b", f.param())
 		assert.Equal(t, "a.b: say", f.Message)
 		assert.Equal(t, code == rota.Unauthenticated, w.Header().Get("WWW-Authenticate") == "Bearer", code)
-		assert.Equal(t, code == rota.RateLimited || code == rota.Unavailable, w.Header().Get("Retry-After") == "1", code)
+		assert.Equal(t, want[code].status == 429 || code == rota.Unavailable, w.Header().Get("Retry-After") == "1", code)
 	}
 }
 

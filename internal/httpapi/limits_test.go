@@ -115,3 +115,15 @@ func TestAStoreThatCannotCount(t *testing.T) {
 	})
 	require.Equal(t, http.StatusServiceUnavailable, answer(h, request(http.MethodGet, agents, "")).Code)
 }
+
+func TestAReachedLimitIsNamed(t *testing.T) {
+	s := newAPI(t)
+	s.control.Limits.EndUser.OpenRuns = new(1)
+	c := s.acme()
+	run := c.newAgent("a") + "/runs"
+	c.send(http.MethodPost, run, `{"input":"hi"}`).is(http.StatusCreated)
+	r := c.send(http.MethodPost, run, `{"input":"hi"}`).is(http.StatusTooManyRequests)
+	require.Equal(t, "10", r.Header.Get("Retry-After"))
+	require.Equal(t, rota.LimitReached, r.failure().Code)
+	require.Equal(t, map[string]any{"limit": "end_user.open_runs", "used": 1.0, "max": 1.0}, r.failure().Details)
+}

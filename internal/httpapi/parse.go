@@ -109,12 +109,12 @@ func codeUnit(text []byte) (rune, bool) {
 	return rune(n), err == nil
 }
 
-// items returns what is in an array.
-func (v value) items() []value {
+// items returns what is in an array, up to a number.
+func (v value) items(most int) []value {
 	var all []value
 	d := json.NewDecoder(bytes.NewReader(v))
 	d.Token() // [
-	for d.More() {
+	for d.More() && len(all) < most {
 		all = append(all, next(d))
 	}
 	return all

@@ -40,7 +40,7 @@ func (c checker) plain(s *huma.Schema, v value, partial bool) value {
 }
 
 func (c checker) plainItems(s *huma.Schema, v value, partial bool) value {
-	items, changed := v.items(), false
+	items, changed := v.items(math.MaxInt), false
 	for i, item := range items {
 		items[i] = c.plain(s.Items, item, partial)
 		changed = changed || !bytes.Equal(items[i], item)

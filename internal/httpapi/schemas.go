@@ -168,13 +168,17 @@ func text(low, high int) *huma.Schema {
 	return s
 }
 
+// maxInputItems is how many items an input may have. Small ones take many times
+// their size in memory.
+const maxInputItems = 2048
+
 // inputSchema is a string or an array of items. Bounds may be nil.
 func inputSchema(minLength, maxLength, minItems *int) *huma.Schema {
 	return &huma.Schema{
 		Description: "What the model is given: a text, or items of the Responses API.",
 		OneOf: []*huma.Schema{
 			{Type: huma.TypeString, MinLength: minLength, MaxLength: maxLength},
-			{Type: huma.TypeArray, Items: ref("InputItem"), MinItems: minItems},
+			{Type: huma.TypeArray, Items: ref("InputItem"), MinItems: minItems, MaxItems: new(maxInputItems)},
 		},
 	}
 }

@@ -103,8 +103,13 @@ func (d *decision) other() string {
 	return "run " + string(d.Timer.LastRunID)
 }
 
+// fire starts a run, unless its owner may have no more.
 func (d *decision) fire(at time.Time) {
 	t := &d.Timer
+	if t.Refused != nil {
+		d.record(at, rota.Blocked, *t.Refused)
+		return
+	}
 	t.OpenRuns++
 	t.RunCount++
 	t.LastRunAt = d.now

@@ -80,7 +80,8 @@ func (s *Settings) checkRateLimit() error {
 }
 
 func checkLimits(of string, l rota.Limits) error {
-	return check(l.Workers == nil || *l.Workers >= 0, "limits: %s.workers must be 0 or more", of)
+	return cmp.Or(check(l.Workers == nil || *l.Workers >= 0, "limits: %s.workers must be 0 or more", of),
+		check(l.OpenRuns == nil || *l.OpenRuns >= 0, "limits: %s.open_runs must be 0 or more", of))
 }
 
 // checkTokens does not quote the secret.

@@ -88,6 +88,15 @@ func (s Settings) Audiences() []string {
 	return s.TokenAudience
 }
 
+// AllLimits returns the limits with their defaults.
+func (s Settings) AllLimits() rota.AllLimits {
+	l := s.Limits
+	if l.EndUser.OpenRuns == nil {
+		l.EndUser.OpenRuns = new(rota.DefaultOpenRuns)
+	}
+	return l
+}
+
 // ServesAPI reports whether the process serves the API.
 func (s Settings) ServesAPI() bool { return s.Role != "worker" }
 

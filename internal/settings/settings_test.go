@@ -147,7 +147,7 @@ func TestTheFileOfTheDocumentation(t *testing.T) {
 			{Name: "hosted", BaseURL: "https://models.example.com/v1", KeyEnv: "HOSTED_KEY", DefaultModel: "large", ConnectTimeout: settings.Duration(5 * time.Second), Background: true},
 			{Name: "vault", BaseURL: "https://vault.example.com/api/v1", KeyFile: "/run/secrets/model-key", Metadata: new(false)},
 		},
-		Limits: rota.AllLimits{EndUser: rota.Limits{Workers: new(16)}, Account: rota.Limits{Workers: new(0)}},
+		Limits: rota.AllLimits{EndUser: rota.Limits{Workers: new(16), OpenRuns: new(5000)}, Account: rota.Limits{Workers: new(0)}},
 		File:   filepath.Join("testdata", "rota.yaml"),
 	}, got)
 }

@@ -257,12 +257,12 @@ type lockedRetry struct {
 	by *holding
 }
 
-func (t lockedRetry) FireDue(ctx context.Context, now time.Time, limit int, decide rota.Decide) ([]rota.Fire, error) {
+func (t lockedRetry) FireDue(ctx context.Context, now time.Time, limit int, look func(context.Context, []rota.Timer) error, decide rota.Decide) ([]rota.Fire, error) {
 	t.by.asked.Add(1)
 	if t.by.holds.Load() {
 		return nil, nil
 	}
-	return t.Queue.FireDue(ctx, now, limit, decide)
+	return t.Queue.FireDue(ctx, now, limit, look, decide)
 }
 
 func TestWhatIsHeldIsLookedAtNowAndThen(t *testing.T) {

@@ -161,6 +161,7 @@ func (w *world) start() {
 	run.Changed = w.engine.Changed
 	w.control = &control.Control{
 		Store: ports.Control(w.store), Engine: w.engine, Hub: hub, Models: w.model, Now: w.now, Audit: w.setup.Log, AgentRetention: 1000 * time.Hour, MinInterval: time.Second,
+		Limits: w.setup.Limits,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel, w.ended = cancel, make(chan error, 1)

@@ -101,6 +101,25 @@ var queues = []testCase{
 		w.pass(0)
 		w.asked(6)
 	}},
+	{name: "what falls due beyond the limit of open runs is blocked, and says so", run: func(w *world) {
+		w.setup.Limits.EndUser.OpenRuns = new(3)
+		w.restart()
+		end := w.model.holds()
+		a := w.agent("large/m")
+		s := w.schedule(a, w.every(1), rota.PolicyUpdate{Overlap: rota.Some(rota.OverlapAllowAll)})
+		w.passTo(s.CreatedAt.Add(w.units(4.2)))
+		w.shows(s, "fired, fired, fired, blocked")
+		why := w.ledger(s)[3].Reason
+		require.Equal(w, rota.Reason{Code: "limit_reached", Message: "the end user has 3 runs that have not ended, and may have 3 (limits.end_user.open_runs)"}, *why)
+		require.EqualValues(w, 3, w.read(s).RunCount)
+		require.Len(w, w.runsOf("u-2", "large/m", 1), 1, "that is not the limit of others")
+		_, err := w.control.StartRun(w.Context(), caller, a, rota.RunCreate{Input: rota.InputText("hi")}, control.Write{})
+		require.ErrorIs(w, err, rota.LimitReached)
+		w.model.will(nil)
+		end()
+		w.passTo(s.CreatedAt.Add(w.units(5.2)))
+		w.shows(s, "fired, fired, fired, blocked, fired")
+	}},
 	{name: "a worker that is freed during a step is used", run: func(w *world) {
 		w.setup.MaxConcurrentRuns = 2
 		w.restart()

@@ -101,9 +101,9 @@ func Watched(q engine.Queue) engine.Queue { return watched{q} }
 type watched struct{ engine.Queue }
 
 // FireDue implements [engine.Queue].
-func (w watched) FireDue(ctx context.Context, now time.Time, limit int, decide rota.Decide) ([]rota.Fire, error) {
+func (w watched) FireDue(ctx context.Context, now time.Time, limit int, look func(context.Context, []rota.Timer) error, decide rota.Decide) ([]rota.Fire, error) {
 	did := ctx.Value(traceKey{}).(*trace)
-	return w.Queue.FireDue(ctx, now, limit, func(timer rota.Timer) rota.Decision {
+	return w.Queue.FireDue(ctx, now, limit, look, func(timer rota.Timer) rota.Decision {
 		did.fired = true
 		return decide(timer)
 	})

@@ -80,12 +80,12 @@ func (s *statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEnd
 
 // scans are the statements that may read a whole table, and why.
 var scans = map[string]string{
-	"SELECT DISTINCT o.provider FROM open_runs":           "at the start of the engine, once",
-	"SELECT o.owner, o.provider, COUNT(*) FROM open_runs": "by the index of what is worked on, which is bounded",
-	"UPDATE schedules SET temporal_schedule_id = NULL":    "when another kind of engine has taken over",
-	"SELECT version, fingerprint, written_by":             "at the start of a process, once",
-	"SELECT o.phase, COUNT(*) FROM open_runs":             "a count for the operator, of work that is bounded by what runs and waits",
-	"SELECT COUNT(*) FROM timers t":                       "a count for the operator, by the index of those that are paused",
+	"SELECT DISTINCT o.provider FROM open_runs":        "at the start of the engine, once",
+	"SELECT o.owner, o.provider, COUNT(*) FROM":        "by the index of what is worked on, which is bounded",
+	"UPDATE schedules SET temporal_schedule_id = NULL": "when another kind of engine has taken over",
+	"SELECT version, fingerprint, written_by":          "at the start of a process, once",
+	"SELECT o.phase, COUNT(*) FROM open_runs":          "a count for the operator, of work that is bounded by what runs and waits",
+	"SELECT COUNT(*) FROM timers t":                    "a count for the operator, by the index of those that are paused",
 }
 
 func checkPlans(t *testing.T, seen map[string]bool) {

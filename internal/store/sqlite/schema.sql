@@ -141,7 +141,7 @@ CREATE TABLE open_runs (
   history     TEXT                         -- the attempts before it
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX open_runs_queue ON open_runs (owner, provider, ready_at, run_id) WHERE phase <> 'running';
+CREATE INDEX open_runs_queue ON open_runs (owner, provider, ready_at, run_id, phase) WHERE phase <> 'running';
 
 CREATE INDEX open_runs_running ON open_runs (owner, provider) WHERE phase = 'running';
 

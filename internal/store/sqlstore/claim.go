@@ -104,11 +104,11 @@ func (q Queries) oldest(ctx context.Context, now time.Time, provider string, own
 	for i, o := range owners {
 		texts[i] = ownerText(o)
 	}
-	ofOne := `(SELECT y.run_id FROM open_runs y WHERE y.owner = w.value AND y.provider = ? AND y.phase <> 'running' AND y.ready_at <= ?
+	ofOne := `(SELECT y.run_id FROM open_runs y WHERE y.owner = given.value AND y.provider = ? AND y.phase <> 'running' AND y.ready_at <= ?
 		ORDER BY y.ready_at, y.run_id LIMIT ?` + q.lockAny("y") + `)`
-	ofAll := `json_each(?) w JOIN open_runs x ON x.run_id IN ` + ofOne
+	ofAll := q.list("given") + ` JOIN open_runs x ON x.run_id IN ` + ofOne
 	if q.shared {
-		ofAll = `json_array_elements_text(CAST(? AS json)) w (value) CROSS JOIN LATERAL ` + ofOne + ` x`
+		ofAll = q.list("given") + ` CROSS JOIN LATERAL ` + ofOne + ` x`
 	}
 	work, err := all(ctx, q.db, scanWork, selectWork+` WHERE o.run_id IN (SELECT x.run_id FROM `+ofAll+`)
 		AND o.phase <> 'running'`+q.lockAny("o, r"), js(texts), provider, now.UnixMilli(), each)
@@ -120,6 +120,15 @@ func (q Queries) oldest(ctx context.Context, now time.Time, provider string, own
 		waiting[w.Owner] = append(waiting[w.Owner], w)
 	}
 	return waiting, err
+}
+
+// list returns a relation with a row for each element of a JSON array, an
+// argument. Its column is named value.
+func (q Queries) list(name string) string {
+	if q.shared {
+		return `json_array_elements_text(CAST(? AS json)) ` + name + ` (value)`
+	}
+	return `json_each(?) ` + name
 }
 
 // turns are those that a claim has given.

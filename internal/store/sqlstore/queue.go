@@ -9,12 +9,18 @@ import (
 )
 
 // FireDue takes up to limit timers that are due at now, the longest due
-// first, and does with each what decide says.
-func (q Queries) FireDue(ctx context.Context, now time.Time, limit int, decide rota.Decide) ([]rota.Fire, error) {
+// first, and does with each what decide says. Before, it calls look with all of
+// them, if there are any; look may be nil.
+func (q Queries) FireDue(ctx context.Context, now time.Time, limit int, look func(context.Context, []rota.Timer) error, decide rota.Decide) ([]rota.Fire, error) {
 	due, err := all(ctx, q.db, scanTimer, `SELECT `+timerColumns+ofAgent+` FROM timers t JOIN agents a ON a.id = t.agent_id
 		WHERE t.due_at <= ? ORDER BY t.due_at, t.schedule_id LIMIT ?`+q.lockAny("t"), now.UnixMilli(), limit)
 	if err != nil {
 		return nil, err
+	}
+	if look != nil && len(due) > 0 {
+		if err := look(ctx, due); err != nil {
+			return nil, err
+		}
 	}
 	b := q.newBatch(now, len(due))
 	for _, t := range due {
@@ -192,6 +198,54 @@ func scanNumber(row Scanner) (int, error) {
 	var n int
 	err := row.Scan(&n)
 	return n, err
+}
+
+// OpenRunsOf counts the runs that have not ended of owners, and of whole accounts.
+func (q Queries) OpenRunsOf(ctx context.Context, owners []rota.Owner, accounts []string) (rota.OpenRuns, error) {
+	const lowest, highest = "\x01", "\U0010FFFF" // what may follow: nothing, and any end user
+	open := rota.OpenRuns{Owner: make(map[rota.Owner]int), Account: make(map[string]int)}
+	of := make([]string, len(owners))
+	for i, o := range owners {
+		of[i] = ownerText(o)
+	}
+	err := q.openRuns(ctx, of, lowest, func(o rota.Owner, n int) { open.Owner[o] = n })
+	if err != nil || len(accounts) == 0 {
+		return open, err
+	}
+	of = make([]string, len(accounts))
+	for i, a := range accounts {
+		of[i] = ownerText(rota.Owner{Account: a})
+	}
+	return open, q.openRuns(ctx, of, highest, func(o rota.Owner, n int) { open.Account[o.Account] = n })
+}
+
+// openRuns counts the open runs of owners whose text begins with one of those
+// given, and goes on with less than end. In a transaction of a shared database it
+// asks once, elsewhere once for each.
+func (q Queries) openRuns(ctx context.Context, of []string, end string, add func(rota.Owner, int)) error {
+	if len(of) == 0 {
+		return nil
+	}
+	if q.shared {
+		return q.openRunsOf(ctx, q.list("given"), js(of), end, add)
+	}
+	for _, one := range of {
+		if err := q.openRunsOf(ctx, `(SELECT CAST(? AS TEXT) AS value) given`, one, end, add); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q Queries) openRunsOf(ctx context.Context, values, arg, end string, add func(rota.Owner, int)) error {
+	within := `SELECT COUNT(*) FROM open_runs o WHERE o.owner >= given.value AND o.owner < given.value || CAST(? AS TEXT) AND o.phase `
+	return q.db.Query(ctx, func(row Scanner) error {
+		var owner rota.Owner
+		var n int
+		err := row.Scan(ownerColumn{&owner}, &n)
+		add(owner, n)
+		return err
+	}, `SELECT given.value, (`+within+`<> 'running') + (`+within+`= 'running') FROM `+values, end, end, arg)
 }
 
 type count struct {

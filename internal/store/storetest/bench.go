@@ -97,7 +97,7 @@ func benchSettle(t rota.Timer, r rota.Result) rota.Decision {
 func (f *Field) Fire(b testing.TB) {
 	f.now = f.now.Add(time.Second)
 	f.update(b, func(ctx context.Context, tx sqlstore.Queries) error {
-		fires, err := tx.FireDue(ctx, f.now, 500, func(t rota.Timer) rota.Decision { return benchDecide(t, f.now) })
+		fires, err := tx.FireDue(ctx, f.now, 500, nil, func(t rota.Timer) rota.Decision { return benchDecide(t, f.now) })
 		if err == nil && len(fires) != 100 {
 			err = fmt.Errorf("%d fires", len(fires))
 		}

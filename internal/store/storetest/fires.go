@@ -279,7 +279,7 @@ func fireRollback(w *world) {
 	before := w.timer(s)
 	w.at(time.Minute)
 	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
-		fires, err := tx.FireDue(ctx, w.now, 10, w.once)
+		fires, err := tx.FireDue(ctx, w.now, 10, nil, w.once)
 		require.NoError(w, err)
 		require.Len(w, fires, 1)
 		return errWanted
@@ -337,7 +337,7 @@ func absentTimer(w *world) {
 	})
 	w.at(2 * time.Minute)
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		_, err := tx.FireDue(ctx, w.now, 10, func(t rota.Timer) rota.Decision {
+		_, err := tx.FireDue(ctx, w.now, 10, nil, func(t rota.Timer) rota.Decision {
 			require.Equal(w, deleted, t.AgentDeletedAt)
 			why := w.absent()
 			t.Status, t.PauseReason, t.NextRunAt, t.DueAt, t.Buffered = rota.SchedulePaused, &why, time.Time{}, time.Time{}, time.Time{}

@@ -22,7 +22,7 @@ import (
 // Run runs the suite. open returns a store that is empty and that nobody else
 // uses; the suite closes it.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	run(t, open, roundTrips, owners, deletions, pages, filters, updates, answers, fires, backlogs, replans, claims, turns, ends, recoveries, keys, clusters)
+	run(t, open, roundTrips, owners, deletions, pages, filters, updates, answers, fires, backlogs, replans, claims, ends, recoveries, keys, clusters)
 }
 
 func run(t *testing.T, open func(t *testing.T) store.Store, groups ...[]testCase) {
@@ -213,7 +213,7 @@ func (w *world) fire(limit int, decide rota.Decide) []rota.Fire {
 	var fires []rota.Fire
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
-		fires, err = tx.FireDue(ctx, w.now, limit, decide)
+		fires, err = tx.FireDue(ctx, w.now, limit, nil, decide)
 		return err
 	})
 	return fires

@@ -11,13 +11,6 @@ import (
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
-var turns = []testCase{
-	{"owners take turns, whoever has more runs that wait", takeTurns},
-	{"turns go on where they ended", turnsGoOn},
-	{"an owner that may start no more has no turn", noTurn},
-	{"all runs are claimed at once, or none", claimAll},
-}
-
 // flood queues runs for an end user, each some milliseconds after the one before.
 func (w *world) flood(endUser string, n int) {
 	w.Helper()
@@ -122,4 +115,31 @@ func claimAll(w *world) {
 	users, all = claim(0, true)
 	require.True(w, all)
 	require.Empty(w, users)
+}
+
+func openCounts(w *world) {
+	w.flood("a", 3)
+	w.flood("a b", 2)
+	w.flood("", 1)
+	mine := w.owner
+	w.owner.Account += "2"
+	w.flood("a", 5)
+	w.owner = mine
+	w.inTurns(rota.Claim{Limit: 4})
+	count := func(owners []rota.Owner, accounts ...string) rota.OpenRuns {
+		n, err := w.store.OpenRunsOf(w.Context(), owners, accounts)
+		require.NoError(w, err)
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+			same, err := tx.OpenRunsOf(ctx, owners, accounts)
+			require.Equal(w, n, same)
+			return err
+		})
+		return n
+	}
+	of := func(endUser string) rota.Owner { return rota.Owner{Account: mine.Account, EndUser: endUser} }
+	require.Equal(w, rota.OpenRuns{
+		Owner:   map[rota.Owner]int{of("a"): 3, of("a b"): 2, of(""): 1, of("nobody"): 0},
+		Account: map[string]int{mine.Account: 6, "none": 0},
+	}, count([]rota.Owner{of("a"), of("a b"), of(""), of("nobody")}, mine.Account, "none"), "what waits, and what is worked on")
+	require.Equal(w, rota.OpenRuns{Owner: map[rota.Owner]int{}, Account: map[string]int{}}, count(nil))
 }

@@ -235,7 +235,7 @@ CREATE TABLE open_runs (
   model       TEXT,                        -- of the attempt that began last, as the agent names it
   history     TEXT                         -- the attempts before it
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX open_runs_queue ON open_runs (owner, provider, ready_at, run_id) WHERE phase <> 'running';
+CREATE INDEX open_runs_queue ON open_runs (owner, provider, ready_at, run_id, phase) WHERE phase <> 'running';
 CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase <> 'running';
 CREATE INDEX open_runs_unstarted ON open_runs (schedule_id) WHERE phase = 'queued';
 CREATE INDEX open_runs_running ON open_runs (owner, provider) WHERE phase = 'running';
