@@ -41,7 +41,7 @@ var clocks = []testCase{
 		w.goOn(all)
 	}},
 	{name: "an interval goes on when the clock is set back, and no time runs twice", run: func(w *world) {
-		s := w.schedule(w.agent("large/m"), w.every(2), rota.PolicyUpdate{})
+		s := w.schedule(w.agent("large/m"), w.every(2), rota.PolicyUpdate{Overlap: rota.Some(rota.OverlapAllowAll)})
 		w.pass(w.units(6.5))
 		w.shows(s, "fired, fired, fired")
 		w.setClock(-time.Hour)
