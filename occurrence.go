@@ -36,8 +36,11 @@ type OccurrenceRun struct {
 // An OccurrenceFilter narrows a list of occurrences. The zero value lets all
 // pass.
 type OccurrenceFilter struct {
-	Outcome  Outcome
-	From, To time.Time // nominal times at or after, at or before; a span passes if any of it does
+	AgentID    AgentID    // only in lists across agents
+	ScheduleID ScheduleID // likewise
+	Trigger    Trigger    // likewise
+	Outcome    Outcome
+	From, To   time.Time // nominal times at or after, at or before; a span passes if any of it does
 }
 
 // Passes reports whether the filter lets an occurrence pass.

@@ -9,6 +9,12 @@ type Owner struct {
 	EndUser string // X-On-Behalf-Of; empty for the account itself
 }
 
+// Owners are those whose things a list is about.
+type Owners struct {
+	Owner      // one of them, unless All
+	All   bool // the account and all of its end users; EndUser is empty
+}
+
 // User returns the end user as answers have it: nil for the account itself.
 func (o Owner) User() *string {
 	if o.EndUser == "" {

@@ -207,6 +207,16 @@ type MCPApproval struct {
 	ContinuationRun   Run    `json:"continuation_run"`
 }
 
+// A RunFilter narrows a list of runs. The zero value lets all pass.
+type RunFilter struct {
+	AgentID    AgentID
+	ScheduleID ScheduleID
+	Phase      Phase
+	ErrorCode  string // of its error or, if it was cancelled, its reason
+	Trigger    Trigger
+	From, To   time.Time // created at or after, at or before
+}
+
 // Work is a run that its worker is about to start.
 type Work struct {
 	Run        Run // its Attempts are those before this one

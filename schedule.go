@@ -35,6 +35,7 @@ type Schedule struct {
 	Skips               []Instant         `json:"skips" doc:"Nominal times ahead that somebody asked to skip."`
 	Version             int64             `json:"version" doc:"Counts the changes that callers make (not the runs); also the ETag."`
 	Warnings            []Warning         `json:"warnings,omitzero" doc:"What may not be what was meant; in the answers to create and update, and in no others."`
+	EndUser             *string           `json:"end_user" doc:"The end user whose schedule it is; null for the account itself."`
 	MadeBy              KeyID             `json:"-"` // the key that made it
 }
 
@@ -238,6 +239,7 @@ func (s Schedule) WithTimer(t Timer) Schedule {
 		s.RemainingRuns = &left
 	}
 	s.Skips = append([]Instant{}, t.Skips...)
+	s.EndUser = t.Owner.User()
 	s.LastRunID = nil
 	if t.LastRunID != "" {
 		s.LastRunID = &t.LastRunID

@@ -46,6 +46,13 @@ func OnlyDeleted() CallOption {
 	return func(o *callOptions) { o.query.Set("deleted", "true") }
 }
 
+// OfEndUser lets a list across agents answer what an end user has, or with "*" what
+// the account and all of its end users have, in place of the client's own. It needs
+// the scope read:account.
+func OfEndUser(user string) CallOption {
+	return func(o *callOptions) { o.query.Set("end_user", user) }
+}
+
 // IncludeDeleted lets [Schedules.Get] answer a schedule that is deleted.
 func IncludeDeleted() CallOption {
 	return func(o *callOptions) { o.query.Set("include_deleted", "true") }

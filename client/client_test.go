@@ -203,6 +203,18 @@ func runAndKeyCalls() []sent {
 		{`GET /api/v1/agents/agt_1/runs/arun_1 `, func(ctx context.Context, c *client.Client) error {
 			return only(c.Runs.Get(ctx, "agt_1", "arun_1"))
 		}},
+		{`GET /api/v1/runs?end_user=%2A&error_code=timeout&from=2026-12-24T00%3A00%3A00.000Z&phase=failed `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Runs.All(ctx, rota.RunFilter{Phase: rota.PhaseFailed, ErrorCode: "timeout", From: time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)}, rota.Page{}, client.OfEndUser("*")))
+		}},
+		{`GET /api/v1/occurrences?agent_id=agt_1&outcome=missed&trigger=schedule `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.AllOccurrences(ctx, rota.OccurrenceFilter{AgentID: "agt_1", Outcome: rota.MissedOutcome, Trigger: rota.TriggerSchedule}, rota.Page{}))
+		}},
+		{`GET /api/v1/end-users?limit=5&order=asc `, func(ctx context.Context, c *client.Client) error {
+			return only(c.EndUsers.List(ctx, rota.Page{Limit: 5, Ascending: true}))
+		}},
+		{`GET /api/v1/keys/self `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Keys.InUse(ctx))
+		}},
 		{`GET /api/v1/runs/arun_1 `, func(ctx context.Context, c *client.Client) error {
 			return only(c.Runs.Find(ctx, "arun_1"))
 		}},

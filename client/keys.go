@@ -16,6 +16,12 @@ func (k Keys) Create(ctx context.Context, body rota.KeyCreate, opts ...CallOptio
 	return call[rota.NewKey](ctx, k.s, http.MethodPost, []string{"keys"}, body, opts)
 }
 
+// InUse returns the key that the client uses, as far as it may be used: of a token,
+// with the scopes, the end user and the end of the token.
+func (k Keys) InUse(ctx context.Context, opts ...CallOption) (rota.Key, error) {
+	return call[rota.Key](ctx, k.s, http.MethodGet, []string{"keys", "self"}, nil, opts)
+}
+
 // List returns one page of the keys, without their secrets. A zero page is the
 // newest 20; see [Pages] for more.
 func (k Keys) List(ctx context.Context, p rota.Page, opts ...CallOption) (rota.List[rota.Key], error) {

@@ -22,6 +22,14 @@ func (s Schedules) Occurrences(ctx context.Context, agent rota.AgentID, id rota.
 	return list[rota.Occurrence](ctx, s.s, schedulePath(agent, id, "occurrences"), p, with(opts, filter))
 }
 
+// AllOccurrences returns one page of what became of nominal times, whatever their
+// schedule, the latest first.
+func (s Schedules) AllOccurrences(ctx context.Context, f rota.OccurrenceFilter, p rota.Page, opts ...CallOption) (rota.List[rota.Occurrence], error) {
+	filter := query("agent_id", string(f.AgentID), "schedule_id", string(f.ScheduleID), "outcome", string(f.Outcome),
+		"trigger", string(f.Trigger), "from", instant(f.From), "to", instant(f.To))
+	return list[rota.Occurrence](ctx, s.s, []string{"occurrences"}, p, with(opts, filter))
+}
+
 // Upcoming returns the next nominal times of a schedule, at most count
 // (1..100; 0 is 10).
 func (s Schedules) Upcoming(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, count int, opts ...CallOption) (rota.Preview, error) {

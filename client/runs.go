@@ -22,6 +22,13 @@ func (r Runs) List(ctx context.Context, agent rota.AgentID, p rota.Page, opts ..
 	return list[rota.Run](ctx, r.s, agentPath(agent, "runs"), p, opts)
 }
 
+// All returns one page of the runs, whatever their agent.
+func (r Runs) All(ctx context.Context, f rota.RunFilter, p rota.Page, opts ...CallOption) (rota.List[rota.Run], error) {
+	filter := query("agent_id", string(f.AgentID), "schedule_id", string(f.ScheduleID), "phase", string(f.Phase),
+		"error_code", f.ErrorCode, "trigger", string(f.Trigger), "from", instant(f.From), "to", instant(f.To))
+	return list[rota.Run](ctx, r.s, []string{"runs"}, p, with(opts, filter))
+}
+
 // Get returns a run.
 func (r Runs) Get(ctx context.Context, agent rota.AgentID, id rota.RunID, opts ...CallOption) (rota.Run, error) {
 	return call[rota.Run](ctx, r.s, http.MethodGet, runPath(agent, id), nil, opts)

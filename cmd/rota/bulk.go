@@ -16,6 +16,7 @@ type schedulesCmd struct {
 }
 
 type schedulesList struct {
+	endUserFlag
 	AgentID rota.AgentID         `placeholder:"ID" help:"Only schedules of this agent."`
 	Status  *rota.ScheduleStatus `enum:"active,paused,completed" placeholder:"STATUS" help:"Only schedules that are active, paused or completed."`
 	Part    listFlags            `embed:""`
@@ -24,9 +25,10 @@ type schedulesList struct {
 func (c *schedulesList) Run(ctx context.Context, s *session) error {
 	f := rota.ScheduleFilter{AgentID: c.AgentID, Status: rota.ScheduleStatus(text(c.Status))}
 	agent := column[rota.Schedule]{"AGENT", func(s rota.Schedule) string { return string(s.AgentID) }}
-	columns := append([]column[rota.Schedule]{agent}, scheduleColumns()...)
+	columns := append(endUserColumn(c.endUserFlag, func(s rota.Schedule) *string { return s.EndUser }), agent)
+	columns = append(columns, scheduleColumns()...)
 	return many(s, c.Part, columns, func(p rota.Page) (rota.List[rota.Schedule], error) {
-		return s.Schedules.All(ctx, f, p, s.call...)
+		return s.Schedules.All(ctx, f, p, c.options(s)...)
 	})
 }
 

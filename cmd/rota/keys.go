@@ -12,6 +12,7 @@ import (
 type keysCmd struct {
 	Create keysCreate `cmd:"" help:"Make a key; its secret is shown this once." example:"rota keys create --name ci --scope read:agents --expires-in 30d"`
 	List   keysList   `cmd:"" help:"List the keys of the account." example:"rota keys list"`
+	Self   keysSelf   `cmd:"" help:"Show the key in use, and what it may do." example:"rota keys self"`
 	Revoke keysRevoke `cmd:"" help:"End a key for good." example:"rota keys revoke --key-id $KEY"`
 
 	ExchangeToken keysExchangeToken `cmd:"" help:"Exchange the key in use for a token of an end user." example:"rota keys exchange-token --audience https://rota.example.com --external-user-id ana --expires-in 1h"`
@@ -77,6 +78,12 @@ func (c *keysList) Run(ctx context.Context, s *session) error {
 	return many(s, c.Part, keyColumns(), func(p rota.Page) (rota.List[rota.Key], error) {
 		return s.Keys.List(ctx, p, s.call...)
 	})
+}
+
+type keysSelf struct{}
+
+func (*keysSelf) Run(ctx context.Context, s *session) error {
+	return show(s, keyCard)(s.Keys.InUse(ctx, s.call...))
 }
 
 type keysRevoke struct {

@@ -24,7 +24,9 @@ type CLI struct {
 	AgentSchedules agentSchedulesCmd `cmd:"" help:"Put agents on a schedule."`
 	AgentRuns      agentRunsCmd      `cmd:"" help:"Run agents, and see what came of it."`
 	Schedules      schedulesCmd      `cmd:"" help:"See, pause and resume the schedules of all agents."`
-	Runs           runsCmd           `cmd:"" help:"See a run and follow it, whatever its agent."`
+	Runs           runsCmd           `cmd:"" help:"See runs and follow them, whatever their agent."`
+	Occurrences    occurrencesCmd    `cmd:"" help:"See what became of the times of all schedules."`
+	EndUsers       endUsersCmd       `cmd:"" help:"See for whom the account has agents."`
 	Forecast       forecastCmd       `cmd:"" help:"Count the runs ahead, by default those of a day." example:"rota forecast --from 2026-12-01T00:00 --to 2026-12-08T00:00 --timezone Europe/Madrid --bucket 1d"`
 	Keys           keysCmd           `cmd:"" help:"Make keys and revoke them."`
 	System         systemCmd         `cmd:"" help:"Say which version the server is, and what time it has." example:"rota system"`

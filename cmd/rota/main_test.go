@@ -189,6 +189,18 @@ func allSchedulesVerbs() []verbCase {
 func runAndKeyVerbs() []verbCase {
 	return []verbCase{
 		{"runs|get|arun_1", `GET /api/v1/runs/arun_1 `},
+		{"runs|list", `GET /api/v1/runs `},
+		{
+			"runs|list|--end-user|*|--agent-id|agt_1|--schedule-id|asch_1|--phase|failed|--error-code|timeout|--trigger|schedule|--from|2026-12-01T09:00|--to|2026-12-01T10:00|--timezone|Europe/Madrid",
+			`GET /api/v1/runs?agent_id=agt_1&end_user=%2A&error_code=timeout&from=2026-12-01T08%3A00%3A00.000Z&phase=failed&schedule_id=asch_1&to=2026-12-01T09%3A00%3A00.000Z&trigger=schedule `,
+		},
+		{"occurrences|list", `GET /api/v1/occurrences `},
+		{
+			"occurrences|list|--end-user|ana|--agent-id|agt_1|--schedule-id|asch_1|--outcome|missed|--trigger|backfill|--from|2026-12-01T09:00|--limit|5",
+			`GET /api/v1/occurrences?agent_id=agt_1&end_user=ana&from=2026-12-01T09%3A00%3A00.000Z&limit=5&outcome=missed&schedule_id=asch_1&trigger=backfill `,
+		},
+		{"end-users|list|--after|ana", `GET /api/v1/end-users?after=ana&order=asc `},
+		{"keys|self", `GET /api/v1/keys/self `},
 		{"agent-runs|create|--agent-id|agt_1|--input|go|--conversation|conv_1|--metadata|a=b", `POST /api/v1/agents/agt_1/runs {"input":"go","conversation":"conv_1","stream":true,"metadata":{"a":"b"}}`},
 		{"agent-runs|create|--agent-id|agt_1|--input|go|--context-management|[{\"type\":\"compaction\",\"compact_threshold\":2000}]", `POST /api/v1/agents/agt_1/runs {"input":"go","context_management":[{"type":"compaction","compact_threshold":2000}],"stream":true}`},
 		{"agent-runs|list|--agent-id|agt_1|--offset|20", `GET /api/v1/agents/agt_1/runs?offset=20 `},

@@ -64,7 +64,7 @@ func wallClock(at string) string {
 
 // zoneFlag is the zone of the times that a verb reads and shows.
 type zoneFlag struct {
-	Timezone string `placeholder:"ZONE" help:"IANA time zone of the times, such as Europe/Madrid; by default the schedule's; in forecasts, UTC."`
+	Timezone string `placeholder:"ZONE" help:"IANA time zone of the times, such as Europe/Madrid; by default the schedule's; across schedules, UTC."`
 }
 
 func (z zoneFlag) location() (*time.Location, error) {

@@ -15,6 +15,7 @@ import (
 )
 
 type runsCmd struct {
+	List  runsList  `cmd:"" help:"List the runs of all agents." example:"rota runs list --end-user '*' --phase failed --from 2026-12-01T00:00"`
 	Get   runsGet   `cmd:"" help:"Show a run." example:"rota runs get $RUN"`
 	Watch runsWatch `cmd:"" help:"Print what a run says as it says it, and how it ended." example:"rota runs watch $RUN"`
 }

@@ -77,7 +77,7 @@ func (c *Control) changeAll(ctx context.Context, b bulk) (rota.BulkResult, error
 				}
 			}
 			var err error
-			if l, err = tx.AllSchedules(ctx, b.who.Owner, b.filter, p); err != nil {
+			if l, err = tx.AllSchedules(ctx, rota.Owners{Owner: b.who.Owner}, b.filter, p); err != nil {
 				return err
 			}
 			changed, err := b.page(ctx, tx, l.Data, now)
@@ -157,7 +157,7 @@ func (c *Control) Forecast(ctx context.Context, who auth.Caller, from, to time.T
 	}
 	p := rota.Page{Limit: bulkPage, Ascending: true}
 	for {
-		l, err := c.Store.AllSchedules(ctx, who.Owner, rota.ScheduleFilter{Status: rota.ScheduleActive}, p)
+		l, err := c.Store.AllSchedules(ctx, rota.Owners{Owner: who.Owner}, rota.ScheduleFilter{Status: rota.ScheduleActive}, p)
 		if err != nil {
 			return f, err
 		}

@@ -43,7 +43,7 @@ func TestEveryOperationIsEntered(t *testing.T) {
 			line["key_id"].(string), line["account"].(string), line["end_user"].(string), line["request_id"].(string),
 		}, " "), name)
 	}
-	require.Equal(t, []string{"ExchangeToken"}, free)
+	require.Equal(t, []string{"ExchangeToken", "KeyInUse"}, free)
 }
 
 // zeroes returns arguments for a method, and whether a caller is among them.

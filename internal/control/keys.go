@@ -71,6 +71,17 @@ func (c *Control) Keys(ctx context.Context, who auth.Caller, p rota.Page) (rota.
 	return c.Store.Keys(ctx, who.Owner, p)
 }
 
+// KeyInUse returns the caller's key as far as the caller may use it: the scopes, the
+// end user and the end are those of a token, if one is shown. Any scope.
+func (c *Control) KeyInUse(ctx context.Context, who auth.Caller) (rota.Key, error) {
+	if err := c.enter(ctx, who, anyScope, "key_in_use"); err != nil {
+		return rota.Key{}, err
+	}
+	k, err := c.Store.Key(ctx, who.Owner.Account, who.Key)
+	k.Scopes, k.EndUser, k.ExpiresAt = who.Scopes, who.Owner.User(), who.Expires
+	return k, err
+}
+
 // UsableKeys returns the newest 1000 of the keys that Keys returns and that are
 // neither revoked nor expired. Scope read:apikeys.
 func (c *Control) UsableKeys(ctx context.Context, who auth.Caller) ([]rota.Key, error) {

@@ -35,13 +35,19 @@ func (c *Control) Occurrences(ctx context.Context, who auth.Caller, agent rota.A
 // maxRecent is how many occurrences a schedule is answered with on request.
 const maxRecent = 10
 
-// Recent gives schedules of the caller their last ten occurrences. Scope read:agents.
+// Recent gives schedules that were answered to the caller their last ten occurrences.
+// Scope read:agents.
 func (c *Control) Recent(ctx context.Context, who auth.Caller, schedules []rota.Schedule) error {
 	if err := c.enter(ctx, who, rota.ReadAgents, "recent"); err != nil {
 		return err
 	}
 	for i, s := range schedules {
-		l, err := c.occurrences(ctx, who, s, rota.OccurrenceFilter{}, rota.Page{Limit: maxRecent})
+		owner := who
+		owner.Owner = rota.Owner{Account: who.Owner.Account}
+		if s.EndUser != nil {
+			owner.Owner.EndUser = *s.EndUser
+		}
+		l, err := c.occurrences(ctx, owner, s, rota.OccurrenceFilter{}, rota.Page{Limit: maxRecent})
 		if err != nil {
 			return err
 		}
@@ -60,7 +66,7 @@ func (c *Control) occurrences(ctx context.Context, who auth.Caller, s rota.Sched
 	if err != nil {
 		return none, err
 	}
-	return withOpen(l, slices.DeleteFunc(open, func(o rota.Occurrence) bool { return !f.Passes(o) }), p), nil
+	return withSpans(l, slices.DeleteFunc(open, func(o rota.Occurrence) bool { return !f.Passes(o) }), p), nil
 }
 
 // openSpans returns what will be on record of a pause that has not ended.
@@ -79,9 +85,9 @@ func (c *Control) openSpans(ctx context.Context, who auth.Caller, s rota.Schedul
 	return policy.Open(t, s.DeletedAt != nil, last, rota.InstantOf(c.Now()).Time), nil
 }
 
-// withOpen puts the open spans that belong on a page into it. Ids of occurrences
+// withSpans puts the spans that belong on a page into it. Ids of occurrences
 // sort by their nominal times.
-func withOpen(l rota.List[rota.Occurrence], open []rota.Occurrence, p rota.Page) rota.List[rota.Occurrence] {
+func withSpans(l rota.List[rota.Occurrence], spans []rota.Occurrence, p rota.Page) rota.List[rota.Occurrence] {
 	order := func(a, b string) int {
 		if p.Ascending {
 			return strings.Compare(a, b)
@@ -89,7 +95,7 @@ func withOpen(l rota.List[rota.Occurrence], open []rota.Occurrence, p rota.Page)
 		return strings.Compare(b, a)
 	}
 	data := slices.Clone(l.Data)
-	for _, o := range open {
+	for _, o := range spans {
 		id := string(o.ID)
 		switch {
 		case p.After != "" && order(id, p.After) <= 0, p.Before != "" && order(id, p.Before) >= 0:

@@ -11,13 +11,14 @@ import (
 	"github.com/rota-run/rota/internal/policy"
 )
 
-// AllSchedules returns a page of the caller's schedules, whatever their agent.
-// Scope read:agents.
-func (c *Control) AllSchedules(ctx context.Context, who auth.Caller, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.Schedule], error) {
-	if err := c.enter(ctx, who, rota.ReadAgents, "all_schedules"); err != nil {
+// AllSchedules returns a page of schedules, whatever their agent: the caller's, or
+// those of an end user, see [Control.owners]. Scope read:agents.
+func (c *Control) AllSchedules(ctx context.Context, who auth.Caller, endUser string, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.Schedule], error) {
+	o, err := c.owners(ctx, who, "all_schedules", endUser)
+	if err != nil {
 		return rota.List[rota.Schedule]{}, err
 	}
-	l, err := c.Store.AllSchedules(ctx, who.Owner, f, p)
+	l, err := c.Store.AllSchedules(ctx, o, f, p)
 	out := rota.List[rota.Schedule]{Object: l.Object, Data: make([]rota.Schedule, len(l.Data)), FirstID: l.FirstID, LastID: l.LastID, HasMore: l.HasMore, Cut: l.Cut, Size: l.Size}
 	for i, s := range l.Data {
 		out.Data[i] = s.Schedule

@@ -17,6 +17,7 @@ type Store struct {
 	LedgerReader
 	RunReader
 	KeyReader
+	EndUserReader
 	Updater
 }
 
@@ -115,8 +116,8 @@ type ScheduleReader interface {
 	Schedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, deleted bool) (rota.Schedule, error)
 	Schedules(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.Page) (rota.List[rota.Schedule], error)
 
-	// AllSchedules returns the owner's schedules, whatever their agent.
-	AllSchedules(ctx context.Context, o rota.Owner, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.TimedSchedule], error)
+	// AllSchedules returns the schedules of owners, whatever their agent.
+	AllSchedules(ctx context.Context, o rota.Owners, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.TimedSchedule], error)
 
 	// TimedSchedule returns a schedule and its timer, which in a transaction are
 	// locked until it ends.
@@ -163,6 +164,14 @@ type ScheduleWriter interface {
 type LedgerReader interface {
 	Occurrences(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, f rota.OccurrenceFilter, p rota.Page) (rota.List[rota.Occurrence], error)
 
+	// AllOccurrences returns what became of the nominal times of owners' schedules,
+	// but for the spans that SpansAcross returns.
+	AllOccurrences(ctx context.Context, o rota.Owners, f rota.OccurrenceFilter, p rota.Page) (rota.List[rota.Occurrence], error)
+
+	// SpansAcross returns the spans that begin before the filter's From and reach
+	// it, at most a thousand.
+	SpansAcross(ctx context.Context, o rota.Owners, f rota.OccurrenceFilter) ([]rota.Occurrence, error)
+
 	// LastOnRecord returns the last nominal time of a schedule that has an
 	// outcome, apart from the times of triggers; zero if none has.
 	LastOnRecord(ctx context.Context, id rota.ScheduleID) (time.Time, error)
@@ -188,6 +197,15 @@ type RunReader interface {
 	Run(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.RunID) (rota.Run, error)
 	RunByID(ctx context.Context, o rota.Owner, id rota.RunID) (rota.Run, error)
 	Runs(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.Page) (rota.List[rota.Run], error)
+
+	// AllRuns returns the runs of owners, whatever their agent.
+	AllRuns(ctx context.Context, o rota.Owners, f rota.RunFilter, p rota.Page) (rota.List[rota.Run], error)
+}
+
+// EndUserReader reads for whom an account has acted.
+type EndUserReader interface {
+	// EndUsers returns the end users that have an agent, by name.
+	EndUsers(ctx context.Context, account string, p rota.Page) (rota.List[rota.EndUser], error)
 }
 
 // RunWriter starts and ends runs for callers.
@@ -206,6 +224,9 @@ type KeyReader interface {
 	// Keys returns keys of the owner's account; only those that are bound to the
 	// end user, if there is one.
 	Keys(ctx context.Context, o rota.Owner, p rota.Page) (rota.List[rota.Key], error)
+
+	// Key returns a key, also one that is revoked or expired.
+	Key(ctx context.Context, account string, id rota.KeyID) (rota.Key, error)
 
 	// SigningKeys returns the signing keys, the newest first.
 	SigningKeys(ctx context.Context) ([]rota.SigningKey, error)

@@ -180,8 +180,9 @@ var cursor = regexp.MustCompile(`^[a-z]+_[0-9a-f]{32}$`)
 // maxOffset is how much of a list can be passed over without a cursor.
 const maxOffset = 1_000_000_000
 
-// page reads the parameters of a list.
-func page(q url.Values) (rota.Page, error) {
+// page reads the parameters of a list. check tells a cursor from what is none; nil if
+// cursors are ids.
+func page(q url.Values, check func(string) error) (rota.Page, error) {
 	p := rota.Page{Limit: 20, Ascending: q.Get("order") == "asc", After: q.Get("after"), Before: q.Get("before")}
 	if s := q.Get("limit"); q.Has("limit") {
 		n, ok := whole(s)
@@ -207,7 +208,7 @@ func page(q url.Values) (rota.Page, error) {
 		return p, rota.InvalidField("before", "cannot be used together with after")
 	}
 	for _, name := range []string{"after", "before"} {
-		if id := q.Get(name); id != "" && !cursor.MatchString(id) {
+		if at := q.Get(name); at != "" && (check == nil && !cursor.MatchString(at) || check != nil && check(at) != nil) {
 			return p, rota.InvalidField(name, "must be the first_id or last_id of a page")
 		}
 	}

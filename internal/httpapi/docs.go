@@ -192,7 +192,7 @@ func (d *document) refAnswer(status string, r *huma.Response) refAnswer {
 	return a
 }
 
-// refObject adds the object that an operation answers, once.
+// refObject adds the object that an operation answers or lists, once.
 func (d *document) refObject(objects []refObject, t reflect.Type) []refObject {
 	if t == nil {
 		return objects
@@ -200,8 +200,11 @@ func (d *document) refObject(objects []refObject, t reflect.Type) []refObject {
 	if t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
+	if data, ok := t.FieldByName("Data"); ok && strings.HasSuffix(componentName(t, ""), "List") {
+		t = data.Type.Elem()
+	}
 	name := componentName(t, "")
-	if strings.HasSuffix(name, "List") || slices.ContainsFunc(objects, func(o refObject) bool { return o.Name == name }) {
+	if slices.ContainsFunc(objects, func(o refObject) bool { return o.Name == name }) {
 		return objects
 	}
 	return append(objects, refObject{Name: name, Fields: d.fields(ref(name))})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -60,6 +61,7 @@ func newDocument(version string, ops []*operation) *document {
 			{Name: "Schedules", Description: "A schedule says when an agent runs, and on which input."},
 			{Name: "Occurrences", Description: "An occurrence is a nominal time of a schedule, and what becomes of it."},
 			{Name: "Runs", Description: "A run is one execution of an agent, started by a schedule or by a call."},
+			{Name: "Accounts", Description: "What an account sees of all of its end users."},
 			{Name: "Keys", Description: "A key opens the API for one account, as far as its scopes go."},
 			{Name: "System", Description: "The server itself."},
 			{Name: "Authentication", Description: "Keys and tokens, in the words of the published API. Its errors have their message at the top."},
@@ -236,8 +238,31 @@ func parameters() map[string]*huma.Param {
 	for name, about := range map[string]string{"agent_id": "agt_…", "schedule_id": "asch_…", "run_id": "arun_…", "key_id": "key_…", "function_tool_id": "ftool_…", "connector_id": "of a connector"} {
 		all[name] = &huma.Param{Name: name, In: "path", Required: true, Description: about, Schema: text(1, 0)}
 	}
+	maps.Copy(all, accountParams())
 	return all
 }
+
+// accountParams are those of lists across agents.
+func accountParams() map[string]*huma.Param {
+	moment := &huma.Schema{Type: huma.TypeString, Format: "date-time"}
+	return map[string]*huma.Param{
+		"order_by_name": query("order", "By name: asc or desc.", &huma.Schema{Type: huma.TypeString, Enum: []any{"asc", "desc"}, Default: "asc"}),
+		"after_name":    query("after", "The name after which the page begins, in the order of the list: the last_id of the page before.", pattern(1, 150, printable)),
+		"before_name":   query("before", "The name before which the page ends: the first_id of the page after.", pattern(1, 150, printable)),
+
+		"end_user":        query("end_user", "Only those of this end user; * for those of the account and all of its end users. Needs the scope read:account. Absent: those for whom the request is.", pattern(1, 150, printable)),
+		"schedule_filter": query("schedule_id", "Only those of this schedule.", text(0, 0)),
+		"phase":           query("phase", "Only runs in this phase.", &huma.Schema{Type: huma.TypeString, Enum: anys(phases)}),
+		"error_code":      query("error_code", "Only runs that failed or were cancelled with this code.", text(0, 0)),
+		"trigger":         query("trigger", "Only those with this trigger.", &huma.Schema{Type: huma.TypeString, Enum: anys(triggers)}),
+		"run_trigger":     query("trigger", "Only those with this trigger.", &huma.Schema{Type: huma.TypeString, Enum: anys(runTriggers)}),
+		"created_from":    query("from", "Only runs that were made at or after this instant.", moment),
+		"created_to":      query("to", "Only runs that were made at or before this instant.", moment),
+	}
+}
+
+// printable is what an end user can be named with.
+const printable = `^[ -~]+$`
 
 func query(name, about string, s *huma.Schema) *huma.Param {
 	return &huma.Param{Name: name, In: "query", Description: about, Schema: s}

@@ -19,6 +19,8 @@ func (a *api) keyOperations() []*operation {
 		lists(Route{http.MethodGet, keysPath, rota.ReadAPIKeys, http.StatusOK, "list_keys"}, a.listKeys).
 			says(tag, "List keys", "The keys of the caller's account, newest first, without their secrets."),
 		create,
+		answers(Route{http.MethodGet, keysPath + "/self", "", http.StatusOK, "get_own_key"}, a.ownKey).
+			says(tag, "Get the key in use", "What the key may do, and until when; of a token, its scopes, end user and end. The end user is the one for whom the request is."),
 		answers(Route{http.MethodDelete, keysPath + "/{key_id}", rota.WriteAPIKeys, http.StatusOK, "revoke_key"}, a.revokeKey).
 			says(tag, "Revoke a key", "It opens nothing any more, nor do its tokens. A key that is revoked stays as it is."),
 		accepts(Route{http.MethodPost, "/api/v1/signing-keys/rotate", rota.WriteAccounts, http.StatusOK, "rotate_signing_key"}, a.rotateSigningKey).
@@ -29,6 +31,10 @@ func (a *api) keyOperations() []*operation {
 
 func (a *api) listKeys(ctx context.Context, c call, p rota.Page) (rota.List[rota.Key], error) {
 	return a.Control.Keys(ctx, c.who, p)
+}
+
+func (a *api) ownKey(ctx context.Context, c call) (rota.Key, error) {
+	return a.Control.KeyInUse(ctx, c.who)
 }
 
 func (a *api) createKey(ctx context.Context, c call, in rota.KeyCreate) (rota.NewKey, error) {

@@ -49,7 +49,7 @@ func (a *api) occurrenceOperations() []*operation {
 			with("forecast_from", "forecast_to", "bucket"),
 		lists(Route{http.MethodGet, allSchedulesPath, rota.ReadAgents, http.StatusOK, "list_schedules"}, a.listAllSchedules).
 			says("Schedules", "List the schedules of all agents", "Newest first. Deleted schedules are not listed.").
-			with("agent_filter", "status", "expand"),
+			with("end_user", "agent_filter", "status", "expand"),
 	}
 }
 
@@ -74,10 +74,7 @@ func occurrenceFilter(q url.Values) (rota.OccurrenceFilter, error) {
 		return f, err
 	}
 	f.Outcome = rota.Outcome(outcome)
-	if f.From, err = instantParam(q, "from"); err != nil {
-		return f, err
-	}
-	f.To, err = instantParam(q, "to")
+	f.From, f.To, err = between(q)
 	return f, err
 }
 
@@ -119,11 +116,7 @@ func (a *api) resumeAll(ctx context.Context, c call, in rota.BulkResume) (rota.B
 
 func (a *api) forecast(ctx context.Context, c call) (rota.Forecast, error) {
 	q := c.URL.Query()
-	from, err := instantParam(q, "from")
-	if err != nil {
-		return rota.Forecast{}, err
-	}
-	to, err := instantParam(q, "to")
+	from, to, err := between(q)
 	if err != nil {
 		return rota.Forecast{}, err
 	}
@@ -143,7 +136,11 @@ func (a *api) listAllSchedules(ctx context.Context, c call, p rota.Page) (rota.L
 		return rota.List[rota.Schedule]{}, err
 	}
 	f := rota.ScheduleFilter{AgentID: rota.AgentID(q.Get("agent_id")), Status: rota.ScheduleStatus(status)}
-	l, err := a.Control.AllSchedules(ctx, c.who, f, p)
+	user, err := endUserParam(q)
+	if err != nil {
+		return rota.List[rota.Schedule]{}, err
+	}
+	l, err := a.Control.AllSchedules(ctx, c.who, user, f, p)
 	if err != nil {
 		return l, err
 	}
@@ -171,6 +168,15 @@ func instantParam(q url.Values, name string) (time.Time, error) {
 		return i.Add(time.Millisecond), nil // the first instant of the year 1, which is not the same as no instant
 	}
 	return i.Time, nil
+}
+
+// between reads the parameters from and to, which may be absent.
+func between(q url.Values) (from, to time.Time, err error) {
+	if from, err = instantParam(q, "from"); err != nil {
+		return from, to, err
+	}
+	to, err = instantParam(q, "to")
+	return from, to, err
 }
 
 // numberParam reads a parameter that is a whole number.

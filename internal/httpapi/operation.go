@@ -41,10 +41,11 @@ type operation struct {
 	schema       *huma.Schema // of the body, once the document is made
 	queries      []string     // names of the query parameters, once the document is made
 	do           func(context.Context, call) (any, error)
-	fails        []rota.Code // besides those that follow from the rest: see [failuresOf]
-	creates      bool        // whether it may have created something, which is answered by 201 in place of Status
-	unrepeatable bool        // whether an Idempotency-Key is refused
-	starts       bool        // whether it starts something that must not be started twice by a client that gave up waiting
+	fails        []rota.Code        // besides those that follow from the rest: see [failuresOf]
+	creates      bool               // whether it may have created something, which is answered by 201 in place of Status
+	cursor       func(string) error // checks a cursor of a list; nil if cursors are ids
+	unrepeatable bool               // whether an Idempotency-Key is refused
+	starts       bool               // whether it starts something that must not be started twice by a client that gave up waiting
 }
 
 // answers returns an operation that takes no body.
@@ -97,7 +98,7 @@ type created struct{ object any }
 // a few at a time.
 func lists[T any](r Route, fn func(context.Context, call, rota.Page) (rota.List[T], error)) *operation {
 	op := &operation{Route: r, output: reflect.TypeFor[rota.List[T]](), do: func(ctx context.Context, c call) (any, error) {
-		p, err := page(c.URL.Query())
+		p, err := page(c.URL.Query(), c.op.cursor)
 		if err != nil {
 			return nil, err
 		}

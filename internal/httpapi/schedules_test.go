@@ -30,7 +30,7 @@ func TestScheduleTypes(t *testing.T) {
 func TestScheduleDefaults(t *testing.T) {
 	c := newAPI(t).acme()
 	s := c.send(http.MethodGet, c.newSchedule(c.newAgent("a")), "").is(http.StatusOK).object()
-	require.Len(t, s, 28, "the 18 fields of the published object and 10 of ours")
+	require.Len(t, s, 29, "the 18 fields of the published object and 11 of ours")
 	for field, want := range map[string]any{
 		"object": "agent.schedule", "key": nil, "name": nil, "description": nil, "status": "active", "input": "hi", "conversation": nil, "previous_response_id": nil, "context_management": nil,
 		"metadata": map[string]any{}, "temporal_schedule_id": nil, "last_run_at": nil, "last_run_id": nil, "run_count": 0.0, "deleted_at": nil,

@@ -78,11 +78,14 @@ func (s *statements) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQ
 
 func (s *statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
-// scans are the statements that may read a whole table, and why.
+// scans are parts of the statements that may read a whole table, or sort, and why.
 var scans = map[string]string{
 	"SELECT DISTINCT o.provider FROM open_runs":        "at the start of the engine, once",
 	"SELECT o.owner, o.provider, COUNT(*) FROM":        "by the index of what is worked on, which is bounded",
 	"UPDATE schedules SET temporal_schedule_id = NULL": "when another kind of engine has taken over",
+	"IN (SELECT s.id FROM schedules s WHERE":           "the ledgers of one agent or end user are put in the order of time",
+	"IN (SELECT x.id FROM agents a":                    "the same of runs",
+	"SELECT DISTINCT x.account, x.end_user FROM":       "the end users of an account are put in the order of names",
 	"SELECT version, fingerprint, written_by":          "at the start of a process, once",
 	"SELECT o.phase, COUNT(*) FROM open_runs":          "a count for the operator, of work that is bounded by what runs and waits",
 	"SELECT COUNT(*) FROM timers t":                    "a count for the operator, by the index of those that are paused",
@@ -105,8 +108,8 @@ func checkPlans(t *testing.T, seen map[string]bool) {
 		if len(flaws) == 0 {
 			continue
 		}
-		if prefix := excuse(query); prefix != "" {
-			excused[prefix] = true
+		if part := excuse(query); part != "" {
+			excused[part] = true
 			continue
 		}
 		t.Errorf("%v\n%s\n%s", flaws, query, plan)
@@ -143,9 +146,9 @@ func populate(t *testing.T, conn *pgx.Conn) {
 }
 
 func excuse(query string) string {
-	for prefix := range scans {
-		if strings.HasPrefix(query, prefix) {
-			return prefix
+	for part := range scans {
+		if strings.Contains(query, part) {
+			return part
 		}
 	}
 	return ""

@@ -43,6 +43,7 @@ CREATE TABLE agents (
   retention_expires_at bigint,
   PRIMARY KEY (id)
 );
+CREATE INDEX agents_by_end_user ON agents USING btree (account, end_user);
 CREATE UNIQUE INDEX agents_by_own_key ON agents USING btree (account, end_user, key) WHERE ((key IS NOT NULL) AND (deleted_at IS NULL));
 CREATE INDEX agents_by_owner ON agents USING btree (account, end_user, id) WHERE (deleted_at IS NULL);
 CREATE INDEX agents_deleted ON agents USING btree (account, end_user, id) WHERE (deleted_at IS NOT NULL);
@@ -119,12 +120,16 @@ CREATE TABLE occurrences (
   outcome text COLLATE "C" NOT NULL,
   reason text,
   run_id text COLLATE "C",
-  trigger text NOT NULL,
+  trigger text COLLATE "C" NOT NULL,
   lateness_ms bigint,
   recorded_at bigint NOT NULL,
   PRIMARY KEY (schedule_id, scheduled_for)
 );
+CREATE INDEX occurrences_asked ON occurrences USING btree (account, trigger, id) WHERE (trigger <> 'schedule'::text);
+CREATE INDEX occurrences_by_account ON occurrences USING btree (account, id);
+CREATE INDEX occurrences_spans ON occurrences USING btree (account, scheduled_until) WHERE (scheduled_until IS NOT NULL);
 CREATE INDEX occurrences_unfired ON occurrences USING btree (schedule_id, outcome, scheduled_for) WHERE (outcome <> 'fired'::text);
+CREATE INDEX occurrences_unfired_by_account ON occurrences USING btree (account, outcome, id) WHERE (outcome <> 'fired'::text);
 
 CREATE TABLE open_runs (
   run_id text COLLATE "C" NOT NULL,
@@ -179,7 +184,7 @@ CREATE TABLE runs (
   function_tools text,
   schedule_id text COLLATE "C",
   scheduled_for bigint,
-  trigger text NOT NULL,
+  trigger text COLLATE "C" NOT NULL,
   fire text,
   input text NOT NULL,
   conversation text,
@@ -188,7 +193,7 @@ CREATE TABLE runs (
   no_deltas boolean NOT NULL DEFAULT false,
   metadata text NOT NULL,
   created_at bigint NOT NULL,
-  phase text NOT NULL,
+  phase text COLLATE "C" NOT NULL,
   started_at bigint,
   attempts bigint NOT NULL,
   lateness_ms bigint,
@@ -208,7 +213,11 @@ CREATE TABLE runs (
   request text,
   PRIMARY KEY (id)
 );
+CREATE INDEX runs_asked ON runs USING btree (account, trigger, id) WHERE (trigger <> 'schedule'::text);
+CREATE INDEX runs_by_account ON runs USING btree (account, id);
 CREATE INDEX runs_by_agent ON runs USING btree (agent_id, id);
+CREATE INDEX runs_by_error ON runs USING btree (account, error_code, id) WHERE (error_code IS NOT NULL);
+CREATE INDEX runs_unusual ON runs USING btree (account, phase, id) WHERE ((phase <> 'queued'::text) AND (phase <> 'completed'::text));
 
 CREATE TABLE schedules (
   id text COLLATE "C" NOT NULL,
@@ -232,7 +241,9 @@ CREATE TABLE schedules (
   PRIMARY KEY (id),
   FOREIGN KEY (agent_id) REFERENCES agents(id)
 );
+CREATE INDEX schedules_by_account ON schedules USING btree (account, id) WHERE (deleted_at IS NULL);
 CREATE INDEX schedules_by_agent ON schedules USING btree (agent_id, id);
+CREATE INDEX schedules_by_end_user ON schedules USING btree (account, end_user);
 CREATE INDEX schedules_by_key ON schedules USING btree (key_id, id) WHERE (deleted_at IS NULL);
 CREATE UNIQUE INDEX schedules_by_own_key ON schedules USING btree (agent_id, key) WHERE ((key IS NOT NULL) AND (deleted_at IS NULL));
 CREATE INDEX schedules_by_owner ON schedules USING btree (account, end_user, id) WHERE (deleted_at IS NULL);

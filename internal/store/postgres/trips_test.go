@@ -31,7 +31,7 @@ func TestRoundTrips(t *testing.T) {
 	key := rota.Key{ID: "key_1", Account: "acme"}
 	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddKey(ctx, key, []byte("hash")) }))
 	calls := operations(s)
-	page, err := calls.AllSchedules(t.Context(), bench, rota.ScheduleFilter{}, rota.Page{Limit: 2})
+	page, err := calls.AllSchedules(t.Context(), bench, "", rota.ScheduleFilter{}, rota.Page{Limit: 2})
 	require.NoError(t, err)
 	trips := make(map[string]int64)
 	count := func(what string, do func()) {

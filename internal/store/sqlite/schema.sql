@@ -42,6 +42,8 @@ CREATE TABLE agents (
   retention_expires_at INTEGER
 ) STRICT;
 
+CREATE INDEX agents_by_end_user ON agents (account, end_user);
+
 CREATE UNIQUE INDEX agents_by_own_key ON agents (account, end_user, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
 
 CREATE INDEX agents_by_owner ON agents (account, end_user, id) WHERE deleted_at IS NULL;
@@ -123,7 +125,15 @@ CREATE TABLE occurrences (
   PRIMARY KEY (schedule_id, scheduled_for)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX occurrences_asked ON occurrences (account, trigger, id) WHERE trigger <> 'schedule';
+
+CREATE INDEX occurrences_by_account ON occurrences (account, id);
+
+CREATE INDEX occurrences_spans ON occurrences (account, scheduled_until) WHERE scheduled_until IS NOT NULL;
+
 CREATE INDEX occurrences_unfired ON occurrences (schedule_id, outcome, scheduled_for) WHERE outcome <> 'fired';
+
+CREATE INDEX occurrences_unfired_by_account ON occurrences (account, outcome, id) WHERE outcome <> 'fired';
 
 CREATE TABLE open_runs (
   run_id      TEXT PRIMARY KEY,
@@ -199,7 +209,15 @@ CREATE TABLE runs (
   request              TEXT            -- what the last attempt asked, but for what the agent or the input says
 ) STRICT;
 
+CREATE INDEX runs_asked ON runs (account, trigger, id) WHERE trigger <> 'schedule';
+
+CREATE INDEX runs_by_account ON runs (account, id);
+
 CREATE INDEX runs_by_agent ON runs (agent_id, id);
+
+CREATE INDEX runs_by_error ON runs (account, error_code, id) WHERE error_code IS NOT NULL;
+
+CREATE INDEX runs_unusual ON runs (account, phase, id) WHERE phase <> 'queued' AND phase <> 'completed';
 
 CREATE TABLE schedules (
   id                   TEXT PRIMARY KEY,
@@ -222,7 +240,11 @@ CREATE TABLE schedules (
   deleted_at           INTEGER
 ) STRICT;
 
+CREATE INDEX schedules_by_account ON schedules (account, id) WHERE deleted_at IS NULL;
+
 CREATE INDEX schedules_by_agent ON schedules (agent_id, id);
+
+CREATE INDEX schedules_by_end_user ON schedules (account, end_user);
 
 CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL;
 

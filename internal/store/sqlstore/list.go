@@ -23,9 +23,9 @@ type listing[T any] struct {
 }
 
 // where adds a condition.
-func (l *listing[T]) where(condition string, arg any) {
+func (l *listing[T]) where(condition string, args ...any) {
 	l.query += condition
-	l.args = append(slices.Clone(l.args), arg)
+	l.args = append(slices.Clone(l.args), args...)
 }
 
 // at returns where the row with the id stands, or stood.

@@ -56,13 +56,7 @@ func (q Queries) Occurrences(ctx context.Context, o rota.Owner, a rota.AgentID, 
 		id:    func(o rota.Occurrence) string { return string(o.ID) },
 		place: func(id string) any { return nominal(rota.OccurrenceID(id)) },
 	}
-	switch f.Outcome {
-	case "":
-	case rota.Fired:
-		l.where(` AND o.outcome = ?`, f.Outcome)
-	default: // the first term lets the planner use the partial index occurrences_unfired
-		l.where(` AND o.outcome <> 'fired' AND o.outcome = ?`, f.Outcome)
-	}
+	l.ended(f.Outcome)
 	if !f.From.IsZero() {
 		l.where(` AND COALESCE(o.scheduled_until, o.scheduled_for) >= ?`, f.From.UnixMilli())
 	}

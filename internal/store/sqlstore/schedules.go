@@ -78,17 +78,17 @@ func (q Queries) Schedules(ctx context.Context, o rota.Owner, a rota.AgentID, p 
 	}.page(ctx, q.db, p)
 }
 
-// AllSchedules returns the owner's schedules with their timers, whatever their
+// AllSchedules returns the schedules of owners with their timers, whatever their
 // agent.
-func (q Queries) AllSchedules(ctx context.Context, o rota.Owner, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.TimedSchedule], error) {
+func (q Queries) AllSchedules(ctx context.Context, o rota.Owners, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.TimedSchedule], error) {
 	l := listing[rota.TimedSchedule]{
-		query: `SELECT ` + scheduleColumns + scheduleTables + ` WHERE s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL AND a.deleted_at IS NULL`,
+		query: `SELECT ` + scheduleColumns + scheduleTables + ` WHERE s.deleted_at IS NULL AND a.deleted_at IS NULL`,
 		key:   "s.id",
-		args:  []any{o.Account, o.EndUser},
 		scan:  scanTimedSchedule,
 		id:    func(s rota.TimedSchedule) string { return string(s.ID) },
 		lock:  q.lock("t, s"),
 	}
+	l.owned("s", o, true)
 	if f.AgentID != "" {
 		l.where(` AND s.agent_id = ?`, f.AgentID)
 	}

@@ -30,7 +30,7 @@ func filterSchedules(w *world) {
 		{rota.ScheduleFilter{AgentID: a.ID, Status: rota.SchedulePaused}, []rota.Schedule{paused}},
 		{rota.ScheduleFilter{AgentID: b.ID, Status: rota.SchedulePaused}, []rota.Schedule{}},
 	} {
-		got, err := w.store.AllSchedules(w.Context(), w.owner, c.filter, rota.Page{Limit: 10, Ascending: true})
+		got, err := w.store.AllSchedules(w.Context(), rota.Owners{Owner: w.owner}, c.filter, rota.Page{Limit: 10, Ascending: true})
 		require.NoError(w, err)
 		schedules := []rota.Schedule{}
 		for _, s := range got.Data {

@@ -65,7 +65,7 @@ func (w *world) seesNothing(o rota.Owner, a rota.AgentID, s rota.ScheduleID, r r
 	schedules, err := w.store.Schedules(ctx, o, a, page)
 	require.NoError(w, err)
 	require.Empty(w, schedules.Data)
-	everywhere, err := w.store.AllSchedules(ctx, o, rota.ScheduleFilter{AgentID: a}, page)
+	everywhere, err := w.store.AllSchedules(ctx, rota.Owners{Owner: o}, rota.ScheduleFilter{AgentID: a}, page)
 	require.NoError(w, err)
 	require.Empty(w, everywhere.Data)
 	runs, err := w.store.Runs(ctx, o, a, page)

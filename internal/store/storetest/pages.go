@@ -31,7 +31,7 @@ var pages = []testCase{
 			a, b = b, a
 			return string(w.addSchedule(a.ID).ID)
 		}, func(p rota.Page) ([]string, bool) {
-			l, err := w.store.AllSchedules(w.Context(), w.owner, rota.ScheduleFilter{}, p)
+			l, err := w.store.AllSchedules(w.Context(), rota.Owners{Owner: w.owner}, rota.ScheduleFilter{}, p)
 			return listed(w, l, err, func(s rota.TimedSchedule) string { return string(s.ID) })
 		})
 	}},

@@ -55,6 +55,7 @@ CREATE TABLE agents (
 ) STRICT;
 CREATE INDEX agents_by_owner ON agents (account, end_user, id) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX agents_by_own_key ON agents (account, end_user, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
+CREATE INDEX agents_by_end_user ON agents (account, end_user); -- with those that are deleted
 CREATE INDEX agents_deleted ON agents (account, end_user, id) WHERE deleted_at IS NOT NULL;
 CREATE INDEX agents_expiring ON agents (retention_expires_at, id) WHERE deleted_at IS NOT NULL;
 
@@ -123,6 +124,8 @@ CREATE TABLE schedules (
   deleted_at           INTEGER
 ) STRICT;
 CREATE INDEX schedules_by_owner ON schedules (account, end_user, id) WHERE deleted_at IS NULL;
+CREATE INDEX schedules_by_account ON schedules (account, id) WHERE deleted_at IS NULL;
+CREATE INDEX schedules_by_end_user ON schedules (account, end_user); -- with those that are deleted
 CREATE INDEX schedules_by_agent ON schedules (agent_id, id);
 CREATE UNIQUE INDEX schedules_by_own_key ON schedules (agent_id, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL;
@@ -178,6 +181,11 @@ CREATE TABLE occurrences (
 ) STRICT, WITHOUT ROWID;
 -- Few occurrences did not fire, and they are what people look for.
 CREATE INDEX occurrences_unfired ON occurrences (schedule_id, outcome, scheduled_for) WHERE outcome <> 'fired';
+CREATE INDEX occurrences_unfired_by_account ON occurrences (account, outcome, id) WHERE outcome <> 'fired';
+CREATE INDEX occurrences_asked ON occurrences (account, trigger, id) WHERE trigger <> 'schedule';
+CREATE INDEX occurrences_spans ON occurrences (account, scheduled_until) WHERE scheduled_until IS NOT NULL;
+-- It grows at its end, as identifiers sort by time.
+CREATE INDEX occurrences_by_account ON occurrences (account, id);
 
 CREATE TABLE runs (
   id                   TEXT PRIMARY KEY,
@@ -217,6 +225,11 @@ CREATE TABLE runs (
   request              TEXT            -- what the last attempt asked, but for what the agent or the input says
 ) STRICT;
 CREATE INDEX runs_by_agent ON runs (agent_id, id);
+CREATE INDEX runs_by_account ON runs (account, id);
+-- Few runs end otherwise than completed, or were asked for by a call.
+CREATE INDEX runs_unusual ON runs (account, phase, id) WHERE phase <> 'queued' AND phase <> 'completed';
+CREATE INDEX runs_by_error ON runs (account, error_code, id) WHERE error_code IS NOT NULL;
+CREATE INDEX runs_asked ON runs (account, trigger, id) WHERE trigger <> 'schedule';
 
 -- The runs that have not ended: the queue, kept apart so that the steps of a
 -- run rewrite few bytes. A row is deleted when its run ends.

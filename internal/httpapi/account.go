@@ -1,0 +1,104 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
+)
+
+// What an account sees across agents, schedules and end users.
+func (a *api) accountOperations() []*operation {
+	return []*operation{
+		lists(Route{http.MethodGet, "/api/v1/runs", rota.ReadAgents, http.StatusOK, "list_runs"}, a.listAllRuns).
+			says("Runs", "List the runs of all agents", "Newest first, whatever started them. With the scope read:account, end_user names one end user, or everybody.").
+			with("end_user", "agent_filter", "schedule_filter", "phase", "error_code", "run_trigger", "created_from", "created_to"),
+		lists(Route{http.MethodGet, "/api/v1/occurrences", rota.ReadAgents, http.StatusOK, "list_occurrences"}, a.listAllOccurrences).
+			says("Occurrences", "List what became of the times of all schedules", "In the order of the nominal times. What a pause that has not ended keeps from starting is in the list of its schedule alone. With the scope read:account, end_user names one end user, or everybody.").
+			with("end_user", "agent_filter", "schedule_filter", "outcome", "trigger", "from", "to").byTime(),
+		a.endUserOperation(),
+	}
+}
+
+// endUserOperation lists by name, and its cursors are names.
+func (a *api) endUserOperation() *operation {
+	op := lists(Route{http.MethodGet, "/api/v1/end-users", rota.ReadAccount, http.StatusOK, "list_end_users"}, a.listEndUsers).
+		says("Accounts", "List the end users", "Those for whom the account has an agent, by name, with counts of what they have.")
+	op.params = nil
+	op.cursor = func(name string) error { return auth.CheckEndUser("after", name) }
+	return op.with("limit", "order_by_name", "after_name", "before_name")
+}
+
+var (
+	phases = []string{
+		string(rota.PhaseQueued), string(rota.PhaseRunning), string(rota.PhaseWaiting), string(rota.PhaseCompleted),
+		string(rota.PhaseFailed), string(rota.PhaseCancelled), string(rota.PhaseIncomplete),
+	}
+	triggers    = []string{string(rota.TriggerSchedule), string(rota.TriggerManual), string(rota.TriggerBackfill)}
+	runTriggers = append([]string{string(rota.TriggerAPI)}, triggers...)
+)
+
+func (a *api) listAllRuns(ctx context.Context, c call, p rota.Page) (rota.List[rota.Run], error) {
+	q := c.URL.Query()
+	f, err := runFilter(q)
+	if err != nil {
+		return rota.List[rota.Run]{}, err
+	}
+	user, err := endUserParam(q)
+	if err != nil {
+		return rota.List[rota.Run]{}, err
+	}
+	return a.Control.AllRuns(ctx, c.who, user, f, p)
+}
+
+func runFilter(q url.Values) (rota.RunFilter, error) {
+	f := rota.RunFilter{AgentID: rota.AgentID(q.Get("agent_id")), ScheduleID: rota.ScheduleID(q.Get("schedule_id")), ErrorCode: q.Get("error_code")}
+	phase, err := wordParam(q, "phase", phases)
+	if err != nil {
+		return f, err
+	}
+	trigger, err := wordParam(q, "trigger", runTriggers)
+	if err != nil {
+		return f, err
+	}
+	f.Phase, f.Trigger = rota.Phase(phase), rota.Trigger(trigger)
+	f.From, f.To, err = between(q)
+	return f, err
+}
+
+func (a *api) listAllOccurrences(ctx context.Context, c call, p rota.Page) (rota.List[rota.Occurrence], error) {
+	q := c.URL.Query()
+	f, err := occurrenceFilter(q)
+	if err != nil {
+		return rota.List[rota.Occurrence]{}, err
+	}
+	trigger, err := wordParam(q, "trigger", triggers)
+	if err != nil {
+		return rota.List[rota.Occurrence]{}, err
+	}
+	user, err := endUserParam(q)
+	if err != nil {
+		return rota.List[rota.Occurrence]{}, err
+	}
+	f.AgentID, f.ScheduleID, f.Trigger = rota.AgentID(q.Get("agent_id")), rota.ScheduleID(q.Get("schedule_id")), rota.Trigger(trigger)
+	p.Bytes = 0 // they are small
+	return a.Control.AllOccurrences(ctx, c.who, user, f, p)
+}
+
+// endUserParam reads whose things a list is about. An empty value is a mistake that
+// would show other things than those that were meant.
+func endUserParam(q url.Values) (string, error) {
+	user := q.Get("end_user")
+	if q.Has("end_user") && user == "" {
+		return "", rota.InvalidField("end_user", "must be the name of an end user or *, or be left out")
+	}
+	return user, nil
+}
+
+func (a *api) listEndUsers(ctx context.Context, c call, p rota.Page) (rota.List[rota.EndUser], error) {
+	p.Ascending = c.URL.Query().Get("order") != "desc"
+	p.Bytes = 0 // they are small
+	return a.Control.EndUsers(ctx, c.who, p)
+}

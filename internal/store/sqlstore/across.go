@@ -1,0 +1,165 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rota-run/rota"
+)
+
+// Lists across agents and schedules begin at whatever leads to the fewest rows:
+// a schedule, an agent, what few runs have in common, an end user's agents, or
+// the account. Only the account has indexes in the order of time, because they
+// grow at their end, which is cheap for what fires.
+
+// elsewhere is a condition on the account of rows for which the planner must not
+// take the index of the account: another one leads to fewer.
+const elsewhere = `COALESCE(%s.account, '') = ?`
+
+// owned lets the rows of owners pass. indexed says that they are found by account.
+func (l *listing[T]) owned(table string, o rota.Owners, indexed bool) {
+	if indexed {
+		l.where(` AND `+table+`.account = ?`, o.Account)
+	} else {
+		l.where(` AND `+fmt.Sprintf(elsewhere, table), o.Account)
+	}
+	if !o.All {
+		l.where(` AND `+table+`.end_user = ?`, o.EndUser)
+	}
+}
+
+// AllRuns returns a page of the runs of owners, whatever their agent.
+func (q Queries) AllRuns(ctx context.Context, o rota.Owners, f rota.RunFilter, p rota.Page) (rota.List[rota.Run], error) {
+	l := listing[rota.Run]{
+		query: `SELECT ` + runColumns + runTables + ` WHERE true`,
+		key:   "r.id",
+		scan:  scanRun,
+		id:    func(r rota.Run) string { return string(r.ID) },
+	}
+	indexed := false
+	switch {
+	case f.AgentID != "":
+		l.where(` AND r.agent_id = ?`, f.AgentID)
+	case f.ScheduleID != "":
+		l.where(` AND r.agent_id = (SELECT s.agent_id FROM schedules s WHERE s.id = ?)`, f.ScheduleID)
+	case !o.All && o.EndUser != "":
+		l.where(` AND r.id IN (SELECT x.id FROM agents a CROSS JOIN runs x WHERE x.agent_id = a.id AND a.account = ? AND a.end_user = ?)`,
+			o.Account, o.EndUser)
+	default:
+		indexed = true
+	}
+	l.owned("r", o, indexed)
+	if f.ScheduleID != "" {
+		l.where(` AND r.schedule_id = ?`, f.ScheduleID)
+	}
+	l.inPhase(f.Phase)
+	if f.ErrorCode != "" {
+		l.where(` AND r.error_code = ?`, f.ErrorCode)
+	}
+	l.triggered("r", f.Trigger)
+	const near = time.Second // the time in an identifier may be later than created_at
+	if !f.From.IsZero() {
+		l.where(` AND r.id >= ? AND r.created_at >= ?`, "arun_"+idAt(f.From.Add(-near)), f.From.UnixMilli())
+	}
+	if !f.To.IsZero() {
+		l.where(` AND r.id < ? AND r.created_at <= ?`, "arun_"+idAt(f.To.Add(near)), f.To.UnixMilli())
+	}
+	return l.page(ctx, q.db, p)
+}
+
+// inPhase lets runs in a phase pass. The first terms let the planner use the rows
+// that are open, or the partial index runs_unusual.
+func (l *listing[T]) inPhase(phase rota.Phase) {
+	switch phase {
+	case "":
+	case rota.PhaseQueued, rota.PhaseRunning, rota.PhaseWaiting:
+		l.where(` AND r.id IN (SELECT w.run_id FROM open_runs w WHERE w.phase = ?)`, phase)
+	case rota.PhaseCompleted:
+		l.where(` AND r.phase = ?`, phase)
+	default:
+		l.where(` AND r.phase <> 'queued' AND r.phase <> 'completed' AND r.phase = ?`, phase)
+	}
+}
+
+// triggered lets rows with a trigger pass. Few are not those of a schedule's times.
+func (l *listing[T]) triggered(table string, t rota.Trigger) {
+	switch t {
+	case "":
+	case rota.TriggerSchedule:
+		l.where(` AND `+table+`.trigger = ?`, t)
+	default:
+		l.where(` AND `+table+`.trigger <> 'schedule' AND `+table+`.trigger = ?`, t)
+	}
+}
+
+// AllOccurrences returns a page of what became of the nominal times of owners'
+// schedules, in the order of time. The bounds of the filter are those of the time
+// at which a row begins: see [Queries.SpansAcross].
+func (q Queries) AllOccurrences(ctx context.Context, o rota.Owners, f rota.OccurrenceFilter, p rota.Page) (rota.List[rota.Occurrence], error) {
+	l := occurrenceListing(o, f)
+	if !f.From.IsZero() {
+		l.where(` AND o.id >= ? AND o.scheduled_for >= ?`, "occ_"+idAt(f.From), f.From.UnixMilli())
+	}
+	if !f.To.IsZero() {
+		l.where(` AND o.id < ? AND o.scheduled_for <= ?`, "occ_"+idAt(f.To.Add(time.Millisecond)), f.To.UnixMilli())
+	}
+	return l.page(ctx, q.db, p)
+}
+
+// maxSpans bounds how many spans reach into a span of time for one list.
+const maxSpans = 1000
+
+// SpansAcross returns the spans that begin before the filter's From and reach it,
+// at most a thousand.
+func (q Queries) SpansAcross(ctx context.Context, o rota.Owners, f rota.OccurrenceFilter) ([]rota.Occurrence, error) {
+	l := occurrenceListing(o, f)
+	l.where(` AND o.scheduled_until >= ? AND o.scheduled_for < ? LIMIT ?`, f.From.UnixMilli(), f.From.UnixMilli(), maxSpans)
+	return all(ctx, q.db, l.scan, l.query, l.args...)
+}
+
+// occurrenceListing is the list of AllOccurrences without bounds in time.
+func occurrenceListing(o rota.Owners, f rota.OccurrenceFilter) listing[rota.Occurrence] {
+	l := listing[rota.Occurrence]{
+		query: `SELECT ` + occurrenceColumns + occurrenceRunColumns + ` FROM occurrences o
+			LEFT JOIN runs r ON r.id = o.run_id LEFT JOIN open_runs w ON w.run_id = o.run_id WHERE true`,
+		key:  "o.id",
+		scan: scanOccurrence,
+		id:   func(o rota.Occurrence) string { return string(o.ID) },
+	}
+	indexed := false
+	switch {
+	case f.ScheduleID != "":
+		l.where(` AND o.schedule_id = ?`, f.ScheduleID)
+		l.key, l.place = "o.scheduled_for", func(id string) any { return nominal(rota.OccurrenceID(id)) }
+	case f.AgentID != "":
+		l.where(` AND o.schedule_id IN (SELECT s.id FROM schedules s WHERE s.agent_id = ?)`, f.AgentID)
+	case !o.All && o.EndUser != "":
+		l.where(` AND o.schedule_id IN (SELECT s.id FROM schedules s WHERE s.account = ? AND s.end_user = ?)`, o.Account, o.EndUser)
+	default:
+		indexed = true
+	}
+	l.owned("o", o, indexed)
+	if f.AgentID != "" {
+		l.where(` AND o.agent_id = ?`, f.AgentID)
+	}
+	l.ended(f.Outcome)
+	l.triggered("o", f.Trigger)
+	return l
+}
+
+// ended lets occurrences with an outcome pass. The first term lets the planner use
+// the partial indexes of what did not fire.
+func (l *listing[T]) ended(outcome rota.Outcome) {
+	switch outcome {
+	case "":
+	case rota.Fired:
+		l.where(` AND o.outcome = ?`, outcome)
+	default:
+		l.where(` AND o.outcome <> 'fired' AND o.outcome = ?`, outcome)
+	}
+}
+
+// idAt returns the first digits of the identifiers that are made at an instant: no
+// identifier of an earlier one is greater, and none of a later one is less.
+func idAt(at time.Time) string { return fmt.Sprintf("%012x", max(at.UnixMilli(), 0)) }
