@@ -62,6 +62,12 @@ CHAOS ?= 5m
 chaos: temporal ## Kill processes and servers at random for a while, and count: CHAOS=5m.
 	$(GO) test ./test/chaos -count=1 -v -timeout 1h -chaos.duration=$(CHAOS)
 
+SOAK ?= 10m
+
+.PHONY: soak
+soak: ## Attack the memory of a server in every known way at once, and measure its peak: SOAK=10m.
+	$(GO) test ./test/soak -count=1 -v -timeout 1h -soak.duration=$(SOAK)
+
 .PHONY: check
 check: lint ## For a person in a hurry: linters and short tests.
 	$(GO) test -short ./...

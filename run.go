@@ -231,6 +231,41 @@ type Work struct {
 	Failures   int       // attempts that the provider answered with a failure
 	ResponseID string    // of an attempt that a crash cut off; empty otherwise
 	Blocked    *RunError // why the run must not start; nil if it may
+
+	// Deferred is how many bytes of input, tools and functions are still to be read:
+	// runs may wait for memory, and must not use it meanwhile. Zero if they are here.
+	Deferred int
+}
+
+// maxWaiting is how many bytes a run may have in memory while it waits for more.
+const maxWaiting = 64 << 10
+
+// Light returns the work without its large parts, if it has any.
+func (w Work) Light() Work {
+	size := len(w.Run.Input.RawMessage)
+	for _, t := range w.Agent.Tools {
+		size += len(t.RawMessage)
+	}
+	for _, f := range w.Functions {
+		size += len(f.RawMessage)
+	}
+	if size > maxWaiting {
+		w.Run.Input, w.Agent.Tools, w.Functions, w.Deferred = Input{}, nil, nil, size
+	}
+	return w
+}
+
+// A WorkRest is what Light leaves out of a Work.
+type WorkRest struct {
+	Input     Input
+	Tools     []Object
+	Functions map[FunctionToolID]Object
+}
+
+// Whole returns the work with what Light has left out.
+func (w Work) Whole(r WorkRest) Work {
+	w.Run.Input, w.Agent.Tools, w.Functions, w.Deferred = r.Input, r.Tools, r.Functions, 0
+	return w
 }
 
 // A Claim asks for runs that wait under a provider. Their owners take turns: the

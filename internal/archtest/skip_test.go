@@ -14,6 +14,7 @@ func TestSkips(t *testing.T) {
 		switch s.name {
 		case "internal/prereqtest/prereqtest.go",
 			"test/chaos/chaos_test.go",               // CI runs it by itself
+			"test/soak/soak_test.go",                 // the same
 			"internal/engine/temporal/times_test.go": // a draw of rapid's
 		default:
 			broken(t, skips(s))

@@ -79,6 +79,9 @@ func (a *Account) Hold(ctx context.Context, n int64) error {
 	return nil
 }
 
+// Held returns how many bytes the account holds.
+func (a *Account) Held() int64 { return a.held }
+
 // Release gives everything back. The account can be used again.
 func (a *Account) Release() {
 	if a.budget != nil {

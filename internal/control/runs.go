@@ -2,8 +2,8 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -174,11 +174,15 @@ type EventReader interface {
 	Next(ctx context.Context) (events.Event, error)
 }
 
+// A Room is asked for memory.
+type Room func(ctx context.Context, bytes int) error
+
 // RunEvents returns the events of a run after a sequence number (-1: all), and
 // at last one terminal event. Of a run that has ended there is only that one.
 // It returns nil if after says that the terminal event of such a run has been
-// seen. The reader lives as long as ctx. Scope read:agents.
-func (c *Control) RunEvents(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID, after int64) (EventReader, error) {
+// seen. The reader lives as long as ctx. Before a terminal event that is large is
+// made, room is asked for as many bytes; it may block, and nil is no bound. Scope read:agents.
+func (c *Control) RunEvents(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID, after int64, room Room) (EventReader, error) {
 	if err := c.enter(ctx, who, rota.ReadAgents, "run_events", on("agent_id", agent), on("run_id", id)); err != nil {
 		return nil, err
 	}
@@ -199,6 +203,7 @@ func (c *Control) RunEvents(ctx context.Context, who auth.Caller, agent rota.Age
 		log:   r,
 		ended: run.CompletedAt != nil,
 		run:   func(ctx context.Context) (rota.Run, error) { return c.Store.Run(ctx, who.Owner, agent, id) },
+		room:  room,
 	}, nil
 }
 
@@ -207,6 +212,7 @@ type runEvents struct {
 	ended bool // what is in the log is all there will be
 	done  bool
 	run   func(context.Context) (rota.Run, error)
+	room  Room
 }
 
 func (r *runEvents) Next(ctx context.Context) (events.Event, error) {
@@ -220,7 +226,7 @@ func (r *runEvents) Next(ctx context.Context) (events.Event, error) {
 		}
 	}
 	r.ended = true
-	run, err := r.run(ctx)
+	run, err := r.last(ctx)
 	if err != nil {
 		return events.Event{}, err
 	}
@@ -230,6 +236,27 @@ func (r *runEvents) Next(ctx context.Context) (events.Event, error) {
 		return events.Event{}, io.EOF // the caller has seen it
 	}
 	return last, nil
+}
+
+// largeEvent is from how many bytes on an event needs room.
+const largeEvent = 64 << 10
+
+// last reads the run when it has ended. What is large is read again when there is
+// room for it: it must not wait in memory.
+func (r *runEvents) last(ctx context.Context) (rota.Run, error) {
+	run, err := r.run(ctx)
+	size := len(run.GatewayResponse.RawMessage)
+	if err != nil || size < largeEvent {
+		return run, err
+	}
+	if r.room == nil {
+		return run, nil
+	}
+	run = rota.Run{}
+	if err := r.room(ctx, size); err != nil {
+		return run, err
+	}
+	return r.run(ctx)
 }
 
 // Terminal returns the one event that says how a run ended. Its sequence
@@ -244,9 +271,8 @@ func Terminal(r rota.Run) events.Event {
 			"created_at": r.CreatedAt.Unix(),
 		})
 	}
-	data, err := json.Marshal(map[string]any{"type": kind, "sequence_number": seq, "response": response})
-	if err != nil {
-		panic(err) // the response was stored as JSON
-	}
+	data := make([]byte, 0, len(response.RawMessage)+len(kind)+64)
+	data = append(append(data, `{"response":`...), response.RawMessage...)
+	data = fmt.Appendf(data, `,"sequence_number":%d,"type":%q}`, seq, kind)
 	return events.Event{Seq: seq, Data: data}
 }

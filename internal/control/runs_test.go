@@ -25,7 +25,7 @@ func (w *world) run() rota.Run {
 
 func (w *world) events(ctx context.Context, r rota.Run, after int64) control.EventReader {
 	w.Helper()
-	reader, err := w.RunEvents(ctx, caller, r.AgentID, r.ID, after)
+	reader, err := w.RunEvents(ctx, caller, r.AgentID, r.ID, after, nil)
 	require.NoError(w, err)
 	return reader
 }
@@ -139,7 +139,7 @@ func TestRunEventsEndWithTheirReader(t *testing.T) {
 	cancel()
 	_, err := reader.Next(ctx)
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = w.RunEvents(t.Context(), caller, r.AgentID, "arun_none", -1)
+	_, err = w.RunEvents(t.Context(), caller, r.AgentID, "arun_none", -1, nil)
 	require.ErrorIs(t, err, rota.NotFound)
 }
 

@@ -49,17 +49,12 @@ func firstPart[T any](ctx context.Context, c call, p rota.Page, fn func(context.
 	}}, nil
 }
 
-// charge reads a part, for which it takes memory: for as much as parts should have
-// before, and for the rest of a large row after.
+// charge reads a part, for which it takes memory.
 func charge[T any](ctx context.Context, c call, p rota.Page, fn func(context.Context, call, rota.Page) (rota.List[T], error)) (rota.List[T], error) {
-	if err := hold(ctx, c.memory, partCost*partBytes); err != nil {
-		return rota.List[T]{}, err
-	}
-	l, err := fn(ctx, c, p)
-	if err == nil {
-		err = hold(ctx, c.memory, partCost*int64(l.Size))
-	}
-	return l, err
+	return fit(ctx, c.memory, func() (rota.List[T], int64, error) {
+		l, err := fn(ctx, c, p)
+		return l, int64(l.Size), err
+	})
 }
 
 // weight returns how many bytes there are in an answer that may be large.

@@ -173,10 +173,6 @@ func (a *api) handle(op *operation) http.HandlerFunc {
 			return
 		}
 		defer written()
-		if err := take(r.Context(), memory, partCost*weight(answer)); err != nil {
-			a.fail(w, r, err)
-			return
-		}
 		if s, ok := answer.(stream); ok && s.ended(r) {
 			w.WriteHeader(http.StatusNoContent)
 			return

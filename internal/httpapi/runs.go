@@ -55,11 +55,17 @@ func (a *api) createRun(ctx context.Context, c call, in rota.RunCreate) (rota.Ru
 }
 
 func (a *api) getRun(ctx context.Context, c call) (rota.Run, error) {
-	return a.Control.Run(ctx, c.who, c.agent(), c.run())
+	return fit(ctx, c.memory, func() (rota.Run, int64, error) {
+		r, err := a.Control.Run(ctx, c.who, c.agent(), c.run())
+		return r, weight(r), err
+	})
 }
 
 func (a *api) getRunByID(ctx context.Context, c call) (rota.Run, error) {
-	return a.Control.RunByID(ctx, c.who, c.run())
+	return fit(ctx, c.memory, func() (rota.Run, int64, error) {
+		r, err := a.Control.RunByID(ctx, c.who, c.run())
+		return r, weight(r), err
+	})
 }
 
 func (a *api) cancelRun(ctx context.Context, c call) (rota.Run, error) {
@@ -79,7 +85,8 @@ func (a *api) streamRunEvents(ctx context.Context, c call) (stream, error) {
 	if err != nil {
 		return stream{}, err
 	}
-	events, err := a.Control.RunEvents(ctx, c.who, c.agent(), c.run(), after)
+	room := func(ctx context.Context, bytes int) error { return c.memory.Hold(ctx, partCost*int64(bytes)) }
+	events, err := a.Control.RunEvents(ctx, c.who, c.agent(), c.run(), after, room)
 	return stream{EventReader: events}, err
 }
 

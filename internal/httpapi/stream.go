@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -8,8 +9,6 @@ import (
 	"net/http"
 	"strconv"
 	"time"
-
-	"github.com/tmaxmax/go-sse"
 
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/events"
@@ -24,7 +23,7 @@ const (
 	writeTimeout = 30 * time.Second
 
 	// readAhead is how many events may wait for the client to read.
-	readAhead = 64
+	readAhead = 8
 )
 
 // A stream is the answer of an operation that sends events.
@@ -161,21 +160,20 @@ type transmitter struct {
 // run writes until the events end, and returns why they did.
 func (t transmitter) run(ahead *aheadReader) error {
 	for {
-		var m sse.Message
+		var frame func() error
 		select {
 		case e, ok := <-ahead.events:
 			if !ok {
 				return ahead.err
 			}
-			m.ID = sse.ID(strconv.FormatInt(e.Seq, 10))
-			m.AppendData(string(e.Data))
+			frame = func() error { return writeEvent(t.w, e) }
 		case <-time.After(keepAlive):
-			m.AppendComment("keep-alive")
+			frame = func() error { return writeAll(t.w, []byte(": keep-alive\n\n")) }
 		}
 		if err := t.gate.pass(); err != nil {
 			return err
 		}
-		if err := t.write(&m); err != nil {
+		if err := t.write(frame); err != nil {
 			return err
 		}
 		if len(ahead.events) > 0 {
@@ -187,12 +185,50 @@ func (t transmitter) run(ahead *aheadReader) error {
 	}
 }
 
-func (t transmitter) write(m *sse.Message) error {
+func (t transmitter) write(frame func() error) error {
 	if err := t.extend(); err != nil {
 		return err
 	}
-	if _, err := m.WriteTo(t.w); err != nil {
+	if err := frame(); err != nil {
 		return errors.Join(errClient, err)
+	}
+	return nil
+}
+
+// writeEvent writes an event without a copy of it: there may be many watchers.
+func writeEvent(w io.Writer, e events.Event) error {
+	head := append(strconv.AppendInt([]byte("id: "), e.Seq, 10), '\n')
+	if err := writeAll(w, head); err != nil {
+		return err
+	}
+	for rest, more := e.Data, true; more; {
+		var line []byte
+		line, rest, more = cutLine(rest)
+		if err := writeAll(w, []byte("data: "), line, []byte{'\n'}); err != nil {
+			return err
+		}
+	}
+	return writeAll(w, []byte{'\n'})
+}
+
+// cutLine returns the first line, and what follows it.
+func cutLine(b []byte) (line, rest []byte, more bool) {
+	i := bytes.IndexAny(b, "\r\n")
+	switch {
+	case i < 0:
+		return b, nil, false
+	case bytes.HasPrefix(b[i:], []byte("\r\n")):
+		return b[:i], b[i+2:], true
+	default:
+		return b[:i], b[i+1:], true
+	}
+}
+
+func writeAll(w io.Writer, pieces ...[]byte) error {
+	for _, p := range pieces {
+		if _, err := w.Write(p); err != nil {
+			return err
+		}
 	}
 	return nil
 }

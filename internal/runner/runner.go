@@ -61,7 +61,11 @@ func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
 	defer r.Hub.Rest(w.Run.ID, eventLog)
 	memory := r.Memory.Open()
 	defer memory.Release()
-	call := r.ask(ctx, w, log, eventLog, &n, memory)
+	w, err := r.whole(ctx, log, w, memory)
+	call := call{err: err}
+	if err == nil {
+		call = r.ask(ctx, w, log, eventLog, &n, memory)
+	}
 	if call.err != nil && ctx.Err() != nil {
 		log.Info("run interrupted")
 		r.leave(w)
@@ -104,6 +108,27 @@ type call struct {
 	err     error
 }
 
+// whole takes memory for the work, and then reads what of it was left out while it
+// waited.
+func (r *Runner) whole(ctx context.Context, log *slog.Logger, w rota.Work, memory *budget.Account) (rota.Work, error) {
+	size := max(w.Deferred, len(w.Run.Input.RawMessage))
+	if err := memory.Hold(ctx, inputCost*int64(size)); err != nil || w.Deferred == 0 {
+		return w, err
+	}
+	for {
+		rest, err := r.Store.WorkRest(ctx, w.Run.ID)
+		if !errors.Is(err, rota.Unavailable) {
+			return w.Whole(rest), err
+		}
+		log.Error("what the run is to ask cannot be read; it is tried again", "err", err)
+		select {
+		case <-time.After(storeRetry):
+		case <-ctx.Done():
+			return w, context.Cause(ctx)
+		}
+	}
+}
+
 // ask streams the model's answer into the run's log of events.
 func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, eventLog *events.Log, n *notes, memory *budget.Account) call {
 	provider, model, err := r.Gateway.Resolve(w.Model())
@@ -112,16 +137,13 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, eventLo
 		c.err = &gateway.Error{Code: rota.RunErrMisconfigured, Message: "the model has no provider: " + err.Error(), Err: err}
 		return c
 	}
-	input := inputCost * int64(len(w.Run.Input.RawMessage))
-	if c.err = memory.Hold(ctx, input); c.err != nil {
-		return c
-	}
 	body, sent, err := request(w, model)
 	if err != nil {
 		c.err = err
 		return c
 	}
 	c.request = &sent
+	before := memory.Held()
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(w.Policy.TimeoutSeconds)*time.Second, context.DeadlineExceeded)
 	defer cancel()
 
@@ -131,7 +153,7 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, eventLo
 		Body:           body,
 		IdempotencyKey: idempotencyKey(w),
 		ResumeID:       w.ResponseID,
-		Hold:           func(ctx context.Context, bytes int) error { return memory.Hold(ctx, input+answerCost*int64(bytes)) },
+		Hold:           func(ctx context.Context, bytes int) error { return memory.Hold(ctx, before+answerCost*int64(bytes)) },
 	}, func(id string) {
 		n.writing.Go(func() { r.note(log, n, w.At(), id) })
 	}, pub.publish)

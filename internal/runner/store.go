@@ -18,6 +18,9 @@ type Store interface {
 // A RunReader reads runs as they are committed.
 type RunReader interface {
 	RunByID(ctx context.Context, o rota.Owner, id rota.RunID) (rota.Run, error)
+
+	// WorkRest returns what [rota.Work.Light] has left out of the work of a run.
+	WorkRest(ctx context.Context, id rota.RunID) (rota.WorkRest, error)
 }
 
 // A Tx writes what came of an attempt. It does nothing if the attempt is over:

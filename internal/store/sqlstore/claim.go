@@ -224,7 +224,7 @@ func scanWork(row Scanner) (rota.Work, error) {
 	if w.Run.Attempt == 0 {
 		w.Blocked = blocked(w, !deleted.IsZero(), status)
 	}
-	return w, err
+	return w.Light(), err
 }
 
 // blocked says why a run that has not started must not start.

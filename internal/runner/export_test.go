@@ -1,0 +1,4 @@
+package runner
+
+// AnswerCost is how often a byte of an answer is counted.
+const AnswerCost = answerCost
