@@ -26,6 +26,7 @@ const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = time.Minute
 	idleTimeout       = 2 * time.Minute
+	maxHeader         = 32 << 10 // bytes of a request before its body
 	shutdownTimeout   = 5 * time.Second
 
 	stopTimeout  = 10 * time.Second // after the drain timeout
@@ -42,6 +43,7 @@ func Run(ctx context.Context, s settings.Settings, version string, out, logs io.
 	if err := openZones(log); err != nil {
 		return err
 	}
+	s = fitFiles(s, openFiles(), log)
 	metrics := newMetrics()
 	store, err := openStore(ctx, s, metrics, log)
 	if err != nil {
@@ -147,7 +149,10 @@ func closeStore(store store.Store, log *slog.Logger) {
 func (s server) serve(ctx context.Context, l net.Listener, version string, log *slog.Logger) error {
 	group, ctx := errgroup.WithContext(ctx)
 	stopping, stopped := context.WithCancelCause(context.Background())
+	bounded := newConnections(l, s.connections, log)
 	web := &http.Server{
+		ConnState:         bounded.note,
+		MaxHeaderBytes:    maxHeader,
 		Handler:           s.handler(version, log),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
@@ -156,7 +161,7 @@ func (s server) serve(ctx context.Context, l net.Listener, version string, log *
 		BaseContext:       func(net.Listener) context.Context { return stopping },
 	}
 	group.Go(func() error {
-		err := web.Serve(l)
+		err := web.Serve(bounded)
 		if errors.Is(err, http.ErrServerClosed) {
 			return nil
 		}

@@ -35,6 +35,8 @@ type server struct {
 	api     bool // it serves the API
 	origins []string
 
+	connections int // of callers, at once
+
 	publicURL string
 }
 
@@ -67,7 +69,7 @@ func assemble(p parts) (server, error) {
 		return server{}, err
 	}
 	return server{
-		store: p.store, engine: eng, metrics: p.metrics, api: p.settings.ServesAPI(), memory: p.memory.requests, origins: p.settings.CORSOrigins, publicURL: p.settings.PublicURL,
+		store: p.store, engine: eng, metrics: p.metrics, api: p.settings.ServesAPI(), memory: p.memory.requests, origins: p.settings.CORSOrigins, connections: p.settings.MaxConnections, publicURL: p.settings.PublicURL,
 		drain: p.settings.DrainTimeout, limits: &auth.Limiter{Store: ports.Limiter(p.store), Default: p.settings.RateLimit},
 		control: &control.Control{
 			Store: ports.Control(p.store), Engine: eng, Hub: p.hub, Models: p.gateway, Now: time.Now, Audit: p.log,

@@ -98,6 +98,8 @@ func unreachable(err error) *Error {
 		return broken("the provider does not speak TLS; does its base URL begin with http://?")
 	case errors.As(err, &name):
 		return failed("the provider's host name was not found")
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return failed("Rota has too many files open to connect to the provider")
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return failed("the provider refused the connection")
 	case errors.As(err, &timeout) && timeout.Timeout():

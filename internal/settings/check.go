@@ -33,6 +33,7 @@ func (s *Settings) AfterApply(ctx *kong.Context) error {
 		s.checkModel(),
 		s.checkProviders(),
 		check(s.MaxConcurrentRuns >= 1, "--max-concurrent-runs must be 1 or more, not %d", s.MaxConcurrentRuns),
+		check(s.MaxConnections >= 0 && s.MaxConnections <= 1<<20, "--max-connections must be 1 to 1048576, or 0 for the default, not %d", s.MaxConnections),
 		check(s.MemoryBudget >= 64 && s.MemoryBudget <= 1<<20, "--memory-budget must be 64 to 1048576 (MiB), not %d", s.MemoryBudget),
 		check(s.AgentRetention >= 0, "--agent-retention must not be negative, as %s is", s.AgentRetention),
 		check(s.CatchupRate >= 1 && s.CatchupRate <= 10_000, "--catchup-rate must be 1 to 10000, not %d", s.CatchupRate),

@@ -49,6 +49,7 @@ type Settings struct {
 
 	MaxConcurrentRuns int           `default:"256" env:"ROTA_MAX_CONCURRENT_RUNS" help:"Runs that are worked on at once, in all processes together. The others wait in order, in the database."`
 	MemoryBudget      int           `default:"256" env:"ROTA_MEMORY_BUDGET" placeholder:"MIB" help:"Memory, in MiB, for request bodies, lists, answers of models and event logs at once. Beyond it, requests are answered with 503 and models are read more slowly. The whole process needs about twice as much."`
+	MaxConnections    int           `env:"ROTA_MAX_CONNECTIONS" placeholder:"N" help:"Connections of callers at once. A new one gets the place of the one that has been without a request for the longest time. Default: what the limit on open files leaves beside the database and the runs, and at most 4096."`
 	DrainTimeout      time.Duration `default:"30s" env:"ROTA_DRAIN_TIMEOUT" help:"How long SIGTERM waits for runs to finish. The rest is resumed by the next start."`
 	CatchupRate       int           `default:"10" env:"ROTA_CATCHUP_RATE" help:"Runs per second that make up for the past, after a downtime or in a backfill. What is due now comes first."`
 	MinInterval       time.Duration `default:"1s" env:"ROTA_MIN_INTERVAL" help:"Shortest interval that a schedule may have."`

@@ -62,6 +62,12 @@ func launch(t *testing.T, dir string, env []string, flags ...string) *server {
 	t.Helper()
 	path, err := binary()
 	require.NoError(t, err)
+	return launchAs(t, path, dir, env, flags...)
+}
+
+// launchAs is launch for a program that starts rota.
+func launchAs(t *testing.T, path, dir string, env []string, flags ...string) *server {
+	t.Helper()
 	s := &server{exited: make(chan struct{}), said: new(strings.Builder), logs: new(strings.Builder)}
 	s.cmd = exec.Command(path, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir}, flags...)...)
 	s.cmd.Env = append(os.Environ(), env...)
