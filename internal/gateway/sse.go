@@ -19,7 +19,7 @@ type eventReader struct {
 	pending []byte // of buf, not looked at yet
 	err     error  // how the body ended
 
-	begun  bool   // the stream has had a line
+	begun  bool   // the stream has had a line that is not empty, or a byte order mark
 	cr     bool   // the last byte was a carriage return
 	line   []byte // the line so far; of a line of data no more than its beginning
 	inData bool   // the line is of data, and what follows is its value
@@ -125,8 +125,8 @@ func (r *eventReader) add(piece []byte) error {
 	}
 	r.line = append(r.line, piece[:min(len(piece), maxName)]...)
 	left := piece[min(len(piece), maxName):]
-	if !r.begun {
-		r.line = bytes.TrimPrefix(r.line, []byte(byteOrderMark))
+	if rest, marked := bytes.CutPrefix(r.line, []byte(byteOrderMark)); marked && !r.begun {
+		r.line, r.begun = rest, true
 	}
 	value, ok := bytes.CutPrefix(r.line, []byte("data:"))
 	if !ok {
