@@ -1,11 +1,18 @@
 package sqlite_test
 
 import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/store/sqlite"
 	"github.com/rota-run/rota/internal/store/storetest"
 )
@@ -31,3 +38,35 @@ func BenchmarkUpdate(b *testing.B) {
 }
 
 func BenchmarkSpend(b *testing.B) { storetest.BenchmarkSpend(b, benchStore(b, sqlite.Options{})) }
+
+// BenchmarkBackup copies 375 MB while 20 changes a second are committed.
+func BenchmarkBackup(b *testing.B) {
+	const each, atOnce, bytes = 20_000, 75, 375_000_000
+	dir := b.TempDir()
+	s := open(b, dir, sqlite.Options{})
+	defer s.Close()
+	for i := range bytes / (2 * each) / atOnce { // an agent and its first version
+		var agents []rota.Agent
+		for j := range atOnce {
+			agents = append(agents, namedAgent(fmt.Sprint(i, j), strings.Repeat("x", each)))
+		}
+		require.NoError(b, addAgents(b.Context(), s, agents...))
+	}
+	ctx, stop := context.WithCancel(b.Context())
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		tick := time.NewTicker(time.Second / 20)
+		defer tick.Stop()
+		for n := 0; ctx.Err() == nil; n++ {
+			require.NoError(b, addAgents(context.Background(), s, namedAgent(fmt.Sprint("w", n), "x")))
+			<-tick.C
+		}
+	})
+	defer writing.Wait()
+	defer stop()
+	for i := 0; b.Loop(); i++ {
+		size, err := sqlite.Backup(b.Context(), dir, filepath.Join(b.TempDir(), fmt.Sprint(i)))
+		require.NoError(b, err)
+		b.SetBytes(size)
+	}
+}
