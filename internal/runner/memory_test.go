@@ -26,7 +26,7 @@ func TestALargeInputIsReadWhenThereIsRoom(t *testing.T) {
 	var work []rota.Work
 	b.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
-		work, err = tx.ClaimRuns(ctx, b.now, "model", 10)
+		work, err = tx.ClaimRuns(ctx, b.now, rota.Claim{Provider: "model", Limit: 10})
 		return err
 	})
 	require.Len(t, work, 1)
