@@ -43,7 +43,6 @@ func Run(ctx context.Context, s settings.Settings, version string, out, logs io.
 	if err := openZones(log); err != nil {
 		return err
 	}
-	s = fitFiles(s, openFiles(), log)
 	metrics := newMetrics()
 	store, err := openStore(ctx, s, metrics, log)
 	if err != nil {

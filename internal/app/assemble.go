@@ -57,6 +57,7 @@ type parts struct {
 }
 
 func assemble(p parts) (server, error) {
+	p.settings = fitFiles(p.settings, openFiles(), p.log)
 	p.hub = events.NewHub()
 	p.memory = p.openMemory()
 	p.peers = p.connect()
