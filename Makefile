@@ -34,7 +34,7 @@ temporal: ## Build the Temporal server that tests use: once, in some minutes.
 	@$(GO) run ./test/services -build
 
 # What make test does, and .ci/run beside it: a target each, in this order.
-PARTS := lint examples openapi models tests
+PARTS := lint examples openapi models generators tests
 
 .PHONY: test
 test: $(PARTS) ## Everything: linters, examples, the OpenAPI document, generated clients, and all tests.
