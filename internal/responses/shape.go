@@ -122,7 +122,7 @@ func (r *replayer) stepOf(i *replayed, step byte) error {
 	case stepNote:
 		return i.note()
 	case stepClose:
-		i.endPart()
+		i.close()
 		return nil
 	case stepProgress:
 		return r.progress(i)
@@ -211,6 +211,14 @@ func (r *replayer) say(i *replayed, t Text) error {
 	i.Say(t, piece, all[i.probs:i.probs+probs]...)
 	i.probs += probs
 	return nil
+}
+
+// close ends the open part. Its logprobs may have come with its end alone.
+func (i *replayed) close() {
+	if p := i.ItemWriter.part; p != nil && p.text == OutputText {
+		p.logprobs = rawjson.List(rawjson.Get(i.part, "logprobs"))
+	}
+	i.endPart()
 }
 
 // plain writes a part without a text.

@@ -391,6 +391,13 @@ func TestStreams(t *testing.T) {
 	}
 }
 
+// TestStreamsThatFailed plays streams that were once not sound.
+func TestStreamsThatFailed(t *testing.T) {
+	for about, seed := range map[string]uint64{"logprobs that come with the end of their part": 34593} {
+		require.NoError(t, randomDice(seed).sound(), about)
+	}
+}
+
 // TestStreamsShrunk is TestStreams with few streams, which are made smaller when one
 // fails.
 func TestStreamsShrunk(t *testing.T) {
