@@ -14,10 +14,10 @@ func (a *api) accountOperations() []*operation {
 	return []*operation{
 		lists(Route{http.MethodGet, "/api/v1/runs", rota.ReadAgents, http.StatusOK, "list_runs"}, a.listAllRuns).
 			says("Runs", "List the runs of all agents", "Newest first, whatever started them. With the scope read:account, end_user names one end user, or everybody.").
-			with("end_user", "agent_filter", "schedule_filter", "phase", "error_code", "run_trigger", "created_from", "created_to"),
+			with("end_user_filter", "agent_filter", "schedule_filter", "phase", "error_code", "run_trigger", "created_from", "created_to"),
 		lists(Route{http.MethodGet, "/api/v1/occurrences", rota.ReadAgents, http.StatusOK, "list_occurrences"}, a.listAllOccurrences).
 			says("Occurrences", "List what became of the times of all schedules", "In the order of the nominal times. What a pause that has not ended keeps from starting is in the list of its schedule alone. With the scope read:account, end_user names one end user, or everybody.").
-			with("end_user", "agent_filter", "schedule_filter", "outcome", "trigger", "from", "to").byTime(),
+			with("end_user_filter", "agent_filter", "schedule_filter", "outcome", "trigger", "from", "to").byTime(),
 		a.endUserOperation(),
 	}
 }

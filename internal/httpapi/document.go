@@ -250,7 +250,7 @@ func accountParams() map[string]*huma.Param {
 		"after_name":    query("after", "The name after which the page begins, in the order of the list: the last_id of the page before.", pattern(1, 150, printable)),
 		"before_name":   query("before", "The name before which the page ends: the first_id of the page after.", pattern(1, 150, printable)),
 
-		"end_user":        query("end_user", "Only those of this end user; * for those of the account and all of its end users. Needs the scope read:account. Absent: those for whom the request is.", pattern(1, 150, printable)),
+		"end_user_filter": query("end_user", "Only those of this end user; * for those of the account and all of its end users. Needs the scope read:account. Absent: those for whom the request is.", pattern(1, 150, printable)),
 		"schedule_filter": query("schedule_id", "Only those of this schedule.", text(0, 0)),
 		"phase":           query("phase", "Only runs in this phase.", &huma.Schema{Type: huma.TypeString, Enum: anys(phases)}),
 		"error_code":      query("error_code", "Only runs that failed or were cancelled with this code.", text(0, 0)),

@@ -49,7 +49,7 @@ func (a *api) occurrenceOperations() []*operation {
 			with("forecast_from", "forecast_to", "bucket"),
 		lists(Route{http.MethodGet, allSchedulesPath, rota.ReadAgents, http.StatusOK, "list_schedules"}, a.listAllSchedules).
 			says("Schedules", "List the schedules of all agents", "Newest first. Deleted schedules are not listed.").
-			with("end_user", "agent_filter", "status", "expand"),
+			with("end_user_filter", "agent_filter", "status", "expand"),
 	}
 }
 

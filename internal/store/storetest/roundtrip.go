@@ -48,7 +48,7 @@ func (w *world) fullAgent() rota.Agent {
 	a.FallbackModels = []string{"other/größer", "small"}
 	a.Text, a.Reasoning = object(`{"format":{"type":"text"}}`), object(`{"effort":"low","big":12345678901234567890}`)
 	a.Metadata = map[string]string{"": "empty", "ключ": "<b>&amp;</b>", "q": `"`}
-	a.Key, a.Version = p("a key"), 1<<40
+	a.Key, a.Version = p("key of "+string(a.ID)), 1<<40
 	return a
 }
 

@@ -35,7 +35,7 @@ public final class Steps {
         step("create schedule", spec.getIntervalSeconds() == 3600 && spec.getTimezone().equals("UTC"));
         var first = agents.listAgents(100, null, null, null, null, null, null).getData();
         step("list agents", first.stream().anyMatch(a -> a.getId().equals(agent.getId())));
-        var list = schedules.listAgentSchedules(agent.getId(), null, null, null, null, null).getData();
+        var list = schedules.listAgentSchedules(agent.getId(), null, null, null, null, null, null).getData();
         step("list schedules", list.size() == 1 && list.get(0).getId().equals(schedule.getId()));
         var preview = occurrences.previewSchedule(new PreviewCreate().schedule(everyHour).count(3L), null);
         step("preview", preview.getData().size() == 3);

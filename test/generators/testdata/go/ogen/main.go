@@ -72,7 +72,7 @@ func main() {
 	stream := as[*api.StreamAgentRunEventsOKHeaders](c.StreamAgentRunEvents(ctx, api.StreamAgentRunEventsParams{AgentID: agent.ID, RunID: run.ID})).Response
 	events, err := io.ReadAll(stream)
 	step("events", err == nil && strings.Contains(string(events), "response.completed"))
-	paused := as[*api.UpdateAgentScheduleOKHeaders](c.PauseAgentSchedule(ctx, api.OptSchedulePause{}, api.PauseAgentScheduleParams{AgentID: agent.ID, ScheduleID: schedule.ID})).Response
+	paused := as[*api.PutAgentScheduleOKHeaders](c.PauseAgentSchedule(ctx, api.OptSchedulePause{}, api.PauseAgentScheduleParams{AgentID: agent.ID, ScheduleID: schedule.ID})).Response
 	step("pause", paused.Status == api.ScheduleStatusPaused)
 	step("delete schedule", as[*api.ScheduleDeletedHeaders](c.DeleteAgentSchedule(ctx, api.DeleteAgentScheduleParams{AgentID: agent.ID, ScheduleID: schedule.ID})).Response.Deleted)
 	step("delete agent", as[*api.AgentDeletedHeaders](c.DeleteAgent(ctx, api.DeleteAgentParams{AgentID: agent.ID})).Response.Deleted)
