@@ -168,12 +168,21 @@ var braces = regexp.MustCompile(`\{(\w+)\}`)
 func operationParams(op *operation) []*huma.Param {
 	var params []*huma.Param
 	for _, m := range braces.FindAllStringSubmatch(op.Path, -1) {
-		params = append(params, parameter(m[1]))
+		params = append(params, parameter(pathParameter(m[1])))
 	}
 	for _, name := range op.params {
 		params = append(params, parameter(name))
 	}
 	return append(params, parameter("on_behalf_of"))
+}
+
+// pathParameter returns the name that the component of a path parameter has: not that of
+// a schema, since generators make a type of both.
+func pathParameter(name string) string {
+	if name == "key" {
+		return "own_key"
+	}
+	return name
 }
 
 // queryNames returns the query parameters of an operation.
@@ -233,7 +242,7 @@ func parameters() map[string]*huma.Param {
 		"if_match":        header(headerIfMatch, "An ETag with the version that the object must have, or the version in quotation marks, or several of them; 412 if somebody has changed the object.", pattern(0, 0, `^(\*|(W/)?"[1-9][0-9]*([^0-9",][^",]*)?"( *, *(W/)?"[1-9][0-9]*([^0-9",][^",]*)?")*)$`)),
 		"if_none_match":   header(headerIfNoneMatch, "ETags of answers that the client has: 304 without a body if one of them would be answered again.", text(0, 0)),
 	}
-	all["key"] = &huma.Param{Name: "key", In: "path", Required: true, Description: "The key that it was given: a name of yours.", Schema: pattern(1, rota.MaxKey, rota.KeyPattern)}
+	all[pathParameter("key")] = &huma.Param{Name: "key", In: "path", Required: true, Description: "The key that it was given: a name of yours.", Schema: pattern(1, rota.MaxKey, rota.KeyPattern)}
 	all["version"] = &huma.Param{Name: "version", In: "path", Required: true, Description: "Of the agent; 1 is the first.", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &one}}
 	for name, about := range map[string]string{"agent_id": "agt_…", "schedule_id": "asch_…", "run_id": "arun_…", "key_id": "key_…", "function_tool_id": "ftool_…", "connector_id": "of a connector"} {
 		all[name] = &huma.Param{Name: name, In: "path", Required: true, Description: about, Schema: text(1, 0)}
