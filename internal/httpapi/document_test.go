@@ -98,9 +98,15 @@ func TestGeneratorsCanReadTheDocument(t *testing.T) {
 			requests = append(requests, op.schema)
 		}
 	}
+	typeName := func(component string) string { return strings.ToLower(strings.ReplaceAll(component, "_", "")) }
+	parameters := make(map[string]bool)
+	for name := range d.openapi.Components.Parameters {
+		parameters[typeName(name)] = true
+	}
 	sent := reachable(d.check.registry, requests)
 	for name, s := range d.openapi.Components.Schemas.Map() {
 		assert.NotEqual(t, strings.ToLower(bearerAuth), strings.ToLower(name), "ogen makes types of both")
+		assert.False(t, parameters[typeName(name)], "%s: oapi-codegen makes a type of the parameter of this name, too", name)
 		walk(s, func(s *huma.Schema) {
 			assert.Nil(t, s.AnyOf, "%s: some languages have no type for anyOf; use OneOf", name)
 			if sent[name] {
