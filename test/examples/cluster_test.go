@@ -84,7 +84,7 @@ func TestABrokenManifestIsFound(t *testing.T) {
 		{"--role, api", "--rolle, api", "unknown flag --rolle"},
 		{"--role, api", "--role, apis", "must be one of"},
 		{"ROTA_ENGINE: temporal", "ROTA_ENGINE: temporary", "must be one of"},
-		{"base_url:", "url:", "field url not found"},
+		{"base_url:", "url:", `there is no field "url"`},
 		{"name: MODEL_KEY", "name: MODELS_KEY", "takes its key from MODEL_KEY, which is not set"},
 		{"minAvailable: 1", "minAvailable: 2", "no pod may ever go"},
 		{"runAsNonRoot: true", "runAsNonRoot: false", "it may run as root"},
