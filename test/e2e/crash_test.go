@@ -242,13 +242,14 @@ func (l ledger) check(t *testing.T, s scheduleRow, lives []life, end time.Time) 
 }
 
 // latest is how late the server may notice an occurrence: one that falls due
-// this shortly before a kill may be found only by the next start.
+// this shortly before a kill may be found only by the next start, and a server that
+// says where it listens looks this much later for the first time.
 const latest = 1000
 
-// up reports whether the server was up at an instant and long enough after it.
+// up reports whether the server was up at an instant, and long enough before and after.
 func up(lives []life, at int64) bool {
 	for _, l := range lives {
-		if at >= l.up.UnixMilli() && (l.down.IsZero() || at < l.down.UnixMilli()-latest) {
+		if at >= l.up.UnixMilli()+latest && (l.down.IsZero() || at < l.down.UnixMilli()-latest) {
 			return true
 		}
 	}
