@@ -131,51 +131,52 @@ func (b beginFlags) apply(body *rota.ScheduleCreate) {
 	body.Note = some(b.Note)
 }
 
-type agentSchedulesCreate struct {
-	agentID
+// newScheduleFlags are what a schedule is made of.
+type newScheduleFlags struct {
 	Begin  beginFlags    `embed:""`
 	Fields scheduleFlags `embed:""`
 	Body   bodyFlag      `embed:""`
 }
 
+// read returns the body that the flags are, or what sends the one that is given whole.
+func (f newScheduleFlags) read(s *session) (rota.ScheduleCreate, []client.CallOption, error) {
+	raw, err := f.Body.raw(s.in, f.Begin, f.Fields)
+	if err != nil {
+		return rota.ScheduleCreate{}, nil, err
+	}
+	body, err := f.Fields.create()
+	if err == nil && raw == nil && (body.Spec.Type == "" || f.Fields.Input == nil) {
+		err = usagef("give --every, --at or --cron, and --input; or --body")
+	}
+	f.Begin.apply(&body)
+	return body, append(s.call, raw...), err
+}
+
+type agentSchedulesCreate struct {
+	agentID
+	New newScheduleFlags `embed:""`
+}
+
 func (c *agentSchedulesCreate) Run(ctx context.Context, s *session) error {
-	raw, err := c.Body.raw(s.in, c.Begin, c.Fields)
+	body, opts, err := c.New.read(s)
 	if err != nil {
 		return err
 	}
-	body, err := c.Fields.create()
-	if err != nil {
-		return err
-	}
-	if raw == nil && (body.Spec.Type == "" || c.Fields.Input == nil) {
-		return usagef("give --every, --at or --cron, and --input; or --body")
-	}
-	c.Begin.apply(&body)
-	return show(s, scheduleCard)(s.Schedules.Create(ctx, c.AgentID, body, append(s.call, raw...)...))
+	return show(s, scheduleCard)(s.Schedules.Create(ctx, c.AgentID, body, opts...))
 }
 
 type agentSchedulesPut struct {
 	agentID
-	ByKey  string        `required:"" placeholder:"KEY" help:"The key of the schedule: a name of yours."`
-	Begin  beginFlags    `embed:""`
-	Fields scheduleFlags `embed:""`
-	Body   bodyFlag      `embed:""`
+	ByKey string           `required:"" placeholder:"KEY" help:"The key of the schedule: a name of yours."`
+	New   newScheduleFlags `embed:""`
 }
 
 func (c *agentSchedulesPut) Run(ctx context.Context, s *session) error {
-	raw, err := c.Body.raw(s.in, c.Begin, c.Fields)
+	body, opts, err := c.New.read(s)
 	if err != nil {
 		return err
 	}
-	body, err := c.Fields.create()
-	if err != nil {
-		return err
-	}
-	if raw == nil && (body.Spec.Type == "" || c.Fields.Input == nil) {
-		return usagef("give --every, --at or --cron, and --input; or --body")
-	}
-	c.Begin.apply(&body)
-	return show(s, scheduleCard)(s.Schedules.Put(ctx, c.AgentID, c.ByKey, body, append(s.call, raw...)...))
+	return show(s, scheduleCard)(s.Schedules.Put(ctx, c.AgentID, c.ByKey, body, opts...))
 }
 
 func (f scheduleFlags) create() (rota.ScheduleCreate, error) {
