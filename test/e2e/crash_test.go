@@ -227,8 +227,8 @@ func (l ledger) check(t *testing.T, s scheduleRow, lives []life, end time.Time) 
 		case o.outcome == "fired":
 			require.Equal(t, 1, o.runs, "%s at %s: runs that ended", s.id, when)
 			fired++
-		case o.outcome == "blocked": // the agent was deleted before the run began, at the very end
-			require.Greater(t, at, end.Add(-5*time.Second).UnixMilli())
+		case o.outcome == "blocked": // the agent was deleted before the run began, of which many may wait on a slow machine
+			require.Greater(t, at, end.Add(-30*time.Second).UnixMilli())
 		case s.all:
 			t.Fatalf("%s at %s: %s, want fired", s.id, when, o.outcome)
 		case o.outcome == "missed":
