@@ -9,7 +9,7 @@ import (
 
 // headroom is what the process needs beside its budget, in bytes: code, caches of the
 // database, connections.
-const headroom = 64 << 20
+const headroom = 32 << 20
 
 // A memory is what may be used for what callers and models send and get. Those who ask
 // a lot of models keep nobody from the API, and the other way round.
@@ -18,9 +18,10 @@ type memory struct {
 	runs     *budget.Budget
 }
 
-// openMemory divides the memory that the settings give: a quarter is for the event
-// logs, a quarter for requests, the rest for runs. The collector works harder when the
-// process comes near to what it should need, unless the operator has said otherwise.
+// openMemory divides the memory that the settings give: 4/16 are for requests, 6/16 for
+// runs, 3/16 for event logs. What is left is for the rows that SQLite reads and writes
+// at the moment, outside of Go's memory. The collector works harder when the process
+// comes near to what it should need, unless the operator has said otherwise.
 func (p parts) openMemory() memory {
 	size := int64(p.settings.MemoryBudget) << 20
 	if size == 0 {
@@ -29,6 +30,7 @@ func (p parts) openMemory() memory {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(size + headroom)
 	}
-	p.hub.Limit(size / 4)
-	return memory{requests: budget.New(size / 4), runs: budget.New(size / 2)}
+	part := size / 16
+	p.hub.Limit(3 * part)
+	return memory{requests: budget.New(4 * part), runs: budget.New(6 * part)}
 }

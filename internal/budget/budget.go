@@ -3,8 +3,9 @@
 // in line while there is none.
 //
 // Accounts that hold some and wait for more could wait for each other for ever. So
-// the first in the line is served in any case, as long as no other account is beyond
-// the size. The most that is ever held is the size and what that one account holds.
+// the first in the line is served in any case, beyond the size, when all large accounts
+// wait: nobody else would ever give anything back. One account at a time may be beyond.
+// The most that is ever held is the size and what that one account holds.
 //
 // Large accounts leave a part of the budget to small ones, and those need not wait
 // behind them: a few large requests must not keep everybody else out.
@@ -25,6 +26,7 @@ type Budget struct {
 	used   int64      // by all accounts but beyond
 	beyond *Account   // the one that was served though there was not enough
 	line   []*order   // who waits, the longest first
+	busy   int        // how many large accounts do not wait, and so will give something back
 }
 
 const (
@@ -92,7 +94,7 @@ func (a *Account) Release() {
 func (b *Budget) giveBack(a *Account, n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	a.held -= n
+	b.set(a, a.held-n)
 	switch {
 	case b.beyond != a:
 		b.used -= n
@@ -106,11 +108,8 @@ func (b *Budget) enter(a *Account, n int64) *order {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	o := &order{account: a, amount: n, served: make(chan struct{})}
-	if b.beyond == a {
-		b.grant(o)
-		return o
-	}
 	b.line = append(b.line, o)
+	b.countBusy(a, -1)
 	b.serve()
 	return o
 }
@@ -124,22 +123,24 @@ func (b *Budget) leave(ctx context.Context, o *order) error {
 		return nil
 	}
 	b.line = slices.Delete(b.line, i, i+1)
+	b.countBusy(o.account, 1)
 	b.serve()
 	return context.Cause(ctx)
 }
 
 // serve serves the line as far as there is room. Behind one that waits, only small
-// accounts are served.
+// accounts are served, and the one that is beyond.
 func (b *Budget) serve() {
 	waits := false
 	b.line = slices.DeleteFunc(b.line, func(o *order) bool {
 		total := o.account.held + o.amount
 		fits := b.used+o.amount <= b.limit(total) && (!waits || b.small(total))
-		if !fits && (waits || b.beyond != nil) {
+		switch {
+		case fits, b.beyond == o.account:
+		case waits, b.beyond != nil, b.busy > 0:
 			waits = true
 			return false
-		}
-		if !fits {
+		default:
 			b.beyond, b.used = o.account, b.used-o.account.held
 		}
 		b.grant(o)
@@ -147,12 +148,27 @@ func (b *Budget) serve() {
 	})
 }
 
+// grant gives what was ordered to an account that waits no more.
 func (b *Budget) grant(o *order) {
 	if b.beyond != o.account {
 		b.used += o.amount
 	}
-	o.account.held += o.amount
+	b.countBusy(o.account, 1)
+	b.set(o.account, o.account.held+o.amount)
 	close(o.served)
+}
+
+// set sets what an account holds that does not wait.
+func (b *Budget) set(a *Account, held int64) {
+	b.countBusy(a, -1)
+	a.held = held
+	b.countBusy(a, 1)
+}
+
+func (b *Budget) countBusy(a *Account, n int) {
+	if !b.small(a.held) {
+		b.busy += n
+	}
 }
 
 // limit returns how much may be used when an account gets to hold a total.

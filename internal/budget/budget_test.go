@@ -40,18 +40,45 @@ func TestTheLineIsServedInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := budget.New(100)
 		first, second, third := b.Open(), b.Open(), b.Open()
-		require.NoError(t, first.Take(t.Context(), 70))
-		require.NoError(t, second.Take(t.Context(), 90), "one account may be beyond the size")
+		require.NoError(t, first.Take(t.Context(), 6))
+		require.NoError(t, second.Take(t.Context(), 120), "one account may be beyond the size")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		require.ErrorIs(t, third.Take(ctx, 10), context.DeadlineExceeded, "no other may")
+		require.ErrorIs(t, third.Take(ctx, 70), context.DeadlineExceeded, "no other may")
 		require.NoError(t, second.Take(t.Context(), 1000), "it may go on")
 		second.Release()
-		require.NoError(t, third.Take(t.Context(), 10))
+		require.NoError(t, third.Take(t.Context(), 69))
 		third.Release()
 		first.Release()
 		require.NoError(t, third.Take(t.Context(), 100))
 	})
+}
+
+// TestOneIsBeyondWhenAllWait: while a large account does not wait, it will give back
+// what it holds. When all wait, the first of the line is served, one at a time.
+func TestOneIsBeyondWhenAllWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := budget.New(100)
+		first, second := b.Open(), b.Open()
+		require.NoError(t, first.Take(t.Context(), 40))
+		require.NoError(t, second.Take(t.Context(), 30))
+		require.ErrorIs(t, briefly(t, second, 10), context.DeadlineExceeded, "the first does not wait")
+		served := make(chan error, 1)
+		go func() { served <- second.Take(t.Context(), 10) }()
+		synctest.Wait()
+		require.Empty(t, served)
+		require.ErrorIs(t, briefly(t, first, 40), context.DeadlineExceeded, "the second is beyond now")
+		require.NoError(t, <-served)
+		second.Release()
+		require.NoError(t, first.Take(t.Context(), 40))
+	})
+}
+
+// briefly takes n bytes if that is possible within a second.
+func briefly(t *testing.T, a *budget.Account, n int64) error {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	return a.Take(ctx, n)
 }
 
 // TestSmallAccountsAreServedBesideLargeOnes, in the part that is theirs and before
@@ -59,9 +86,8 @@ func TestTheLineIsServedInOrder(t *testing.T) {
 func TestSmallAccountsAreServedBesideLargeOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := budget.New(1600)
-		first, beyond, waiting, small := b.Open(), b.Open(), b.Open(), b.Open()
+		first, waiting, small := b.Open(), b.Open(), b.Open()
 		require.NoError(t, first.Take(t.Context(), 1200))
-		require.NoError(t, beyond.Take(t.Context(), 1200))
 		served := make(chan error, 1)
 		go func() { served <- waiting.Take(t.Context(), 101) }()
 		synctest.Wait()
@@ -76,16 +102,13 @@ func TestSmallAccountsAreServedBesideLargeOnes(t *testing.T) {
 func TestWhatShrinksLetsOthersIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := budget.New(1600)
-		first, second, third := b.Open(), b.Open(), b.Open()
-		require.NoError(t, first.Hold(t.Context(), 1000))
-		require.NoError(t, second.Hold(t.Context(), 1000), "beyond the size")
-		require.NoError(t, second.Hold(t.Context(), 200), "and within it again")
-		require.NoError(t, third.Hold(t.Context(), 1000), "another may be beyond")
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		require.ErrorIs(t, second.Hold(ctx, 1000), context.DeadlineExceeded)
-		first.Release()
+		first, second := b.Open(), b.Open()
+		require.NoError(t, first.Hold(t.Context(), 2000), "beyond the size")
+		require.NoError(t, first.Hold(t.Context(), 200), "and within it again")
 		require.NoError(t, second.Hold(t.Context(), 1000))
+		require.ErrorIs(t, briefly(t, first, 800), context.DeadlineExceeded)
+		second.Release()
+		require.NoError(t, first.Hold(t.Context(), 1000))
 	})
 }
 
