@@ -20,6 +20,7 @@ type Run struct {
 	Metadata           map[string]string `json:"metadata"`
 	GatewayResponseID  *string           `json:"gateway_response_id"`
 	GatewayResponse    Any               `json:"gateway_response" doc:"The whole response object, or null."`
+	Deferred           int               `json:"-"` // how many bytes of GatewayResponse are still to be read; it is empty then
 	Error              *RunError         `json:"error" doc:"Why the run failed; while it waits, why the last attempt did."`
 	Reason             *RunError         `json:"reason" doc:"Why a cancelled run was cancelled, else null."`
 	CreatedAt          Instant           `json:"created_at"`

@@ -89,7 +89,31 @@ func (c *Control) Run(ctx context.Context, who auth.Caller, agent rota.AgentID, 
 	return c.Store.Run(ctx, who.Owner, agent, id)
 }
 
-// RunByID returns a run, whatever its agent. Scope read:agents.
+// WholeRun returns a run that was read with what is [rota.Run.Deferred] of it. Scope
+// read:agents.
+func (c *Control) WholeRun(ctx context.Context, who auth.Caller, r rota.Run) (rota.Run, error) {
+	if err := c.enter(ctx, who, rota.ReadAgents, "whole_run", on("run_id", r.ID)); err != nil {
+		return rota.Run{}, err
+	}
+	return whole(ctx, c.Store, who, r)
+}
+
+func whole(ctx context.Context, s RunReader, who auth.Caller, r rota.Run) (rota.Run, error) {
+	if r.Deferred == 0 {
+		return r, nil
+	}
+	o := rota.Owner{Account: who.Owner.Account}
+	if r.EndUser != nil {
+		o.EndUser = *r.EndUser
+	}
+	var err error
+	r.GatewayResponse, err = s.Response(ctx, o, r.ID)
+	r.Deferred = 0
+	return r, err
+}
+
+// RunByID returns a run, whatever its agent. Its answer is [rota.Run.Deferred] if it is
+// large. Scope read:agents.
 func (c *Control) RunByID(ctx context.Context, who auth.Caller, id rota.RunID) (rota.Run, error) {
 	if err := c.enter(ctx, who, rota.ReadAgents, "run_by_id", on("run_id", id)); err != nil {
 		return rota.Run{}, err
@@ -130,7 +154,10 @@ func (c *Control) CancelRun(ctx context.Context, who auth.Caller, agent rota.Age
 		if err == nil && run.Phase != rota.PhaseCancelled {
 			err = rota.Errorf(rota.Conflict, "the run has ended: its status is %s", run.Status)
 		}
-		return run, err
+		if err != nil {
+			return run, err
+		}
+		return whole(ctx, tx, who, run)
 	})
 	if err == nil {
 		c.Engine.Cancel(id)
@@ -203,6 +230,7 @@ func (c *Control) RunEvents(ctx context.Context, who auth.Caller, agent rota.Age
 		log:   r,
 		ended: run.CompletedAt != nil,
 		run:   func(ctx context.Context) (rota.Run, error) { return c.Store.Run(ctx, who.Owner, agent, id) },
+		whole: func(ctx context.Context, r rota.Run) (rota.Run, error) { return whole(ctx, c.Store, who, r) },
 		room:  room,
 	}, nil
 }
@@ -212,6 +240,7 @@ type runEvents struct {
 	ended bool // what is in the log is all there will be
 	done  bool
 	run   func(context.Context) (rota.Run, error)
+	whole func(context.Context, rota.Run) (rota.Run, error)
 	room  Room
 }
 
@@ -241,22 +270,19 @@ func (r *runEvents) Next(ctx context.Context) (events.Event, error) {
 // largeEvent is from how many bytes on an event needs room.
 const largeEvent = 64 << 10
 
-// last reads the run when it has ended. What is large is read again when there is
-// room for it: it must not wait in memory.
+// last reads the run when it has ended, as a whole if there is room for it.
 func (r *runEvents) last(ctx context.Context) (rota.Run, error) {
 	run, err := r.run(ctx)
-	size := len(run.GatewayResponse.RawMessage)
+	size := len(run.GatewayResponse.RawMessage) + run.Deferred
 	if err != nil || size < largeEvent {
 		return run, err
 	}
-	if r.room == nil {
-		return run, nil
+	if r.room != nil {
+		if err := r.room(ctx, size); err != nil {
+			return rota.Run{}, err
+		}
 	}
-	run = rota.Run{}
-	if err := r.room(ctx, size); err != nil {
-		return run, err
-	}
-	return r.run(ctx)
+	return r.whole(ctx, run)
 }
 
 // Terminal returns the one event that says how a run ended. Its sequence

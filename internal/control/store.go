@@ -189,13 +189,19 @@ type LedgerWriter interface {
 	Fire(ctx context.Context, now time.Time, before rota.Timer, d rota.Decision) ([]rota.Fire, error)
 }
 
-// RunReader reads runs, also those of deleted agents.
+// RunReader reads runs, also those of deleted agents. Their answers are
+// [rota.Run.Deferred] if they are large.
 type RunReader interface {
 	// OpenRunsOf counts the runs that have not ended of owners, and of whole accounts.
 	OpenRunsOf(ctx context.Context, owners []rota.Owner, accounts []string) (rota.OpenRuns, error)
 
 	Run(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.RunID) (rota.Run, error)
 	RunByID(ctx context.Context, o rota.Owner, id rota.RunID) (rota.Run, error)
+
+	// Response returns what a run holds of an answer, which the other reads leave out
+	// if it is large.
+	Response(ctx context.Context, o rota.Owner, id rota.RunID) (rota.Any, error)
+
 	Runs(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.Page) (rota.List[rota.Run], error)
 
 	// AllRuns returns the runs of owners, whatever their agent.

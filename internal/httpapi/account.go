@@ -50,7 +50,8 @@ func (a *api) listAllRuns(ctx context.Context, c call, p rota.Page) (rota.List[r
 	if err != nil {
 		return rota.List[rota.Run]{}, err
 	}
-	return a.Control.AllRuns(ctx, c.who, user, f, p)
+	l, err := a.Control.AllRuns(ctx, c.who, user, f, p)
+	return a.wholeRuns(ctx, c, l, err)
 }
 
 func runFilter(q url.Values) (rota.RunFilter, error) {

@@ -51,18 +51,14 @@ func firstPart[T any](ctx context.Context, c call, p rota.Page, fn func(context.
 
 // charge reads a part, for which it takes memory.
 func charge[T any](ctx context.Context, c call, p rota.Page, fn func(context.Context, call, rota.Page) (rota.List[T], error)) (rota.List[T], error) {
-	return fit(ctx, c.memory, func() (rota.List[T], int64, error) {
-		l, err := fn(ctx, c, p)
-		return l, int64(l.Size), err
-	})
-}
-
-// weight returns how many bytes there are in an answer that may be large.
-func weight(answer any) int64 {
-	if r, ok := answer.(rota.Run); ok {
-		return int64(len(r.GatewayResponse.RawMessage) + len(r.Input.RawMessage))
+	if err := hold(ctx, c.memory, partCost*partBytes); err != nil {
+		return rota.List[T]{}, err
 	}
-	return 0
+	l, err := fn(ctx, c, p)
+	if err != nil {
+		return l, err
+	}
+	return l, hold(ctx, c.memory, partCost*int64(l.Size))
 }
 
 // write implements longList.

@@ -42,26 +42,6 @@ func wait(ctx context.Context, n int64, get func(context.Context, int64) error) 
 	return err
 }
 
-// fit reads what may be large, for which it takes memory: for as much as a part of a
-// list may have before it reads. If there is more, it lets go of that, takes as much,
-// and reads again: what waits for memory must not use it meanwhile.
-func fit[T any](ctx context.Context, memory *budget.Account, read func() (value T, size int64, err error)) (T, error) {
-	room := int64(partBytes)
-	for {
-		if err := hold(ctx, memory, partCost*room); err != nil {
-			return *new(T), err
-		}
-		value, size, err := read()
-		if err != nil {
-			return value, err
-		}
-		if size <= room {
-			return value, hold(ctx, memory, partCost*size)
-		}
-		room = size
-	}
-}
-
 // A charged Reader takes memory for what it has read.
 type charged struct {
 	io.Reader

@@ -47,7 +47,8 @@ func (a *api) runOperations() []*operation {
 }
 
 func (a *api) listRuns(ctx context.Context, c call, p rota.Page) (rota.List[rota.Run], error) {
-	return a.Control.Runs(ctx, c.who, c.agent(), p)
+	l, err := a.Control.Runs(ctx, c.who, c.agent(), p)
+	return a.wholeRuns(ctx, c, l, err)
 }
 
 func (a *api) createRun(ctx context.Context, c call, in rota.RunCreate) (rota.Run, error) {
@@ -55,17 +56,36 @@ func (a *api) createRun(ctx context.Context, c call, in rota.RunCreate) (rota.Ru
 }
 
 func (a *api) getRun(ctx context.Context, c call) (rota.Run, error) {
-	return fit(ctx, c.memory, func() (rota.Run, int64, error) {
-		r, err := a.Control.Run(ctx, c.who, c.agent(), c.run())
-		return r, weight(r), err
-	})
+	return a.oneRun(ctx, c, func() (rota.Run, error) { return a.Control.Run(ctx, c.who, c.agent(), c.run()) })
 }
 
 func (a *api) getRunByID(ctx context.Context, c call) (rota.Run, error) {
-	return fit(ctx, c.memory, func() (rota.Run, int64, error) {
-		r, err := a.Control.RunByID(ctx, c.who, c.run())
-		return r, weight(r), err
-	})
+	return a.oneRun(ctx, c, func() (rota.Run, error) { return a.Control.RunByID(ctx, c.who, c.run()) })
+}
+
+// oneRun reads a run, for which it takes memory.
+func (a *api) oneRun(ctx context.Context, c call, read func() (rota.Run, error)) (rota.Run, error) {
+	if err := hold(ctx, c.memory, partCost*partBytes); err != nil {
+		return rota.Run{}, err
+	}
+	r, err := read()
+	size := len(r.GatewayResponse.RawMessage) + len(r.Input.RawMessage) + r.Deferred
+	l, err := a.wholeRuns(ctx, c, rota.List[rota.Run]{Data: []rota.Run{r}, Size: size}, err)
+	return l.Data[0], err
+}
+
+// wholeRuns takes memory for a part of a list, and then reads what is deferred of its
+// runs: of no more than one, which ended the part.
+func (a *api) wholeRuns(ctx context.Context, c call, l rota.List[rota.Run], err error) (rota.List[rota.Run], error) {
+	if err == nil {
+		err = hold(ctx, c.memory, partCost*int64(l.Size))
+	}
+	for i := range l.Data {
+		if err == nil && l.Data[i].Deferred > 0 {
+			l.Data[i], err = a.Control.WholeRun(ctx, c.who, l.Data[i])
+		}
+	}
+	return l, err
 }
 
 func (a *api) cancelRun(ctx context.Context, c call) (rota.Run, error) {

@@ -105,6 +105,9 @@ var errEnough = errors.New("the page has as many bytes as it may have")
 func (l listing[T]) read(ctx context.Context, db DB, p rota.Page, query string, args []any) (rows []T, size int, err error) {
 	err = db.Query(ctx, func(row Scanner) error {
 		v, err := l.scan(measured{row, &size})
+		if r, ok := any(v).(rota.Run); ok {
+			size += r.Deferred
+		}
 		rows = append(rows, v)
 		if err == nil && p.Bytes > 0 && size >= p.Bytes && len(rows) < p.Limit {
 			return errEnough

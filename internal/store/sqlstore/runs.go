@@ -9,16 +9,21 @@ import (
 	"github.com/rota-run/rota"
 )
 
+// responseColumns leave out an answer of more than 1 MiB, and say how many bytes it
+// has: neither database reads a text to tell its length.
+const responseColumns = `CASE WHEN octet_length(r.response) > 1048576 THEN octet_length(r.response) ELSE 0 END,
+	CASE WHEN octet_length(r.response) > 1048576 THEN NULL ELSE r.response END`
+
 // A run that has not ended keeps its moving parts in open_runs.
 const runColumns = `r.id, r.agent_id, r.end_user, r.agent_version, r.schedule_id, r.scheduled_for, r.trigger, r.input, r.conversation,
 	r.previous_response_id, r.context_management, r.no_deltas, r.metadata, r.created_at, COALESCE(o.phase, r.phase),
 	COALESCE(o.first_start, r.started_at), COALESCE(o.attempts, r.attempts),
-	COALESCE(o.first_start - r.scheduled_for, r.lateness_ms), COALESCE(o.response_id, r.response_id), r.response, r.usage,
+	COALESCE(o.first_start - r.scheduled_for, r.lateness_ms), COALESCE(o.response_id, r.response_id), ` + responseColumns + `, r.usage,
 	r.input_tokens, r.cached_tokens, r.output_tokens, r.reasoning_tokens, r.total_tokens,
 	r.error, r.completed_at, COALESCE(o.model, r.model), o.started_at, COALESCE(o.history, r.history), o.ready_at`
 
 // workColumns leave out what had come of an answer, which no attempt needs.
-var workColumns = strings.Replace(runColumns, "r.response,", "NULL,", 1)
+var workColumns = strings.Replace(runColumns, responseColumns, "0, NULL", 1)
 
 const runTables = ` FROM runs r LEFT JOIN open_runs o ON o.run_id = r.id `
 
@@ -39,6 +44,7 @@ func runDest(r *rota.Run) ([]any, func()) {
 		jsonText{&r.Metadata},
 		&created, &r.Phase, &started,
 		&r.Attempt, &r.LatenessMS, &response,
+		&r.Deferred,
 		rawText{&r.GatewayResponse.RawMessage},
 		rawText{&r.Usage.RawMessage},
 		&used.input, &used.cached, &used.output, &used.reasoning, &used.total,
@@ -110,6 +116,12 @@ func (q Queries) Run(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.
 func (q Queries) RunByID(ctx context.Context, o rota.Owner, id rota.RunID) (rota.Run, error) {
 	return one(ctx, q.db, "run", scanWholeRun, selectWholeRun+`
 		WHERE r.id = ? AND r.account = ? AND r.end_user = ?`, id, o.Account, o.EndUser)
+}
+
+// Response returns what a run holds of an answer, however large.
+func (q Queries) Response(ctx context.Context, o rota.Owner, id rota.RunID) (rota.Any, error) {
+	return one(ctx, q.db, "run", func(row Scanner) (a rota.Any, err error) { return a, row.Scan(rawText{&a.RawMessage}) },
+		`SELECT r.response FROM runs r WHERE r.id = ? AND r.account = ? AND r.end_user = ?`, id, o.Account, o.EndUser)
 }
 
 // Runs returns a page of an agent's runs, also of one that is deleted.

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ var claims = []testCase{
 	{"open runs are counted by owner and by account", openCounts},
 	{"a delayed run is not claimed before its time", claimDelayed},
 	{"what came of an answer is kept until more comes", delayAnswers},
+	{"large answers are read apart", largeAnswers},
 	{"attempts and lateness are counted", claimCounts},
 	{"runs of paused or deleted schedules are blocked", claimBlocked},
 	{"a started run survives a pause", claimStarted},
@@ -191,6 +193,38 @@ func claimDelayed(w *world) {
 	w.delay(r.ID, 20*time.Second, false)
 	w.at(20 * time.Second)
 	require.Equal(w, 1, w.claimOne().Failures, "nobody answered this time")
+}
+
+func largeAnswers(w *world) {
+	a := w.addAgent()
+	var ids []rota.RunID
+	text := strings.Repeat("é", 1<<19) // 1 MiB in bytes
+	for _, text := range []string{"small", text[:1<<20-2], text} {
+		w.at(time.Second)
+		ids = append(ids, w.addRun(a.ID).ID)
+		w.claimOne()
+		end := w.completed()
+		end.Response = rota.AnyOf(text)
+		w.finish(ids[len(ids)-1], end)
+	}
+	large := w.run(ids[2])
+	require.Empty(w, large.GatewayResponse)
+	require.Equal(w, 1<<20+len(`""`), large.Deferred, "bytes, not characters")
+	whole, err := w.store.Response(w.Context(), w.owner, ids[2])
+	require.NoError(w, err)
+	require.Equal(w, rota.AnyOf(text), whole)
+	require.Equal(w, rota.AnyOf(text[:1<<20-2]), w.run(ids[1]).GatewayResponse)
+	for _, o := range w.strangers() {
+		_, err := w.store.Response(w.Context(), o, ids[2])
+		require.ErrorIs(w, err, rota.NotFound)
+	}
+
+	list, err := w.store.Runs(w.Context(), w.owner, a.ID, rota.Page{Limit: 3, Bytes: 1 << 20})
+	require.NoError(w, err)
+	require.True(w, list.Cut)
+	require.Len(w, list.Data, 1, "the large one, which has as many bytes as a part")
+	require.Equal(w, large, list.Data[0])
+	require.Greater(w, list.Size, 1<<20)
 }
 
 func delayAnswers(w *world) {
