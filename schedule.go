@@ -203,11 +203,12 @@ func (t Timer) CatchUp() time.Time {
 	return t.BacklogTo
 }
 
-// A RecordedTimer is a timer, and the last of its nominal times that is on record;
-// zero if none is.
+// A RecordedTimer is a timer, and what is known of the nominal times that have had an
+// outcome, apart from those of triggers.
 type RecordedTimer struct {
 	Timer
-	Last time.Time
+	Last     time.Time // the last that is on record, or was; zero if none was
+	LowWater time.Time // the last whose outcome has been deleted for its age; zero if none has
 }
 
 // A TimedSchedule is a schedule and its timer, as they are read and written
@@ -217,8 +218,8 @@ type TimedSchedule struct {
 	Timer Timer
 }
 
-// A PausedTimer is the timer of a paused schedule, with the last nominal time that
-// is on record, apart from those of triggers; zero if none is.
+// A PausedTimer is the timer of a paused schedule, with the last nominal time that is
+// on record, or was, apart from those of triggers; zero if none was.
 type PausedTimer struct {
 	Timer
 	LastOnRecord time.Time

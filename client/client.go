@@ -19,6 +19,7 @@ type Client struct {
 	FunctionTools FunctionTools
 	Schedules     Schedules
 	Runs          Runs
+	Account       Account
 	EndUsers      EndUsers
 	Keys          Keys
 	ScopedKeys    ScopedKeys
@@ -42,7 +43,7 @@ func New(baseURL, key string, opts ...Option) *Client {
 		o(s)
 	}
 	s.http = withoutRedirects(s.http)
-	return &Client{Agents: Agents{s}, FunctionTools: FunctionTools{s}, Schedules: Schedules{s}, Runs: Runs{s}, EndUsers: EndUsers{s}, Keys: Keys{s}, ScopedKeys: ScopedKeys{s}, System: System{s}}
+	return &Client{Agents: Agents{s}, FunctionTools: FunctionTools{s}, Schedules: Schedules{s}, Runs: Runs{s}, Account: Account{s}, EndUsers: EndUsers{s}, Keys: Keys{s}, ScopedKeys: ScopedKeys{s}, System: System{s}}
 }
 
 func parseBase(baseURL string) (*url.URL, error) {

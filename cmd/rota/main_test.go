@@ -200,6 +200,8 @@ func runAndKeyVerbs() []verbCase {
 			`GET /api/v1/occurrences?agent_id=agt_1&end_user=ana&from=2026-12-01T09%3A00%3A00.000Z&limit=5&outcome=missed&schedule_id=asch_1&trigger=backfill `,
 		},
 		{"end-users|list|--after|ana", `GET /api/v1/end-users?after=ana&order=asc `},
+		{"account|retention|get", `GET /api/v1/account/retention `},
+		{"account|retention|set|--runs|720h|--occurrences|0", `PUT /api/v1/account/retention {"runs_seconds":2592000,"occurrences_seconds":0}`},
 		{"keys|self", `GET /api/v1/keys/self `},
 		{"agent-runs|create|--agent-id|agt_1|--input|go|--conversation|conv_1|--metadata|a=b", `POST /api/v1/agents/agt_1/runs {"input":"go","conversation":"conv_1","stream":true,"metadata":{"a":"b"}}`},
 		{"agent-runs|create|--agent-id|agt_1|--input|go|--context-management|[{\"type\":\"compaction\",\"compact_threshold\":2000}]", `POST /api/v1/agents/agt_1/runs {"input":"go","context_management":[{"type":"compaction","compact_threshold":2000}],"stream":true}`},

@@ -74,7 +74,7 @@ func assemble(p parts) (server, error) {
 		drain: p.settings.DrainTimeout, limits: &auth.Limiter{Store: ports.Limiter(p.store), Default: p.settings.RateLimit},
 		control: &control.Control{
 			Store: ports.Control(p.store), Engine: eng, Hub: p.hub, Models: p.gateway, Now: time.Now, Audit: p.log,
-			AgentRetention: p.settings.AgentRetention, MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",
+			AgentRetention: p.settings.AgentRetention, Kept: p.kept(), MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",
 			Tokens: tokens, Limits: p.settings.AllLimits(),
 		},
 	}, nil
@@ -120,10 +120,14 @@ func (p parts) leadAs(kind rota.EngineKind) leadFunc {
 	}
 }
 
+func (p parts) kept() control.Retention {
+	return control.Retention{Runs: p.settings.RetainRuns, Occurrences: p.settings.RetainOccurrences}
+}
+
 // withUpkeep returns work with the upkeep running beside it: both are for the
 // leader.
 func (p parts) withUpkeep(work func(context.Context) error) func(context.Context) error {
-	u := &upkeep.Upkeep{Store: ports.Upkeep(p.store), Now: time.Now, Log: p.log}
+	u := &upkeep.Upkeep{Store: ports.Upkeep(p.store), Now: time.Now, Log: p.log, Kept: p.kept().Of}
 	return func(ctx context.Context) error {
 		tidying, stop := context.WithCancel(ctx)
 		var group sync.WaitGroup

@@ -74,8 +74,16 @@ func (c *Control) EndUsers(ctx context.Context, who auth.Caller, p rota.Page) (r
 	if err := c.enter(ctx, who, rota.ReadAccount, "end_users"); err != nil {
 		return none, err
 	}
-	if who.Owner.EndUser != "" {
-		return none, rota.Errorf(rota.Denied, "whoever acts for an end user does not see the others")
+	if err := forAccount(who); err != nil {
+		return none, err
 	}
 	return c.Store.EndUsers(ctx, who.Owner.Account, p)
+}
+
+// forAccount refuses whoever acts for an end user: what is asked is the account's.
+func forAccount(who auth.Caller) error {
+	if who.Owner.EndUser != "" {
+		return rota.Errorf(rota.Denied, "whoever acts for an end user does not see the others, nor what is the account's")
+	}
+	return nil
 }

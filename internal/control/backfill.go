@@ -52,7 +52,11 @@ func planBackfill(ctx context.Context, tx Tx, t rota.Timer, in rota.BackfillCrea
 	if err != nil {
 		return policy.Backfill{}, err
 	}
-	return policy.PlanBackfill(t, ledger, in.From.Time, in.To.Time, now)
+	lowWater, err := tx.LowWater(ctx, t.ScheduleID)
+	if err != nil {
+		return policy.Backfill{}, err
+	}
+	return policy.PlanBackfill(t, ledger, lowWater, in.From.Time, in.To.Time, now)
 }
 
 // maxLedger bounds what a backfill reads: each nominal time, and as many times

@@ -177,3 +177,24 @@ func TestBackfillOfACompletedSchedule(t *testing.T) {
 	require.Equal(t, []string{"buffered -1", "buffered 0", "fired 1"}, w.ledger(s))
 	require.Equal(t, rota.ScheduleCompleted, w.read(s).Status)
 }
+
+// TestBackfillLeavesWhatWasDeleted: of a time whose record was deleted, nobody knows
+// whether it has run.
+func TestBackfillLeavesWhatWasDeleted(t *testing.T) {
+	w := newWorld(t)
+	s := w.missed()
+	w.at(2 * time.Hour)
+	old, err := w.db.Reader().OldOccurrences(t.Context(), "acme", w.now, "", 1)
+	require.NoError(t, err)
+	w.tx(func(ctx context.Context, tx sqlstore.Queries) error {
+		_, err := tx.DeleteOccurrences(ctx, old)
+		return err
+	})
+	require.Equal(t, []string{"fired 1"}, w.ledger(s), "its run has not ended")
+	_, err = w.backfill(s, time.Minute, 20*time.Minute, true)
+	require.ErrorContains(t, err, "from: must be after 2026-11-23T09:09:00.000Z")
+	_, err = w.backfill(s, time.Minute, 2*time.Minute, false)
+	require.ErrorContains(t, err, "from: must be after 2026-11-23T09:09:00.000Z")
+	_, err = w.backfill(s, 9*time.Minute+time.Second, 9*time.Minute+time.Second, true)
+	require.NoError(t, err)
+}

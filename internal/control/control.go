@@ -50,6 +50,9 @@ type Control struct {
 	// AgentRetention is how long a deleted agent can be restored.
 	AgentRetention time.Duration
 
+	// Kept is how long the runs and the occurrences of accounts are kept that do not say.
+	Kept Retention
+
 	// Limits are those of each end user and account.
 	Limits rota.AllLimits
 

@@ -18,6 +18,7 @@ type Store struct {
 	RunReader
 	KeyReader
 	EndUserReader
+	RetentionReader
 	Updater
 }
 
@@ -43,6 +44,7 @@ type Tx struct {
 	RunReader
 	RunWriter
 	KeyWriter
+	RetentionWriter
 	Answers
 }
 
@@ -172,9 +174,26 @@ type LedgerReader interface {
 	// it, at most a thousand.
 	SpansAcross(ctx context.Context, o rota.Owners, f rota.OccurrenceFilter) ([]rota.Occurrence, error)
 
-	// LastOnRecord returns the last nominal time of a schedule that has an
-	// outcome, apart from the times of triggers; zero if none has.
+	// LastOnRecord returns the last nominal time of a schedule that has an outcome, or
+	// had one that was deleted for its age, apart from the times of triggers; zero if
+	// none has.
 	LastOnRecord(ctx context.Context, id rota.ScheduleID) (time.Time, error)
+
+	// LowWater returns the last nominal time of a schedule whose outcome has been
+	// deleted for its age; zero if none has. What is not on record up to then may have
+	// run.
+	LowWater(ctx context.Context, id rota.ScheduleID) (time.Time, error)
+}
+
+// RetentionReader reads how long accounts keep what has ended.
+type RetentionReader interface {
+	// KeptFor returns that of an account, as far as it has settings of its own.
+	KeptFor(ctx context.Context, account string) (rota.KeptFor, error)
+}
+
+// RetentionWriter writes how long accounts keep what has ended.
+type RetentionWriter interface {
+	SaveKeptFor(ctx context.Context, k rota.KeptFor) error
 }
 
 // LedgerWriter puts outcomes on record.

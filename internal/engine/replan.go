@@ -223,7 +223,7 @@ func rewind(ctx context.Context, tx TimerStore, t rota.RecordedTimer, now time.T
 				return t.Timer, 0, err
 			}
 		}
-		d := policy.Rewind(t.Timer, ahead, now)
+		d := policy.Rewind(t.Timer, ahead, t.LowWater, now)
 		t.Timer = d.Timer
 		withdrawn += len(d.Withdrawn) + len(d.Splits)
 		if err := tx.Withdraw(ctx, t.ScheduleID, d.Withdrawn); err != nil {

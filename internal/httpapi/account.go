@@ -19,6 +19,11 @@ func (a *api) accountOperations() []*operation {
 			says("Occurrences", "List what became of the times of all schedules", "In the order of the nominal times. What a pause that has not ended keeps from starting is in the list of its schedule alone. With the scope read:account, end_user names one end user, or everybody.").
 			with("end_user_filter", "agent_filter", "schedule_filter", "outcome", "trigger", "from", "to").byTime(),
 		a.endUserOperation(),
+		answers(Route{http.MethodGet, "/api/v1/account/retention", rota.ReadAccount, http.StatusOK, "get_retention"}, a.getRetention).
+			says("Accounts", "Get how long the account keeps what has ended", "Runs and occurrences that are older are deleted in the background."),
+		accepts(Route{http.MethodPut, "/api/v1/account/retention", rota.WriteAccount, http.StatusOK, "put_retention"}, a.putRetention).
+			says("Accounts", "Set how long the account keeps what has ended", "What is older is deleted in the background, within minutes, and does not come back. Runs that have not ended stay, and so do occurrences that wait. No nominal time runs again because its record is gone.").
+			like(`{"runs_seconds": 2592000, "occurrences_seconds": 7776000}`).with("idempotency_key"),
 	}
 }
 
@@ -102,4 +107,12 @@ func (a *api) listEndUsers(ctx context.Context, c call, p rota.Page) (rota.List[
 	p.Ascending = c.URL.Query().Get("order") != "desc"
 	p.Bytes = 0 // they are small
 	return a.Control.EndUsers(ctx, c.who, p)
+}
+
+func (a *api) getRetention(ctx context.Context, c call) (rota.Retention, error) {
+	return a.Control.Retention(ctx, c.who)
+}
+
+func (a *api) putRetention(ctx context.Context, c call, in rota.RetentionPut) (rota.Retention, error) {
+	return a.Control.PutRetention(ctx, c.who, in, c.write)
 }

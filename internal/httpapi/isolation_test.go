@@ -38,6 +38,7 @@ var goodBody = map[string]string{
 	"backfill_agent_schedule":    `{"from":"2026-01-01T00:00:00Z","to":"2026-01-01T01:00:00Z"}`,
 	"skip_schedule_occurrence":   `{"scheduled_for":"{next_run_at}"}`,
 	"unskip_schedule_occurrence": `{"scheduled_for":"{next_run_at}"}`,
+	"put_retention":              `{"runs_seconds":0}`,
 	"preview_schedule":           `{"schedule":{"type":"interval","interval_seconds":60}}`,
 }
 

@@ -24,9 +24,10 @@ type Split struct {
 
 // PlanBackfill returns what becomes of the timer's nominal times from one
 // instant up to another, both included, that have come and have not started a
-// run. ledger holds what is on record between the two. If there are more than
-// rota.MaxBackfill times, or more than max_runs leaves, nothing is planned.
-func PlanBackfill(t rota.Timer, ledger []rota.Occurrence, from, to, now time.Time) (Backfill, error) {
+// run. ledger holds what is on record between the two. Nothing is planned if there are
+// more than rota.MaxBackfill times, or more than max_runs leaves, or if one is at or
+// before lowWater: its outcome may have been deleted, and nobody knows whether it ran.
+func PlanBackfill(t rota.Timer, ledger []rota.Occurrence, lowWater, from, to, now time.Time) (Backfill, error) {
 	cal, err := calendar.Parse(t.Spec, t.Anchor)
 	if err != nil {
 		return Backfill{}, err
@@ -44,6 +45,9 @@ func PlanBackfill(t rota.Timer, ledger []rota.Occurrence, from, to, now time.Tim
 	times := b.count(b.from, b.to.Add(time.Millisecond))
 	if times.count > rota.MaxBackfill {
 		return Backfill{}, rota.InvalidField("to", "must be nearer to from: there are more than %d times between them", rota.MaxBackfill)
+	}
+	if times.count > 0 && !times.first.After(lowWater) {
+		return Backfill{}, rota.InvalidField("from", "must be after %s: the record of the times up to then has been deleted for its age, so that nobody knows which have run", rota.InstantOf(lowWater))
 	}
 	for at, ok := b.decision.from(b.from); ok && !at.After(b.to); at, ok = nextNominal(t.Policy, cal, at) {
 		b.add(at, ledger)

@@ -24,7 +24,11 @@ type Rewound struct {
 // none. An interval that would have to wait for longer than its length is counted from
 // now. A schedule that was completed because its times seemed to have passed is active
 // again.
-func Rewind(t rota.Timer, ahead []rota.Occurrence, now time.Time) Rewound {
+//
+// lowWater is the last nominal time whose outcome has been deleted for its age, or zero.
+// If even that is ahead, the times up to it may have run, and the next is after it;
+// those of an interval that is counted anew are others.
+func Rewind(t rota.Timer, ahead []rota.Occurrence, lowWater, now time.Time) Rewound {
 	t.LastRunAt = earlier(t.LastRunAt, now)
 	if t.PauseReason != nil {
 		why := *t.PauseReason
@@ -35,7 +39,7 @@ func Rewind(t rota.Timer, ahead []rota.Occurrence, now time.Time) Rewound {
 	if err != nil { // Decide pauses such a timer
 		return Rewound{Timer: t}
 	}
-	r := rewind{backfill: backfill{decision: decision{Decision: rota.Decision{Timer: t}, cal: cal, now: now}}, taken: map[int64]bool{}}
+	r := rewind{backfill: backfill{decision: decision{Decision: rota.Decision{Timer: t}, cal: cal, now: now}}, lowWater: lowWater, taken: map[int64]bool{}}
 	for _, o := range ahead {
 		r.withdraw(o)
 	}
@@ -45,6 +49,7 @@ func Rewind(t rota.Timer, ahead []rota.Occurrence, now time.Time) Rewound {
 
 type rewind struct {
 	backfill
+	lowWater  time.Time
 	taken     map[int64]bool // nominal times after now that stay on record
 	withdrawn []rota.Instant
 	splits    []Split
@@ -119,7 +124,7 @@ func aimAnew(t rota.Timer, next, now time.Time) rota.Timer {
 // free returns the first nominal time after now that is not on record, and false if
 // there is none.
 func (r *rewind) free() (time.Time, bool) {
-	next, ok := nextNominal(r.Timer.Policy, r.cal, r.now)
+	next, ok := nextNominal(r.Timer.Policy, r.cal, later(r.now, r.lowWater))
 	for ok && r.taken[next.UnixMilli()] {
 		next, ok = nextNominal(r.Timer.Policy, r.cal, next)
 	}
@@ -149,6 +154,7 @@ func (r *rewind) countAnew(next *time.Time) {
 		anchor = anchor.Add(time.Millisecond)
 	}
 	anew := *r
+	anew.lowWater = time.Time{}
 	var err error
 	if anew.cal, err = calendar.Parse(t.Spec, anchor); err != nil {
 		return

@@ -75,7 +75,7 @@ func TestRewindAfterAMomentAhead(t *testing.T) {
 			timer := planned(t, c.spec, c.policy)
 			wrong, now := at(c.ahead), at(5*time.Second)
 			timer = l.decides(timer, wrong, wrong)
-			got := Rewind(timer, l.after(now), now)
+			got := Rewind(timer, l.after(now), time.Time{}, now)
 			require.Equal(t, rota.ScheduleActive, got.Timer.Status)
 			require.Equal(t, at(c.next), got.Timer.NextRunAt)
 			require.Equal(t, Due("asch_1", timer.Policy, at(c.next)), got.Timer.DueAt)
@@ -89,7 +89,7 @@ func TestRewindAfterAMomentAhead(t *testing.T) {
 					require.NotContains(t, got.Withdrawn, o.ScheduledFor)
 				}
 			}
-			require.Equal(t, got.Timer, Rewind(got.Timer, nil, now).Timer, "and so it stays")
+			require.Equal(t, got.Timer, Rewind(got.Timer, nil, time.Time{}, now).Timer, "and so it stays")
 		})
 	}
 }
@@ -98,14 +98,14 @@ func TestRewindDoesNotRunATimeTwice(t *testing.T) {
 	var l ledger
 	timer := l.runs(planned(t, hourly, nil), at(3*time.Hour+time.Minute))
 	now := at(90 * time.Minute)
-	got := Rewind(timer, l.after(now), now)
+	got := Rewind(timer, l.after(now), time.Time{}, now)
 	require.Empty(t, got.Withdrawn)
 	require.Equal(t, at(4*time.Hour), got.Timer.NextRunAt, "hours 2 and 3 have run")
 
 	l = nil
 	timer = l.runs(planned(t, everyMinute, nil), at(time.Hour))
 	now = at(30 * time.Minute)
-	got = Rewind(timer, l.after(now), now)
+	got = Rewind(timer, l.after(now), time.Time{}, now)
 	require.Equal(t, now.Add(time.Minute+time.Millisecond), got.Timer.NextRunAt, "an interval is counted anew, beside its old times")
 }
 
@@ -128,7 +128,7 @@ func TestRewindKeepsWhatSomebodyAskedFor(t *testing.T) {
 	timer := planned(t, hourly, func(p *rota.Policy) { p.MaxRuns = new(int64(3)) })
 	timer.Buffered, timer.Backlog, timer.BacklogTo, timer.RunCount = at(5*time.Hour), 3, at(6*time.Hour), 2
 	timer.NextRunAt, timer.DueAt = time.Time{}, time.Time{}
-	got := Rewind(timer, ahead, start)
+	got := Rewind(timer, ahead, time.Time{}, start)
 	require.Equal(t, []rota.Instant{ahead[1].ScheduledFor, ahead[2].ScheduledFor, ahead[5].ScheduledFor, ahead[6].ScheduledFor}, got.Withdrawn)
 	require.Zero(t, got.Timer.Buffered)
 	require.Equal(t, 1, got.Timer.Backlog, "of times that have come")
@@ -142,7 +142,7 @@ func TestRewindCutsASpan(t *testing.T) {
 	timer = l.decides(timer, at(24*time.Hour+time.Minute), at(24*time.Hour+time.Minute))
 	require.Len(t, l, 1)
 	now := at(5 * time.Hour)
-	got := Rewind(timer, l.after(now), now)
+	got := Rewind(timer, l.after(now), time.Time{}, now)
 	require.Empty(t, got.Withdrawn)
 	require.Len(t, got.Splits, 1)
 	require.Len(t, got.Splits[0].Parts, 1)
@@ -158,31 +158,31 @@ func TestRewindOfSchedulesThatRest(t *testing.T) {
 	var l ledger
 	ran = l.decides(ran, at(time.Hour), start)
 	require.Equal(t, rota.ScheduleCompleted, ran.Status)
-	got := Rewind(ran, l.after(start), start)
+	got := Rewind(ran, l.after(start), time.Time{}, start)
 	require.Equal(t, rota.ScheduleCompleted, got.Timer.Status, "it has run, and runs once")
 	require.Equal(t, start, got.Timer.LastRunAt)
 
 	paused, err := Pause(planned(t, hourly, nil), rota.PauseReason{Code: rota.PausedManually, At: rota.InstantOf(at(24 * time.Hour))})
 	require.NoError(t, err)
-	got = Rewind(paused, []rota.Occurrence{{ScheduledFor: rota.InstantOf(at(time.Hour)), Outcome: rota.MissedOutcome, Count: 1}}, start)
+	got = Rewind(paused, []rota.Occurrence{{ScheduledFor: rota.InstantOf(at(time.Hour)), Outcome: rota.MissedOutcome, Count: 1}}, time.Time{}, start)
 	require.Equal(t, rota.SchedulePaused, got.Timer.Status)
 	require.Equal(t, start, got.Timer.PauseReason.At.Time)
 	require.Equal(t, at(24*time.Hour), paused.PauseReason.At.Time, "and the reason that was given is not changed")
 	require.Len(t, got.Withdrawn, 1)
 
 	due := planned(t, hourly, nil)
-	got = Rewind(due, nil, at(time.Hour))
+	got = Rewind(due, nil, time.Time{}, at(time.Hour))
 	require.Equal(t, due, got.Timer, "it is due, and not decided yet")
 
 	waits := planned(t, hourly, func(p *rota.Policy) { p.Overlap = rota.OverlapBufferOne })
 	waits.Buffered, waits.DueAt = at(-time.Hour), at(24*time.Hour) // its run ended when the clock was ahead
-	got = Rewind(waits, nil, start)
+	got = Rewind(waits, nil, time.Time{}, start)
 	require.Equal(t, start, got.Timer.DueAt)
 	require.Equal(t, at(-time.Hour), got.Timer.Buffered)
 
 	nowhere := planned(t, hourly, nil)
 	nowhere.Spec.Timezone = "Nowhere/Now"
-	require.Equal(t, nowhere, Rewind(nowhere, nil, start).Timer)
+	require.Equal(t, nowhere, Rewind(nowhere, nil, time.Time{}, start).Timer)
 }
 
 // Whenever a clock is set back, the next time of an interval is no further than its
@@ -195,7 +195,7 @@ func TestRewindOfIntervalsAtAnyTime(t *testing.T) {
 			var l ledger
 			timer := l.runs(planned(t, spec, nil), at(3*time.Hour))
 			now := at(3*time.Hour - back)
-			got := Rewind(timer, l.after(now), now)
+			got := Rewind(timer, l.after(now), time.Time{}, now)
 			wait := got.Timer.NextRunAt.Sub(now)
 			require.True(t, wait > 0 && wait <= length+time.Millisecond, "every %s, back %s: the next is in %s", length, back, wait)
 			cal, err := calendar.Parse(got.Timer.Spec, got.Timer.Anchor)
@@ -229,4 +229,17 @@ func TestReadyAgain(t *testing.T) {
 		w := rota.WaitingRun{ReadyAt: at(time.Hour), Attempts: c.attempts}
 		require.Equal(t, at(c.want), ReadyAgain(w, start), name)
 	}
+}
+
+// TestRewindLeavesWhatWasDeleted: the clock was ahead for so long that outcomes of times
+// that are ahead now have been deleted for their age.
+func TestRewindLeavesWhatWasDeleted(t *testing.T) {
+	timer := rota.Timer{
+		ScheduleID: "asch_1", Status: rota.ScheduleActive, Policy: rota.DefaultPolicy(), Anchor: start,
+		Spec: rota.Spec{Type: rota.Cron, CronExpression: "* * * * *"}, NextRunAt: at(48 * time.Hour), DueAt: at(48 * time.Hour),
+	}
+	require.Equal(t, at(time.Hour+time.Minute), Rewind(timer, nil, at(time.Hour), start).Timer.NextRunAt)
+	require.Equal(t, at(time.Minute), Rewind(timer, nil, at(-time.Hour), start).Timer.NextRunAt)
+	timer.Spec = rota.Spec{Type: rota.Interval, IntervalSeconds: 60}
+	require.Equal(t, at(time.Minute+time.Millisecond), Rewind(timer, nil, at(time.Hour), start).Timer.NextRunAt, "an interval is counted anew: its times are others")
 }

@@ -17,7 +17,7 @@ import (
 func Control(s store.Store) control.Store {
 	q := s.Reader()
 	return control.Store{
-		AgentReader: q, KeyedReader: q, FunctionToolReader: q, ScheduleReader: q, LedgerReader: q, RunReader: q, KeyReader: q, EndUserReader: q,
+		AgentReader: q, KeyedReader: q, FunctionToolReader: q, ScheduleReader: q, LedgerReader: q, RunReader: q, KeyReader: q, EndUserReader: q, RetentionReader: q,
 		Updater: store.On(s, controlTx),
 	}
 }
@@ -25,7 +25,7 @@ func Control(s store.Store) control.Store {
 func controlTx(q sqlstore.Queries) control.Tx {
 	return control.Tx{
 		AgentReader: q, KeyedReader: q, AgentWriter: q, FunctionToolReader: q, FunctionToolWriter: q, ScheduleReader: q, ScheduleWriter: q, LedgerReader: q, LedgerWriter: q,
-		RunReader: q, RunWriter: q, KeyWriter: q, Answers: q,
+		RunReader: q, RunWriter: q, KeyWriter: q, RetentionWriter: q, Answers: q,
 	}
 }
 
@@ -39,10 +39,12 @@ func Runner(s store.Store) runner.Store {
 
 // Upkeep returns the store of an [upkeep.Upkeep].
 func Upkeep(s store.Store) upkeep.Store {
+	q := s.Reader()
 	return struct {
 		upkeep.DueReader
+		upkeep.AgeReader
 		store.Updater[upkeep.Tx]
-	}{s.Reader(), store.On(s, func(q sqlstore.Queries) upkeep.Tx { return q })}
+	}{q, q, store.On(s, func(q sqlstore.Queries) upkeep.Tx { return q })}
 }
 
 // Limiter returns the store of an [auth.Limiter].

@@ -35,6 +35,8 @@ func (s *Settings) AfterApply(ctx *kong.Context) error {
 		check(s.MaxConcurrentRuns >= 1, "--max-concurrent-runs must be 1 or more, not %d", s.MaxConcurrentRuns),
 		check(s.MaxConnections >= 0 && s.MaxConnections <= 1<<20, "--max-connections must be 1 to 1048576, or 0 for the default, not %d", s.MaxConnections),
 		check(s.MemoryBudget >= 64 && s.MemoryBudget <= 1<<20, "--memory-budget must be 64 to 1048576 (MiB), not %d", s.MemoryBudget),
+		checkRetention("--retain-runs", s.RetainRuns),
+		checkRetention("--retain-occurrences", s.RetainOccurrences),
 		check(s.AgentRetention >= 0, "--agent-retention must not be negative, as %s is", s.AgentRetention),
 		check(s.CatchupRate >= 1 && s.CatchupRate <= 10_000, "--catchup-rate must be 1 to 10000, not %d", s.CatchupRate),
 		check(s.DrainTimeout >= 0, "--drain-timeout must be 0s or more, not %s", s.DrainTimeout),
@@ -163,4 +165,8 @@ func (s *Settings) checkModel() error {
 	}
 	return check(s.ModelKeyEnv == "" || !s.Works() || Secret(os.Getenv(s.ModelKeyEnv)) != "",
 		"--model-key-env: the environment variable %s is not set", s.ModelKeyEnv)
+}
+
+func checkRetention(flag string, d time.Duration) error {
+	return check(d == 0 || d >= rota.MinRetention*time.Second, "%s must be 0, for ever, or at least 1h, which %s is not", flag, d)
 }

@@ -56,6 +56,9 @@ type Settings struct {
 
 	AgentRetention time.Duration `default:"720h" env:"ROTA_AGENT_RETENTION" help:"How long a deleted agent is kept, with its versions, runs and schedules, and can be restored."`
 
+	RetainRuns        time.Duration `default:"0" env:"ROTA_RETAIN_RUNS" help:"How long runs are kept after they have ended, with their inputs and answers, unless the account says otherwise: 1h or more. Default: for ever."`
+	RetainOccurrences time.Duration `default:"0" env:"ROTA_RETAIN_OCCURRENCES" help:"How long occurrences are kept after their time, unless the account says otherwise: 1h or more. Default: for ever."`
+
 	RateLimit []rota.RateLimit `placeholder:"LIMIT" env:"ROTA_RATE_LIMIT" help:"How many requests each key may make that has no limits of its own, such as 600/minute, in all processes together; one for each of second, minute, hour and day, separated by commas. Default: none."`
 
 	Zoneinfo string `env:"ROTA_ZONEINFO" placeholder:"PATH" type:"path" help:"Time zone data to use: a directory such as /usr/share/zoneinfo, or a zip file with one, such as a wheel of the Python package tzdata. Default: the newer of those in the program and the system's."`

@@ -17,6 +17,7 @@ import (
 
 // due is a store with an agent whose retention ends at an instant.
 type due struct {
+	upkeep.AgeReader
 	at     time.Time
 	purged atomic.Int64
 }
@@ -33,6 +34,10 @@ func (d *due) PurgeAgent(context.Context, time.Time, int) (rota.Purge, error) {
 	d.purged.Add(1)
 	return rota.Purge{AgentID: "agt_1", Done: true}, nil
 }
+
+func (d *due) DeleteEnded(context.Context, []rota.RunID) (int64, error) { return 0, nil }
+
+func (d *due) DeleteOccurrences(context.Context, []rota.OldOccurrence) (int64, error) { return 0, nil }
 
 // TestAWrongClockPurgesNothing: for an hour after the clock jumped, and after the start,
 // it is not believed that a retention has ended.

@@ -79,3 +79,71 @@ func TestRetention(t *testing.T) {
 		require.NotContains(t, log.String(), ids[1])
 	})
 }
+
+// TestAges: what has ended is kept as long as its account says, or else the server; what
+// has not ended stays.
+func TestAges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
+		require.NoError(t, err)
+		defer store.Close()
+		kept := control.Retention{Runs: 48 * time.Hour}
+		c := &control.Control{
+			Store: ports.Control(store), Engine: idle{}, Hub: events.NewHub(), Models: models{}, Now: time.Now, Audit: slog.New(slog.DiscardHandler),
+			MinInterval: time.Second, Kept: kept,
+		}
+		var runs, open []rota.RunID
+		var who []auth.Caller
+		for _, account := range []string{"acme", "keeps", "short"} {
+			me := auth.Caller{Key: "key_1", Owner: rota.Owner{Account: account}, Scopes: rota.AllScopes()}
+			who = append(who, me)
+			_, err := c.CreateKey(t.Context(), me, rota.KeyCreate{Name: account})
+			require.NoError(t, err)
+			a, err := c.CreateAgent(t.Context(), me, rota.AgentCreate{Name: "a", Model: "m"}, control.Write{})
+			require.NoError(t, err)
+			for i := range 2 {
+				r, err := c.StartRun(t.Context(), me, a.ID, rota.RunCreate{Input: rota.InputText("hi")}, control.Write{})
+				require.NoError(t, err)
+				if i == 1 {
+					open = append(open, r.ID)
+					continue
+				}
+				_, err = c.CancelRun(t.Context(), me, a.ID, r.ID, control.Write{})
+				require.NoError(t, err)
+				runs = append(runs, r.ID)
+			}
+		}
+		_, err = c.PutRetention(t.Context(), who[0], rota.RetentionPut{RunsSeconds: rota.Some[int64](60)}, control.Write{})
+		require.ErrorContains(t, err, "runs_seconds: must be 0, for ever, or at least 3600")
+		_, err = c.PutRetention(t.Context(), who[1], rota.RetentionPut{RunsSeconds: rota.Some[int64](0)}, control.Write{})
+		require.NoError(t, err)
+		_, err = c.PutRetention(t.Context(), who[2], rota.RetentionPut{RunsSeconds: rota.Some[int64](7200)}, control.Write{})
+		require.NoError(t, err)
+
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			(&upkeep.Upkeep{Store: ports.Upkeep(store), Now: time.Now, Log: slog.New(slog.DiscardHandler), Kept: kept.Of}).Run(ctx)
+		}()
+		there := func() (n []bool) {
+			for i, r := range runs {
+				_, err := c.RunByID(t.Context(), who[i], r)
+				n = append(n, err == nil)
+			}
+			return n
+		}
+		time.Sleep(2*time.Hour - time.Second)
+		require.Equal(t, []bool{true, true, true}, there())
+		time.Sleep(2 * time.Minute)
+		require.Equal(t, []bool{true, true, false}, there())
+		time.Sleep(46 * time.Hour)
+		require.Equal(t, []bool{false, true, false}, there())
+		stop()
+		<-done
+		for i, r := range open {
+			_, err := c.RunByID(t.Context(), who[i], r)
+			require.NoError(t, err, "it has not ended")
+		}
+	})
+}

@@ -1,12 +1,14 @@
 package enginetest
 
 import (
+	"context"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/engine"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 // downtimes are about engines that stop, and those that start after them.
@@ -53,6 +55,26 @@ var downtimes = []testCase{
 		w.pass(w.units(2))
 		w.asked(6)
 		require.ElementsMatch(w, ids, w.model.runs())
+	}},
+	{name: "what has been deleted for its age does not run again", run: func(w *world) {
+		s := w.schedule(w.agent("large/m"), w.every(2), rota.PolicyUpdate{Missed: rota.Some(rota.MissedAll)})
+		w.pass(w.units(5))
+		w.shows(s, "fired, fired")
+		w.kill()
+		w.pass(w.units(2))
+		w.start()
+		w.asked(3)
+		w.soon(func() { w.phase(w.model.runs()[2], rota.PhaseCompleted) })
+		w.deleteOld(3, 3)
+		require.Empty(w, w.ledger(s))
+		w.kill()
+		w.pass(w.units(2))
+		w.start()
+		w.asked(4)
+		w.shows(s, "fired")
+		for i, c := range w.model.calls() {
+			require.Equal(w, s.CreatedAt.Add(w.units(float64(2*(i+1)))), mustTime(w, c.nominal), "each of its times once")
+		}
 	}},
 	{name: "on_crash: never", run: func(w *world) {
 		never := rota.RetryUpdate{OnCrash: rota.Some(rota.OnCrashNever)}
@@ -181,4 +203,25 @@ var downtimes = []testCase{
 func (w *world) restart() {
 	w.kill()
 	w.start()
+}
+
+// deleteOld deletes what is on record and has ended, which must be so much.
+func (w *world) deleteOld(occurrences, runs int) {
+	w.Helper()
+	q, before := w.store.Reader(), w.now().Add(time.Hour)
+	w.soon(func() {
+		old, err := q.OldOccurrences(w.Context(), caller.Owner.Account, before, "", 100)
+		require.NoError(w, err)
+		require.Len(w, old, occurrences)
+		ended, err := q.OldRuns(w.Context(), caller.Owner.Account, before, "", 100)
+		require.NoError(w, err)
+		require.Len(w, ended, runs)
+		require.NoError(w, w.store.Update(w.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
+			if _, err := tx.DeleteOccurrences(ctx, old); err != nil {
+				return err
+			}
+			_, err := tx.DeleteEnded(ctx, ended)
+			return err
+		}))
+	})
 }

@@ -166,6 +166,13 @@ CREATE TABLE purges (
   PRIMARY KEY (agent_id)
 );
 
+CREATE TABLE retentions (
+  account text COLLATE "C" NOT NULL,
+  runs bigint,
+  occurrences bigint,
+  PRIMARY KEY (account)
+);
+
 CREATE TABLE run_events (
   run_id text COLLATE "C" NOT NULL,
   seq bigint NOT NULL,
@@ -288,6 +295,7 @@ CREATE TABLE timers (
   last_response_id text,
   pause_reason text,
   skips text,
+  low_water bigint,
   sync_at bigint,
   PRIMARY KEY (schedule_id),
   FOREIGN KEY (schedule_id) REFERENCES schedules(id)

@@ -171,6 +171,12 @@ CREATE TABLE purges (
   occurrences INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE retentions (
+  account     TEXT PRIMARY KEY,
+  runs        INTEGER,
+  occurrences INTEGER
+) STRICT;
+
 CREATE TABLE runs (
   id                   TEXT PRIMARY KEY,
   account              TEXT NOT NULL,
@@ -290,7 +296,8 @@ CREATE TABLE timers (
   last_run_id          TEXT,
   last_response_id     TEXT,
   pause_reason         TEXT,
-  skips                TEXT               -- nominal times ahead that somebody asked to skip
+  skips                TEXT,              -- nominal times ahead that somebody asked to skip
+  low_water            INTEGER            -- the last nominal time whose outcome has been deleted for its age
 ) STRICT;
 
 CREATE INDEX timers_catch_up ON timers (catch_up, schedule_id) WHERE catch_up IS NOT NULL;

@@ -46,8 +46,7 @@ const touchSchedule = `UPDATE schedules SET updated_at = ?, version = version + 
 // PausedTimers returns up to limit timers of an agent's paused schedules, after a
 // schedule, in the order of their ids.
 func (q Queries) PausedTimers(ctx context.Context, o rota.Owner, a rota.AgentID, after rota.ScheduleID, limit int) ([]rota.PausedTimer, error) {
-	return all(ctx, q.db, scanPausedTimer, `SELECT `+timerColumns+`, (SELECT COALESCE(o.scheduled_until, o.scheduled_for) FROM occurrences o
-		WHERE o.schedule_id = t.schedule_id AND o.trigger <> 'manual' ORDER BY o.scheduled_for DESC LIMIT 1)
+	return all(ctx, q.db, scanPausedTimer, `SELECT `+timerColumns+`, t.low_water, (`+lastRecorded+`)
 		FROM schedules s JOIN timers t ON t.schedule_id = s.id
 		WHERE s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL AND s.id > ?
 		AND t.status = 'paused' ORDER BY s.id LIMIT ?`+q.lock("t, s"), a, o.Account, o.EndUser, after, limit)
@@ -55,11 +54,14 @@ func (q Queries) PausedTimers(ctx context.Context, o rota.Owner, a rota.AgentID,
 
 func scanPausedTimer(row Scanner) (rota.PausedTimer, error) {
 	var t rota.PausedTimer
-	var last msTime
+	var low, last msTime
 	dest, done := timerDest(&t.Timer)
-	err := row.Scan(append(dest, &last)...)
+	err := row.Scan(append(dest, &low, &last)...)
 	done()
 	t.LastOnRecord = last.Time
+	if t.LastOnRecord.Before(low.Time) {
+		t.LastOnRecord = low.Time
+	}
 	return t, err
 }
 

@@ -66,15 +66,29 @@ func (q Queries) Occurrences(ctx context.Context, o rota.Owner, a rota.AgentID, 
 	return l.page(ctx, q.db, p)
 }
 
-// LastOnRecord returns the last nominal time of a schedule that has an outcome,
-// apart from the times of triggers; zero if none has.
+// LastOnRecord returns the last nominal time of a schedule that has an outcome, or had
+// one that was deleted for its age, apart from the times of triggers; zero if none has.
 func (q Queries) LastOnRecord(ctx context.Context, id rota.ScheduleID) (time.Time, error) {
-	last, err := all(ctx, q.db, scanTime, `SELECT COALESCE(o.scheduled_until, o.scheduled_for) FROM occurrences o
-		WHERE o.schedule_id = ? AND o.trigger <> 'manual' ORDER BY o.scheduled_for DESC LIMIT 1`, id)
+	last, err := all(ctx, q.db, scanLater, `SELECT t.low_water, (`+lastRecorded+`) FROM timers t WHERE t.schedule_id = ?`, id)
 	if err != nil || len(last) == 0 {
 		return time.Time{}, err
 	}
 	return last[0], nil
+}
+
+// lastRecorded selects the last nominal time of a timer t that is on record, apart from
+// the times of triggers.
+const lastRecorded = `SELECT COALESCE(o.scheduled_until, o.scheduled_for) FROM occurrences o
+	WHERE o.schedule_id = t.schedule_id AND o.trigger <> 'manual' ORDER BY o.scheduled_for DESC LIMIT 1`
+
+// scanLater reads the later of two times.
+func scanLater(row Scanner) (time.Time, error) {
+	var a, b msTime
+	err := row.Scan(&a, &b)
+	if a.Before(b.Time) {
+		return b.Time, err
+	}
+	return a.Time, err
 }
 
 // nominal returns the nominal time that an identifier names, as it is stored;

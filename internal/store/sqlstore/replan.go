@@ -11,18 +11,20 @@ import (
 // order of their ids, each with the last time that is on record of it: see
 // LastOnRecord.
 func (q Queries) RecordedTimers(ctx context.Context, after rota.ScheduleID, limit int) ([]rota.RecordedTimer, error) {
-	return all(ctx, q.db, scanRecordedTimer, `SELECT `+timerColumns+`, '', (SELECT COALESCE(o.scheduled_until, o.scheduled_for) FROM occurrences o
-		WHERE o.schedule_id = t.schedule_id AND o.trigger <> 'manual' ORDER BY o.scheduled_for DESC LIMIT 1)
+	return all(ctx, q.db, scanRecordedTimer, `SELECT `+timerColumns+`, '', t.low_water, (`+lastRecorded+`)
 		FROM timers t WHERE t.schedule_id > ? AND t.status <> 'deleted' ORDER BY t.schedule_id LIMIT ?`+q.lock("t"), after, limit)
 }
 
 func scanRecordedTimer(row Scanner) (rota.RecordedTimer, error) {
 	var t rota.RecordedTimer
-	var last msTime
+	var low, last msTime
 	dest, done := timerDest(&t.Timer)
-	err := row.Scan(append(dest, &t.Model, &last)...)
+	err := row.Scan(append(dest, &t.Model, &low, &last)...)
 	done()
-	t.Last = last.Time
+	t.Last, t.LowWater = last.Time, low.Time
+	if t.Last.Before(low.Time) {
+		t.Last = low.Time
+	}
 	return t, err
 }
 

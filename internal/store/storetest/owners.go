@@ -20,6 +20,8 @@ var owners = []testCase{
 var deletions = []testCase{
 	{"a deleted schedule can be read on request", deleteSchedule},
 	{"an agent is purged after its retention, some rows at a time", purge},
+	{"what is old is deleted, and its schedules keep the mark", deleteOld},
+	{"an account keeps what has ended as long as it says", keptFor},
 	{"deleting an agent pauses its schedules until it is restored", deleteAgent},
 	{"deleting twice is not found", deleteTwice},
 	{"pausing or deleting a schedule blocks its buffered occurrence", deleteBuffered},

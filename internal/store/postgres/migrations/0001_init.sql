@@ -104,6 +104,13 @@ CREATE TABLE purges (
   occurrences BIGINT NOT NULL
 );
 
+-- How long accounts keep what has ended, in seconds; 0 is for ever, NULL is as the server says.
+CREATE TABLE retentions (
+  account     TEXT COLLATE "C" PRIMARY KEY,
+  runs        BIGINT,
+  occurrences BIGINT
+);
+
 -- What people write of a schedule, but for its times and its policy: see timers.
 CREATE TABLE schedules (
   id                   TEXT COLLATE "C" PRIMARY KEY,
@@ -157,6 +164,7 @@ CREATE TABLE timers (
   last_response_id     TEXT,
   pause_reason         TEXT,
   skips                TEXT,             -- nominal times ahead that somebody asked to skip
+  low_water            BIGINT,           -- the last nominal time whose outcome has been deleted for its age
   sync_at              BIGINT            -- when to sync the schedule to Temporal; NULL if it is in sync
 );
 -- The engine reads this and nothing else to find what is due.

@@ -102,6 +102,13 @@ CREATE TABLE purges (
   occurrences INTEGER NOT NULL
 ) STRICT;
 
+-- How long accounts keep what has ended, in seconds; 0 is for ever, NULL is as the server says.
+CREATE TABLE retentions (
+  account     TEXT PRIMARY KEY,
+  runs        INTEGER,
+  occurrences INTEGER
+) STRICT;
+
 -- What people write of a schedule, but for its times and its policy: see timers.
 CREATE TABLE schedules (
   id                   TEXT PRIMARY KEY,
@@ -154,7 +161,8 @@ CREATE TABLE timers (
   last_run_id          TEXT,
   last_response_id     TEXT,
   pause_reason         TEXT,
-  skips                TEXT               -- nominal times ahead that somebody asked to skip
+  skips                TEXT,              -- nominal times ahead that somebody asked to skip
+  low_water            INTEGER            -- the last nominal time whose outcome has been deleted for its age
 ) STRICT;
 -- The engine reads this and nothing else to find what is due.
 CREATE INDEX timers_due ON timers (due_at, schedule_id) WHERE due_at IS NOT NULL;
