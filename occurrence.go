@@ -6,20 +6,21 @@ import "time"
 // is one row per (schedule, nominal time), whatever crashes or retries happen;
 // a span of missed times is one row with a count.
 type Occurrence struct {
-	Object         string       `json:"object" enum:"schedule.occurrence"`
-	ID             OccurrenceID `json:"id"`
-	ScheduleID     ScheduleID   `json:"schedule_id"`
-	AgentID        AgentID      `json:"agent_id"`
-	EndUser        *string      `json:"end_user" doc:"The end user whose schedule it is; null for the account itself."`
-	ScheduledFor   Instant      `json:"scheduled_for" doc:"The nominal time; of a span, the first."`
-	ScheduledUntil *Instant     `json:"scheduled_until" doc:"The last nominal time of a span."`
-	Count          int64        `json:"count" doc:"How many nominal times the row stands for."`
-	Outcome        Outcome      `json:"outcome" enum:"fired,skipped_overlap,skipped_requested,buffered,missed,blocked"`
-	Reason         *Reason      `json:"reason"`
-	RunID          *RunID       `json:"run_id"`
-	Trigger        Trigger      `json:"trigger" enum:"schedule,manual,backfill"`
-	LatenessMS     *int64       `json:"lateness_ms" doc:"From the nominal time to the decision."`
-	RecordedAt     Instant      `json:"recorded_at"`
+	Object          string       `json:"object" enum:"schedule.occurrence"`
+	ID              OccurrenceID `json:"id"`
+	ScheduleID      ScheduleID   `json:"schedule_id"`
+	ScheduleVersion int64        `json:"schedule_version" doc:"The version of the schedule by which it was decided."`
+	AgentID         AgentID      `json:"agent_id"`
+	EndUser         *string      `json:"end_user" doc:"The end user whose schedule it is; null for the account itself."`
+	ScheduledFor    Instant      `json:"scheduled_for" doc:"The nominal time; of a span, the first."`
+	ScheduledUntil  *Instant     `json:"scheduled_until" doc:"The last nominal time of a span."`
+	Count           int64        `json:"count" doc:"How many nominal times the row stands for."`
+	Outcome         Outcome      `json:"outcome" enum:"fired,skipped_overlap,skipped_requested,buffered,missed,blocked"`
+	Reason          *Reason      `json:"reason"`
+	RunID           *RunID       `json:"run_id"`
+	Trigger         Trigger      `json:"trigger" enum:"schedule,manual,backfill"`
+	LatenessMS      *int64       `json:"lateness_ms" doc:"From the nominal time to the decision."`
+	RecordedAt      Instant      `json:"recorded_at"`
 
 	Run     *OccurrenceRun `json:"run" doc:"How the run stands or ended; null if none was started."`
 	Account string         `json:"-"`

@@ -26,6 +26,7 @@ type Run struct {
 	CreatedAt          Instant           `json:"created_at"`
 	CompletedAt        *Instant          `json:"completed_at"`
 	ScheduleID         *ScheduleID       `json:"schedule_id"`
+	ScheduleVersion    *int64            `json:"schedule_version" doc:"The version of the schedule whose input the run has; null if a call started it."`
 	ScheduledFor       *Instant          `json:"scheduled_for" doc:"The nominal time of the occurrence that started the run."`
 	Trigger            Trigger           `json:"trigger" enum:"api,schedule,manual,backfill"`
 	Phase              Phase             `json:"phase" enum:"queued,running,waiting,completed,failed,cancelled,incomplete"`

@@ -34,9 +34,12 @@ type Schedule struct {
 	ConsecutiveFailures int               `json:"consecutive_failures" doc:"Runs that failed since the last one that completed."`
 	Skips               []Instant         `json:"skips" doc:"Nominal times ahead that somebody asked to skip."`
 	Version             int64             `json:"version" doc:"Counts the changes that callers make (not the runs); also the ETag."`
+	AgentVersion        *int64            `json:"agent_version" doc:"The version of the agent that the schedule's runs have; null for the one that the agent has when a run is made."`
+	ScheduleVersion     int64             `json:"schedule_version" doc:"Counts the changes of what fires, and no pauses, skips or runs; 1 is the first."`
 	Warnings            []Warning         `json:"warnings,omitzero" doc:"What may not be what was meant; in the answers to create and update, and in no others."`
 	EndUser             *string           `json:"end_user" doc:"The end user whose schedule it is; null for the account itself."`
 	MadeBy              KeyID             `json:"-"` // the key that made it
+	VersionedAt         Instant           `json:"-"` // since when it has its ScheduleVersion
 }
 
 // ScheduleStatus is the state of a schedule.
@@ -130,6 +133,7 @@ type ScheduleCreate struct {
 	ContextManagement  Opt[Any]          `json:"context_management,omitzero" nullable:"true"`
 	Metadata           map[string]string `json:"metadata,omitempty"`
 	Policy             PolicyUpdate      `json:"policy,omitzero"`
+	AgentVersion       Opt[int64]        `json:"agent_version,omitzero" minimum:"1" nullable:"true" doc:"The version of the agent that runs are made with; null follows the agent."`
 }
 
 // ScheduleUpdate is the body of a partial update: what is absent stays.
@@ -143,6 +147,7 @@ type ScheduleUpdate struct {
 	ContextManagement  Opt[Any]               `json:"context_management,omitzero" nullable:"true"`
 	Metadata           Opt[map[string]string] `json:"metadata,omitzero" doc:"replaces the whole"`
 	Policy             PolicyUpdate           `json:"policy,omitzero" doc:"Fields that are absent stay; null restores a default."`
+	AgentVersion       Opt[int64]             `json:"agent_version,omitzero" minimum:"1" nullable:"true" doc:"The version of the agent that runs are made with; null follows the agent."`
 }
 
 // SchedulePause is the optional body of pause and resume.
@@ -171,13 +176,16 @@ type Timer struct {
 	ScheduleID          ScheduleID
 	AgentID             AgentID
 	Owner               Owner
-	Model               string    // the agent's model, for finding its provider; read only
+	Model               string    // the model of the next run, for finding its provider; read only
 	AgentDeletedAt      time.Time // when the agent was deleted; zero if it was not; read only, and where timers fire
 	Status              ScheduleStatus
 	PauseReason         *PauseReason
 	Spec                Spec
 	Policy              Policy
 	Anchor              time.Time // when Spec was set; an interval without start_at is counted from it
+	ScheduleVersion     int64     // of what fires: see Schedule.ScheduleVersion
+	AgentVersion        *int64    // that of the agent that runs are made with; nil for the one that it has then
+	PinnedModel         string    // the model of AgentVersion; empty if that is nil
 	NextRunAt           time.Time // the earliest nominal time that has no outcome; zero if there is none
 	DueAt               time.Time // when to act next: NextRunAt and its jitter; zero if there is nothing to do
 	OpenRuns            int       // runs of this schedule that have not ended
@@ -229,6 +237,7 @@ type PausedTimer struct {
 func (s Schedule) WithTimer(t Timer) Schedule {
 	s.Status, s.Spec, s.Policy, s.PauseReason = t.Status, t.Spec, t.Policy, t.PauseReason
 	s.RunCount, s.ConsecutiveFailures = t.RunCount, t.ConsecutiveFailures
+	s.AgentVersion, s.ScheduleVersion = t.AgentVersion, t.ScheduleVersion
 	s.NextRunAt, s.LastRunAt = InstantOrNil(t.NextRunAt), InstantOrNil(t.LastRunAt)
 	s.StartsAt = nil
 	if !t.NextRunAt.IsZero() && t.Buffered.IsZero() {

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"strconv"
 
 	"github.com/rota-run/rota"
 )
@@ -61,6 +62,17 @@ func (s Schedules) Pause(ctx context.Context, agent rota.AgentID, id rota.Schedu
 // one is a rota.Conflict.
 func (s Schedules) Resume(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, body rota.SchedulePause, opts ...CallOption) (rota.Schedule, error) {
 	return call[rota.Schedule](ctx, s.s, http.MethodPost, schedulePath(agent, id, "resume"), body, opts)
+}
+
+// Versions returns one page of the versions of a schedule, the newest first unless p says
+// otherwise. The newest 100 are kept.
+func (s Schedules) Versions(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, p rota.Page, opts ...CallOption) (rota.List[rota.ScheduleVersion], error) {
+	return list[rota.ScheduleVersion](ctx, s.s, schedulePath(agent, id, "versions"), p, opts)
+}
+
+// Version returns a version of a schedule.
+func (s Schedules) Version(ctx context.Context, agent rota.AgentID, id rota.ScheduleID, version int64, opts ...CallOption) (rota.ScheduleVersion, error) {
+	return call[rota.ScheduleVersion](ctx, s.s, http.MethodGet, schedulePath(agent, id, "versions", strconv.FormatInt(version, 10)), nil, opts)
 }
 
 func schedulePath(agent rota.AgentID, id rota.ScheduleID, more ...string) []string {

@@ -20,6 +20,8 @@ type agentSchedulesCmd struct {
 	Delete      agentSchedulesDelete      `cmd:"" help:"Delete a schedule." example:"rota agent-schedules delete --agent-id $AGENT --schedule-id $SCHEDULE"`
 	Pause       agentSchedulesPause       `cmd:"" help:"Stop a schedule from starting runs." example:"rota agent-schedules pause --agent-id $AGENT --schedule-id $SCHEDULE --note 'holidays'"`
 	Resume      agentSchedulesResume      `cmd:"" help:"Let a paused schedule go on." example:"rota agent-schedules resume --agent-id $AGENT --schedule-id $SCHEDULE"`
+	Versions    agentSchedulesVersions    `cmd:"" help:"List what a schedule was." example:"rota agent-schedules versions --agent-id $AGENT --schedule-id $SCHEDULE"`
+	Version     agentSchedulesVersion     `cmd:"" help:"Show a version of a schedule." example:"rota agent-schedules version --agent-id $AGENT --schedule-id $SCHEDULE --version 1"`
 	Occurrences agentSchedulesOccurrences `cmd:"" help:"List what became of a schedule's times, and why." example:"rota agent-schedules occurrences --agent-id $AGENT --schedule-id $SCHEDULE --from 2026-12-01T00:00 --timezone Europe/Madrid"`
 	Upcoming    agentSchedulesUpcoming    `cmd:"" help:"List the times ahead of a schedule." example:"rota agent-schedules upcoming --agent-id $AGENT --schedule-id $SCHEDULE --count 3"`
 	Trigger     agentSchedulesTrigger     `cmd:"" help:"Run a schedule now, also one that is paused." example:"rota agent-schedules trigger --agent-id $AGENT --schedule-id $SCHEDULE --watch"`
@@ -36,13 +38,14 @@ type scheduleID struct {
 
 // scheduleFlags are the fields of a schedule that have a flag.
 type scheduleFlags struct {
-	When        whenFlags       `embed:""`
-	Input       *string         `placeholder:"TEXT" help:"What each run starts with."`
-	Name        *string         `placeholder:"TEXT" help:"Name of the schedule."`
-	Description *string         `placeholder:"TEXT" help:"What the schedule is for."`
-	Continuity  continuityFlags `embed:""`
-	Metadata    metadataFlag    `embed:""`
-	Policy      policyFlags     `embed:"" group:"policy"`
+	When         whenFlags       `embed:""`
+	Input        *string         `placeholder:"TEXT" help:"What each run starts with."`
+	Name         *string         `placeholder:"TEXT" help:"Name of the schedule."`
+	Description  *string         `placeholder:"TEXT" help:"What the schedule is for."`
+	Continuity   continuityFlags `embed:""`
+	Metadata     metadataFlag    `embed:""`
+	AgentVersion *int64          `placeholder:"N" help:"Run this version of the agent; 0 for the one that it has when a run is made."`
+	Policy       policyFlags     `embed:"" group:"policy"`
 }
 
 // whenFlags are the times of a schedule.
@@ -193,9 +196,18 @@ func (f scheduleFlags) create() (rota.ScheduleCreate, error) {
 		ContextManagement:  f.Continuity.ContextManagement.optional(),
 		Metadata:           f.Metadata.Metadata,
 		Policy:             f.Policy.update(),
+		AgentVersion:       f.pin(),
 	}
 	spec.Apply(&body.Spec)
 	return body, nil
+}
+
+// pin is the version of the agent that is asked for, if any.
+func (f scheduleFlags) pin() rota.Opt[int64] {
+	if f.AgentVersion != nil && *f.AgentVersion == 0 {
+		return rota.Null[int64]()
+	}
+	return some(f.AgentVersion)
 }
 
 type agentSchedulesList struct {
@@ -262,6 +274,7 @@ func (f scheduleFlags) update() (rota.ScheduleUpdate, error) {
 		ContextManagement:  f.Continuity.ContextManagement.optional(),
 		Metadata:           f.Metadata.update(),
 		Policy:             f.Policy.update(),
+		AgentVersion:       f.pin(),
 	}
 	if f.Input != nil {
 		body.Input = rota.Some(rota.InputText(*f.Input))
@@ -344,6 +357,8 @@ func scheduleCard(s rota.Schedule) []line {
 		{"created", stamp(&s.CreatedAt)},
 		{"updated", stamp(&s.UpdatedAt)},
 		{"deleted", stamp(s.DeletedAt)},
+		{"agent version", number(s.AgentVersion)},
+		{"schedule version", strconv.FormatInt(s.ScheduleVersion, 10)},
 		{"version", strconv.FormatInt(s.Version, 10)},
 		{"recent", recentText(s.Recent, zone)},
 	}

@@ -57,8 +57,8 @@ func (c *Control) PutSchedule(ctx context.Context, who auth.Caller, agent rota.A
 		if err != nil {
 			return p, err
 		}
-		p.Object, err = alter(ctx, tx, who, before, w, now, func(s rota.TimedSchedule, now time.Time) (rota.TimedSchedule, error) {
-			return c.replaced(s, in, now)
+		p.Object, err = alter(ctx, tx, who, before, w, now, func(ctx context.Context, tx Tx, s rota.TimedSchedule, now time.Time) (rota.TimedSchedule, error) {
+			return c.replaced(ctx, tx, who, s, in, now)
 		})
 		return p, err
 	})
@@ -67,7 +67,7 @@ func (c *Control) PutSchedule(ctx context.Context, who auth.Caller, agent rota.A
 }
 
 // replaced returns a schedule with other content, times and policy.
-func (c *Control) replaced(s rota.TimedSchedule, in rota.ScheduleCreate, now time.Time) (_ rota.TimedSchedule, err error) {
+func (c *Control) replaced(ctx context.Context, tx Tx, who auth.Caller, s rota.TimedSchedule, in rota.ScheduleCreate, now time.Time) (_ rota.TimedSchedule, err error) {
 	first := s.PreviousResponseID
 	s.Schedule = withContent(s.Schedule, in)
 	if !same(first, s.PreviousResponseID) {
@@ -76,6 +76,9 @@ func (c *Control) replaced(s rota.TimedSchedule, in rota.ScheduleCreate, now tim
 	spec := rota.Some(in.Spec)
 	if policy.HasSpec(s.Timer, in.Spec) {
 		spec = rota.Opt[rota.Spec]{}
+	}
+	if s.Timer, err = c.pin(ctx, tx, who, s.Timer, in.AgentVersion); err != nil {
+		return s, err
 	}
 	s.Timer, err = policy.Replan(s.Timer, spec, in.Policy.Apply(rota.DefaultPolicy()), c.MinInterval, now)
 	return s, err

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -136,7 +137,7 @@ func (c *Control) TriggerSchedule(ctx context.Context, who auth.Caller, agent ro
 		if use != nil && d.Timer.OpenRuns > t.OpenRuns {
 			return rota.Occurrence{}, use.Err()
 		}
-		d.Provider, _, _ = c.Models.Resolve(a.Model)
+		d.Provider, _, _ = c.Models.Resolve(cmp.Or(t.PinnedModel, a.Model))
 		if _, err := tx.Fire(ctx, now, t, d); err != nil {
 			return rota.Occurrence{}, err
 		}
@@ -182,7 +183,7 @@ func covering(ctx context.Context, tx Tx, who auth.Caller, t rota.Timer, at time
 // SkipOccurrence marks one nominal time ahead to be skipped. Scope
 // write:agents.
 func (c *Control) SkipOccurrence(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.OccurrenceSkip, w Write) (rota.Schedule, error) {
-	return c.change(ctx, who, "skip_occurrence", agent, id, w, func(s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
+	return c.change(ctx, who, "skip_occurrence", agent, id, w, func(_ context.Context, _ Tx, s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
 		s.Timer, err = policy.Skip(s.Timer, in.ScheduledFor, now)
 		return s, err
 	})
@@ -190,7 +191,7 @@ func (c *Control) SkipOccurrence(ctx context.Context, who auth.Caller, agent rot
 
 // UnskipOccurrence takes the mark away. Scope write:agents.
 func (c *Control) UnskipOccurrence(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.OccurrenceSkip, w Write) (rota.Schedule, error) {
-	return c.change(ctx, who, "unskip_occurrence", agent, id, w, func(s rota.TimedSchedule, _ time.Time) (rota.TimedSchedule, error) {
+	return c.change(ctx, who, "unskip_occurrence", agent, id, w, func(_ context.Context, _ Tx, s rota.TimedSchedule, _ time.Time) (rota.TimedSchedule, error) {
 		s.Timer = policy.Unskip(s.Timer, in.ScheduledFor)
 		return s, nil
 	})

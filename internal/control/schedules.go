@@ -33,6 +33,10 @@ func (c *Control) addSchedule(ctx context.Context, tx Tx, who auth.Caller, agent
 	if err != nil {
 		return rota.Schedule{}, err
 	}
+	if s.Timer, err = c.pin(ctx, tx, who, s.Timer, in.AgentVersion); err != nil {
+		return rota.Schedule{}, err
+	}
+	s.Schedule = s.WithTimer(s.Timer)
 	return s.Schedule, tx.AddSchedule(ctx, s)
 }
 
@@ -54,10 +58,12 @@ func (c *Control) newSchedule(who auth.Caller, agent rota.AgentID, in rota.Sched
 		CreatedAt: rota.InstantOf(now),
 		UpdatedAt: rota.InstantOf(now),
 		Version:   1,
-		MadeBy:    who.Key,
+
+		VersionedAt: rota.InstantOf(now),
+		MadeBy:      who.Key,
 	}, in)
 	in.Key.ApplyNullable(&s.Key)
-	t := rota.Timer{ScheduleID: s.ID, AgentID: agent, Owner: who.Owner}
+	t := rota.Timer{ScheduleID: s.ID, AgentID: agent, Owner: who.Owner, ScheduleVersion: 1}
 	t, err := policy.Replan(t, rota.Some(in.Spec), in.Policy.Apply(rota.DefaultPolicy()), c.MinInterval, now)
 	if err == nil {
 		t, err = begin(t, who, in, now)
@@ -136,8 +142,13 @@ func (c *Control) Schedules(ctx context.Context, who auth.Caller, agent rota.Age
 // UpdateSchedule changes what in names, at once: also for runs that wait in
 // the queue. Scope write:agents.
 func (c *Control) UpdateSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.ScheduleUpdate, w Write) (rota.Schedule, error) {
-	s, err := c.change(ctx, who, "update_schedule", agent, id, w, func(s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
+	s, err := c.change(ctx, who, "update_schedule", agent, id, w, func(ctx context.Context, tx Tx, s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
 		s = updateContent(s, in)
+		if !in.AgentVersion.IsZero() {
+			if s.Timer, err = c.pin(ctx, tx, who, s.Timer, in.AgentVersion); err != nil {
+				return s, err
+			}
+		}
 		s.Timer, err = policy.Replan(s.Timer, in.Spec, in.Policy.Apply(s.Timer.Policy), c.MinInterval, now)
 		return s, err
 	})
@@ -167,7 +178,7 @@ func updateContent(s rota.TimedSchedule, in rota.ScheduleUpdate) rota.TimedSched
 // PauseSchedule stops a schedule, at once: runs that wait in the queue do not
 // start. One that is paused stays as it is. Scope write:agents.
 func (c *Control) PauseSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.SchedulePause, w Write) (rota.Schedule, error) {
-	return c.change(ctx, who, "pause_schedule", agent, id, w, func(s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
+	return c.change(ctx, who, "pause_schedule", agent, id, w, func(_ context.Context, _ Tx, s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
 		s.Timer, err = policy.Pause(s.Timer, byHand(who, in.Note, now))
 		return s, err
 	})
@@ -176,17 +187,18 @@ func (c *Control) PauseSchedule(ctx context.Context, who auth.Caller, agent rota
 // ResumeSchedule lets a paused schedule go on, with its next time computed
 // from now. One that is active stays as it is. Scope write:agents.
 func (c *Control) ResumeSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, _ rota.SchedulePause, w Write) (rota.Schedule, error) {
-	return c.change(ctx, who, "resume_schedule", agent, id, w, func(s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
+	return c.change(ctx, who, "resume_schedule", agent, id, w, func(_ context.Context, _ Tx, s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
 		s.Timer, err = policy.Resume(s.Timer, now)
 		return s, err
 	})
 }
 
+// A changeSchedule returns what becomes of a schedule and its timer.
+type changeSchedule func(context.Context, Tx, rota.TimedSchedule, time.Time) (rota.TimedSchedule, error)
+
 // change reads a schedule and its timer, lets fn change them, and writes them
 // back if it did.
-func (c *Control) change(ctx context.Context, who auth.Caller, operation string, agent rota.AgentID, id rota.ScheduleID, w Write,
-	fn func(rota.TimedSchedule, time.Time) (rota.TimedSchedule, error),
-) (rota.Schedule, error) {
+func (c *Control) change(ctx context.Context, who auth.Caller, operation string, agent rota.AgentID, id rota.ScheduleID, w Write, fn changeSchedule) (rota.Schedule, error) {
 	if err := c.enter(ctx, who, rota.WriteAgents, operation, on("agent_id", agent), on("schedule_id", id)); err != nil {
 		return rota.Schedule{}, err
 	}
@@ -203,13 +215,11 @@ func (c *Control) change(ctx context.Context, who auth.Caller, operation string,
 }
 
 // alter lets fn change a schedule and its timer, and writes them back if it did.
-func alter(ctx context.Context, tx Tx, who auth.Caller, before rota.TimedSchedule, w Write, now time.Time,
-	fn func(rota.TimedSchedule, time.Time) (rota.TimedSchedule, error),
-) (rota.Schedule, error) {
+func alter(ctx context.Context, tx Tx, who auth.Caller, before rota.TimedSchedule, w Write, now time.Time, fn changeSchedule) (rota.Schedule, error) {
 	if err := match(w, before.Version); err != nil {
 		return before.Schedule, err
 	}
-	after, err := fn(before, now)
+	after, err := fn(ctx, tx, before, now)
 	if err != nil {
 		return before.Schedule, err
 	}
@@ -218,6 +228,9 @@ func alter(ctx context.Context, tx Tx, who auth.Caller, before rota.TimedSchedul
 		return before.Schedule, nil
 	}
 	if err := undecided(ctx, tx, who, after.Timer, now); err != nil {
+		return before.Schedule, err
+	}
+	if after, err = nextVersion(ctx, tx, before, after, now); err != nil {
 		return before.Schedule, err
 	}
 	return save(ctx, tx, before.Timer, after, now)

@@ -136,7 +136,7 @@ func TestUpdateScheduleFields(t *testing.T) {
 			want := w.read(s)
 			if tt.want != nil {
 				tt.want(&want)
-				want.Version, want.UpdatedAt = 2, instant(time.Minute)
+				want.Version, want.ScheduleVersion, want.UpdatedAt = 2, 2, instant(time.Minute)
 			}
 			w.at(time.Minute)
 			require.JSONEq(t, plain(t, want), plain(t, w.update(s, tt.update)))

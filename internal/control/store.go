@@ -14,6 +14,7 @@ type Store struct {
 	KeyedReader
 	FunctionToolReader
 	ScheduleReader
+	ScheduleVersionReader
 	LedgerReader
 	RunReader
 	KeyReader
@@ -141,6 +142,16 @@ type ScheduleReader interface {
 	SchedulesMadeBy(ctx context.Context, account string, key rota.KeyID, after rota.ScheduleID, limit int) ([]rota.TimedSchedule, error)
 }
 
+// ScheduleVersionReader reads what schedules were, also those that are deleted.
+type ScheduleVersionReader interface {
+	// FormerVersion returns a version that a schedule has had.
+	FormerVersion(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, version int64) (rota.ScheduleVersion, error)
+
+	// ScheduleVersions returns the versions of a schedule, in their order: the one that it
+	// has without its configuration.
+	ScheduleVersions(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, p rota.Page) (rota.List[rota.ScheduleVersion], error)
+}
+
 // ScheduleWriter writes schedules with their timers. The fields that a timer has
 // are taken from the timer.
 type ScheduleWriter interface {
@@ -153,6 +164,10 @@ type ScheduleWriter interface {
 	SaveSchedule(ctx context.Context, s rota.TimedSchedule) error
 
 	DeleteSchedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, now time.Time) error
+
+	// KeepVersion keeps a version that a schedule ceases to have, and forgets the oldest if
+	// there are more than [rota.MaxScheduleVersions] with the one that follows.
+	KeepVersion(ctx context.Context, v rota.ScheduleVersion) error
 
 	// RestTimers pauses schedules, and blocks what waits in them. timers are theirs as
 	// they are: one that is not active keeps its status.

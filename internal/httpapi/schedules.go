@@ -12,6 +12,8 @@ const (
 	schedulesPath = agentPath + "/schedules"
 	schedulePath  = schedulesPath + "/{schedule_id}"
 
+	scheduleVersionsPath = schedulePath + "/versions"
+
 	scheduleByKeyPath = schedulesPath + "/by-key/{key}"
 )
 
@@ -49,6 +51,10 @@ func (a *api) scheduleOperations() []*operation {
 			says(tag, "Resume a schedule", "It goes on with the next time that lies in the future. Resuming an active schedule changes nothing.").
 			like(`{"note": "Back to work"}`).
 			with("idempotency_key", "if_match").maybe(),
+		lists(Route{http.MethodGet, scheduleVersionsPath, rota.ReadAgents, http.StatusOK, "list_agent_schedule_versions"}, a.listScheduleVersions).
+			says(tag, "List the versions of a schedule", "What the schedule was, the newest first: each change of what fires makes a version, and pauses, skips and runs make none. The newest 100 are kept."),
+		answers(Route{http.MethodGet, scheduleVersionsPath + "/{version}", rota.ReadAgents, http.StatusOK, "get_agent_schedule_version"}, a.getScheduleVersion).
+			says(tag, "Get a version of a schedule", "What the schedule was when an occurrence or a run with that schedule_version was decided."),
 	}
 }
 
@@ -76,6 +82,14 @@ func (a *api) expanded(ctx context.Context, c call, s rota.Schedule, err error) 
 		err = a.expand(ctx, c, one)
 	}
 	return one[0], err
+}
+
+func (a *api) listScheduleVersions(ctx context.Context, c call, p rota.Page) (rota.List[rota.ScheduleVersion], error) {
+	return a.Control.ScheduleVersions(ctx, c.who, c.agent(), c.schedule(), p)
+}
+
+func (a *api) getScheduleVersion(ctx context.Context, c call) (rota.ScheduleVersion, error) {
+	return a.Control.ScheduleVersion(ctx, c.who, c.agent(), c.schedule(), c.version())
 }
 
 func (a *api) createSchedule(ctx context.Context, c call, in rota.ScheduleCreate) (rota.Schedule, error) {

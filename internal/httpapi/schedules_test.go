@@ -30,7 +30,7 @@ func TestScheduleTypes(t *testing.T) {
 func TestScheduleDefaults(t *testing.T) {
 	c := newAPI(t).acme()
 	s := c.send(http.MethodGet, c.newSchedule(c.newAgent("a")), "").is(http.StatusOK).object()
-	require.Len(t, s, 29, "the 18 fields of the published object and 11 of ours")
+	require.Len(t, s, 31, "the 18 fields of the published object and 13 of ours")
 	for field, want := range map[string]any{
 		"object": "agent.schedule", "key": nil, "name": nil, "description": nil, "status": "active", "input": "hi", "conversation": nil, "previous_response_id": nil, "context_management": nil,
 		"metadata": map[string]any{}, "temporal_schedule_id": nil, "last_run_at": nil, "last_run_id": nil, "run_count": 0.0, "deleted_at": nil,
@@ -93,7 +93,7 @@ func TestScheduleUpdates(t *testing.T) {
 
 	after := c.send(http.MethodPost, path, `{"name":null,"conversation":null,"previous_response_id":"resp_1","policy":{"overlap":null,"jitter_seconds":5}}`).is(http.StatusOK).object()
 	want := before
-	want["name"], want["conversation"], want["previous_response_id"], want["version"] = nil, nil, "resp_1", 2.0
+	want["name"], want["conversation"], want["previous_response_id"], want["version"], want["schedule_version"] = nil, nil, "resp_1", 2.0, 2.0
 	policy := want["policy"].(map[string]any)
 	policy["overlap"], policy["jitter_seconds"] = "skip", 5.0
 	for _, moved := range []string{"updated_at", "next_run_at", "starts_at"} {

@@ -125,16 +125,17 @@ func (d *decision) record(at time.Time, o rota.Outcome, why rota.Reason) {
 func (d *decision) occurrence(at time.Time, o rota.Outcome) rota.Occurrence {
 	late := d.now.Sub(at).Milliseconds()
 	return rota.Occurrence{
-		Object:       rota.ObjectOccurrence,
-		ScheduleID:   d.Timer.ScheduleID,
-		AgentID:      d.Timer.AgentID,
-		Account:      d.Timer.Owner.Account,
-		EndUser:      d.Timer.Owner.User(),
-		ScheduledFor: rota.InstantOf(at),
-		Count:        1,
-		Outcome:      o,
-		Trigger:      rota.TriggerSchedule,
-		LatenessMS:   &late,
-		RecordedAt:   rota.InstantOf(d.now),
+		Object:          rota.ObjectOccurrence,
+		ScheduleID:      d.Timer.ScheduleID,
+		ScheduleVersion: d.Timer.ScheduleVersion,
+		AgentID:         d.Timer.AgentID,
+		Account:         d.Timer.Owner.Account,
+		EndUser:         d.Timer.Owner.User(),
+		ScheduledFor:    rota.InstantOf(at),
+		Count:           1,
+		Outcome:         o,
+		Trigger:         rota.TriggerSchedule,
+		LatenessMS:      &late,
+		RecordedAt:      rota.InstantOf(d.now),
 	}
 }

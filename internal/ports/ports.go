@@ -17,7 +17,7 @@ import (
 func Control(s store.Store) control.Store {
 	q := s.Reader()
 	return control.Store{
-		AgentReader: q, KeyedReader: q, FunctionToolReader: q, ScheduleReader: q, LedgerReader: q, RunReader: q, KeyReader: q, EndUserReader: q, RetentionReader: q,
+		AgentReader: q, KeyedReader: q, FunctionToolReader: q, ScheduleReader: q, ScheduleVersionReader: q, LedgerReader: q, RunReader: q, KeyReader: q, EndUserReader: q, RetentionReader: q,
 		Updater: store.On(s, controlTx),
 	}
 }

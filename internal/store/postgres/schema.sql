@@ -2,8 +2,9 @@
 
 CREATE TABLE agent_references (
   agent_id text COLLATE "C" NOT NULL,
+  version bigint NOT NULL,
   target text COLLATE "C" NOT NULL,
-  PRIMARY KEY (agent_id, target),
+  PRIMARY KEY (agent_id, version, target),
   FOREIGN KEY (agent_id) REFERENCES agents(id)
 );
 CREATE INDEX agent_references_by_target ON agent_references USING btree (target);
@@ -113,6 +114,7 @@ CREATE TABLE occurrences (
   end_user text COLLATE "C" NOT NULL,
   agent_id text COLLATE "C" NOT NULL,
   schedule_id text COLLATE "C" NOT NULL,
+  schedule_version bigint NOT NULL,
   scheduled_for bigint NOT NULL,
   scheduled_until bigint,
   id text COLLATE "C" NOT NULL,
@@ -190,6 +192,7 @@ CREATE TABLE runs (
   agent_version bigint NOT NULL,
   function_tools text,
   schedule_id text COLLATE "C",
+  schedule_version bigint,
   scheduled_for bigint,
   trigger text COLLATE "C" NOT NULL,
   fire text,
@@ -226,6 +229,15 @@ CREATE INDEX runs_by_agent ON runs USING btree (agent_id, id);
 CREATE INDEX runs_by_error ON runs USING btree (account, error_code, id) WHERE (error_code IS NOT NULL);
 CREATE INDEX runs_unusual ON runs USING btree (account, phase, id) WHERE ((phase <> 'queued'::text) AND (phase <> 'completed'::text));
 
+CREATE TABLE schedule_versions (
+  schedule_id text COLLATE "C" NOT NULL,
+  version bigint NOT NULL,
+  configuration text NOT NULL,
+  created_at bigint NOT NULL,
+  PRIMARY KEY (schedule_id, version),
+  FOREIGN KEY (schedule_id) REFERENCES schedules(id)
+);
+
 CREATE TABLE schedules (
   id text COLLATE "C" NOT NULL,
   account text COLLATE "C" NOT NULL,
@@ -242,6 +254,7 @@ CREATE TABLE schedules (
   metadata text NOT NULL,
   temporal_schedule_id text,
   version bigint NOT NULL,
+  versioned_at bigint NOT NULL,
   created_at bigint NOT NULL,
   updated_at bigint NOT NULL,
   deleted_at bigint,
@@ -281,6 +294,9 @@ CREATE TABLE timers (
   spec text NOT NULL,
   policy text NOT NULL,
   anchor bigint NOT NULL,
+  schedule_version bigint NOT NULL,
+  agent_version bigint,
+  pinned_model text,
   next_run_at bigint,
   due_at bigint,
   open_runs bigint NOT NULL,

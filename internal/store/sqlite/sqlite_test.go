@@ -72,6 +72,7 @@ var scans = map[string]string{
 	"SELECT o.run_id, t.policy, o.history FROM open_runs": "at the start of the engine, once",
 	"SELECT w.run_id FROM open_runs w WHERE w.phase = ?":  "the runs that are open, which are bounded by what runs and waits",
 	"IN (SELECT s.id FROM schedules s WHERE":              "the ledgers of one agent or end user are put in the order of time",
+	"SELECT v.schedule_id, s.agent_id, v.version":         "at most a hundred versions of one schedule are put in their order",
 	"SELECT DISTINCT x.account, x.end_user FROM agents x": "by the index of end users, as far as the page goes",
 	"SELECT s.id, s.public, s.sealed":                     "the signing keys are few, and all are wanted",
 	"SELECT o.phase, COUNT(*) FROM open_runs":             "a count for the operator, of work that is bounded by what runs and waits",

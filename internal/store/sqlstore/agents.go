@@ -113,32 +113,30 @@ func (q Queries) SaveAgent(ctx context.Context, o rota.Owner, a rota.Agent, rest
 	if err := q.addVersion(ctx, a, restored); err != nil {
 		return err
 	}
-	if err := q.write(ctx, `DELETE FROM agent_references WHERE agent_id = ?`, a.ID); err != nil {
-		return err
-	}
 	return q.refer(ctx, a)
 }
 
-// refer keeps what the tools of an agent refer to: function tools, and agents.
+// refer keeps what the tools of an agent refer to in its version: function tools, and
+// agents.
 func (q Queries) refer(ctx context.Context, a rota.Agent) error {
 	var rows [][]any
 	for _, id := range a.FunctionReferences() {
-		rows = append(rows, []any{a.ID, string(id)})
+		rows = append(rows, []any{a.ID, a.Version, string(id)})
 	}
 	for _, id := range a.AgentTools() {
-		rows = append(rows, []any{a.ID, string(id)})
+		rows = append(rows, []any{a.ID, a.Version, string(id)})
 	}
 	if len(rows) == 0 {
 		return nil
 	}
-	return q.db.Write(ctx, Step{`INSERT INTO agent_references (agent_id, target) SELECT ?, ?` + fromEach + `WHERE true
+	return q.db.Write(ctx, Step{`INSERT INTO agent_references (agent_id, version, target) SELECT ?, ?, ?` + fromEach + `WHERE true
 		ON CONFLICT DO NOTHING`, rows})
 }
 
 // AgentUser returns another agent, not deleted, that has this one as a tool; empty if
 // there is none.
 func (q Queries) AgentUser(ctx context.Context, o rota.Owner, id rota.AgentID) (rota.AgentID, error) {
-	users, err := all(ctx, q.db, scanText, `SELECT a.id FROM agent_references e JOIN agents a ON a.id = e.agent_id
+	users, err := all(ctx, q.db, scanText, `SELECT a.id FROM agent_references e JOIN agents a ON a.id = e.agent_id AND a.version = e.version
 		WHERE e.target = ? AND e.agent_id <> ? AND a.account = ? AND a.end_user = ? AND a.deleted_at IS NULL ORDER BY a.id LIMIT 1`,
 		id, id, o.Account, o.EndUser)
 	if err != nil || len(users) == 0 {

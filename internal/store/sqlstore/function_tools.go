@@ -52,8 +52,9 @@ func (q Queries) DeleteFunctionTool(ctx context.Context, o rota.Owner, id rota.F
 	return must("function tool", n, err)
 }
 
-// functionsOf selects the definitions that the references of an agent stand for, as
-// a JSON object by their ids; NULL if there are none. The agent is aliased a. What
-// refers to the function tool of another owner stands for nothing.
+// functionsOf selects the definitions that the references of a version of an agent
+// stand for, as a JSON object by their ids; NULL if there are none. The agent is
+// aliased a, and the version follows. What refers to the function tool of another
+// owner stands for nothing.
 const functionsOf = `SELECT '{' || string_agg('"' || f.id || '":' || f.definition, ',') || '}' FROM agent_references e
-	JOIN function_tools f ON f.id = e.target AND f.account = a.account AND f.end_user = a.end_user WHERE e.agent_id = a.id`
+	JOIN function_tools f ON f.id = e.target AND f.account = a.account AND f.end_user = a.end_user WHERE e.agent_id = a.id AND e.version = `

@@ -11,7 +11,7 @@ import (
 	"github.com/rota-run/rota"
 )
 
-const occurrenceColumns = `o.id, o.account, o.end_user, o.agent_id, o.schedule_id, o.scheduled_for, o.scheduled_until, o.count, o.outcome, o.reason,
+const occurrenceColumns = `o.id, o.account, o.end_user, o.agent_id, o.schedule_id, o.schedule_version, o.scheduled_for, o.scheduled_until, o.count, o.outcome, o.reason,
 	o.run_id, o.trigger, o.lateness_ms, o.recorded_at`
 
 const occurrenceRunColumns = `, COALESCE(w.phase, r.phase), r.error_code`
@@ -22,7 +22,7 @@ func occurrenceDest(o *rota.Occurrence) ([]any, func()) {
 	return []any{
 		&o.ID, &o.Account,
 		userText{&o.EndUser},
-		&o.AgentID, &o.ScheduleID, &scheduled, &until, &o.Count, &o.Outcome,
+		&o.AgentID, &o.ScheduleID, &o.ScheduleVersion, &scheduled, &until, &o.Count, &o.Outcome,
 		jsonText{&o.Reason},
 		&o.RunID, &o.Trigger, &o.LatenessMS, &recorded,
 	}, func() {
@@ -129,9 +129,10 @@ func (q Queries) onRecord(ctx context.Context, f rota.Fire) (bool, error) {
 // what waits has asked for what becomes of it; what did not fire can be lined up
 // again by a backfill.
 const addOccurrence = `INSERT INTO occurrences (schedule_id, scheduled_for, scheduled_until, id, account, end_user, agent_id, count, outcome, reason,
-	run_id, trigger, lateness_ms, recorded_at) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?` + fromEach + `WHERE true
+	run_id, trigger, lateness_ms, recorded_at, schedule_version) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?` + fromEach + `WHERE true
 	ON CONFLICT (schedule_id, scheduled_for) DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason,
 	run_id = excluded.run_id, lateness_ms = excluded.lateness_ms, recorded_at = excluded.recorded_at,
+	schedule_version = excluded.schedule_version,
 	trigger = CASE WHEN occurrences.outcome = 'buffered' THEN occurrences.trigger ELSE excluded.trigger END
 	WHERE occurrences.outcome = 'buffered' AND excluded.outcome <> 'buffered'
 	OR occurrences.outcome NOT IN ('buffered', 'fired') AND occurrences.count = 1 AND excluded.trigger = 'backfill'`
@@ -143,6 +144,6 @@ func occurrenceRow(o *rota.Occurrence) []any {
 	}
 	return []any{
 		o.ScheduleID, o.ScheduledFor.UnixMilli(), instantMS(o.ScheduledUntil), o.ID, o.Account, userOf(o.EndUser), o.AgentID, o.Count, o.Outcome, why,
-		orNull(o.RunID), o.Trigger, o.LatenessMS, o.RecordedAt.UnixMilli(),
+		orNull(o.RunID), o.Trigger, o.LatenessMS, o.RecordedAt.UnixMilli(), o.ScheduleVersion,
 	}
 }

@@ -82,6 +82,8 @@ func (q Queries) purgeSome(ctx context.Context, p *rota.Purge, limit int) error 
 		{`DELETE FROM occurrences WHERE (schedule_id, scheduled_for) IN (SELECT o.schedule_id, o.scheduled_for FROM schedules s
 			JOIN occurrences o ON o.schedule_id = s.id WHERE s.agent_id = ? LIMIT ?)`, &p.Occurrences},
 		{`DELETE FROM runs WHERE id IN (SELECT r.id FROM runs r WHERE r.agent_id = ? ORDER BY r.id LIMIT ?)`, &p.Runs},
+		{`DELETE FROM schedule_versions WHERE (schedule_id, version) IN (SELECT v.schedule_id, v.version FROM schedules s
+			JOIN schedule_versions v ON v.schedule_id = s.id WHERE s.agent_id = ? LIMIT ?)`, &ended},
 		{`DELETE FROM timers WHERE schedule_id IN (SELECT t.schedule_id FROM schedules s
 			JOIN timers t ON t.schedule_id = s.id WHERE s.agent_id = ? ORDER BY s.id LIMIT ?)`, &ended},
 		{`DELETE FROM schedules WHERE id IN (SELECT s.id FROM schedules s WHERE s.agent_id = ? ORDER BY s.id LIMIT ?)`, &p.Schedules},

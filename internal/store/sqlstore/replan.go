@@ -71,7 +71,7 @@ func (q Queries) SaveTimers(ctx context.Context, timers []rota.Timer) error {
 
 // saveTimer is the statement that writes a timer back as somebody has changed it.
 func (q Queries) saveTimer() string {
-	return `UPDATE timers SET status = ?, spec = ?, policy = ?, anchor = ?, next_run_at = ?, due_at = ?,
+	return `UPDATE timers SET status = ?, spec = ?, policy = ?, anchor = ?, schedule_version = ?, agent_version = ?, pinned_model = ?, next_run_at = ?, due_at = ?,
 		open_runs = ?, buffered = ?, run_count = ?, consecutive_failures = ?, last_run_at = ?, last_run_id = ?,
 		last_response_id = ?, pause_reason = ?, skips = ?, backlog = ?, backlog_to = ?, catch_up = ?` + q.ifShared(setUnsynced) + fromEach + `WHERE schedule_id = ?`
 }

@@ -15,7 +15,7 @@ const responseColumns = `CASE WHEN octet_length(r.response) > 1048576 THEN octet
 	CASE WHEN octet_length(r.response) > 1048576 THEN NULL ELSE r.response END`
 
 // A run that has not ended keeps its moving parts in open_runs.
-const runColumns = `r.id, r.agent_id, r.end_user, r.agent_version, r.schedule_id, r.scheduled_for, r.trigger, r.input, r.conversation,
+const runColumns = `r.id, r.agent_id, r.end_user, r.agent_version, r.schedule_id, r.schedule_version, r.scheduled_for, r.trigger, r.input, r.conversation,
 	r.previous_response_id, r.context_management, r.no_deltas, r.metadata, r.created_at, COALESCE(o.phase, r.phase),
 	COALESCE(o.first_start, r.started_at), COALESCE(o.attempts, r.attempts),
 	COALESCE(o.first_start - r.scheduled_for, r.lateness_ms), COALESCE(o.response_id, r.response_id), ` + responseColumns + `, r.usage,
@@ -35,7 +35,7 @@ func runDest(r *rota.Run) ([]any, func()) {
 	return []any{
 		&r.ID, &r.AgentID,
 		userText{&r.EndUser},
-		&r.AgentVersion, &schedule, &scheduledFor, &r.Trigger,
+		&r.AgentVersion, &schedule, &r.ScheduleVersion, &scheduledFor, &r.Trigger,
 		rawText{&r.Input.RawMessage},
 		rawText{&r.Conversation.RawMessage},
 		&r.PreviousResponseID,
@@ -141,7 +141,7 @@ func (q Queries) AddRun(ctx context.Context, o rota.Owner, r rota.Run, provider 
 	if err := q.write(ctx, `INSERT INTO runs (id, account, end_user, agent_id, agent_version, function_tools, trigger, input, conversation,
 		previous_response_id, context_management, no_deltas, metadata, created_at, phase, attempts)
 		VALUES (?, ?, ?, ?, (SELECT a.version FROM agents a WHERE a.id = ?),
-		(SELECT (`+functionsOf+`) FROM agents a WHERE a.id = ?), ?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0)`,
+		(SELECT (`+functionsOf+`a.version) FROM agents a WHERE a.id = ?), ?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0)`,
 		r.ID, o.Account, o.EndUser, r.AgentID, r.AgentID, r.AgentID, r.Trigger, rawOrNil(r.Input.RawMessage), rawOrNil(r.Conversation.RawMessage),
 		r.PreviousResponseID, textOrNil(r.ContextManagement.RawMessage), r.NoDeltas, js(r.Metadata), r.CreatedAt.UnixMilli()); err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 )
 
 const scheduleColumns = `s.id, s.agent_id, s.key, s.name, s.description, s.input, s.conversation, s.previous_response_id, s.context_management, s.metadata,
-	s.temporal_schedule_id, s.version, s.created_at, s.updated_at, COALESCE(s.deleted_at, a.deleted_at), COALESCE(s.key_id, ''), ` + timerColumns
+	s.temporal_schedule_id, s.version, s.versioned_at, s.created_at, s.updated_at, COALESCE(s.deleted_at, a.deleted_at), COALESCE(s.key_id, ''), ` + timerColumns
 
 const scheduleTables = ` FROM schedules s JOIN timers t ON t.schedule_id = s.id JOIN agents a ON a.id = s.agent_id `
 
@@ -24,7 +24,7 @@ func scanSchedule(row Scanner) (rota.Schedule, error) {
 
 func scanTimedSchedule(row Scanner) (rota.TimedSchedule, error) {
 	s := rota.TimedSchedule{Schedule: rota.Schedule{Object: rota.ObjectSchedule}}
-	var created, updated, deleted msTime
+	var versioned, created, updated, deleted msTime
 	dest, done := timerDest(&s.Timer)
 	err := row.Scan(append([]any{
 		&s.ID, &s.AgentID, &s.Key, &s.Name, &s.Description,
@@ -33,10 +33,10 @@ func scanTimedSchedule(row Scanner) (rota.TimedSchedule, error) {
 		&s.PreviousResponseID,
 		rawText{&s.ContextManagement.RawMessage},
 		jsonText{&s.Metadata},
-		&s.TemporalScheduleID, &s.Version, &created, &updated, &deleted, &s.MadeBy,
+		&s.TemporalScheduleID, &s.Version, &versioned, &created, &updated, &deleted, &s.MadeBy,
 	}, dest...)...)
 	done()
-	s.CreatedAt, s.UpdatedAt, s.DeletedAt = created.instant(), updated.instant(), deleted.orNil()
+	s.VersionedAt, s.CreatedAt, s.UpdatedAt, s.DeletedAt = versioned.instant(), created.instant(), updated.instant(), deleted.orNil()
 	s.Schedule = s.WithTimer(s.Timer)
 	return s, err
 }
@@ -111,17 +111,17 @@ func (q Queries) SchedulesMadeBy(ctx context.Context, account string, key rota.K
 func (q Queries) AddSchedule(ctx context.Context, s rota.TimedSchedule) error {
 	t := s.Timer
 	if err := q.addKeyed(ctx, "schedule", s.Key, `INSERT INTO schedules (id, account, end_user, agent_id, key, name, description, input, conversation,
-		previous_response_id, context_management, metadata, temporal_schedule_id, version, created_at, updated_at, key_id)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		previous_response_id, context_management, metadata, temporal_schedule_id, version, versioned_at, created_at, updated_at, key_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		t.ScheduleID, t.Owner.Account, t.Owner.EndUser, t.AgentID, s.Key, s.Name, s.Description, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage),
-		s.PreviousResponseID, rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), s.TemporalScheduleID, s.Version, s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli(),
+		s.PreviousResponseID, rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), s.TemporalScheduleID, s.Version, s.VersionedAt.UnixMilli(), s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli(),
 		orNull(&s.MadeBy)); err != nil {
 		return err
 	}
-	return q.write(ctx, `INSERT INTO timers (status, spec, policy, anchor, next_run_at, due_at, open_runs, buffered,
+	return q.write(ctx, `INSERT INTO timers (status, spec, policy, anchor, schedule_version, agent_version, pinned_model, next_run_at, due_at, open_runs, buffered,
 		run_count, consecutive_failures, last_run_at, last_run_id, last_response_id, pause_reason, skips,
 		backlog, backlog_to, catch_up, schedule_id, agent_id, account, end_user`+q.ifShared(`, sync_at`)+`)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?`+q.ifShared(`, `+syncNow)+`)`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?`+q.ifShared(`, `+syncNow)+`)`,
 		append(append(timerContent(t), timerState(t)...), t.ScheduleID, t.AgentID, t.Owner.Account, t.Owner.EndUser)...)
 }
 
@@ -130,10 +130,10 @@ func (q Queries) AddSchedule(ctx context.Context, s rota.TimedSchedule) error {
 func (q Queries) SaveSchedule(ctx context.Context, s rota.TimedSchedule) error {
 	t := s.Timer
 	n, err := q.exec(ctx, `UPDATE schedules SET name = ?, description = ?, input = ?, conversation = ?, previous_response_id = ?,
-		context_management = ?, metadata = ?, version = ?, updated_at = ?
+		context_management = ?, metadata = ?, version = ?, versioned_at = ?, updated_at = ?
 		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
 		s.Name, s.Description, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), s.PreviousResponseID,
-		rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), s.Version, s.UpdatedAt.UnixMilli(), t.ScheduleID, t.Owner.Account, t.Owner.EndUser)
+		rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), s.Version, s.VersionedAt.UnixMilli(), s.UpdatedAt.UnixMilli(), t.ScheduleID, t.Owner.Account, t.Owner.EndUser)
 	if err := must("schedule", n, err); err != nil {
 		return err
 	}
@@ -148,10 +148,22 @@ func (q Queries) SaveSchedule(ctx context.Context, s rota.TimedSchedule) error {
 	if t.OpenRuns == 0 {
 		return nil
 	}
-	return q.write(ctx, `UPDATE runs SET input = ?, conversation = ?, previous_response_id = ?, context_management = ?, metadata = ?
-		WHERE id IN (SELECT o.run_id FROM open_runs o WHERE o.schedule_id = ? AND o.phase = 'queued'`+q.lock("o")+`)`,
+	return q.db.Write(ctx, q.takeOver(s)...)
+}
+
+// takeOver returns the steps that give runs that have not started the content of their
+// schedule, and the version of the agent if it is pinned to another one.
+func (q Queries) takeOver(s rota.TimedSchedule) []Step {
+	t, unstarted := s.Timer, `(SELECT o.run_id FROM open_runs o WHERE o.schedule_id = ? AND o.phase = 'queued'`+q.lock("o")+`)`
+	steps := []Step{Single(`UPDATE runs SET input = ?, conversation = ?, previous_response_id = ?, context_management = ?, metadata = ?,
+		schedule_version = ? WHERE id IN `+unstarted,
 		rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), continues(s.PreviousResponseID, t),
-		rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), t.ScheduleID)
+		rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), t.ScheduleVersion, t.ScheduleID)}
+	if t.AgentVersion == nil {
+		return steps
+	}
+	return append(steps, Single(`UPDATE runs SET agent_version = ?, function_tools = (SELECT (`+functionsOf+`?) FROM agents a WHERE a.id = runs.agent_id)
+		WHERE agent_version <> ? AND id IN `+unstarted, *t.AgentVersion, *t.AgentVersion, *t.AgentVersion, t.ScheduleID))
 }
 
 // continues returns the response that a schedule's next run goes on from: of a
@@ -212,18 +224,18 @@ func (q Queries) blockBuffered(ctx context.Context, id rota.ScheduleID) error {
 const blockBuffered = `UPDATE occurrences SET outcome = 'blocked', reason = ?` + fromEach + `
 	WHERE schedule_id = ? AND outcome <> 'fired' AND outcome = 'buffered'`
 
-const timerColumns = `t.schedule_id, t.agent_id, t.account, t.end_user, t.status, t.spec, t.policy, t.anchor,
+const timerColumns = `t.schedule_id, t.agent_id, t.account, t.end_user, t.status, t.spec, t.policy, t.anchor, t.schedule_version, t.agent_version, t.pinned_model,
 	t.next_run_at, t.due_at, t.open_runs, t.buffered, t.run_count, t.consecutive_failures,
 	t.last_run_at, t.last_run_id, t.last_response_id, t.pause_reason, t.skips, t.backlog, t.backlog_to`
 
 func timerDest(t *rota.Timer) ([]any, func()) {
 	var anchor, next, due, buffered, backlog, last msTime
-	var lastRun, lastResponse sql.NullString
+	var pinned, lastRun, lastResponse sql.NullString
 	return []any{
 		&t.ScheduleID, &t.AgentID, &t.Owner.Account, &t.Owner.EndUser, &t.Status,
 		jsonText{&t.Spec},
 		policyText{&t.Policy},
-		&anchor, &next, &due, &t.OpenRuns, &buffered, &t.RunCount, &t.ConsecutiveFailures,
+		&anchor, &t.ScheduleVersion, &t.AgentVersion, &pinned, &next, &due, &t.OpenRuns, &buffered, &t.RunCount, &t.ConsecutiveFailures,
 		&last, &lastRun, &lastResponse,
 		jsonText{&t.PauseReason},
 		jsonText{&t.Skips},
@@ -231,16 +243,19 @@ func timerDest(t *rota.Timer) ([]any, func()) {
 	}, func() {
 		t.Anchor, t.NextRunAt, t.DueAt, t.LastRunAt = anchor.Time, next.Time, due.Time, last.Time
 		t.Buffered, t.BacklogTo = buffered.Time, backlog.Time
-		t.LastRunID, t.LastResponseID = rota.RunID(lastRun.String), lastResponse.String
+		t.PinnedModel, t.LastRunID, t.LastResponseID = pinned.String, rota.RunID(lastRun.String), lastResponse.String
 	}
 }
 
 // ofAgent and ofNoAgent follow timerColumns, for scanTimer: what there is to know of
 // the timer's agent, or nothing.
 const (
-	ofAgent   = `, a.model, a.deleted_at`
+	ofAgent   = `, ` + nextModel + `, a.deleted_at`
 	ofNoAgent = `, '', NULL`
 )
+
+// nextModel is the model of the runs that a timer starts, whose agent is aliased a.
+const nextModel = `COALESCE(t.pinned_model, a.model)`
 
 // scanTimer reads timerColumns and what follows of the timer's agent.
 func scanTimer(row Scanner) (rota.Timer, error) {
@@ -255,7 +270,7 @@ func scanTimer(row Scanner) (rota.Timer, error) {
 
 // timerContent is what people write of a timer.
 func timerContent(t rota.Timer) []any {
-	return []any{t.Status, js(t.Spec), js(t.Policy), t.Anchor.UnixMilli()}
+	return []any{t.Status, js(t.Spec), js(t.Policy), t.Anchor.UnixMilli(), t.ScheduleVersion, t.AgentVersion, orNull(&t.PinnedModel)}
 }
 
 // timerState is what firing writes of a timer.

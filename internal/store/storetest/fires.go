@@ -84,7 +84,7 @@ func decisionInput(w *world) {
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.AddSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: want})
 	})
-	want.Model = a.Model
+	want.Model = want.PinnedModel
 	called := false
 	w.fire(1, func(t rota.Timer) rota.Decision {
 		called = true
@@ -246,7 +246,7 @@ func runContent(w *world) {
 	})
 	w.same(rota.Run{
 		Object: rota.ObjectRun, ID: id, EndUser: w.owner.User(), AgentID: s.AgentID, AgentVersion: 1, Status: rota.RunQueued, Phase: rota.PhaseQueued, Input: s.Input,
-		Conversation: s.Conversation, Metadata: s.Metadata, CreatedAt: rota.InstantOf(w.now), ScheduleID: &s.ID,
+		Conversation: s.Conversation, Metadata: s.Metadata, CreatedAt: rota.InstantOf(w.now), ScheduleID: &s.ID, ScheduleVersion: p(int64(1)),
 		ScheduledFor: p(rota.InstantOf(start.Add(time.Minute))), Trigger: rota.TriggerSchedule, Attempts: []rota.RunAttempt{},
 	}, w.run(id))
 }

@@ -77,6 +77,7 @@ func fill(s *rota.Schedule, t *rota.Timer) {
 		PauseAfterFailures: p(3), Retry: rota.Retry{MaxAttempts: 9, OnCrash: rota.OnCrashNever}, TimeoutSeconds: 5,
 	}
 	t.Anchor = start.Add(-time.Hour)
+	t.ScheduleVersion, t.AgentVersion, t.PinnedModel, s.VersionedAt = 7, p(int64(3)), "pinned/model", rota.InstantOf(start.Add(-2*time.Hour))
 	t.NextRunAt, t.DueAt = start.Add(3*time.Minute), start.Add(4*time.Minute)
 	t.OpenRuns, t.Buffered, t.RunCount, t.ConsecutiveFailures = 2, start.Add(2*time.Minute), 1<<40, 4
 	t.Skips = []rota.Instant{rota.InstantOf(start.Add(5 * time.Minute)), rota.InstantOf(start.Add(6 * time.Minute))}

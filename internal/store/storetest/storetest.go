@@ -22,7 +22,7 @@ import (
 // Run runs the suite. open returns a store that is empty and that nobody else
 // uses; the suite closes it.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	run(t, open, roundTrips, owners, deletions, pages, filters, across, updates, answers, fires, backlogs, replans, claims, ends, recoveries, keys, clusters)
+	run(t, open, roundTrips, owners, deletions, pages, filters, across, versions, updates, answers, fires, backlogs, replans, claims, ends, recoveries, keys, clusters)
 }
 
 func run(t *testing.T, open func(t *testing.T) store.Store, groups ...[]testCase) {
@@ -121,13 +121,13 @@ func (w *world) newSchedule(a rota.AgentID) (rota.Schedule, rota.Timer) {
 	at := w.next()
 	id := rota.NewScheduleID(at)
 	t := rota.Timer{
-		ScheduleID: id, AgentID: a, Owner: w.owner, Status: rota.ScheduleActive, Policy: rota.DefaultPolicy(), Anchor: start,
+		ScheduleID: id, AgentID: a, Owner: w.owner, Status: rota.ScheduleActive, Policy: rota.DefaultPolicy(), Anchor: start, ScheduleVersion: 1,
 		Spec:      rota.Spec{Type: rota.Interval, IntervalSeconds: 60, Timezone: "UTC"},
 		NextRunAt: start.Add(time.Minute), DueAt: start.Add(time.Minute),
 	}
 	s := rota.Schedule{
 		Object: rota.ObjectSchedule, ID: id, AgentID: a, Input: rota.InputText("go"), Metadata: map[string]string{"k": "v"},
-		CreatedAt: rota.InstantOf(at), UpdatedAt: rota.InstantOf(at), Version: 1,
+		CreatedAt: rota.InstantOf(at), UpdatedAt: rota.InstantOf(at), Version: 1, VersionedAt: rota.InstantOf(at),
 	}
 	return s.WithTimer(t), t
 }
@@ -233,7 +233,7 @@ func (w *world) once(t rota.Timer) rota.Decision {
 func (w *world) occurrence(t rota.Timer, what rota.Outcome) rota.Occurrence {
 	late := w.now.Sub(t.NextRunAt).Milliseconds()
 	return rota.Occurrence{
-		Object: rota.ObjectOccurrence, AgentID: t.AgentID, Account: t.Owner.Account, EndUser: t.Owner.User(), ScheduleID: t.ScheduleID, ScheduledFor: rota.InstantOf(t.NextRunAt), Count: 1,
+		Object: rota.ObjectOccurrence, AgentID: t.AgentID, Account: t.Owner.Account, EndUser: t.Owner.User(), ScheduleID: t.ScheduleID, ScheduleVersion: t.ScheduleVersion, ScheduledFor: rota.InstantOf(t.NextRunAt), Count: 1,
 		Outcome: what, Trigger: rota.TriggerSchedule, LatenessMS: &late, RecordedAt: rota.InstantOf(w.now),
 	}
 }

@@ -72,11 +72,12 @@ CREATE TABLE agent_versions (
   PRIMARY KEY (agent_id, version)
 );
 
--- What the tools of an agent refer to: function tools, and agents.
+-- What the tools of the versions of an agent refer to: function tools, and agents.
 CREATE TABLE agent_references (
   agent_id TEXT COLLATE "C" NOT NULL REFERENCES agents (id),
+  version  BIGINT NOT NULL,
   target   TEXT COLLATE "C" NOT NULL,
-  PRIMARY KEY (agent_id, target)
+  PRIMARY KEY (agent_id, version, target)
 );
 CREATE INDEX agent_references_by_target ON agent_references (target);
 
@@ -128,6 +129,7 @@ CREATE TABLE schedules (
   metadata             TEXT NOT NULL,
   temporal_schedule_id TEXT,              -- NULL unless Temporal has the schedule
   version              BIGINT NOT NULL,
+  versioned_at         BIGINT NOT NULL,  -- since when the schedule has the schedule_version of its timer
   created_at           BIGINT NOT NULL,
   updated_at           BIGINT NOT NULL,
   deleted_at           BIGINT
@@ -138,6 +140,16 @@ CREATE INDEX schedules_by_end_user ON schedules (account, end_user); -- with tho
 CREATE INDEX schedules_by_agent ON schedules (agent_id, id);
 CREATE UNIQUE INDEX schedules_by_own_key ON schedules (agent_id, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL;
+
+-- The configurations that a schedule has had before the one that it has, as JSON: the
+-- newest of them.
+CREATE TABLE schedule_versions (
+  schedule_id   TEXT COLLATE "C" NOT NULL REFERENCES schedules (id),
+  version       BIGINT NOT NULL,
+  configuration TEXT NOT NULL,
+  created_at    BIGINT NOT NULL,
+  PRIMARY KEY (schedule_id, version)
+);
 
 -- One row for each schedule: what a fire reads and writes, kept apart so that a
 -- fire rewrites few bytes.
@@ -150,6 +162,9 @@ CREATE TABLE timers (
   spec                 TEXT NOT NULL,
   policy               TEXT NOT NULL,
   anchor               BIGINT NOT NULL,
+  schedule_version     BIGINT NOT NULL,  -- counts the changes of what fires
+  agent_version        BIGINT,           -- that of the runs; NULL for the one that the agent has then
+  pinned_model         TEXT,              -- the model of agent_version
   next_run_at          BIGINT,           -- the earliest nominal time without an outcome
   due_at               BIGINT,           -- when to act: next_run_at and its jitter
   open_runs            BIGINT NOT NULL,
@@ -179,6 +194,7 @@ CREATE TABLE occurrences (
   end_user        TEXT COLLATE "C" NOT NULL,
   agent_id        TEXT COLLATE "C" NOT NULL,
   schedule_id     TEXT COLLATE "C" NOT NULL,
+  schedule_version BIGINT NOT NULL,
   scheduled_for   BIGINT NOT NULL,
   scheduled_until BIGINT,  -- the last nominal time of a row that stands for several
   id              TEXT COLLATE "C" NOT NULL,
@@ -207,6 +223,7 @@ CREATE TABLE runs (
   agent_version        BIGINT NOT NULL,
   function_tools       TEXT,           -- the definitions that the agent referred to, by id
   schedule_id          TEXT COLLATE "C",
+  schedule_version     BIGINT,
   scheduled_for        BIGINT,
   trigger              TEXT COLLATE "C" NOT NULL,
   fire                 TEXT,           -- what the run may tell its agent of the occurrence

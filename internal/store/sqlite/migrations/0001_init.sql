@@ -70,11 +70,12 @@ CREATE TABLE agent_versions (
   PRIMARY KEY (agent_id, version)
 ) STRICT, WITHOUT ROWID;
 
--- What the tools of an agent refer to: function tools, and agents.
+-- What the tools of the versions of an agent refer to: function tools, and agents.
 CREATE TABLE agent_references (
   agent_id TEXT NOT NULL REFERENCES agents (id),
+  version  INTEGER NOT NULL,
   target   TEXT NOT NULL,
-  PRIMARY KEY (agent_id, target)
+  PRIMARY KEY (agent_id, version, target)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX agent_references_by_target ON agent_references (target);
 
@@ -126,6 +127,7 @@ CREATE TABLE schedules (
   metadata             TEXT NOT NULL,
   temporal_schedule_id TEXT,  -- NULL unless Temporal has the schedule
   version              INTEGER NOT NULL,
+  versioned_at         INTEGER NOT NULL,  -- since when the schedule has the schedule_version of its timer
   created_at           INTEGER NOT NULL,
   updated_at           INTEGER NOT NULL,
   deleted_at           INTEGER
@@ -136,6 +138,16 @@ CREATE INDEX schedules_by_end_user ON schedules (account, end_user); -- with tho
 CREATE INDEX schedules_by_agent ON schedules (agent_id, id);
 CREATE UNIQUE INDEX schedules_by_own_key ON schedules (agent_id, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL;
+
+-- The configurations that a schedule has had before the one that it has, as JSON: the
+-- newest of them.
+CREATE TABLE schedule_versions (
+  schedule_id   TEXT NOT NULL REFERENCES schedules (id),
+  version       INTEGER NOT NULL,
+  configuration TEXT NOT NULL,
+  created_at    INTEGER NOT NULL,
+  PRIMARY KEY (schedule_id, version)
+) STRICT, WITHOUT ROWID;
 
 -- One row for each schedule: what a fire reads and writes, kept apart so that a
 -- fire rewrites few bytes.
@@ -148,6 +160,9 @@ CREATE TABLE timers (
   spec                 TEXT NOT NULL,
   policy               TEXT NOT NULL,
   anchor               INTEGER NOT NULL,
+  schedule_version     INTEGER NOT NULL,  -- counts the changes of what fires
+  agent_version        INTEGER,           -- that of the runs; NULL for the one that the agent has then
+  pinned_model         TEXT,              -- the model of agent_version
   next_run_at          INTEGER,           -- the earliest nominal time without an outcome
   due_at               INTEGER,           -- when to act: next_run_at and its jitter
   open_runs            INTEGER NOT NULL,
@@ -175,6 +190,7 @@ CREATE TABLE occurrences (
   end_user        TEXT NOT NULL,
   agent_id        TEXT NOT NULL,
   schedule_id     TEXT NOT NULL,
+  schedule_version INTEGER NOT NULL,
   scheduled_for   INTEGER NOT NULL,
   scheduled_until INTEGER,  -- the last nominal time of a row that stands for several
   id              TEXT NOT NULL,
@@ -203,6 +219,7 @@ CREATE TABLE runs (
   agent_version        INTEGER NOT NULL,
   function_tools       TEXT,           -- the definitions that the agent referred to, by id
   schedule_id          TEXT,
+  schedule_version     INTEGER,
   scheduled_for        INTEGER,
   trigger              TEXT NOT NULL,
   fire                 TEXT,           -- what the run may tell its agent of the occurrence
