@@ -25,6 +25,10 @@ type Occurrence struct {
 	Run     *OccurrenceRun `json:"run" doc:"How the run stands or ended; null if none was started."`
 	Account string         `json:"-"`
 
+	// Was is the outcome that this one takes the place of; empty if the nominal time has
+	// none on record. A store neither returns nor keeps it.
+	Was Outcome `json:"-"`
+
 	Open bool `json:"open" doc:"Whether the entry still grows: it is the span of a pause that has not ended, as it would be on record if it ended now."`
 }
 
@@ -95,10 +99,23 @@ type Decide func(Timer) Decision
 // turn has come, and false if it must wait longer. It is pure.
 type DecideBacklog func(Timer, Occurrence) (Decision, bool)
 
+// Replaces reports whether the outcome may take the place of a row on record. Only
+// buffered is not final; and what did not fire can be lined up again by a backfill.
+func (o Occurrence) Replaces(row Occurrence) bool {
+	switch row.Outcome {
+	case Buffered:
+		return o.Outcome != Buffered
+	case Fired:
+		return false
+	}
+	return row.Count == 1 && o.Trigger == TriggerBackfill
+}
+
 // A Decision is what becomes of a timer.
 type Decision struct {
 	Timer    Timer        // the timer afterwards
 	Records  []Occurrence // the outcomes to put on record, in the order of time; Fired ones start a run
+	GivenUp  *Reason      // why what waits in the timer, as far as Records do not say, will not start; nil if it may
 	Provider string       // where the runs queue
 }
 

@@ -234,6 +234,9 @@ type Work struct {
 	ResponseID string    // of an attempt that a crash cut off; empty otherwise
 	Blocked    *RunError // why the run must not start; nil if it may
 
+	AgentDeleted bool           // by the time of the claim
+	Schedule     ScheduleStatus // at the same time; empty of a run that no schedule started
+
 	// Deferred is how many bytes of input, tools and functions are still to be read:
 	// runs may wait for memory, and must not use it meanwhile. Zero if they are here.
 	Deferred int
@@ -279,7 +282,23 @@ type Claim struct {
 	After    Owner            // who had the last turn; zero if nobody had
 	May      func(Owner) bool // says whether an owner may start one more run; nil: everybody may
 	Took     func(Owner)      // is told of each run that is claimed; may be nil
+	MayStart MayStart
 }
+
+// MayStart says why a run that is claimed must not start; nil if it may. It is pure. A
+// nil MayStart lets all start.
+type MayStart func(Work) *RunError
+
+// A CutOff is a run that a dead process left running.
+type CutOff struct {
+	Run      RunID
+	Policy   Policy       // of its schedule, or the default
+	Attempts []RunAttempt // those before the last
+}
+
+// Lost says how a run ends that is cut off, and false if it is started again. It is
+// pure.
+type Lost func(c CutOff, now time.Time) (Result, bool)
 
 // A FireContext is what the run of a schedule may tell its agent of the occurrence
 // that started it. What is stored is fixed when the run is created.
@@ -364,9 +383,10 @@ type Result struct {
 	ResponseID  string
 	Response    Any
 	Usage       Any
-	Tokens      *Tokens   // what all attempts used; nil if nothing is known
-	Error       *RunError // why it failed or was cancelled; else nil
-	Blocked     bool      // the run never started: its agent or schedule was gone or paused
+	Tokens      *Tokens     // what all attempts used; nil if nothing is known
+	Error       *RunError   // why it failed or was cancelled; else nil
+	Blocked     bool        // the run never started: its agent or schedule was gone or paused
+	Occurrence  *Occurrence // of a run that is blocked, as it is on record: the store fills it in
 	CompletedAt time.Time
 	Attempt     int         // the attempt that ends the run; 0: whichever is under way
 	Last        *RunAttempt // that attempt with its end; nil if nobody knows more of it than the rest of Result says

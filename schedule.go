@@ -211,6 +211,13 @@ func (t Timer) CatchUp() time.Time {
 	return t.BacklogTo
 }
 
+// WithoutRun returns the timer as if one of its runs had not been started.
+func (t Timer) WithoutRun() Timer {
+	t.OpenRuns--
+	t.RunCount--
+	return t
+}
+
 // A RecordedTimer is a timer, and what is known of the nominal times that have had an
 // outcome, apart from those of triggers.
 type RecordedTimer struct {

@@ -58,7 +58,7 @@ func cycle(ctx context.Context, s store.Store) (int, error) {
 			return d
 		})
 		if err == nil {
-			work, _, err = tx.ClaimAll(ctx, now, limitBatch, func([]rota.Work) bool { return true })
+			work, _, err = tx.ClaimAll(ctx, now, limitBatch, func([]rota.Work) bool { return true }, policy.MayStart)
 		}
 		return err
 	})

@@ -69,17 +69,21 @@ func pauseSome(ctx context.Context, tx Tx, o rota.Owner, id rota.AgentID, after 
 		return nil, err
 	}
 	var records []rota.Occurrence
+	var waiting []rota.ScheduleID
+	var given rota.Reason
 	for _, t := range timers {
-		if t.Status != rota.ScheduleActive {
-			continue
+		after := policy.Leave(t, why)
+		if t.Status == rota.ScheduleActive {
+			records = append(records, policy.Dropped(t, after, time.Time{}, why.At.Time)...)
 		}
-		paused, err := policy.Pause(t, why)
-		if err != nil {
-			return nil, err
+		if r := policy.GivesUp(t, after); r != nil {
+			waiting, given = append(waiting, t.ScheduleID), *r
 		}
-		records = append(records, policy.Dropped(t, paused, time.Time{}, why.At.Time)...)
 	}
 	if err := tx.Record(ctx, records); err != nil {
+		return nil, err
+	}
+	if err := tx.GiveUp(ctx, waiting, given); err != nil {
 		return nil, err
 	}
 	return lastOf(timers), tx.RestTimers(ctx, timers, why)

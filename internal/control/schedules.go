@@ -261,7 +261,7 @@ func save(ctx context.Context, tx Tx, before rota.Timer, s rota.TimedSchedule, n
 	if err := drop(ctx, tx, before, s.Timer, now); err != nil {
 		return s.Schedule, err
 	}
-	return s.Schedule, tx.SaveSchedule(ctx, s)
+	return s.Schedule, tx.SaveSchedule(ctx, s, policy.Continues(s.PreviousResponseID, s.Timer))
 }
 
 // drop puts on record the times that a change takes from a timer.
@@ -273,7 +273,13 @@ func drop(ctx context.Context, tx Tx, before, after rota.Timer, now time.Time) e
 			return err
 		}
 	}
-	return tx.Record(ctx, policy.Dropped(before, after, last, now))
+	if err := tx.Record(ctx, policy.Dropped(before, after, last, now)); err != nil {
+		return err
+	}
+	if why := policy.GivesUp(before, after); why != nil {
+		return tx.GiveUp(ctx, []rota.ScheduleID{before.ScheduleID}, *why)
+	}
+	return nil
 }
 
 // DeleteSchedule deletes a schedule, at once: runs that wait in the queue do

@@ -160,8 +160,10 @@ type ScheduleWriter interface {
 	AddSchedule(ctx context.Context, s rota.TimedSchedule) error
 
 	// SaveSchedule returns NotFound if the schedule is deleted, or is not that of
-	// the timer's owner.
-	SaveSchedule(ctx context.Context, s rota.TimedSchedule) error
+	// the timer's owner. What waits in the timer before and not afterwards must have been
+	// given up. So it is with DeleteSchedule and RestTimers. Runs that wait go on from
+	// the response goesOn.
+	SaveSchedule(ctx context.Context, s rota.TimedSchedule, goesOn *string) error
 
 	DeleteSchedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, now time.Time) error
 
@@ -169,8 +171,8 @@ type ScheduleWriter interface {
 	// there are more than [rota.MaxScheduleVersions] with the one that follows.
 	KeepVersion(ctx context.Context, v rota.ScheduleVersion) error
 
-	// RestTimers pauses schedules, and blocks what waits in them. timers are theirs as
-	// they are: one that is not active keeps its status.
+	// RestTimers pauses schedules. timers are theirs as they are: one that is not active
+	// keeps its status.
 	RestTimers(ctx context.Context, timers []rota.Timer, why rota.PauseReason) error
 
 	// SavePauses gives paused schedules the reasons that are in their timers.
@@ -215,6 +217,9 @@ type RetentionWriter interface {
 type LedgerWriter interface {
 	// Record puts outcomes on record that start no run.
 	Record(ctx context.Context, outcomes []rota.Occurrence) error
+
+	// GiveUp puts on record that what waits in the timers of schedules will not start.
+	GiveUp(ctx context.Context, schedules []rota.ScheduleID, why rota.Reason) error
 
 	// SplitSpan puts parts in the place of the span that begins at a nominal time.
 	SplitSpan(ctx context.Context, id rota.ScheduleID, at rota.Instant, parts []rota.Occurrence) error

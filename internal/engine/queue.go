@@ -20,11 +20,9 @@ type Queue interface {
 
 	// ClaimAll starts every run that is ready, whatever its provider, the longest
 	// waiting first, if there are at most limit and fit says that all of them may
-	// start. Otherwise it starts none, and returns false. Each run is claimed once. A
-	// run that has not started before, and whose agent or schedule has been deleted
-	// or paused since it was queued, comes with Blocked set: the caller must finish
-	// it.
-	ClaimAll(ctx context.Context, now time.Time, limit int, fit func([]rota.Work) bool) ([]rota.Work, bool, error)
+	// start. Otherwise it starts none, and returns false. Each run is claimed once. One
+	// that may says must not start comes with Blocked set: the caller must finish it.
+	ClaimAll(ctx context.Context, now time.Time, limit int, fit func([]rota.Work) bool, may rota.MayStart) ([]rota.Work, bool, error)
 
 	// ClaimRuns starts runs that wait under a provider. Their owners take turns. For
 	// the rest, it is like ClaimAll.
@@ -35,7 +33,7 @@ type Queue interface {
 	RequeueRun(ctx context.Context, a rota.Attempt, provider string) error
 
 	// FinishRun ends a run and settles its schedule's timer. If it was blocked,
-	// so is its occurrence.
+	// settle gets its occurrence.
 	FinishRun(ctx context.Context, id rota.RunID, r rota.Result, settle rota.Settle) (rota.Finish, error)
 
 	// OpenRunsOf counts the runs that have not ended of owners, and of whole accounts.

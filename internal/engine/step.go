@@ -147,7 +147,7 @@ func (batch *Batch) add(w rota.Work) {
 func (s *Step) claim(ctx context.Context, q Queue, batch *Batch, now time.Time) error {
 	if !s.inTurns {
 		fit := func(work []rota.Work) bool { return s.fit(batch.load, work) }
-		claimed, all, err := q.ClaimAll(ctx, now, s.room(Provider{}, batch), fit)
+		claimed, all, err := q.ClaimAll(ctx, now, s.room(Provider{}, batch), fit, policy.MayStart)
 		if err != nil {
 			return err
 		}
@@ -169,7 +169,7 @@ func (s *Step) claim(ctx context.Context, q Queue, batch *Batch, now time.Time) 
 func (s *Step) claimInTurns(ctx context.Context, q Queue, batch *Batch, p Provider, now time.Time) error {
 	room, refused, load := s.room(p, batch), false, batch.load.clone()
 	claimed, err := q.ClaimRuns(ctx, now, rota.Claim{
-		Provider: p.Name, Limit: room, After: s.after[p.Name],
+		Provider: p.Name, Limit: room, After: s.after[p.Name], MayStart: policy.MayStart,
 		May: func(o rota.Owner) bool {
 			may := s.may(load, p, o)
 			refused = refused || !may

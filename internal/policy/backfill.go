@@ -66,16 +66,22 @@ type backfill struct {
 
 // add puts a time into the backlog, unless a run was started for it or waits.
 func (b *backfill) add(at time.Time, ledger []rota.Occurrence) {
+	var was rota.Outcome
 	for _, o := range ledger {
-		if o.ScheduledFor.Equal(at) && (o.Outcome == rota.Fired || o.Outcome == rota.Buffered || b.foreign(o)) {
+		switch {
+		case !o.ScheduledFor.Equal(at):
+		case o.Outcome == rota.Fired, o.Outcome == rota.Buffered, b.foreign(o):
 			return
+		case o.ScheduledUntil == nil:
+			was = o.Outcome
 		}
 	}
 	b.times = append(b.times, at)
 	b.Timer.Backlog++
 	b.Timer.BacklogTo = later(b.Timer.BacklogTo, at)
 	b.record(at, rota.Buffered, rota.Reason{Code: "backfill", Message: "somebody asked for it; it starts when its turn comes"})
-	b.Records[len(b.Records)-1].Trigger = rota.TriggerBackfill
+	row := &b.Records[len(b.Records)-1]
+	row.Trigger, row.Was = rota.TriggerBackfill, was
 }
 
 // foreign reports whether a row is a span of other times than the calendar's:

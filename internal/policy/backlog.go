@@ -31,7 +31,7 @@ func CatchUp(t rota.Timer, o rota.Occurrence, now time.Time) rota.Decision {
 	} else {
 		d.fire(o.ScheduledFor.Time)
 	}
-	d.Records[0].Trigger = o.Trigger
+	d.Records[0].Trigger, d.Records[0].Was = o.Trigger, rota.Buffered
 	if d.Timer.Status == rota.ScheduleActive && (d.Timer.NextRunAt.IsZero() || exhausted(d.Timer)) {
 		d.Timer = aim(d.Timer, time.Time{})
 		d.Records = append(d.Records, Dropped(t, d.Timer, time.Time{}, now)...)

@@ -15,18 +15,18 @@ import (
 func Decide(t rota.Timer, now, since time.Time) rota.Decision {
 	d := decision{Decision: rota.Decision{Timer: t}, now: now}
 	if t.Status != rota.ScheduleActive {
-		d.Timer = rest(t, t.Status, t.PauseReason)
+		d.rest(t.Status, t.PauseReason)
 		return d.Decision
 	}
 	if !t.AgentDeletedAt.IsZero() { // and nobody has paused the schedule yet
-		d.Timer = rest(t, rota.SchedulePaused, &rota.PauseReason{Code: rota.PausedByDeletion, At: rota.InstantOf(t.AgentDeletedAt)})
+		d.rest(rota.SchedulePaused, &rota.PauseReason{Code: rota.PausedByDeletion, At: rota.InstantOf(t.AgentDeletedAt)})
 		d.Records = Dropped(t, d.Timer, time.Time{}, t.AgentDeletedAt)
 		return d.Decision
 	}
 	cal, err := calendar.Parse(t.Spec, t.Anchor)
 	if err != nil { // zone data that no longer has the zone
 		note := "its times cannot be computed: " + rota.Public(err).Msg
-		d.Timer = rest(t, rota.SchedulePaused, &rota.PauseReason{Code: rota.PausedByFailures, Note: &note, At: rota.InstantOf(now)})
+		d.rest(rota.SchedulePaused, &rota.PauseReason{Code: rota.PausedByFailures, Note: &note, At: rota.InstantOf(now)})
 		return d.Decision
 	}
 	d.cal = cal
@@ -41,6 +41,13 @@ type decision struct {
 	now time.Time
 }
 
+// rest leaves the timer with nothing to do, and gives up what waits in it.
+func (d *decision) rest(s rota.ScheduleStatus, why *rota.PauseReason) {
+	before := d.Timer
+	d.Timer = rest(before, s, why)
+	d.GivenUp = GivesUp(before, d.Timer)
+}
+
 // fireBuffered starts the occurrence that waited for the open run to end.
 func (d *decision) fireBuffered() {
 	t := &d.Timer
@@ -50,6 +57,7 @@ func (d *decision) fireBuffered() {
 	at := t.Buffered
 	t.Buffered = time.Time{}
 	d.fire(at)
+	d.Records[len(d.Records)-1].Was = rota.Buffered
 	d.Timer = aim(*t, t.NextRunAt)
 }
 

@@ -16,6 +16,7 @@ func Dropped(before, after rota.Timer, last, now time.Time) []rota.Occurrence {
 	d := decision{Decision: rota.Decision{Timer: before}, now: now}
 	if !before.Buffered.IsZero() && after.Buffered.IsZero() && exhausted(after) {
 		d.record(before.Buffered, rota.Blocked, usedUp(after.Policy))
+		d.Records[0].Was = rota.Buffered
 	}
 	from, until, why := dropped(before, after, last, now)
 	if from.IsZero() {
@@ -82,6 +83,25 @@ func (d *decision) drop(from, until time.Time, why rota.Reason) {
 	}
 }
 
+// GivesUp returns why what waits in a timer will not start when it has become another
+// one; nil if nothing waits, or it may start.
+func GivesUp(before, after rota.Timer) *rota.Reason {
+	if !waits(before) || waits(after) {
+		return nil
+	}
+	why := notActive
+	return &why
+}
+
+// waits reports whether an occurrence waits in the timer.
+func waits(t rota.Timer) bool { return !t.Buffered.IsZero() || t.Backlog > 0 }
+
+// blocked returns an occurrence whose run did not start.
+func blocked(o rota.Occurrence, why rota.Reason) rota.Occurrence {
+	o.Was, o.Outcome, o.Reason = o.Outcome, rota.Blocked, &why
+	return o
+}
+
 // notActive is why an occurrence that waited did not start.
 var notActive = rota.Reason{Code: "not_active", Message: "the schedule was changed while the occurrence waited"}
 
@@ -95,6 +115,16 @@ func WhilePaused(why rota.PauseReason) rota.Reason {
 		text += ": " + *why.Note
 	}
 	return rota.Reason{Code: rota.RunErrPaused, Message: text + ")"}
+}
+
+// Leave returns a timer as it rests for a reason; one that is not active keeps its
+// status, and nothing waits in it any more.
+func Leave(t rota.Timer, why rota.PauseReason) rota.Timer {
+	if t.Status == rota.ScheduleActive {
+		return rest(t, rota.SchedulePaused, &why)
+	}
+	t.Buffered, t.Backlog, t.BacklogTo = time.Time{}, 0, time.Time{}
+	return t
 }
 
 // Delete returns the timer of a schedule that is deleted.

@@ -68,9 +68,16 @@ func Resume(t rota.Timer, now time.Time) (rota.Timer, error) {
 
 // Settle says what becomes of the timer of a schedule when one of its runs has
 // ended: too many failures in a row pause it.
+//
+// The occurrence of a run that is blocked is blocked as well.
 func Settle(t rota.Timer, r rota.Result) rota.Decision {
 	after := settle(t, r)
-	return rota.Decision{Timer: after, Records: Dropped(t, after, time.Time{}, r.CompletedAt)}
+	d := rota.Decision{Timer: after, GivenUp: GivesUp(t, after)}
+	if o := r.Occurrence; r.Blocked && o != nil {
+		d.Records = append(d.Records, blocked(*o, rota.Reason(*r.Error)))
+	}
+	d.Records = append(d.Records, Dropped(t, after, time.Time{}, r.CompletedAt)...)
+	return d
 }
 
 func settle(t rota.Timer, r rota.Result) rota.Timer {

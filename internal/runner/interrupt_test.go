@@ -45,7 +45,7 @@ func TestAnInterruptedResponseIsResumed(t *testing.T) {
 	require.Equal(t, rota.PhaseRunning, r.Phase)
 
 	b.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		_, err := tx.Recover(ctx, b.now, []string{"model"}, policy.Settle)
+		_, err := tx.Recover(ctx, b.now, []string{"model"}, policy.Lost, policy.Settle)
 		return err
 	})
 	first := m.asked

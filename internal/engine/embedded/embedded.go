@@ -148,7 +148,7 @@ func (e *Engine) recover(ctx context.Context) error {
 	var seen sight
 	err := e.cfg.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		var err error
-		if got, err = tx.Recover(ctx, e.clock.Since, e.step.Names(), policy.Settle); err != nil {
+		if got, err = tx.Recover(ctx, e.clock.Since, e.step.Names(), policy.Lost, policy.Settle); err != nil {
 			return err
 		}
 		seen, err = e.see(ctx, tx, e.clock.Since)

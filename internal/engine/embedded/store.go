@@ -25,7 +25,7 @@ type Tx struct {
 // A Recoverer takes over the runs that a dead process left unfinished.
 type Recoverer interface {
 	// Recover returns the runs that a dead process left running to the queue,
-	// fails those whose policy forbids that with worker_lost, and moves the
-	// runs of providers that are not listed to the first that is.
-	Recover(ctx context.Context, now time.Time, providers []string, settle rota.Settle) (rota.Recovered, error)
+	// ends those that lost says end, and moves the runs of providers that are not
+	// listed to the first that is.
+	Recover(ctx context.Context, now time.Time, providers []string, lost rota.Lost, settle rota.Settle) (rota.Recovered, error)
 }

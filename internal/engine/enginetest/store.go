@@ -118,9 +118,9 @@ func (w watched) ClaimRuns(ctx context.Context, now time.Time, c rota.Claim) ([]
 }
 
 // ClaimAll implements [engine.Queue].
-func (w watched) ClaimAll(ctx context.Context, now time.Time, limit int, fit func([]rota.Work) bool) ([]rota.Work, bool, error) {
+func (w watched) ClaimAll(ctx context.Context, now time.Time, limit int, fit func([]rota.Work) bool, may rota.MayStart) ([]rota.Work, bool, error) {
 	did := ctx.Value(traceKey{}).(*trace)
-	work, all, err := w.Queue.ClaimAll(ctx, now, limit, fit)
+	work, all, err := w.Queue.ClaimAll(ctx, now, limit, fit, may)
 	did.claimed = did.claimed || len(work) > 0
 	return work, all, err
 }

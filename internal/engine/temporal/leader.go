@@ -140,7 +140,7 @@ func (k *leader) takeOver(ctx context.Context, tx Tx, st *cluster.Leadership, no
 	providers := k.cfg.Step.Names()
 	switch lapsed := slept || now.Sub(st.SeenAt) >= leaderLapse || now.Before(st.Since); {
 	case st.Since.IsZero(): // another kind of engine was here
-		got, err = tx.Recover(ctx, now, providers, policy.Settle)
+		got, err = tx.Recover(ctx, now, providers, policy.Lost, policy.Settle)
 		st.Since = now
 	case lapsed:
 		err = unclaim(ctx, tx, later(now, st.SeenAt)) // the clock may have been ahead when they were claimed

@@ -53,7 +53,7 @@ func (l Leaving) Leave(ctx context.Context) error {
 // works on it has no say in the next attempt.
 func (l Leaving) interrupt(ctx context.Context, a rota.Attempt) error {
 	err := l.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		_, err := tx.ReturnRun(ctx, a, rota.InstantOf(l.Now()).Time, policy.Settle)
+		_, err := tx.ReturnRun(ctx, a, rota.InstantOf(l.Now()).Time, policy.Lost, policy.Settle)
 		return err
 	})
 	if err != nil {

@@ -67,12 +67,12 @@ type AttemptWriter interface {
 
 	// ReturnRun does for one attempt whose worker is lost what Recover does for
 	// all. It does nothing if the attempt is over.
-	ReturnRun(ctx context.Context, a rota.Attempt, now time.Time, settle rota.Settle) (rota.Finish, error)
+	ReturnRun(ctx context.Context, a rota.Attempt, now time.Time, lost rota.Lost, settle rota.Settle) (rota.Finish, error)
 
 	// Recover returns the runs that a dead process left running to the queue,
-	// fails those whose policy forbids that with worker_lost, and moves the
-	// runs of providers that are not listed to the first that is.
-	Recover(ctx context.Context, now time.Time, providers []string, settle rota.Settle) (rota.Recovered, error)
+	// ends those that lost says end, and moves the runs of providers that are not
+	// listed to the first that is.
+	Recover(ctx context.Context, now time.Time, providers []string, lost rota.Lost, settle rota.Settle) (rota.Recovered, error)
 
 	// Rehome moves the runs that wait under providers that are not listed to the
 	// first that is.

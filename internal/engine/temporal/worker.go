@@ -232,7 +232,7 @@ func (e *Engine) lost(id rota.RunID) {
 func (e *Engine) requeueAttempt(ctx context.Context, a rota.Attempt) error {
 	var done rota.Finish
 	err := e.update(ctx, func(ctx context.Context, tx Tx) (err error) {
-		done, err = tx.ReturnRun(ctx, a, rota.InstantOf(e.cfg.Now()).Time, policy.Settle)
+		done, err = tx.ReturnRun(ctx, a, rota.InstantOf(e.cfg.Now()).Time, policy.Lost, policy.Settle)
 		return err
 	})
 	if err != nil {

@@ -16,14 +16,11 @@ func (q Queries) LiveTimers(ctx context.Context, o rota.Owner, a rota.AgentID, a
 		a, o.Account, o.EndUser, after, limit)
 }
 
-// RestTimers pauses schedules, and blocks what waits in them. timers are theirs as
-// they are: one that is not active keeps its status.
+// RestTimers pauses schedules. timers are theirs as they are: one that is not active
+// keeps its status. What waits in them must have been given up.
 func (q Queries) RestTimers(ctx context.Context, timers []rota.Timer, why rota.PauseReason) error {
-	var waiting, active, schedules, others [][]any
+	var active, schedules, others [][]any
 	for _, t := range timers {
-		if waits(t) {
-			waiting = append(waiting, []any{notActive, t.ScheduleID})
-		}
 		if t.Status == rota.ScheduleActive {
 			active = append(active, []any{js(why), t.ScheduleID})
 			schedules = append(schedules, []any{why.At.UnixMilli(), t.ScheduleID})
@@ -33,7 +30,6 @@ func (q Queries) RestTimers(ctx context.Context, timers []rota.Timer, why rota.P
 	}
 	const nothingWaits = ` buffered = NULL, backlog = 0, backlog_to = NULL, catch_up = NULL`
 	return q.db.Write(ctx,
-		Step{blockBuffered, waiting},
 		Step{`UPDATE timers SET status = 'paused', pause_reason = ?, next_run_at = NULL, due_at = NULL,` + nothingWaits +
 			q.ifShared(setUnsynced) + fromEach + `WHERE schedule_id = ?`, active},
 		Step{touchSchedule, schedules},

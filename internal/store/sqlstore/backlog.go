@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -54,25 +53,4 @@ func scanBacklog(row Scanner) (backlog, error) {
 	timerDone()
 	occurrenceDone()
 	return b, err
-}
-
-// Record puts outcomes on record that start no run. A nominal time that has
-// a final outcome keeps it.
-func (q Queries) Record(ctx context.Context, outcomes []rota.Occurrence) error {
-	named := slices.Clone(outcomes)
-	for i := range named {
-		named[i].ID = rota.OccurrenceIDAt(named[i].ScheduleID, named[i].ScheduledFor)
-	}
-	return q.db.Write(ctx, addOccurrences(named)...)
-}
-
-// SplitSpan puts parts in the place of the span that begins at a nominal
-// time.
-func (q Queries) SplitSpan(ctx context.Context, id rota.ScheduleID, at rota.Instant, parts []rota.Occurrence) error {
-	n, err := q.exec(ctx, `DELETE FROM occurrences WHERE schedule_id = ? AND scheduled_for = ? AND scheduled_until IS NOT NULL`,
-		id, at.UnixMilli())
-	if err := must("span", n, err); err != nil {
-		return err
-	}
-	return q.Record(ctx, parts)
 }

@@ -21,14 +21,14 @@ var selectWork = `SELECT ` + workColumns + `, r.account, r.end_user, o.provider,
 // ClaimAll starts every run that is ready, whatever its provider, the longest
 // waiting first, if there are at most limit and fit says that all of them may
 // start. Otherwise it starts none, and returns false.
-func (q Queries) ClaimAll(ctx context.Context, now time.Time, limit int, fit func([]rota.Work) bool) ([]rota.Work, bool, error) {
+func (q Queries) ClaimAll(ctx context.Context, now time.Time, limit int, fit func([]rota.Work) bool, may rota.MayStart) ([]rota.Work, bool, error) {
 	work, err := all(ctx, q.db, scanWork, selectWork+`
 		WHERE o.phase <> 'running' AND o.ready_at <= ?
 		ORDER BY o.ready_at, o.run_id LIMIT ?`+q.lockAny("o, r"), now.UnixMilli(), limit+1)
 	if err != nil || len(work) > limit || !fit(work) {
 		return nil, false, err
 	}
-	return work, true, q.start(ctx, work, now)
+	return work, true, q.start(ctx, work, now, may)
 }
 
 // ClaimRuns starts runs that wait under a provider, in rounds: in each round one
@@ -51,7 +51,7 @@ func (q Queries) ClaimRuns(ctx context.Context, now time.Time, c rota.Claim) ([]
 		}
 		before := len(t.work)
 		owners = append(owners[len(turn):], t.take(waiting, turn, each)...)
-		if err := q.start(ctx, t.work[before:], now); err != nil {
+		if err := q.start(ctx, t.work[before:], now, c.MayStart); err != nil {
 			return nil, err
 		}
 	}
@@ -171,11 +171,14 @@ func (o ownerColumn) Scan(v any) error {
 	return nil
 }
 
-// start lets runs begin. Those that are blocked are finished in the same
+// start lets runs begin that may. The others are blocked, and finished in the same
 // transaction.
-func (q Queries) start(ctx context.Context, work []rota.Work, now time.Time) error {
+func (q Queries) start(ctx context.Context, work []rota.Work, now time.Time, may rota.MayStart) error {
 	var begun, nextSync [][]any
 	for i := range work {
+		if may != nil {
+			work[i].Blocked = may(work[i])
+		}
 		if work[i].Blocked != nil {
 			continue
 		}
@@ -203,10 +206,9 @@ func (q Queries) start(ctx context.Context, work []rota.Work, now time.Time) err
 
 func scanWork(row Scanner) (rota.Work, error) {
 	w := rota.Work{Policy: rota.DefaultPolicy(), Fire: rota.FireContext{Timezone: "UTC"}}
-	var status rota.ScheduleStatus
 	run, runDone := runDest(&w.Run)
 	var ready, deleted msTime // the run, the agent
-	dest := append(run, &w.Owner.Account, &w.Owner.EndUser, &w.Provider, &ready, &w.Failures, &status, policyText{&w.Policy},
+	dest := append(run, &w.Owner.Account, &w.Owner.EndUser, &w.Provider, &ready, &w.Failures, &w.Schedule, policyText{&w.Policy},
 		jsonText{&w.Fire}, &w.Fire.ScheduleName, jsonText{&w.Agent}, jsonText{&w.Functions}, &deleted)
 	err := row.Scan(dest...)
 	runDone()
@@ -221,21 +223,6 @@ func scanWork(row Scanner) (rota.Work, error) {
 	if n := len(w.Run.Attempts); w.Run.Phase == rota.PhaseRunning && n > 0 {
 		w.StartedAt, w.Run.Attempts = w.Run.Attempts[n-1].StartedAt.Time, w.Run.Attempts[:n-1]
 	}
-	if w.Run.Attempt == 0 {
-		w.Blocked = blocked(w, !deleted.IsZero(), status)
-	}
+	w.AgentDeleted = !deleted.IsZero()
 	return w.Light(), err
-}
-
-// blocked says why a run that has not started must not start.
-func blocked(w rota.Work, agentDeleted bool, s rota.ScheduleStatus) *rota.RunError {
-	switch {
-	case agentDeleted:
-		return &rota.RunError{Code: rota.RunErrAgentDeleted, Message: "the agent was deleted before the run began"}
-	case s == rota.ScheduleDeleted:
-		return &rota.RunError{Code: rota.RunErrDeleted, Message: "the schedule was deleted before the run began"}
-	case s == rota.SchedulePaused && w.Run.Trigger != rota.TriggerManual:
-		return &rota.RunError{Code: rota.RunErrPaused, Message: "the schedule was paused before the run began"}
-	}
-	return nil
 }

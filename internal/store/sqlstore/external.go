@@ -66,15 +66,14 @@ func scanClaim(row Scanner) (cluster.Claim, error) {
 
 // ReturnRun does for one attempt whose worker is lost what Recover does for
 // all. It does nothing if the attempt is over.
-func (x External) ReturnRun(ctx context.Context, a rota.Attempt, now time.Time, settle rota.Settle) (rota.Finish, error) {
+func (x External) ReturnRun(ctx context.Context, a rota.Attempt, now time.Time, lost rota.Lost, settle rota.Settle) (rota.Finish, error) {
 	running, err := all(ctx, x.db, scanCutOff, `SELECT o.run_id, t.policy, o.history FROM open_runs o
 		LEFT JOIN timers t ON t.schedule_id = o.schedule_id
 		WHERE o.run_id = ? AND o.attempts = ? AND o.phase = 'running'`, a.Run, a.Attempt)
 	if err != nil || len(running) == 0 {
 		return rota.Finish{}, err
 	}
-	if running[0].policy.Retry.OnCrash == rota.OnCrashNever {
-		end := running[0].lost(now)
+	if end, ends := lost(running[0], now); ends {
 		end.Attempt = a.Attempt
 		return x.FinishRun(ctx, a.Run, end, settle)
 	}

@@ -57,33 +57,24 @@ func (b *batch) newRunID() rota.RunID {
 
 // write puts the decisions on record and starts their runs.
 func (b *batch) write(ctx context.Context) ([]rota.Fire, error) {
-	record := addOccurrences(b.records)
+	for why, schedules := range b.givenUp() {
+		if err := b.GiveUp(ctx, schedules, why); err != nil {
+			return nil, err
+		}
+	}
 	fires, start := b.start(nil)
-	affected, err := b.db.Exec(ctx, append(record, start...)...)
-	if err != nil {
-		return nil, err
+	void, err := b.record(ctx, b.records, start)
+	if err != nil || len(void) == 0 {
+		return fires, err
 	}
-	var written int64
-	for i := range record {
-		written += affected[i]
-	}
-	if int(written) < len(b.records) {
-		return b.startAgain(ctx, fires)
-	}
-	return fires, nil
+	return b.startAgain(ctx, fires, void)
 }
 
 // startAgain is for the rare batch of which a nominal time had its outcome
 // already: it takes back what was started, and starts what is on record.
-func (b *batch) startAgain(ctx context.Context, fires []rota.Fire) ([]rota.Fire, error) {
-	void := make(map[rota.RunID]bool)
+func (b *batch) startAgain(ctx context.Context, fires []rota.Fire, void map[int]bool) ([]rota.Fire, error) {
 	runs := make([][]any, 0, len(fires))
 	for _, f := range fires {
-		recorded, err := b.onRecord(ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		void[f.Run] = !recorded
 		runs = append(runs, []any{f.Run})
 	}
 	fires, start := b.start(void)
@@ -96,16 +87,15 @@ func (b *batch) startAgain(ctx context.Context, fires []rota.Fire) ([]rota.Fire,
 // start returns the runs of the batch, except those that are void, and the steps
 // that start them and write the timers. Whatever the decision was, a nominal
 // time that has an outcome must not run again.
-func (b *batch) start(void map[rota.RunID]bool) ([]rota.Fire, []Step) {
+func (b *batch) start(void map[int]bool) ([]rota.Fire, []Step) {
 	fires, runs, queue := make([]rota.Fire, 0, b.started), make([][]any, 0, b.started), make([][]any, 0, b.started)
 	all := slices.Clone(b.decided)
 	for i := range b.records {
 		o, d := &b.records[i], &all[b.of[i]]
 		switch {
 		case o.Outcome != rota.Fired:
-		case void[*o.RunID]:
-			d.Timer.OpenRuns--
-			d.Timer.RunCount--
+		case void[i]:
+			d.Timer = d.Timer.WithoutRun()
 		default:
 			d.fires++
 			d.Timer.LastRunID = *o.RunID
@@ -114,18 +104,24 @@ func (b *batch) start(void map[rota.RunID]bool) ([]rota.Fire, []Step) {
 			queue = append(queue, queueRow(*o.RunID, &o.ScheduleID, d.before.Owner, d.Provider, b.now.UnixMilli()))
 		}
 	}
-	return fires, []Step{{addScheduledRun, runs}, {enqueue, queue}, {blockBuffered, b.givenUp()}, b.saveState(timersAfter(all)...)}
+	return fires, []Step{{addScheduledRun, runs}, {enqueue, queue}, b.saveState(timersAfter(all)...)}
 }
 
-// givenUp returns what blockBuffered needs for timers that rest although something
-// waited in them.
-func (b *batch) givenUp() (lists [][]any) {
+// givenUp returns the schedules in which something waits that will not start, by the
+// reason. Of several reasons for one batch there is no order that matters.
+func (b *batch) givenUp() map[rota.Reason][]rota.ScheduleID {
+	var of map[rota.Reason][]rota.ScheduleID
 	for i := range b.decided {
-		if d := &b.decided[i]; d.Timer.Status != rota.ScheduleActive && waits(d.before) && !waits(d.Timer) {
-			lists = append(lists, []any{notActive, d.Timer.ScheduleID})
+		d := &b.decided[i]
+		if d.GivenUp == nil {
+			continue
 		}
+		if of == nil {
+			of = make(map[rota.Reason][]rota.ScheduleID)
+		}
+		of[*d.GivenUp] = append(of[*d.GivenUp], d.Timer.ScheduleID)
 	}
-	return lists
+	return of
 }
 
 // timersAfter returns the timers as they are after what was decided of them.

@@ -77,7 +77,7 @@ func (q Queries) DelayRun(ctx context.Context, d rota.Delay) error {
 }
 
 // FinishRun ends a run and settles its schedule's timer. If the run had
-// ended before, nothing changes. If it was blocked, so is its occurrence.
+// ended before, nothing changes. If it was blocked, settle gets its occurrence.
 func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, settle rota.Settle) (rota.Finish, error) {
 	timers, err := all(ctx, q.db, scanTimer, `SELECT `+timerColumns+ofNoAgent+` FROM open_runs o
 		JOIN timers t ON t.schedule_id = o.schedule_id WHERE o.run_id = ?`+q.lock("t"), id)
@@ -97,7 +97,7 @@ func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, se
 		return done, err
 	}
 	if r.Blocked {
-		if err := q.blockOccurrence(ctx, id, *r.Error); err != nil {
+		if r.Occurrence, err = q.occurrenceOf(ctx, id); err != nil {
 			return done, err
 		}
 	}
@@ -105,11 +105,15 @@ func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, se
 	return done, err
 }
 
-// blockOccurrence puts on record that the run of an occurrence never started.
-func (q Queries) blockOccurrence(ctx context.Context, id rota.RunID, e rota.RunError) error {
-	return q.write(ctx, `UPDATE occurrences SET outcome = 'blocked', reason = ?
-		WHERE (schedule_id, scheduled_for) = (SELECT r.schedule_id, r.scheduled_for FROM runs r WHERE r.id = ?) AND run_id = ?`,
-		js(rota.Reason(e)), id, id)
+// occurrenceOf returns the occurrence that a run is of; nil if it is no longer on record.
+func (q Queries) occurrenceOf(ctx context.Context, id rota.RunID) (*rota.Occurrence, error) {
+	o, err := one(ctx, q.db, "occurrence", scanRow, `SELECT `+occurrenceColumns+` FROM runs r
+		JOIN occurrences o ON o.schedule_id = r.schedule_id AND o.scheduled_for = r.scheduled_for
+		WHERE r.id = ? AND o.run_id = r.id`, id)
+	if isNotFound(err) {
+		return nil, nil
+	}
+	return &o, err
 }
 
 // settle lets a run's end change its schedule's timer, and reports whether the
@@ -117,13 +121,13 @@ func (q Queries) blockOccurrence(ctx context.Context, id rota.RunID, e rota.RunE
 func (q Queries) settle(ctx context.Context, before rota.Timer, r rota.Result, settle rota.Settle) (bool, *rota.Paused, error) {
 	d := settle(before, r)
 	after := d.Timer
-	if waits(before) && !waits(after) {
-		if err := q.blockBuffered(ctx, before.ScheduleID); err != nil {
-			return false, nil, err
-		}
-	}
 	if err := q.Record(ctx, d.Records); err != nil {
 		return false, nil, err
+	}
+	if d.GivenUp != nil {
+		if err := q.GiveUp(ctx, []rota.ScheduleID{before.ScheduleID}, *d.GivenUp); err != nil {
+			return false, nil, err
+		}
 	}
 	due := !after.DueAt.IsZero() && !after.DueAt.After(r.CompletedAt) || !after.CatchUp().IsZero()
 	return due, rota.PausedBy(before, after), q.db.Write(ctx, q.saveState(after))

@@ -8,10 +8,10 @@ import (
 )
 
 // Recover returns the runs that a dead process left running to the queue,
-// fails those whose policy forbids that with worker_lost, and moves the
-// runs of providers that are not listed to the first that is. It leaves the
-// attempts that workers of an engine outside have.
-func (q Queries) Recover(ctx context.Context, now time.Time, providers []string, settle rota.Settle) (rota.Recovered, error) {
+// ends those that lost says end, and moves the runs of providers that are not
+// listed to the first that is. It leaves the attempts that workers of an engine
+// outside have.
+func (q Queries) Recover(ctx context.Context, now time.Time, providers []string, lost rota.Lost, settle rota.Settle) (rota.Recovered, error) {
 	var done rota.Recovered
 	running, err := all(ctx, q.db, scanCutOff, `SELECT o.run_id, t.policy, o.history FROM open_runs o
 		JOIN timers t ON t.schedule_id = o.schedule_id WHERE o.phase = 'running'`+q.ifShared(noWorker))
@@ -19,14 +19,15 @@ func (q Queries) Recover(ctx context.Context, now time.Time, providers []string,
 		return done, err
 	}
 	for _, c := range running {
-		if c.policy.Retry.OnCrash != rota.OnCrashNever {
+		result, ends := lost(c, now)
+		if !ends {
 			continue
 		}
-		end, err := q.FinishRun(ctx, c.id, c.lost(now), settle)
+		end, err := q.FinishRun(ctx, c.Run, result, settle)
 		if err != nil {
 			return done, err
 		}
-		done.Lost = append(done.Lost, c.id)
+		done.Lost = append(done.Lost, c.Run)
 		if end.Paused != nil {
 			done.Paused = append(done.Paused, *end.Paused)
 		}
@@ -39,23 +40,9 @@ func (q Queries) Recover(ctx context.Context, now time.Time, providers []string,
 	return done, q.Rehome(ctx, providers)
 }
 
-// lost is the end of a run that its policy does not let begin again.
-func (c cutOff) lost(now time.Time) rota.Result {
-	return rota.Result{Phase: rota.PhaseFailed, CompletedAt: now, Tokens: rota.TokensOf(c.attempts...), Error: &rota.RunError{
-		Code: rota.RunErrWorkerLost, Message: "the worker was lost during the run (it died, or could not be reached), and the policy's retry.on_crash is never",
-	}}
-}
-
-// A cutOff is a run of a schedule that a dead process left running.
-type cutOff struct {
-	id       rota.RunID
-	policy   rota.Policy
-	attempts []rota.RunAttempt // those before the last
-}
-
-func scanCutOff(row Scanner) (cutOff, error) {
-	c := cutOff{policy: rota.DefaultPolicy()}
-	err := row.Scan(&c.id, policyText{&c.policy}, jsonText{&c.attempts})
+func scanCutOff(row Scanner) (rota.CutOff, error) {
+	c := rota.CutOff{Policy: rota.DefaultPolicy()}
+	err := row.Scan(&c.Run, policyText{&c.Policy}, jsonText{&c.Attempts})
 	return c, err
 }
 

@@ -51,15 +51,6 @@ func scanRow(row Scanner) (rota.Occurrence, error) {
 	return o, err
 }
 
-// Withdraw takes nominal times of a schedule off the record.
-func (q Queries) Withdraw(ctx context.Context, id rota.ScheduleID, times []rota.Instant) error {
-	rows := make([][]any, len(times))
-	for i, at := range times {
-		rows[i] = []any{id, at.UnixMilli()}
-	}
-	return q.db.Write(ctx, Step{`DELETE FROM occurrences WHERE (schedule_id, scheduled_for) IN (SELECT ?, CAST(? AS BIGINT)` + fromEach + `)`, rows})
-}
-
 // SaveTimers writes timers back that have been planned anew.
 func (q Queries) SaveTimers(ctx context.Context, timers []rota.Timer) error {
 	rows := make([][]any, len(timers))

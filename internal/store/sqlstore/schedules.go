@@ -125,9 +125,10 @@ func (q Queries) AddSchedule(ctx context.Context, s rota.TimedSchedule) error {
 		append(append(timerContent(t), timerState(t)...), t.ScheduleID, t.AgentID, t.Owner.Account, t.Owner.EndUser)...)
 }
 
-// SaveSchedule writes a schedule and its timer back. What waits in the timer
-// before and not afterwards becomes blocked. Runs that have not started take over the content.
-func (q Queries) SaveSchedule(ctx context.Context, s rota.TimedSchedule) error {
+// SaveSchedule writes a schedule and its timer back. What waits in the timer before and
+// not afterwards must have been given up. Runs that have not started take over the
+// content, and go on from the response goesOn.
+func (q Queries) SaveSchedule(ctx context.Context, s rota.TimedSchedule, goesOn *string) error {
 	t := s.Timer
 	n, err := q.exec(ctx, `UPDATE schedules SET name = ?, description = ?, input = ?, conversation = ?, previous_response_id = ?,
 		context_management = ?, metadata = ?, version = ?, versioned_at = ?, updated_at = ?
@@ -137,42 +138,28 @@ func (q Queries) SaveSchedule(ctx context.Context, s rota.TimedSchedule) error {
 	if err := must("schedule", n, err); err != nil {
 		return err
 	}
-	if !waits(t) {
-		if err := q.blockBuffered(ctx, t.ScheduleID); err != nil {
-			return err
-		}
-	}
 	if err := q.SaveTimers(ctx, []rota.Timer{t}); err != nil {
 		return err
 	}
 	if t.OpenRuns == 0 {
 		return nil
 	}
-	return q.db.Write(ctx, q.takeOver(s)...)
+	return q.db.Write(ctx, q.takeOver(s, goesOn)...)
 }
 
 // takeOver returns the steps that give runs that have not started the content of their
 // schedule, and the version of the agent if it is pinned to another one.
-func (q Queries) takeOver(s rota.TimedSchedule) []Step {
+func (q Queries) takeOver(s rota.TimedSchedule, goesOn *string) []Step {
 	t, unstarted := s.Timer, `(SELECT o.run_id FROM open_runs o WHERE o.schedule_id = ? AND o.phase = 'queued'`+q.lock("o")+`)`
 	steps := []Step{Single(`UPDATE runs SET input = ?, conversation = ?, previous_response_id = ?, context_management = ?, metadata = ?,
 		schedule_version = ? WHERE id IN `+unstarted,
-		rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), continues(s.PreviousResponseID, t),
+		rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), orNull(goesOn),
 		rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), t.ScheduleVersion, t.ScheduleID)}
 	if t.AgentVersion == nil {
 		return steps
 	}
 	return append(steps, Single(`UPDATE runs SET agent_version = ?, function_tools = (SELECT (`+functionsOf+`?) FROM agents a WHERE a.id = runs.agent_id)
 		WHERE agent_version <> ? AND id IN `+unstarted, *t.AgentVersion, *t.AgentVersion, *t.AgentVersion, t.ScheduleID))
-}
-
-// continues returns the response that a schedule's next run goes on from: of a
-// schedule that continues one, that of the last run that completed.
-func continues(first *string, t rota.Timer) any {
-	if first == nil || t.LastResponseID == "" {
-		return orNull(first)
-	}
-	return t.LastResponseID
 }
 
 // Timer returns the timer of a schedule that is not deleted.
@@ -194,8 +181,8 @@ func (q Queries) Due(ctx context.Context, id rota.ScheduleID) (nominal, due time
 	return nominal, due, err
 }
 
-// DeleteSchedule deletes the schedule. Runs that have started go on;
-// ClaimRuns blocks those that have not.
+// DeleteSchedule deletes the schedule. Runs that have started go on; those that have
+// not are blocked when they are claimed. What waits in its timer must have been given up.
 func (q Queries) DeleteSchedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, now time.Time) error {
 	n, err := q.exec(ctx, `UPDATE schedules SET deleted_at = ?, updated_at = ?, version = version + 1
 		WHERE id = ? AND agent_id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
@@ -203,26 +190,8 @@ func (q Queries) DeleteSchedule(ctx context.Context, o rota.Owner, a rota.AgentI
 	if err := must("schedule", n, err); err != nil {
 		return err
 	}
-	if err := q.blockBuffered(ctx, id); err != nil {
-		return err
-	}
 	return q.write(ctx, `UPDATE timers SET `+restDeleted+q.ifShared(setUnsynced)+` WHERE schedule_id = ?`, id)
 }
-
-// notActive is why a buffered occurrence never started.
-const notActive = `{"code":"not_active","message":"the schedule was changed while the occurrence waited"}`
-
-// waits reports whether an occurrence waits in the timer.
-func waits(t rota.Timer) bool { return !t.Buffered.IsZero() || t.Backlog > 0 }
-
-// blockBuffered puts on record that what waits in the timer will not start.
-func (q Queries) blockBuffered(ctx context.Context, id rota.ScheduleID) error {
-	return q.db.Write(ctx, Step{blockBuffered, [][]any{{notActive, id}}})
-}
-
-// blockBuffered is the statement for a reason and a schedule.
-const blockBuffered = `UPDATE occurrences SET outcome = 'blocked', reason = ?` + fromEach + `
-	WHERE schedule_id = ? AND outcome <> 'fired' AND outcome = 'buffered'`
 
 const timerColumns = `t.schedule_id, t.agent_id, t.account, t.end_user, t.status, t.spec, t.policy, t.anchor, t.schedule_version, t.agent_version, t.pinned_model,
 	t.next_run_at, t.due_at, t.open_runs, t.buffered, t.run_count, t.consecutive_failures,

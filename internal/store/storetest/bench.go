@@ -110,7 +110,7 @@ func (f *Field) Claim(b testing.TB) []rota.Work {
 	var work []rota.Work
 	f.update(b, func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
-		work, _, err = tx.ClaimAll(ctx, f.now, 100, func([]rota.Work) bool { return true })
+		work, _, err = tx.ClaimAll(ctx, f.now, 100, func([]rota.Work) bool { return true }, nil)
 		return err
 	})
 	require.Len(b, work, 100)

@@ -138,7 +138,7 @@ func finishUnbuffers(w *world) {
 		_, err := tx.FinishRun(ctx, id, w.failed("timeout"), func(t rota.Timer, r rota.Result) rota.Decision {
 			t = settle(t, r).Timer
 			t.Buffered, t.DueAt = time.Time{}, time.Time{}
-			return rota.Decision{Timer: t}
+			return rota.Decision{Timer: t, GivenUp: p(changed)}
 		})
 		return err
 	})
@@ -159,10 +159,19 @@ func (w *world) recover(providers ...string) rota.Recovered {
 	var got rota.Recovered
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
-		got, err = tx.Recover(ctx, w.now, providers, settle)
+		got, err = tx.Recover(ctx, w.now, providers, lost, settle)
 		return err
 	})
 	return got
+}
+
+// lost fails what its policy does not let begin again.
+func lost(c rota.CutOff, now time.Time) (rota.Result, bool) {
+	end := rota.Result{
+		Phase: rota.PhaseFailed, CompletedAt: now, Tokens: rota.TokensOf(c.Attempts...),
+		Error: &rota.RunError{Code: rota.RunErrWorkerLost, Message: "the worker was lost"},
+	}
+	return end, c.Policy.Retry.OnCrash == rota.OnCrashNever
 }
 
 func recoverResumes(w *world) {

@@ -105,7 +105,7 @@ func claimedFound(w *world) {
 func (w *world) giveBack(a rota.Attempt) (f rota.Finish) {
 	w.Helper()
 	w.update(outer(func(ctx context.Context, tx sqlstore.External) (err error) {
-		f, err = tx.ReturnRun(ctx, a, w.now, settle)
+		f, err = tx.ReturnRun(ctx, a, w.now, lost, settle)
 		return err
 	}))
 	return f

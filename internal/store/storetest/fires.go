@@ -330,7 +330,7 @@ func absentTimer(w *world) {
 	w.fire(2, w.buffer)
 	t := rota.TimedSchedule{Schedule: w.schedule(lined), Timer: w.timer(lined)}
 	t.Timer.NextRunAt, t.Timer.DueAt, t.Timer.Buffered, t.Timer.Backlog, t.Timer.BacklogTo = time.Time{}, time.Time{}, time.Time{}, 1, w.now
-	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveSchedule(ctx, t) })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.SaveSchedule(ctx, t, nil) })
 	deleted := w.now
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		return tx.DeleteAgent(ctx, w.owner, a.ID, deleted, deleted.Add(time.Hour))
@@ -341,7 +341,7 @@ func absentTimer(w *world) {
 			require.Equal(w, deleted, t.AgentDeletedAt)
 			why := w.absent()
 			t.Status, t.PauseReason, t.NextRunAt, t.DueAt, t.Buffered = rota.SchedulePaused, &why, time.Time{}, time.Time{}, time.Time{}
-			return rota.Decision{Timer: t}
+			return rota.Decision{Timer: t, GivenUp: p(changed)}
 		})
 		return err
 	})
@@ -392,7 +392,7 @@ func fireContext(w *world) {
 	s, t := w.schedule(s), w.timer(s)
 	s.Name = p("new")
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
+		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t}, nil)
 	})
 	w.same(rota.FireContext{
 		ScheduledFor: rota.InstantOf(start.Add(2 * time.Minute)), ScheduleName: "new", Timezone: "Asia/Tokyo", RunCount: 2,

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -91,7 +92,7 @@ func foreignWrites(w *world) {
 			"save schedule": func(ctx context.Context, tx sqlstore.Queries) error {
 				theirs := t
 				theirs.Owner = o
-				return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: theirs})
+				return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: theirs}, nil)
 			},
 			"delete schedule": func(ctx context.Context, tx sqlstore.Queries) error {
 				return tx.DeleteSchedule(ctx, o, a.ID, s.ID, start)
@@ -147,9 +148,12 @@ func unknown(w *world) {
 func (w *world) deleteSchedule(s rota.Schedule) {
 	w.Helper()
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.DeleteSchedule(ctx, w.owner, s.AgentID, s.ID, w.now)
+		return errors.Join(tx.GiveUp(ctx, []rota.ScheduleID{s.ID}, changed), tx.DeleteSchedule(ctx, w.owner, s.AgentID, s.ID, w.now))
 	})
 }
+
+// changed is why what waits in a timer is given up.
+var changed = rota.Reason{Code: "not_active", Message: "the schedule was changed"}
 
 func (w *world) deleteAgent(id rota.AgentID) {
 	w.Helper()
@@ -161,7 +165,11 @@ func (w *world) deleteAgent(id rota.AgentID) {
 		if err != nil {
 			return err
 		}
-		return tx.RestTimers(ctx, timers, w.absent())
+		var ids []rota.ScheduleID
+		for _, t := range timers {
+			ids = append(ids, t.ScheduleID)
+		}
+		return errors.Join(tx.GiveUp(ctx, ids, changed), tx.RestTimers(ctx, timers, w.absent()))
 	})
 }
 
@@ -307,7 +315,7 @@ func deleteTwice(w *world) {
 		return tx.DeleteSchedule(ctx, w.owner, a.ID, s.ID, w.now)
 	}), rota.NotFound)
 	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: rota.Timer{ScheduleID: s.ID, Owner: w.owner, Anchor: start}})
+		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: rota.Timer{ScheduleID: s.ID, Owner: w.owner, Anchor: start}}, nil)
 	}), rota.NotFound)
 	w.deleteAgent(a.ID)
 	require.ErrorIs(w, w.try(func(ctx context.Context, tx sqlstore.Queries) error {

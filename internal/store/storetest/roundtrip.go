@@ -205,7 +205,7 @@ func saveFields(w *world) {
 		if err := tx.SaveAgent(ctx, w.owner, full, nil); err != nil {
 			return err
 		}
-		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
+		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t}, nil)
 	})
 	got, err := w.store.Agent(w.Context(), w.owner, a.ID)
 	require.NoError(w, err)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -66,7 +67,7 @@ func claimContent(w *world) {
 		LastRunAt: rota.InstantOrNil(last), RunCount: 7,
 	}
 	w.same(underWay(work), w.run(work.Run.ID))
-	w.same(rota.Work{Run: work.Run, StartedAt: w.now, Owner: w.owner, Agent: a.AgentConfig, Provider: provider, ReadyAt: w.run(id).CreatedAt.Time, Policy: policy, Fire: fire}, work)
+	w.same(rota.Work{Run: work.Run, StartedAt: w.now, Owner: w.owner, Agent: a.AgentConfig, Provider: provider, ReadyAt: w.run(id).CreatedAt.Time, Policy: policy, Fire: fire, Schedule: rota.ScheduleActive}, work)
 
 	was := a.AgentConfig
 	waits := w.addRun(a.ID)
@@ -289,7 +290,7 @@ func (w *world) pause(s rota.Schedule) {
 	t.Backlog, t.BacklogTo = 0, time.Time{}
 	t.PauseReason = &rota.PauseReason{Code: rota.PausedManually, At: rota.InstantOf(w.now)}
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
+		return errors.Join(tx.GiveUp(ctx, []rota.ScheduleID{s.ID}, changed), tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t}, nil))
 	})
 }
 
@@ -417,19 +418,19 @@ func saveWaiting(w *world) {
 	s.Conversation, s.PreviousResponseID = rota.Conversation{Any: anyJSON(`"conv_2"`)}, p("resp_5")
 	s.ContextManagement = anyJSON(`[{"type":"compaction","compact_threshold":2000}]`)
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
+		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t}, p("resp_6"))
 	})
 	w.same(before, w.run(started))
 	got := w.run(waits)
 	w.same(s.Input, got.Input)
 	w.same(s.Metadata, got.Metadata)
 	w.same(s.Conversation, got.Conversation)
-	require.Equal(w, "resp_5", *got.PreviousResponseID)
+	require.Equal(w, "resp_6", *got.PreviousResponseID)
 	w.same(s.ContextManagement, got.ContextManagement)
 
 	s.Conversation, s.PreviousResponseID = rota.Conversation{}, nil
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
+		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t}, nil)
 	})
 	got = w.run(waits)
 	require.True(w, got.Conversation.IsZero())

@@ -258,10 +258,28 @@ func (w *world) claimFrom(provider string, limit int) []rota.Work {
 	var work []rota.Work
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		var err error
-		work, err = tx.ClaimRuns(ctx, w.now, rota.Claim{Provider: provider, Limit: limit})
+		work, err = tx.ClaimRuns(ctx, w.now, rota.Claim{Provider: provider, Limit: limit, MayStart: mayStart})
 		return err
 	})
 	return work
+}
+
+// mayStart keeps runs from starting that have lost their reason.
+func mayStart(w rota.Work) *rota.RunError {
+	code := ""
+	switch {
+	case w.Run.Attempt > 0:
+	case w.AgentDeleted:
+		code = rota.RunErrAgentDeleted
+	case w.Schedule == rota.ScheduleDeleted:
+		code = rota.RunErrDeleted
+	case w.Schedule == rota.SchedulePaused:
+		code = rota.RunErrPaused
+	}
+	if code == "" {
+		return nil
+	}
+	return &rota.RunError{Code: code, Message: "it must not start"}
 }
 
 func (w *world) claimOne() rota.Work {
@@ -305,7 +323,14 @@ func settle(t rota.Timer, r rota.Result) rota.Decision {
 	if !t.Buffered.IsZero() {
 		t.DueAt = r.CompletedAt
 	}
-	return rota.Decision{Timer: t}
+	d := rota.Decision{Timer: t}
+	if r.Blocked && r.Occurrence != nil {
+		o := *r.Occurrence
+		why := rota.Reason(*r.Error)
+		o.Was, o.Outcome, o.Reason = o.Outcome, rota.Blocked, &why
+		d.Records = append(d.Records, o)
+	}
+	return d
 }
 
 func (w *world) wake() time.Time {

@@ -94,7 +94,7 @@ func claimAll(w *world) {
 	claim := func(limit int, fits bool) (users []string, all bool) {
 		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 			users = nil
-			work, ok, err := tx.ClaimAll(ctx, w.now, limit, func([]rota.Work) bool { return fits })
+			work, ok, err := tx.ClaimAll(ctx, w.now, limit, func([]rota.Work) bool { return fits }, nil)
 			for _, one := range work {
 				users = append(users, one.Owner.EndUser)
 			}

@@ -213,7 +213,7 @@ func concurrent(w *world) {
 						return err
 					}
 					t.RunCount++
-					return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
+					return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t}, nil)
 				}))
 				_, err := w.store.Schedules(w.Context(), w.owner, s.AgentID, rota.Page{Limit: 10})
 				w.NoErr(err)

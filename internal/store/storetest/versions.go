@@ -75,7 +75,7 @@ func pinnedLater(w *world) {
 	pinned(&s, &t)
 	t.ScheduleVersion++
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
+		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t}, nil)
 	})
 	work := w.claimOne()
 	require.EqualValues(w, 1, work.Run.AgentVersion)
@@ -85,7 +85,7 @@ func pinnedLater(w *world) {
 
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		t.AgentVersion, t.PinnedModel = p(int64(2)), "new/model"
-		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t})
+		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t}, nil)
 	})
 	require.EqualValues(w, 1, w.run(work.Run.ID).AgentVersion, "it has started")
 }
@@ -112,7 +112,7 @@ func keptVersions(w *world) {
 			if err := tx.KeepVersion(ctx, was); err != nil {
 				return err
 			}
-			if err := tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t}); err != nil {
+			if err := tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t}, nil); err != nil {
 				return err
 			}
 		}
