@@ -19,6 +19,9 @@ type Key struct {
 	Generation int64       `json:"-"` // counts the secrets that the key has had
 }
 
+// AccountPattern is what the name of an account looks like; it has 64 characters at most.
+const AccountPattern = `^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`
+
 // KeyCreate is the body that makes a key.
 type KeyCreate struct {
 	Name       string           `json:"name" minLength:"1" maxLength:"120"`

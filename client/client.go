@@ -21,6 +21,7 @@ type Client struct {
 	Runs          Runs
 	Account       Account
 	EndUsers      EndUsers
+	Limits        Limits
 	Keys          Keys
 	ScopedKeys    ScopedKeys
 	System        System
@@ -43,7 +44,7 @@ func New(baseURL, key string, opts ...Option) *Client {
 		o(s)
 	}
 	s.http = withoutRedirects(s.http)
-	return &Client{Agents: Agents{s}, FunctionTools: FunctionTools{s}, Schedules: Schedules{s}, Runs: Runs{s}, Account: Account{s}, EndUsers: EndUsers{s}, Keys: Keys{s}, ScopedKeys: ScopedKeys{s}, System: System{s}}
+	return &Client{Agents: Agents{s}, FunctionTools: FunctionTools{s}, Schedules: Schedules{s}, Runs: Runs{s}, Account: Account{s}, EndUsers: EndUsers{s}, Limits: Limits{s}, Keys: Keys{s}, ScopedKeys: ScopedKeys{s}, System: System{s}}
 }
 
 func parseBase(baseURL string) (*url.URL, error) {

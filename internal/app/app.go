@@ -173,6 +173,10 @@ func (s server) serve(ctx context.Context, l net.Listener, version string, log *
 		return shutdown(web)
 	})
 	group.Go(func() error { return s.engine.Run(ctx) })
+	group.Go(func() error {
+		s.keeper.Run(ctx)
+		return nil
+	})
 	done := make(chan error, 1)
 	go func() { done <- group.Wait() }()
 	select {

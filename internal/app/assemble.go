@@ -14,6 +14,7 @@ import (
 	"github.com/rota-run/rota/internal/engine/embedded"
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/gateway"
+	"github.com/rota-run/rota/internal/limits"
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/relay"
 	"github.com/rota-run/rota/internal/runner"
@@ -30,6 +31,7 @@ type server struct {
 	control *control.Control
 	metrics *metrics
 	limits  *auth.Limiter
+	keeper  *limits.Keeper
 	memory  *budget.Budget // of requests
 	drain   time.Duration
 	api     bool // it serves the API
@@ -54,6 +56,7 @@ type parts struct {
 	hub    *events.Hub
 	memory memory
 	peers  peers
+	limits *limits.Keeper
 }
 
 func assemble(p parts) (server, error) {
@@ -61,6 +64,7 @@ func assemble(p parts) (server, error) {
 	p.hub = events.NewHub()
 	p.memory = p.openMemory()
 	p.peers = p.connect()
+	p.limits = &limits.Keeper{Server: p.settings.AllLimits(), Store: ports.Limits(p.store), Log: p.log}
 	tokens, err := openTokens(p.settings)
 	if err != nil {
 		return server{}, err
@@ -71,11 +75,12 @@ func assemble(p parts) (server, error) {
 	}
 	return server{
 		store: p.store, engine: eng, metrics: p.metrics, api: p.settings.ServesAPI(), memory: p.memory.requests, origins: p.settings.CORSOrigins, connections: p.settings.MaxConnections, publicURL: p.settings.PublicURL,
-		drain: p.settings.DrainTimeout, limits: &auth.Limiter{Store: ports.Limiter(p.store), Default: p.settings.RateLimit},
+		drain: p.settings.DrainTimeout, keeper: p.limits,
+		limits: &auth.Limiter{Store: ports.Limiter(p.store), Default: p.settings.RateLimit, Of: p.limits.Of},
 		control: &control.Control{
 			Store: ports.Control(p.store), Engine: eng, Hub: p.hub, Models: p.gateway, Now: time.Now, Audit: p.log,
 			AgentRetention: p.settings.AgentRetention, Kept: p.kept(), MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",
-			Tokens: tokens, Limits: p.settings.AllLimits(),
+			Tokens: tokens, Limits: p.limits,
 		},
 	}, nil
 }
@@ -147,6 +152,7 @@ func (p parts) runner() *runner.Runner {
 			p.metrics.ended(r.Phase, code(r.Error))
 			p.terminal.ended(w, r, output)
 			p.peers.Ended(w.Run.ID)
+			p.limits.Wrote(w.Owner, len(w.Run.Input.RawMessage)+len(r.Response.RawMessage))
 		},
 	}
 }
@@ -173,7 +179,7 @@ func (p parts) embedded(run *runner.Runner) *embedded.Engine {
 
 // step returns how an engine of either kind takes what is due.
 func (p parts) step() engine.Step {
-	return engine.Step{Provider: p.provider, Providers: bounds(p.gateway), MaxConcurrentRuns: p.settings.MaxConcurrentRuns, Limits: p.settings.AllLimits()}
+	return engine.Step{Provider: p.provider, Providers: bounds(p.gateway), MaxConcurrentRuns: p.settings.MaxConcurrentRuns, Limits: p.limits}
 }
 
 // shared reports whether other processes may have the same database.

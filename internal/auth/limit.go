@@ -9,74 +9,157 @@ import (
 	"github.com/rota-run/rota"
 )
 
-// A Limiter holds keys to their rate limits. What they have used is in the store,
-// so that they have it together in all processes.
+// A Limiter holds keys, end users and accounts to their rate limits. What they have
+// used is in the store, so that they have it together in all processes.
 type Limiter struct {
 	Store   Store
-	Default []rota.RateLimit // of keys that have none of their own
+	Default []rota.RateLimit                    // of keys that have none of their own
+	Of      func(account string) rota.AllLimits // nil: end users and accounts have none
 
 	mu      sync.Mutex
-	refused map[rota.KeyID]time.Time // until when there is no need to ask the store again
+	refused map[string]refusal // by whom
 }
 
-// Admit counts a request of the caller's key. It returns RateLimited, with the time
-// after which one more would be let in, if there have been too many. A key
-// without limits costs nothing, and a refusal is not counted.
+// A refusal is known until it is over: there is no need to ask the store again.
+type refusal struct {
+	limits string
+	until  time.Time
+}
+
+// A counted is somebody whose requests are counted.
+type counted struct {
+	name    string // that nobody else has
+	who     string // for people
+	setting string // of the limits; empty for those of keys
+	limits  []rota.RateLimit
+	spent   func(context.Context, Tx) (rota.Spent, error)
+	save    func(ctx context.Context, tx Tx, s rota.Spent, first bool) error
+}
+
+// Admit counts a request of the caller's key, end user and account. It returns
+// RateLimited, with the time after which one more would be let in, if there have been
+// too many of one of them. Who has no limits costs nothing, and a refusal is not counted.
 func (l *Limiter) Admit(ctx context.Context, who Caller, now time.Time) error {
+	all := l.counted(who, now)
+	if len(all) == 0 {
+		return nil
+	}
+	for _, c := range all {
+		if wait := l.left(c, now); wait > 0 {
+			return c.refuse(wait)
+		}
+	}
+	return l.take(ctx, all, now)
+}
+
+// counted returns whose requests are counted, as far as they have limits.
+func (l *Limiter) counted(who Caller, now time.Time) []counted {
 	limits := who.RateLimits
 	if len(limits) == 0 {
 		limits = l.Default
 	}
-	if len(limits) == 0 {
-		return nil
+	var all []counted
+	if len(limits) > 0 {
+		all = append(all, counted{
+			name: string(who.Key), who: "this key", limits: limits,
+			spent: func(ctx context.Context, tx Tx) (rota.Spent, error) { return tx.Spent(ctx, who.Key) },
+			save:  func(ctx context.Context, tx Tx, s rota.Spent, _ bool) error { return tx.SaveSpent(ctx, who.Key, s) },
+		})
 	}
-	wait := l.left(who.Key, now)
-	if wait == 0 {
-		var err error
-		if wait, err = l.take(ctx, who.Key, limits, now); err != nil {
-			return err
-		}
+	if l.Of == nil {
+		return all
 	}
-	if wait == 0 {
-		return nil
+	of := l.Of(who.Owner.Account)
+	if len(of.EndUser.Requests) > 0 {
+		all = append(all, ofOwner(who.Owner, false, "the end user", "end_user.requests", of.EndUser.Requests, now))
 	}
-	return &rota.Error{Code: rota.RateLimited, Msg: "this key may make no more requests now: its limits are " + list(limits), RetryAfter: wait}
+	if len(of.Account.Requests) > 0 {
+		all = append(all, ofOwner(who.Owner, true, "the account", "account.requests", of.Account.Requests, now))
+	}
+	return all
 }
 
-// left returns how long the key is still refused, as far as this process knows.
-func (l *Limiter) left(key rota.KeyID, now time.Time) time.Duration {
+func ofOwner(o rota.Owner, whole bool, who, setting string, limits []rota.RateLimit, now time.Time) counted {
+	name := o.Account
+	if !whole {
+		name += "/" + o.EndUser
+	}
+	return counted{
+		name: name, who: who, setting: setting, limits: limits,
+		spent: func(ctx context.Context, tx Tx) (rota.Spent, error) { return tx.SpentBy(ctx, o, whole) },
+		save: func(ctx context.Context, tx Tx, s rota.Spent, first bool) error {
+			return tx.SaveSpentBy(ctx, o, whole, s, first, now)
+		},
+	}
+}
+
+func (c counted) refuse(wait time.Duration) error {
+	e := &rota.Error{Code: rota.RateLimited, Msg: c.who + " may make no more requests now: its limits are " + list(c.limits), RetryAfter: wait}
+	if c.setting != "" {
+		e.Msg += " (limits." + c.setting + ")"
+		most := int64(c.limits[0].Requests)
+		e.Limit = &rota.LimitUse{Limit: c.setting, Used: most, Max: most}
+	}
+	return e
+}
+
+// left returns how long somebody is still refused, as far as this process knows.
+func (l *Limiter) left(c counted, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	left := l.refused[key].Sub(now)
-	if left <= 0 {
-		delete(l.refused, key)
+	r, known := l.refused[c.name]
+	if !known {
+		return 0
+	}
+	left := r.until.Sub(now)
+	if left <= 0 || r.limits != list(c.limits) {
+		delete(l.refused, c.name)
 		return 0
 	}
 	return left
 }
 
-// take counts a request in the store, or returns how long the key has to wait.
-func (l *Limiter) take(ctx context.Context, key rota.KeyID, limits []rota.RateLimit, now time.Time) (wait time.Duration, err error) {
-	err = l.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		spent, err := tx.Spent(ctx, key)
-		if err != nil {
-			return err
-		}
-		if spent, wait = spend(spent, limits, now); wait > 0 {
-			return nil
-		}
-		return tx.SaveSpent(ctx, key, spent)
-	})
-	if err != nil || wait == 0 {
-		return 0, err
-	}
+// maxRefused bounds the memory of refusals. What is forgotten is asked for again.
+const maxRefused = 10_000
+
+func (l *Limiter) remember(c counted, until time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.refused == nil {
-		l.refused = make(map[rota.KeyID]time.Time)
+	if l.refused == nil || len(l.refused) >= maxRefused {
+		l.refused = make(map[string]refusal)
 	}
-	l.refused[key] = now.Add(wait)
-	return wait, nil
+	l.refused[c.name] = refusal{list(c.limits), until}
+}
+
+// take counts a request in the store for everybody, or for nobody if it is refused.
+func (l *Limiter) take(ctx context.Context, all []counted, now time.Time) error {
+	var refused *counted
+	var wait time.Duration
+	err := l.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+		refused = nil
+		before, after := make([]rota.Spent, len(all)), make([]rota.Spent, len(all))
+		for i, c := range all {
+			var err error
+			if before[i], err = c.spent(ctx, tx); err != nil {
+				return err
+			}
+			if after[i], wait = spend(before[i], c.limits, now); wait > 0 {
+				refused = &c
+				return nil
+			}
+		}
+		for i, c := range all {
+			if err := c.save(ctx, tx, after[i], len(before[i]) == 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || refused == nil {
+		return err
+	}
+	l.remember(*refused, now.Add(wait))
+	return refused.refuse(wait)
 }
 
 // spend takes one request from each limit, or from none and returns how long that
@@ -104,4 +187,11 @@ func list(limits []rota.RateLimit) string {
 		s += " and " + l.String()
 	}
 	return s
+}
+
+// Used returns how many requests of a limit have not come back at now.
+func Used(s rota.Spent, l rota.RateLimit, now time.Time) int {
+	each := l.Per.Duration() / time.Duration(l.Requests)
+	left := min(max(time.Duration(s[l.Per]-now.UnixNano()), 0), l.Per.Duration())
+	return min(int((left+each-1)/each), l.Requests)
 }

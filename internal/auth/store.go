@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"time"
 
 	"github.com/rota-run/rota"
 )
@@ -24,7 +25,8 @@ type Store interface {
 	Update(ctx context.Context, fn func(context.Context, Tx) error) error
 }
 
-// A Tx reads and writes what keys have used of their rate limits.
+// A Tx reads and writes what keys, end users and accounts have used of their rate
+// limits. A transaction asks for them in this order.
 type Tx interface {
 	// Spent returns what a key has used. Other transactions that ask for the
 	// same key wait until this one ends.
@@ -32,4 +34,12 @@ type Tx interface {
 
 	// SaveSpent notes what a key has used, when Spent has been asked.
 	SaveSpent(ctx context.Context, id rota.KeyID, s rota.Spent) error
+
+	// SpentBy returns what an end user, or the whole account, has used. Other
+	// transactions that ask for the same wait until this one ends.
+	SpentBy(ctx context.Context, o rota.Owner, whole bool) (rota.Spent, error)
+
+	// SaveSpentBy notes what SpentBy has been asked for; first says that nothing had
+	// been used.
+	SaveSpentBy(ctx context.Context, o rota.Owner, whole bool, s rota.Spent, first bool, now time.Time) error
 }

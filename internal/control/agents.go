@@ -17,7 +17,7 @@ func (c *Control) CreateAgent(ctx context.Context, who auth.Caller, in rota.Agen
 	if err := c.enter(ctx, who, rota.WriteAgents, "create_agent"); err != nil {
 		return rota.Agent{}, err
 	}
-	a, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
+	a, err := write(ctx, c, who, w.growing(), func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
 		return c.addAgent(ctx, tx, who, in, now)
 	})
 	return c.withWarnings(a), err
@@ -179,7 +179,7 @@ func (c *Control) changeAgent(ctx context.Context, who auth.Caller, operation st
 	if err := c.enter(ctx, who, rota.WriteAgents, operation, on("agent_id", id)); err != nil {
 		return rota.Agent{}, err
 	}
-	a, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
+	a, err := write(ctx, c, who, w.growing(), func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
 		a, err := live(ctx, tx, who, id)
 		if err != nil {
 			return a, err

@@ -20,6 +20,9 @@ func (c *Control) BackfillSchedule(ctx context.Context, who auth.Caller, agent r
 	}
 	dry := true
 	in.DryRun.Apply(&dry)
+	if !dry {
+		w = w.growing()
+	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Backfill, error) {
 		if _, err := live(ctx, tx, who, agent); err != nil {
 			return rota.Backfill{}, err

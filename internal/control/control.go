@@ -53,8 +53,8 @@ type Control struct {
 	// Kept is how long the runs and the occurrences of accounts are kept that do not say.
 	Kept Retention
 
-	// Limits are those of each end user and account.
-	Limits rota.AllLimits
+	// Limits are what end users and accounts may have.
+	Limits Limits
 
 	// MinInterval is the shortest interval that a schedule may have.
 	MinInterval time.Duration
@@ -77,6 +77,8 @@ type Write struct {
 	// IfMatch are the versions of which the object must have one, or the error is
 	// Precondition. None means any.
 	IfMatch []int64
+
+	grows bool // it adds to what the owner has stored
 }
 
 // write makes a change in one transaction. With an idempotency key, the answer
@@ -95,6 +97,10 @@ func writeInParts[T any](ctx context.Context, c *Control, who auth.Caller, w Wri
 	fn func(ctx context.Context, tx Tx, now time.Time, after rota.ScheduleID) (T, *rota.ScheduleID, error),
 ) (answer T, err error) {
 	now := c.Now().UTC()
+	full, err := c.full(ctx, who.Owner, w)
+	if err != nil {
+		return answer, err
+	}
 	for next := new(rota.ScheduleID); next != nil && err == nil; {
 		after := *next
 		err = c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
@@ -106,6 +112,9 @@ func writeInParts[T any](ctx context.Context, c *Control, who auth.Caller, w Wri
 					return err
 				}
 			}
+			if full != nil {
+				return full.Err()
+			}
 			var err error
 			if answer, next, err = fn(ctx, tx, now, after); err != nil || next != nil || w.IdempotencyKey == "" {
 				return err
@@ -115,6 +124,9 @@ func writeInParts[T any](ctx context.Context, c *Control, who auth.Caller, w Wri
 	}
 	if err == nil {
 		c.Engine.Changed()
+	}
+	if err == nil && w.grows {
+		c.Limits.Wrote(who.Owner, len(w.Request)+rowBytes)
 	}
 	return answer, err
 }

@@ -14,7 +14,7 @@ func (c *Control) CreateFunctionTool(ctx context.Context, who auth.Caller, in ro
 	if err := c.enter(ctx, who, rota.WriteAgents, "create_function_tool"); err != nil {
 		return rota.FunctionTool{}, err
 	}
-	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.FunctionTool, error) {
+	return write(ctx, c, who, w.growing(), func(ctx context.Context, tx Tx, now time.Time) (rota.FunctionTool, error) {
 		f := rota.FunctionTool{
 			Object:     rota.ObjectFunctionTool,
 			ID:         rota.NewFunctionToolID(now),
@@ -62,7 +62,7 @@ func (c *Control) UpdateFunctionTool(ctx context.Context, who auth.Caller, id ro
 	if err := c.enter(ctx, who, rota.WriteAgents, "update_function_tool", on("function_tool_id", id)); err != nil {
 		return rota.FunctionTool{}, err
 	}
-	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.FunctionTool, error) {
+	return write(ctx, c, who, w.growing(), func(ctx context.Context, tx Tx, now time.Time) (rota.FunctionTool, error) {
 		f, err := tx.FunctionTool(ctx, who.Owner, id)
 		if err != nil {
 			return f, err

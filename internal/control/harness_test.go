@@ -16,6 +16,7 @@ import (
 	"github.com/rota-run/rota/internal/auth"
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/events"
+	"github.com/rota-run/rota/internal/limits"
 	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/store/sqlite"
@@ -69,6 +70,7 @@ func newWorld(t *testing.T) *world {
 	w.Control = &control.Control{
 		Store: ports.Control(store), Engine: w.engine, Hub: events.NewHub(), Models: models{},
 		Now: func() time.Time { return w.now }, Audit: slog.New(slog.NewJSONHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), AgentRetention: time.Hour, MinInterval: 5 * time.Second,
+		Limits: &limits.Keeper{Store: ports.Limits(store)},
 	}
 	return w
 }

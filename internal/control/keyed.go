@@ -20,6 +20,7 @@ type Put[T any] struct {
 // put is [write] for an object that is put under its key. If somebody else creates it at
 // the same moment, it is there the second time.
 func put[T any](ctx context.Context, c *Control, who auth.Caller, w Write, fn func(context.Context, Tx, time.Time) (Put[T], error)) (Put[T], error) {
+	w = w.growing()
 	p, err := write(ctx, c, who, w, fn)
 	if p.Created && errors.Is(err, rota.Conflict) {
 		return write(ctx, c, who, w, fn)

@@ -8,12 +8,13 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/limits"
 )
 
 // TestOpenRunsAreLimited: each owner has as many as the limits say, and no more.
 func TestOpenRunsAreLimited(t *testing.T) {
 	w := newWorld(t)
-	w.Limits = rota.AllLimits{EndUser: rota.Limits{OpenRuns: new(2)}, Account: rota.Limits{OpenRuns: new(3)}}
+	w.Limits = &limits.Keeper{Server: rota.AllLimits{EndUser: rota.Limits{OpenRuns: new(2)}, Account: rota.Limits{OpenRuns: new(3)}}}
 	in := rota.RunCreate{Input: rota.InputText("hi")}
 	first, again := w.run(), control.Write{IdempotencyKey: "k", Request: []byte("r")}
 	second, err := w.StartRun(t.Context(), caller, first.AgentID, in, again)
@@ -48,7 +49,7 @@ func TestOpenRunsAreLimited(t *testing.T) {
 // record.
 func TestATriggerCountsForTheLimit(t *testing.T) {
 	w := newWorld(t)
-	w.Limits.EndUser.OpenRuns = new(1)
+	w.Limits = &limits.Keeper{Server: rota.AllLimits{EndUser: rota.Limits{OpenRuns: new(1)}}}
 	r := w.run()
 	s, err := w.CreateSchedule(t.Context(), caller, r.AgentID, rota.ScheduleCreate{
 		Spec: rota.Spec{Type: rota.Interval, IntervalSeconds: 60}, Input: rota.InputText("hi"),

@@ -120,7 +120,7 @@ func (c *Control) TriggerSchedule(ctx context.Context, who auth.Caller, agent ro
 	if err != nil {
 		return rota.Occurrence{}, err
 	}
-	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Occurrence, error) {
+	return write(ctx, c, who, w.growing(), func(ctx context.Context, tx Tx, now time.Time) (rota.Occurrence, error) {
 		a, err := live(ctx, tx, who, agent)
 		if err != nil {
 			return rota.Occurrence{}, err

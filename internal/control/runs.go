@@ -22,7 +22,7 @@ func (c *Control) StartRun(ctx context.Context, who auth.Caller, agent rota.Agen
 	if err != nil {
 		return rota.Run{}, err
 	}
-	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Run, error) {
+	return write(ctx, c, who, w.growing(), func(ctx context.Context, tx Tx, now time.Time) (rota.Run, error) {
 		a, err := live(ctx, tx, who, agent)
 		if err != nil {
 			return rota.Run{}, err
@@ -34,25 +34,6 @@ func (c *Control) StartRun(ctx context.Context, who auth.Caller, agent rota.Agen
 		provider, _, _ := c.Models.Resolve(a.Model)
 		return r, tx.AddRun(ctx, who.Owner, r, provider)
 	})
-}
-
-// limitReached returns the limit that keeps an owner from starting a run; nil if
-// there is none. It is asked before the transaction, which may be the only one at
-// that time: those who ask at once may start one run each beyond the limit.
-func (c *Control) limitReached(ctx context.Context, o rota.Owner) (*rota.LimitUse, error) {
-	var owners []rota.Owner
-	var accounts []string
-	if c.Limits.EndUser.BoundsOpenRuns() {
-		owners = append(owners, o)
-	}
-	if c.Limits.Account.BoundsOpenRuns() {
-		accounts = append(accounts, o.Account)
-	}
-	if len(owners) == 0 && len(accounts) == 0 {
-		return nil, nil
-	}
-	open, err := c.Store.OpenRunsOf(ctx, owners, accounts)
-	return c.Limits.Reached(o, open), err
 }
 
 func newRun(a rota.Agent, in rota.RunCreate, now time.Time) rota.Run {

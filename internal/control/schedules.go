@@ -19,7 +19,7 @@ func (c *Control) CreateSchedule(ctx context.Context, who auth.Caller, agent rot
 	if err := checkNote(in); err != nil {
 		return rota.Schedule{}, err
 	}
-	s, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Schedule, error) {
+	s, err := write(ctx, c, who, w.growing(), func(ctx context.Context, tx Tx, now time.Time) (rota.Schedule, error) {
 		if _, err := live(ctx, tx, who, agent); err != nil {
 			return rota.Schedule{}, err
 		}
@@ -142,7 +142,7 @@ func (c *Control) Schedules(ctx context.Context, who auth.Caller, agent rota.Age
 // UpdateSchedule changes what in names, at once: also for runs that wait in
 // the queue. Scope write:agents.
 func (c *Control) UpdateSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.ScheduleUpdate, w Write) (rota.Schedule, error) {
-	s, err := c.change(ctx, who, "update_schedule", agent, id, w, func(ctx context.Context, tx Tx, s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
+	s, err := c.change(ctx, who, "update_schedule", agent, id, w.growing(), func(ctx context.Context, tx Tx, s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
 		s = updateContent(s, in)
 		if !in.AgentVersion.IsZero() {
 			if s.Timer, err = c.pin(ctx, tx, who, s.Timer, in.AgentVersion); err != nil {

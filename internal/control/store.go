@@ -20,6 +20,7 @@ type Store struct {
 	KeyReader
 	EndUserReader
 	RetentionReader
+	LimitReader
 	Updater
 }
 
@@ -46,6 +47,7 @@ type Tx struct {
 	RunWriter
 	KeyWriter
 	RetentionWriter
+	LimitWriter
 	Answers
 }
 
@@ -251,6 +253,26 @@ type RunReader interface {
 type EndUserReader interface {
 	// EndUsers returns the end users that have an agent, by name.
 	EndUsers(ctx context.Context, account string, p rota.Page) (rota.List[rota.EndUser], error)
+}
+
+// LimitReader reads limits, and what is used of them.
+type LimitReader interface {
+	// LimitsOf returns the limits that were set for an account.
+	LimitsOf(ctx context.Context, account string) (rota.AllLimits, error)
+
+	// WorkersOf counts the runs of an owner that are worked on, and those of the
+	// account.
+	WorkersOf(ctx context.Context, o rota.Owner) (endUser, account int, err error)
+
+	// ReadSpentBy returns what an end user, or the whole account, has used of its
+	// limits of requests.
+	ReadSpentBy(ctx context.Context, o rota.Owner, whole bool) (rota.Spent, error)
+}
+
+// LimitWriter writes limits.
+type LimitWriter interface {
+	// SaveLimits sets the limits of an account.
+	SaveLimits(ctx context.Context, account string, own rota.AllLimits) error
 }
 
 // RunWriter starts and ends runs for callers.

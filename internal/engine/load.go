@@ -50,10 +50,11 @@ func (s *Step) fit(l load, work []rota.Work) bool {
 
 // may reports whether an owner may have another of the workers that are free.
 func (s *Step) may(l load, p Provider, o rota.Owner) bool {
-	if limit := s.Limits.Account.Workers; limit != nil && *limit > 0 && l.account[o.Account] >= *limit {
+	limits := s.Limits.Of(o.Account)
+	if limit := limits.Account.Workers; limit != nil && *limit > 0 && l.account[o.Account] >= *limit {
 		return false
 	}
-	if limit := s.Limits.EndUser.Workers; limit != nil {
+	if limit := limits.EndUser.Workers; limit != nil {
 		return *limit == 0 || l.owner[o] < *limit
 	}
 	return hasShare(s.MaxConcurrentRuns, l.all, l.owner[o]) &&

@@ -7,9 +7,9 @@ import (
 	"github.com/rota-run/rota"
 )
 
-// A quota holds owners to their limits of open runs during a step.
+// A quota holds owners to their limits of open runs and bytes during a step.
 type quota struct {
-	limits rota.AllLimits
+	limits Limits
 	queue  Queue
 	seen   map[rota.Owner]bool
 	open   rota.OpenRuns
@@ -32,10 +32,11 @@ func (q *quota) count(ctx context.Context, timers []rota.Timer) error {
 			continue
 		}
 		q.seen[t.Owner] = true
-		if q.limits.EndUser.BoundsOpenRuns() {
+		limits := q.limits.Of(t.Owner.Account)
+		if limits.EndUser.BoundsOpenRuns() {
 			owners = append(owners, t.Owner)
 		}
-		if _, known := q.open.Account[t.Owner.Account]; !known && q.limits.Account.BoundsOpenRuns() {
+		if _, known := q.open.Account[t.Owner.Account]; !known && limits.Account.BoundsOpenRuns() {
 			q.open.Account[t.Owner.Account] = 0
 			accounts = append(accounts, t.Owner.Account)
 		}
@@ -52,7 +53,12 @@ func (q *quota) count(ctx context.Context, timers []rota.Timer) error {
 // decide has fn decide about a timer, whose owner may have reached a limit, and
 // counts the runs that start.
 func (q *quota) decide(t rota.Timer, fn rota.Decide) rota.Decision {
-	if use := q.limits.Reached(t.Owner, q.open); use != nil {
+	limits := q.limits.Of(t.Owner.Account)
+	use := limits.Reached(t.Owner, q.open)
+	if use == nil && limits.BoundBytes() {
+		use = limits.Full(q.limits.Known(t.Owner))
+	}
+	if use != nil {
 		t.Refused = use.Reason()
 	}
 	d := fn(t)

@@ -22,11 +22,18 @@ type Step struct {
 	Provider          func(model string) string // the provider that serves an agent's model
 	Providers         []Provider                // at least one
 	MaxConcurrentRuns int
-	Limits            rota.AllLimits
+	Limits            Limits
 
 	next    int                   // the provider whose runs are claimed first
 	after   map[string]rota.Owner // who had the last turn, by provider
 	inTurns bool                  // at the last claim, more runs waited than could start
+}
+
+// Limits knows what accounts and their end users may have, and have stored. It must not
+// block.
+type Limits interface {
+	Of(account string) rota.AllLimits
+	Known(o rota.Owner) rota.Stored
 }
 
 // A Provider bounds the concurrent runs at one provider.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
@@ -11,7 +12,7 @@ import (
 
 // What an account sees across agents, schedules and end users.
 func (a *api) accountOperations() []*operation {
-	return []*operation{
+	return slices.Concat([]*operation{
 		lists(Route{http.MethodGet, "/api/v1/runs", rota.ReadAgents, http.StatusOK, "list_runs"}, a.listAllRuns).
 			says("Runs", "List the runs of all agents", "Newest first, whatever started them. With the scope read:account, end_user names one end user, or everybody.").
 			with("end_user_filter", "agent_filter", "schedule_filter", "phase", "error_code", "run_trigger", "created_from", "created_to"),
@@ -24,7 +25,7 @@ func (a *api) accountOperations() []*operation {
 		accepts(Route{http.MethodPut, "/api/v1/account/retention", rota.WriteAccount, http.StatusOK, "put_retention"}, a.putRetention).
 			says("Accounts", "Set how long the account keeps what has ended", "What is older is deleted in the background, within minutes, and does not come back. Runs that have not ended stay, and so do occurrences that wait. No nominal time runs again because its record is gone.").
 			like(`{"runs_seconds": 2592000, "occurrences_seconds": 7776000}`).with("idempotency_key"),
-	}
+	}, a.limitOperations())
 }
 
 // endUserOperation lists by name, and its cursors are names.

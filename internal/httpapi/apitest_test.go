@@ -18,6 +18,7 @@ import (
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/httpapi"
+	"github.com/rota-run/rota/internal/limits"
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/sqlite"
@@ -32,6 +33,7 @@ type server struct {
 	clock   *clock
 	hub     *events.Hub
 	control *control.Control
+	keeper  *limits.Keeper
 }
 
 // clock moves on by a millisecond whenever somebody looks at it.
@@ -55,17 +57,18 @@ func (oneProvider) Resolve(model string) (provider, name string, err error) {
 	return "test", model, nil
 }
 
-func newAPI(t *testing.T, limits ...rota.RateLimit) *server {
+func newAPI(t *testing.T, ofKeys ...rota.RateLimit) *server {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
-	s := &server{t: t, store: store, clock: new(clock), hub: events.NewHub()}
+	s := &server{t: t, store: store, clock: new(clock), hub: events.NewHub(), keeper: &limits.Keeper{Store: ports.Limits(store)}}
 	s.handler = newServer(t, nil, func(c *httpapi.Config) {
-		c.Now, c.Keys, c.Limits = s.clock.Now, store, &auth.Limiter{Store: ports.Limiter(store), Default: limits}
+		c.Now, c.Keys, c.Limits = s.clock.Now, store, &auth.Limiter{Store: ports.Limiter(store), Default: ofKeys, Of: s.keeper.Of}
 		s.control = &control.Control{
 			Store: ports.Control(store), Engine: idle{}, Hub: s.hub, Models: oneProvider{},
 			Now: s.clock.Now, Audit: slog.New(slog.DiscardHandler), AgentRetention: time.Hour, MinInterval: time.Second,
+			Limits: s.keeper,
 		}
 		c.Control = s.control
 	})

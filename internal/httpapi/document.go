@@ -259,6 +259,9 @@ func accountParams() map[string]*huma.Param {
 		"after_name":    query("after", "The name after which the page begins, in the order of the list: the last_id of the page before.", pattern(1, 150, printable)),
 		"before_name":   query("before", "The name before which the page ends: the first_id of the page after.", pattern(1, 150, printable)),
 
+		"account_id": {Name: "account_id", In: "path", Required: true, Description: "The name of the account, as a key has it.", Schema: pattern(1, 64, rota.AccountPattern)},
+		"used_by":    query("end_user", "An end user, to see what is used by that one.", pattern(1, 150, printable)),
+
 		"end_user_filter": query("end_user", "Only those of this end user; * for those of the account and all of its end users. Needs the scope read:account. Absent: those for whom the request is.", pattern(1, 150, printable)),
 		"schedule_filter": query("schedule_id", "Only those of this schedule.", text(0, 0)),
 		"phase":           query("phase", "Only runs in this phase.", &huma.Schema{Type: huma.TypeString, Enum: anys(phases)}),

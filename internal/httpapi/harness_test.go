@@ -17,6 +17,7 @@ import (
 	"github.com/rota-run/rota/internal/auth"
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/httpapi"
+	"github.com/rota-run/rota/internal/limits"
 )
 
 var start = time.Date(2026, 11, 23, 5, 31, 56, 0, time.UTC)
@@ -65,7 +66,7 @@ var errReached = rota.Errorf(rota.Unavailable, "reached the store")
 func newServer(t *testing.T, err error, change ...func(*httpapi.Config)) http.Handler {
 	t.Helper()
 	cfg := httpapi.Config{
-		Control: &control.Control{Store: control.Store{AgentReader: noAgents{err: err}, Updater: failing[control.Tx]{err}}, Now: func() time.Time { return start }, Audit: slog.New(slog.DiscardHandler)},
+		Control: &control.Control{Store: control.Store{AgentReader: noAgents{err: err}, Updater: failing[control.Tx]{err}}, Now: func() time.Time { return start }, Audit: slog.New(slog.DiscardHandler), Limits: &limits.Keeper{}},
 		Limits:  &auth.Limiter{Store: failing[auth.Tx]{err}},
 		Keys:    keyring{secret: {ID: "key_1", Account: "acme", Scopes: rota.AllScopes()}},
 		Ready:   func(context.Context) error { return nil },

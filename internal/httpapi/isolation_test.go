@@ -39,6 +39,7 @@ var goodBody = map[string]string{
 	"skip_schedule_occurrence":   `{"scheduled_for":"{next_run_at}"}`,
 	"unskip_schedule_occurrence": `{"scheduled_for":"{next_run_at}"}`,
 	"put_retention":              `{"runs_seconds":0}`,
+	"set_account_limits":         `{}`,
 	"preview_schedule":           `{"schedule":{"type":"interval","interval_seconds":60}}`,
 }
 
@@ -60,8 +61,8 @@ func TestOthersSeeNothing(t *testing.T) {
 	} {
 		ids := tt.owner.things()
 		for _, r := range httpapi.Routes() {
-			if !strings.Contains(r.Path, "{") || r.OperationID == "revoke_key" || r.OperationID == "put_agent" || r.Status == http.StatusNotImplemented {
-				continue // keys belong to accounts, and everybody can put agents
+			if !strings.Contains(r.Path, "{") || r.OperationID == "revoke_key" || r.OperationID == "put_agent" || strings.Contains(r.Path, "{account_id}") || r.Status == http.StatusNotImplemented {
+				continue // keys and limits belong to accounts, and everybody can put agents
 			}
 			theirs := tt.others.send(r.Method, ids.in(r.Path), ids.in(goodBody[r.OperationID]))
 			nothing := tt.others.send(r.Method, nowhere.in(r.Path), nowhere.in(goodBody[r.OperationID]))
@@ -147,7 +148,7 @@ func (c caller) things() things {
 	last := func(path string) string { return path[strings.LastIndex(path, "/")+1:] }
 	schedule := agent + "/schedules/" + c.send(http.MethodPut, agent+"/schedules/by-key/"+url.PathEscape(key), everyHour).is(http.StatusCreated).id()
 	next := c.send(http.MethodGet, schedule, "").is(http.StatusOK).object()["next_run_at"].(string)
-	return things{"agent_id": last(agent), "schedule_id": last(schedule), "run_id": last(c.newRun(agent)), "version": "1", "key": url.PathEscape(key), "function_tool_id": function, "next_run_at": next}
+	return things{"account_id": "acme", "agent_id": last(agent), "schedule_id": last(schedule), "run_id": last(c.newRun(agent)), "version": "1", "key": url.PathEscape(key), "function_tool_id": function, "next_run_at": next}
 }
 
 func (ids things) in(path string) string {

@@ -118,7 +118,7 @@ func TestAStoreThatCannotCount(t *testing.T) {
 
 func TestAReachedLimitIsNamed(t *testing.T) {
 	s := newAPI(t)
-	s.control.Limits.EndUser.OpenRuns = new(1)
+	s.keeper.Server.EndUser.OpenRuns = new(1)
 	c := s.acme()
 	run := c.newAgent("a") + "/runs"
 	c.send(http.MethodPost, run, `{"input":"hi"}`).is(http.StatusCreated)

@@ -334,13 +334,14 @@ func finish(r huma.Registry, requests []*huma.Schema) {
 	}
 }
 
-// pointersMayBeNull marks the fields of an answer that are null when unset.
+// pointersMayBeNull marks the fields of an answer that are null when unset: pointers,
+// and lists that have a tag.
 func pointersMayBeNull(s *huma.Schema, t reflect.Type) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		p := s.Properties[name]
 		switch {
-		case p == nil || f.Type.Kind() != reflect.Pointer || strings.Contains(options, "omitempty"):
+		case p == nil || f.Type.Kind() != reflect.Pointer && f.Tag.Get("nullable") == "" || strings.Contains(options, "omitempty"):
 		case p.Ref != "":
 			s.Properties[name] = &huma.Schema{Description: p.Description, OneOf: []*huma.Schema{{Ref: p.Ref}, null()}}
 		default:
@@ -373,7 +374,7 @@ func optionalMayBeNull(s *huma.Schema) {
 func tidySchema(s *huma.Schema) {
 	switch {
 	case s.Type == huma.TypeArray:
-		s.Nullable = false // no list is ever null; huma takes every slice for nullable
+		s.Nullable = false // huma takes every slice for nullable; pointersMayBeNull knows better
 	case s.Type == "":
 		s.Nullable = false // a union that accepts null has a branch for it
 	case s.Nullable && s.Enum != nil && !slices.Contains(s.Enum, nil):

@@ -7,6 +7,7 @@ import (
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/embedded"
+	"github.com/rota-run/rota/internal/limits"
 	"github.com/rota-run/rota/internal/runner"
 	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/sqlstore"
@@ -17,7 +18,7 @@ import (
 func Control(s store.Store) control.Store {
 	q := s.Reader()
 	return control.Store{
-		AgentReader: q, KeyedReader: q, FunctionToolReader: q, ScheduleReader: q, ScheduleVersionReader: q, LedgerReader: q, RunReader: q, KeyReader: q, EndUserReader: q, RetentionReader: q,
+		AgentReader: q, KeyedReader: q, FunctionToolReader: q, ScheduleReader: q, ScheduleVersionReader: q, LedgerReader: q, RunReader: q, KeyReader: q, EndUserReader: q, RetentionReader: q, LimitReader: q,
 		Updater: store.On(s, controlTx),
 	}
 }
@@ -25,7 +26,7 @@ func Control(s store.Store) control.Store {
 func controlTx(q sqlstore.Queries) control.Tx {
 	return control.Tx{
 		AgentReader: q, KeyedReader: q, AgentWriter: q, FunctionToolReader: q, FunctionToolWriter: q, ScheduleReader: q, ScheduleWriter: q, LedgerReader: q, LedgerWriter: q,
-		RunReader: q, RunWriter: q, KeyWriter: q, RetentionWriter: q, Answers: q,
+		RunReader: q, RunWriter: q, KeyWriter: q, RetentionWriter: q, LimitWriter: q, Answers: q,
 	}
 }
 
@@ -46,6 +47,9 @@ func Upkeep(s store.Store) upkeep.Store {
 		store.Updater[upkeep.Tx]
 	}{q, q, store.On(s, func(q sqlstore.Queries) upkeep.Tx { return q })}
 }
+
+// Limits returns the store of a [limits.Keeper].
+func Limits(s store.Store) limits.Store { return s.Reader() }
 
 // Limiter returns the store of an [auth.Limiter].
 func Limiter(s store.Store) auth.Store {

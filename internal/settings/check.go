@@ -84,7 +84,14 @@ func (s *Settings) checkRateLimit() error {
 
 func checkLimits(of string, l rota.Limits) error {
 	return cmp.Or(check(l.Workers == nil || *l.Workers >= 0, "limits: %s.workers must be 0 or more", of),
-		check(l.OpenRuns == nil || *l.OpenRuns >= 0, "limits: %s.open_runs must be 0 or more", of))
+		check(l.OpenRuns == nil || *l.OpenRuns >= 0, "limits: %s.open_runs must be 0 or more", of),
+		check(l.Bytes == nil || *l.Bytes >= 0, "limits: %s.bytes must be 0 or more", of),
+		checkRequests(of, l.Requests))
+}
+
+func checkRequests(of string, l []rota.RateLimit) error {
+	per, twice := rota.SamePeriod(l)
+	return check(!twice, "limits: %s.requests must have one limit for a %s, not two", of, per)
 }
 
 // checkTokens does not quote the secret.

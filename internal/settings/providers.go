@@ -2,12 +2,15 @@ package settings
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"os"
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -128,6 +131,9 @@ func fieldsOf(dst any) (map[string]reflect.Value, []string) {
 
 // set reads a value into a field.
 func set(field reflect.Value, n *yaml.Node) error {
+	if limits, ok := field.Addr().Interface().(*[]rota.RateLimit); ok {
+		return setRateLimits(limits, n)
+	}
 	if n.Kind != yaml.ScalarNode {
 		return fmt.Errorf("must be a single value")
 	}
@@ -135,18 +141,42 @@ func set(field reflect.Value, n *yaml.Node) error {
 	if d, ok := into.(*Duration); ok {
 		return d.UnmarshalText([]byte(n.Value))
 	}
-	if n.Decode(into) == nil {
-		return nil
-	}
 	kind := field.Kind()
 	if kind == reflect.Pointer {
 		kind = field.Type().Elem().Kind()
 	}
+	number, err := strconv.ParseFloat(n.Value, 64)
+	fraction := err == nil && number != math.Trunc(number) // which would be cut off
+	if !fraction && n.Decode(into) == nil {
+		return nil
+	}
 	switch kind {
 	case reflect.Bool:
 		return fmt.Errorf("must be true or false, not %q", n.Value)
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		return fmt.Errorf("must be a whole number, not %q", n.Value)
 	}
 	return fmt.Errorf("cannot be %q", n.Value)
+}
+
+// setRateLimits reads limits that are a list, or separated by commas; 0 is none.
+func setRateLimits(limits *[]rota.RateLimit, n *yaml.Node) (err error) {
+	*limits = []rota.RateLimit{}
+	switch {
+	case n.Kind == yaml.ScalarNode && n.Value == "0":
+		return nil
+	case n.Kind == yaml.ScalarNode:
+		*limits, err = rota.ParseRateLimits(n.Value)
+		return err
+	case n.Kind != yaml.SequenceNode:
+		return errors.New("must be a limit such as 600/minute, or a list of them")
+	}
+	for _, one := range n.Content {
+		var l rota.RateLimit
+		if err := l.UnmarshalText([]byte(one.Value)); err != nil {
+			return err
+		}
+		*limits = append(*limits, l)
+	}
+	return nil
 }

@@ -83,7 +83,7 @@ const limitsText = `
 
 What one end user may have at once, so that the others get theirs, and what an account may have with all its end users together. Limits are only in the file,
 under ` + "`limits`" + `: ` + "`end_user`" + ` and ` + "`account`" + ` have the same names. 0 is no limit; without a value, the default holds. An account that acts for nobody
-(no ` + "`X-On-Behalf-Of`" + `) counts as an end user.
+(no ` + "`X-On-Behalf-Of`" + `) counts as an end user. ` + "`rota limits set`" + ` sets others for one account; they hold in all processes within two seconds.
 
 When more runs wait than workers are free, end users take turns: one run of each, then the next of each, however many one of them has in the queue
 ([decision 40](decisions/0040-end-users-take-turns.md)).

@@ -147,7 +147,7 @@ func TestTheFileOfTheDocumentation(t *testing.T) {
 			{Name: "hosted", BaseURL: "https://models.example.com/v1", KeyEnv: "HOSTED_KEY", DefaultModel: "large", ConnectTimeout: settings.Duration(5 * time.Second), Background: true},
 			{Name: "vault", BaseURL: "https://vault.example.com/api/v1", KeyFile: "/run/secrets/model-key", Metadata: new(false)},
 		},
-		Limits: rota.AllLimits{EndUser: rota.Limits{Workers: new(16), OpenRuns: new(5000)}, Account: rota.Limits{Workers: new(0)}},
+		Limits: rota.AllLimits{EndUser: rota.Limits{Workers: new(16), OpenRuns: new(5000), Requests: []rota.RateLimit{{Requests: 20, Per: rota.PerSecond}, {Requests: 5000, Per: rota.PerHour}}}, Account: rota.Limits{Workers: new(0), Bytes: new(int64(50_000_000_000))}},
 		File:   filepath.Join("testdata", "rota.yaml"),
 	}, got)
 }

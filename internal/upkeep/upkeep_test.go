@@ -14,6 +14,7 @@ import (
 	"github.com/rota-run/rota/internal/auth"
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/events"
+	"github.com/rota-run/rota/internal/limits"
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/store/sqlite"
 	"github.com/rota-run/rota/internal/upkeep"
@@ -39,7 +40,7 @@ func TestRetention(t *testing.T) {
 		who := auth.Caller{Key: "key_1", Owner: rota.Owner{Account: "acme"}, Scopes: rota.AllScopes()}
 		c := &control.Control{
 			Store: ports.Control(store), Engine: idle{}, Hub: events.NewHub(), Models: models{}, Now: time.Now, Audit: slog.New(slog.DiscardHandler),
-			MinInterval: time.Second, AgentRetention: 30 * 24 * time.Hour,
+			MinInterval: time.Second, AgentRetention: 30 * 24 * time.Hour, Limits: &limits.Keeper{},
 		}
 		var log bytes.Buffer
 		ctx, stop := context.WithCancel(t.Context())

@@ -67,7 +67,7 @@ func newEngine(s enginetest.Setup) rota.Engine {
 		Store: store.On(s.Store, func(q sqlstore.Queries) embedded.Tx {
 			return embedded.Tx{Queue: enginetest.Watched(q), Planner: engine.Planner{LeadershipStore: q, TimerStore: q, WaitingStore: q}, Recoverer: q}
 		}),
-		Step:    engine.Step{Provider: s.Provider, Providers: s.Providers, MaxConcurrentRuns: s.MaxConcurrentRuns, Limits: s.Limits},
+		Step:    engine.Step{Provider: s.Provider, Providers: s.Providers, MaxConcurrentRuns: s.MaxConcurrentRuns, Limits: s.Keeper},
 		Attempt: s.Attempt, OnEnd: s.OnEnd, Now: s.Now, Log: s.Log, CatchupRate: s.CatchupRate, DrainTimeout: s.DrainTimeout,
 	})
 }

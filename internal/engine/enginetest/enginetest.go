@@ -27,6 +27,7 @@ import (
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/events"
+	"github.com/rota-run/rota/internal/limits"
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/runner"
 	"github.com/rota-run/rota/internal/store"
@@ -76,6 +77,7 @@ type Setup struct {
 	Log               *slog.Logger
 	MaxConcurrentRuns int
 	Limits            rota.AllLimits
+	Keeper            *limits.Keeper // of the limits
 	CatchupRate       int
 	Providers         []engine.Provider
 	DrainTimeout      time.Duration
@@ -150,6 +152,7 @@ func (w *world) start() {
 		run.Attempt(ctx, work)
 	}
 	w.setup.Store, w.setup.Opened, w.setup.Now = w.store, store, w.now
+	w.setup.Keeper = &limits.Keeper{Server: w.setup.Limits, Store: ports.Limits(w.store)}
 	w.setup.OnEnd = func(e engine.Ended) {
 		hub.End(e.Run)
 		w.mu.Lock()
@@ -161,7 +164,7 @@ func (w *world) start() {
 	run.Changed = w.engine.Changed
 	w.control = &control.Control{
 		Store: ports.Control(w.store), Engine: w.engine, Hub: hub, Models: w.model, Now: w.now, Audit: w.setup.Log, AgentRetention: 1000 * time.Hour, MinInterval: time.Second,
-		Limits: w.setup.Limits,
+		Limits: w.setup.Keeper,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel, w.ended = cancel, make(chan error, 1)

@@ -122,6 +122,22 @@ var queues = []testCase{
 		w.passTo(s.CreatedAt.Add(w.units(5.2)))
 		w.shows(s, "fired, fired, fired, blocked, fired")
 	}},
+	{name: "what falls due when as many bytes are stored as may be is blocked, and says so", run: func(w *world) {
+		a := w.agent("large/m")
+		s := w.schedule(a, w.every(1), rota.PolicyUpdate{})
+		w.passTo(s.CreatedAt.Add(w.units(1.2)))
+		w.setup.Keeper.Set(caller.Owner.Account, rota.AllLimits{Account: rota.Limits{Bytes: new(int64(1000))}})
+		_, err := w.control.StartRun(w.Context(), caller, a, rota.RunCreate{Input: rota.InputText("hi")}, control.Write{})
+		require.ErrorIs(w, err, rota.LimitReached)
+		w.passTo(s.CreatedAt.Add(w.units(2.2)))
+		w.shows(s, "fired, blocked")
+		why := w.ledger(s)[1].Reason
+		require.Equal(w, "limit_reached", why.Code)
+		require.Contains(w, why.Message, "and may store 1000 (limits.account.bytes)")
+		w.setup.Keeper.Set(caller.Owner.Account, rota.AllLimits{})
+		w.passTo(s.CreatedAt.Add(w.units(3.2)))
+		w.shows(s, "fired, blocked, fired")
+	}},
 	{name: "a worker that is freed during a step is used", run: func(w *world) {
 		w.setup.MaxConcurrentRuns = 2
 		w.restart()

@@ -20,6 +20,7 @@ import (
 	"github.com/rota-run/rota/internal/engine/temporal"
 	"github.com/rota-run/rota/internal/engine/temporal/temporaltest"
 	"github.com/rota-run/rota/internal/events"
+	"github.com/rota-run/rota/internal/limits"
 	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/store"
@@ -60,6 +61,7 @@ func newWorld(t *testing.T) *world {
 	w.engine = w.newEngine(w.db)
 	w.control = &control.Control{
 		Store: ports.Control(w.db), Engine: w.engine, Hub: events.NewHub(), Models: one{}, Now: time.Now, Audit: slog.New(slog.DiscardHandler), MinInterval: time.Second,
+		Limits: &limits.Keeper{},
 	}
 	a, err := w.control.CreateAgent(t.Context(), caller, rota.AgentCreate{Name: "a", Model: "m"}, control.Write{})
 	require.NoError(t, err)

@@ -85,7 +85,7 @@ func newMember(t *testing.T, address string, s enginetest.Setup) *member {
 		Store: storeOf(s.Store, enginetest.Watched), Client: c, Namespace: client.DefaultNamespace, TaskQueue: "rota", Installation: installation(s.Place), Attempt: s.Attempt, Now: s.Now, Log: s.Log,
 		Step: engine.Step{
 			Provider:          s.Provider,
-			MaxConcurrentRuns: s.MaxConcurrentRuns, Limits: s.Limits, Providers: s.Providers,
+			MaxConcurrentRuns: s.MaxConcurrentRuns, Limits: s.Keeper, Providers: s.Providers,
 		},
 		CatchupRate: s.CatchupRate, DrainTimeout: s.DrainTimeout, Silence: 10 * time.Second, OnEnd: s.OnEnd, NotifyPeers: func() {},
 		Lead: func(ctx context.Context, work func(context.Context) error) error {

@@ -89,6 +89,7 @@ var scans = map[string]string{
 	"SELECT DISTINCT x.account, x.end_user FROM":       "the end users of an account are put in the order of names",
 	"SELECT version, fingerprint, written_by":          "at the start of a process, once",
 	"SELECT o.phase, COUNT(*) FROM open_runs":          "a count for the operator, of work that is bounded by what runs and waits",
+	"SELECT l.account, l.limits FROM account_limits l": "the accounts that have limits of their own are few, and all are wanted",
 	"SELECT COUNT(*) FROM timers t":                    "a count for the operator, by the index of those that are paused",
 }
 

@@ -1,5 +1,11 @@
 -- The schema after all migrations. Written by go test ./internal/store/postgres -run Golden -update.
 
+CREATE TABLE account_limits (
+  account text COLLATE "C" NOT NULL,
+  limits text NOT NULL,
+  PRIMARY KEY (account)
+);
+
 CREATE TABLE agent_references (
   agent_id text COLLATE "C" NOT NULL,
   version bigint NOT NULL,
@@ -167,6 +173,14 @@ CREATE TABLE purges (
   occurrences bigint NOT NULL,
   PRIMARY KEY (agent_id)
 );
+
+CREATE TABLE requests_spent (
+  owner text COLLATE "C" NOT NULL,
+  spent text NOT NULL,
+  useless_at bigint NOT NULL,
+  PRIMARY KEY (owner)
+);
+CREATE INDEX requests_spent_by_end ON requests_spent USING btree (useless_at);
 
 CREATE TABLE retentions (
   account text COLLATE "C" NOT NULL,

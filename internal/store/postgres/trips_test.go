@@ -13,6 +13,7 @@ import (
 	"github.com/rota-run/rota/internal/auth"
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/events"
+	"github.com/rota-run/rota/internal/limits"
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/postgres"
@@ -104,5 +105,5 @@ func (noEngine) Changed()                  {}
 func (noEngine) Cancel(rota.RunID)         {}
 
 func operations(s store.Store) *control.Control {
-	return &control.Control{Store: ports.Control(s), Engine: noEngine{}, Hub: events.NewHub(), Now: time.Now, Audit: slog.New(slog.DiscardHandler)}
+	return &control.Control{Store: ports.Control(s), Engine: noEngine{}, Hub: events.NewHub(), Now: time.Now, Audit: slog.New(slog.DiscardHandler), Limits: &limits.Keeper{}}
 }

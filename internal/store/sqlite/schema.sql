@@ -1,5 +1,10 @@
 -- The schema after all migrations. Written by go test ./internal/store/sqlite -run Golden -update.
 
+CREATE TABLE account_limits (
+  account TEXT PRIMARY KEY,
+  limits  TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE agent_references (
   agent_id TEXT NOT NULL REFERENCES agents (id),
   version  INTEGER NOT NULL,
@@ -172,6 +177,14 @@ CREATE TABLE purges (
   schedules   INTEGER NOT NULL,
   occurrences INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE requests_spent (
+  owner      TEXT PRIMARY KEY,  -- account/end_user, or the account
+  spent      TEXT NOT NULL,
+  useless_at INTEGER NOT NULL  -- when all requests have come back, rounded up to a day
+) STRICT;
+
+CREATE INDEX requests_spent_by_end ON requests_spent (useless_at);
 
 CREATE TABLE retentions (
   account     TEXT PRIMARY KEY,

@@ -77,6 +77,8 @@ var scans = map[string]string{
 	"SELECT s.id, s.public, s.sealed":                     "the signing keys are few, and all are wanted",
 	"SELECT o.phase, COUNT(*) FROM open_runs":             "a count for the operator, of work that is bounded by what runs and waits",
 	"SELECT a.id, a.account, a.end_user FROM agents a":    "once a minute, and for each step of a purge: the open runs, which are bounded by what runs and waits",
+	"SELECT l.account, l.limits FROM account_limits l":    "the accounts that have limits of their own are few, and all are wanted",
+	"SELECT p.end_user, CAST(SUM(p.bytes)":                "what was read by index, a bounded part, is summed",
 	"SELECT COUNT(*) FROM timers t":                       "a count for the operator, by the index of those that are paused",
 }
 

@@ -23,6 +23,20 @@ CREATE TABLE keys (
 );
 CREATE INDEX keys_by_account ON keys (account, id);
 
+-- The limits that were set for accounts, as JSON.
+CREATE TABLE account_limits (
+  account TEXT COLLATE "C" PRIMARY KEY,
+  limits  TEXT NOT NULL
+);
+
+-- What end users and accounts have used of their limits of requests.
+CREATE TABLE requests_spent (
+  owner      TEXT COLLATE "C" PRIMARY KEY,  -- account/end_user, or the account
+  spent      TEXT NOT NULL,
+  useless_at BIGINT NOT NULL  -- when all requests have come back, rounded up to a day
+);
+CREATE INDEX requests_spent_by_end ON requests_spent (useless_at);
+
 CREATE TABLE signing_keys (
   id         TEXT COLLATE "C" PRIMARY KEY,
   public     BYTEA NOT NULL,    -- an uncompressed point of P-256

@@ -21,6 +21,20 @@ CREATE TABLE keys (
 ) STRICT;
 CREATE INDEX keys_by_account ON keys (account, id);
 
+-- The limits that were set for accounts, as JSON.
+CREATE TABLE account_limits (
+  account TEXT PRIMARY KEY,
+  limits  TEXT NOT NULL
+) STRICT;
+
+-- What end users and accounts have used of their limits of requests.
+CREATE TABLE requests_spent (
+  owner      TEXT PRIMARY KEY,  -- account/end_user, or the account
+  spent      TEXT NOT NULL,
+  useless_at INTEGER NOT NULL  -- when all requests have come back, rounded up to a day
+) STRICT;
+CREATE INDEX requests_spent_by_end ON requests_spent (useless_at);
+
 CREATE TABLE signing_keys (
   id         TEXT PRIMARY KEY,
   public     BLOB NOT NULL,    -- an uncompressed point of P-256
