@@ -91,7 +91,7 @@ func TestAges(t *testing.T) {
 		kept := control.Retention{Runs: 48 * time.Hour}
 		c := &control.Control{
 			Store: ports.Control(store), Engine: idle{}, Hub: events.NewHub(), Models: models{}, Now: time.Now, Audit: slog.New(slog.DiscardHandler),
-			MinInterval: time.Second, Kept: kept,
+			MinInterval: time.Second, Limits: &limits.Keeper{}, Kept: kept,
 		}
 		var runs, open []rota.RunID
 		var who []auth.Caller
