@@ -74,7 +74,7 @@ func storedBytes(w *world) {
 
 	answer := rota.Any{RawMessage: []byte(`"` + strings.Repeat("x", 20_000) + `"`)}
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		if _, _, err := tx.ClaimAll(ctx, w.now.Add(time.Hour), 10, func([]rota.Work) bool { return true }); err != nil {
+		if _, _, err := tx.ClaimAll(ctx, w.now.Add(time.Hour), 10, func([]rota.Work) bool { return true }, nil); err != nil {
 			return err
 		}
 		_, err := tx.FinishRun(ctx, r.ID, rota.Result{Phase: rota.PhaseCompleted, Response: answer, CompletedAt: w.now.Add(time.Hour)}, settle)
