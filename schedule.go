@@ -197,8 +197,9 @@ type Timer struct {
 	ConsecutiveFailures int
 	LastRunAt           time.Time
 	LastRunID           RunID
-	Refused             *Reason // why no run of the owner may start now; nil if it may. Not stored
-	LastResponseID      string  // of the last run that completed, for schedules that continue a response
+	RanFor              time.Time // the newest nominal time that has started a run; read only, of a backlog, and if it is newer than the time whose turn it is
+	Refused             *Reason   // why no run of the owner may start now; nil if it may. Not stored
+	LastResponseID      string    // of the last run that completed, for schedules that continue a response
 }
 
 // CatchUp returns the timer's place among those that have a backlog, of which

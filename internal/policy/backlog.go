@@ -40,7 +40,9 @@ func CatchUp(t rota.Timer, o rota.Occurrence, now time.Time) rota.Decision {
 }
 
 // outdated returns what becomes of an occurrence that waited until there was no
-// reason to start it, or "".
+// reason to start it, or "". A newer one takes its place if that has started a run or
+// waits too; that a run has started since is not enough, because an older one may wait
+// in front of it.
 func outdated(t rota.Timer, o rota.Occurrence, now time.Time) (rota.Outcome, rota.Reason) {
 	p, missed := t.Policy, o.Trigger == rota.TriggerSchedule
 	switch {
@@ -48,7 +50,7 @@ func outdated(t rota.Timer, o rota.Occurrence, now time.Time) (rota.Outcome, rot
 		return rota.Blocked, usedUp(p)
 	case missed && now.Sub(o.ScheduledFor.Time) > time.Duration(p.MaxLatenessSeconds)*time.Second:
 		return rota.MissedOutcome, tooLate(p)
-	case missed && p.Missed != rota.MissedAll && t.LastRunAt.After(o.RecordedAt.Time):
+	case missed && p.Missed != rota.MissedAll && later(t.RanFor, t.BacklogTo).After(o.ScheduledFor.Time):
 		return rota.MissedOutcome, superseded
 	}
 	return "", rota.Reason{}

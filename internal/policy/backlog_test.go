@@ -38,10 +38,20 @@ func TestCatchUpIsOutdated(t *testing.T) {
 		{name: "its turn comes", at: now, want: "fired 3m0s"},
 		{name: "just in time", with: func(p *rota.Policy) { p.MaxLatenessSeconds = 60 }, at: 4 * time.Minute, want: "fired 3m0s"},
 		{name: "too late", with: func(p *rota.Policy) { p.MaxLatenessSeconds = 60 }, at: 4*time.Minute + time.Millisecond, want: "missed too_late 3m0s"},
-		{name: "a newer one ran", then: func(t *rota.Timer) { t.LastRunAt = at(now + time.Second) }, at: 4 * time.Minute, want: "missed superseded 3m0s"},
-		{name: "an older one ran", then: func(t *rota.Timer) { t.LastRunAt = at(now) }, at: 4 * time.Minute, want: "fired 3m0s"},
 		{
-			name: "all, and a newer one ran", with: madeUpAll, then: func(t *rota.Timer) { t.LastRunAt = at(now + time.Second) },
+			name: "a newer one ran", then: func(t *rota.Timer) { t.LastRunAt, t.RanFor = at(now+time.Second), at(3*time.Minute+time.Second) },
+			at: 4 * time.Minute, want: "missed superseded 3m0s",
+		},
+		{
+			name: "an older one ran since", then: func(t *rota.Timer) { t.LastRunAt = at(now + time.Second) },
+			at: 4 * time.Minute, want: "fired 3m0s",
+		},
+		{
+			name: "a newer one waits", then: func(t *rota.Timer) { t.Backlog, t.BacklogTo = 2, at(4*time.Minute) },
+			at: 4 * time.Minute, want: "missed superseded 3m0s",
+		},
+		{
+			name: "all, and a newer one ran", with: madeUpAll, then: func(t *rota.Timer) { t.LastRunAt, t.RanFor = at(now+time.Second), at(now) },
 			at: 4 * time.Minute, want: "fired 1m0s",
 		},
 		{
@@ -65,7 +75,7 @@ func TestCatchUpIsOutdated(t *testing.T) {
 func TestCatchUpBackfillIsNeverOutdated(t *testing.T) {
 	timer, line := lined(t, 210*time.Second, nil)
 	line[0].Trigger = rota.TriggerBackfill
-	timer.LastRunAt = at(10 * time.Hour)
+	timer.LastRunAt, timer.RanFor = at(10*time.Hour), at(10*time.Hour)
 	d := CatchUp(timer, line[0], at(100*time.Hour))
 	require.Equal(t, []string{"fired 3m0s"}, outcomes(d.Records))
 	require.Equal(t, rota.TriggerBackfill, d.Records[0].Trigger)

@@ -165,6 +165,7 @@ func (s *simulation) fire(o rota.Occurrence) {
 		s.Fatalf("%s started beside another run", o.ScheduledFor)
 	}
 	s.fired++
+	s.timer.RanFor = later(s.timer.RanFor, o.ScheduledFor.Time)
 	s.ends = append(s.ends, s.now.Add(s.some("run", 3000)))
 }
 

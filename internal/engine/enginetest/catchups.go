@@ -79,6 +79,23 @@ var catchups = []testCase{
 			require.Equal(w, 2, superseded, "one started at once, and two in the time to the next")
 		}
 	}},
+	{name: "of two that wait, missed in two downtimes, the newer runs", run: func(w *world) {
+		w.setup.MaxConcurrentRuns = 1
+		w.restart()
+		a := w.agent("large/m")
+		s := w.schedule(a, w.every(4), w.until(9, rota.PolicyUpdate{}))
+		release := w.model.holds()
+		w.runs(a, 1) // takes the worker
+		w.asked(1)
+		for _, up := range []float64{5, 8.5} {
+			w.kill()
+			w.passTo(s.CreatedAt.Add(w.units(up)))
+			w.start()
+		}
+		release()
+		w.pass(w.units(1))
+		w.shows(s, "missed, fired")
+	}},
 	{name: "missed: all runs one after the other", run: func(w *world) {
 		s := w.missedThree()
 		w.model.takes(w.units(0.5))

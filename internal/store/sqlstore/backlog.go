@@ -16,7 +16,8 @@ const backlogLook = 100
 // limit runs have started. It reports whether it left any that decide has
 // not refused.
 func (q Queries) FireBacklog(ctx context.Context, now time.Time, limit int, decide rota.DecideBacklog) ([]rota.Fire, bool, error) {
-	waiting, err := all(ctx, q.db, scanBacklog, `SELECT `+timerColumns+`, `+nextModel+`, `+occurrenceColumns+`
+	waiting, err := all(ctx, q.db, scanBacklog, `SELECT `+timerColumns+`, `+nextModel+`, `+occurrenceColumns+`,
+		(SELECT MAX(n.scheduled_for) FROM occurrences n WHERE n.schedule_id = o.schedule_id AND n.scheduled_for > o.scheduled_for AND n.outcome = 'fired')
 		FROM timers t JOIN agents a ON a.id = t.agent_id JOIN occurrences o ON o.schedule_id = t.schedule_id AND o.scheduled_for =
 		(SELECT MIN(w.scheduled_for) FROM occurrences w WHERE w.schedule_id = t.schedule_id AND w.outcome <> 'fired' AND w.outcome = 'buffered')
 		WHERE t.catch_up IS NOT NULL AND a.deleted_at IS NULL ORDER BY t.catch_up DESC, t.schedule_id DESC LIMIT ?`+q.lockAny("t"), backlogLook)
@@ -49,8 +50,10 @@ func scanBacklog(row Scanner) (backlog, error) {
 	var b backlog
 	timer, timerDone := timerDest(&b.timer)
 	occurrence, occurrenceDone := occurrenceDest(&b.oldest)
-	err := row.Scan(append(append(timer, &b.timer.Model), occurrence...)...)
+	var ran msTime
+	err := row.Scan(append(append(append(timer, &b.timer.Model), occurrence...), &ran)...)
 	timerDone()
 	occurrenceDone()
+	b.timer.RanFor = ran.Time
 	return b, err
 }

@@ -12,6 +12,7 @@ import (
 
 var backlogs = []testCase{
 	{"the newest backlog goes first, and in it the oldest occurrence", backlogOrder},
+	{"a backlog knows of newer runs", backlogNewer},
 	{"a backlog waits for open runs", backlogWaits},
 	{"a refused occurrence stays as it is", backlogRefused},
 	{"an occurrence that leaves a backlog without a run is recorded", backlogGivenUp},
@@ -108,6 +109,26 @@ func backlogOrder(w *world) {
 	t := w.timer(newest)
 	require.Zero(w, t.Backlog)
 	require.Zero(w, t.BacklogTo)
+}
+
+func backlogNewer(w *world) {
+	w.lineUp(1, 2, beside)
+	var newer []time.Duration
+	decide := func(run bool) rota.DecideBacklog {
+		return func(t rota.Timer, o rota.Occurrence) (rota.Decision, bool) {
+			newer = append(newer, t.RanFor.Sub(start))
+			if run {
+				o.ScheduledFor.Time = start.Add(2 * time.Minute)
+			}
+			d, _ := turn(t, o)
+			return d, run
+		}
+	}
+	fires, _ := w.fireBacklog(1, decide(true))
+	require.Equal(w, []int{2}, minutes(fires), "out of turn")
+	w.fireBacklog(1, decide(false))
+	require.Negative(w, newer[0], "none ran")
+	require.Equal(w, 2*time.Minute, newer[1])
 }
 
 func backlogWaits(w *world) {
