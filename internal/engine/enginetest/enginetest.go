@@ -163,7 +163,7 @@ func (w *world) start() {
 	w.engine = w.rig.New(w.setup)
 	run.Changed = w.engine.Changed
 	w.control = &control.Control{
-		Store: ports.Control(w.store), Engine: w.engine, Hub: hub, Models: w.model, Now: w.now, Audit: w.setup.Log, AgentRetention: 1000 * time.Hour, MinInterval: time.Second,
+		Store: ports.Control(w.store), Engine: w.engine, Hub: hub, Models: w.model, Now: w.now, Audit: w.setup.Log, AgentRetention: 100_000 * time.Hour, MinInterval: time.Second,
 		Limits: w.setup.Keeper,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -260,15 +260,17 @@ func (w *world) read(s rota.Schedule) rota.Schedule {
 }
 
 // ledger returns what is on record, the oldest first.
-func (w *world) ledger(s rota.Schedule) []rota.Occurrence { return w.ledgerFrom(s, time.Time{}) }
+func (w *world) ledger(s rota.Schedule) []rota.Occurrence {
+	return w.occurrences(s, rota.OccurrenceFilter{})
+}
 
-// ledgerFrom returns what is on record from a nominal time on.
-func (w *world) ledgerFrom(s rota.Schedule, from time.Time) []rota.Occurrence {
+// occurrences returns those that are on record and pass a filter, the oldest first.
+func (w *world) occurrences(s rota.Schedule, f rota.OccurrenceFilter) []rota.Occurrence {
 	w.Helper()
 	var out []rota.Occurrence
 	p := rota.Page{Limit: 100, Ascending: true}
 	for {
-		l, err := w.control.Occurrences(w.Context(), caller, s.AgentID, s.ID, rota.OccurrenceFilter{From: from}, p)
+		l, err := w.control.Occurrences(w.Context(), caller, s.AgentID, s.ID, f, p)
 		require.NoError(w, err)
 		out = append(out, slices.DeleteFunc(l.Data, func(o rota.Occurrence) bool { return o.Open })...)
 		if !l.HasMore {

@@ -3,6 +3,7 @@ package enginetest
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"time"
@@ -11,76 +12,64 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/calendar"
+	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/policy"
 )
 
-// An observed schedule is what a story knows of a schedule: how it was last read,
-// and what was on record of it. It predicts no outcome; it checks what must be true
-// of any.
+// An observed schedule is what a story knows of a schedule: how it was last read, which
+// plans it had, and its runs. It predicts no outcome. When the story ends, it is held
+// against the record.
 type observed struct {
 	*stage
-	name          string // in messages
-	rota.Schedule        // as it was last read
+	name          string        // in messages
+	rota.Schedule               // as it was last read
+	was           rota.Schedule // at the look before
 
-	plan, before plan        // the one in force, and the one that this step has replaced or the same
-	walked       time.Time   // every nominal time of the plan up to here is on record
-	exhausted    bool        // all the runs that the plan allows have been taken
-	rests        bool        // it was paused or deleted at the last look too
-	dropped      []time.Time // those of the plan before that had come without an outcome
-	backfilled   bool        // by this step
-	from         time.Time   // what is on record before this is final
-
-	rows map[int64]rota.Occurrence // by the first nominal time
-	runs []*run
+	plans      []plan // the last is in force
+	demands    []demand
+	walked     time.Time      // up to here, the demands speak of all times of the plan
+	rests      bool           // it was paused or deleted at the last look too
+	paused     bool           // it has ever been
+	marks      []rota.Instant // that were ever seen
+	manual     int64          // runs of triggers since the last look
+	mayCatchUp bool           // a time waits that may start when there is a worker
+	runs       []*run
+	madeUp     map[time.Time]int64 // runs of times that were missed, by when the gap began
 }
 
-// A plan is where nominal times come from.
+// A plan is where nominal times come from, and what is to become of them.
 type plan struct {
-	policy rota.Policy
-	cal    calendar.Calendar
-	anchor time.Time // of an interval without a start
-	made   time.Time
-	from   time.Time // its times are later
+	rota.Policy
+	spec        rota.Spec
+	anchor      time.Time
+	cal         calendar.Calendar
+	made, until time.Time // until is zero while it is in force
+}
+
+// A demand says that each nominal time of a plan, after one instant and up to another,
+// must be on record when the story ends.
+type demand struct {
+	plan     plan
+	from, to time.Time
 }
 
 // next returns the first nominal time after another.
 func (p plan) next(after time.Time) (time.Time, bool) {
-	if s := p.policy.StartAt; s != nil && after.Before(s.Time) {
+	if s := p.StartAt; s != nil && after.Before(s.Time) {
 		after = s.Add(-time.Millisecond)
 	}
 	n, ok := p.cal.Next(after)
-	return n, ok && (p.policy.EndAt == nil || !n.After(p.policy.EndAt.Time))
-}
-
-// nth returns the nominal time after as many others, or the last.
-func (p plan) nth(after time.Time, others int) (time.Time, bool) {
-	n, ok := p.next(after)
-	for next, more := n, ok; more && others >= 0; others-- {
-		n = next
-		next, more = p.next(n)
-	}
-	return n, ok
-}
-
-// has reports whether an instant is a nominal time.
-func (p plan) has(at time.Time) bool {
-	n, ok := p.next(at.Add(-time.Millisecond))
-	return ok && n.Equal(at)
+	return n, ok && (p.EndAt == nil || !n.After(p.EndAt.Time))
 }
 
 // counts reports whether a row stands for as many nominal times as it says.
 func (p plan) counts(o rota.Occurrence) bool {
-	n, count := o.ScheduledFor.Time, int64(1)
-	for ok := true; ok && n.Before(end(o)) && count <= o.Count; count++ {
+	n, ok := p.next(o.ScheduledFor.Add(-time.Millisecond))
+	first, count := n, int64(1)
+	for ; ok && n.Before(end(o)) && count <= o.Count; count++ {
 		n, ok = p.next(n)
 	}
-	return p.has(o.ScheduledFor.Time) && n.Equal(end(o)) && count == o.Count
-}
-
-// sameTimes reports whether a policy has the same times as another.
-func sameTimes(a, b rota.Policy) bool {
-	times := func(p rota.Policy) []any { return []any{p.StartAt, p.EndAt, p.MaxRuns, p.JitterSeconds} }
-	return reflect.DeepEqual(times(a), times(b))
+	return ok && first.Equal(o.ScheduledFor.Time) && n.Equal(end(o)) && count == o.Count
 }
 
 // end returns the last nominal time that a row stands for.
@@ -91,268 +80,222 @@ func end(o rota.Occurrence) time.Time {
 	return o.ScheduledFor.Time
 }
 
-func runID(o rota.Occurrence) rota.RunID {
-	if o.RunID == nil {
-		return ""
-	}
-	return *o.RunID
+// plan returns the plan in force.
+func (r *observed) plan() plan { return r.plans[len(r.plans)-1] }
+
+// between reports whether something is true of a plan that was in force between two
+// instants, by a clock that may have been set back.
+func (r *observed) between(from, to time.Time, is func(plan) bool) bool {
+	from, to = from.Add(-longestSetBack), to.Add(longestSetBack)
+	return slices.ContainsFunc(r.plans, func(p plan) bool {
+		return !p.made.After(to) && (p.until.IsZero() || !p.until.Before(from)) && is(p)
+	})
 }
 
-// replan notes what a call has made of the schedule: a new one, or one that has
-// another policy and perhaps another spec.
-func (r *observed) replan(got rota.Schedule, anew bool, now time.Time) {
-	old := r.plan
-	r.plan.policy = got.Policy
-	if !anew && sameTimes(old.policy, got.Policy) {
-		return
-	}
-	if anew {
-		r.anchor(got.Spec, now)
-	}
-	for active := r.Status == rota.ScheduleActive && !r.exhausted; active; {
-		n, ok := old.next(later(r.walked, last(r.dropped)))
-		if active = ok && !n.After(now); active {
-			r.dropped = append(r.dropped, n)
-		}
-	}
-	r.walked, r.exhausted = now, false
-	if next := got.NextRunAt; next != nil && !next.After(now) { // it waits for its jitter, or has just passed
-		r.walked = next.Add(-time.Millisecond)
-	}
-	r.plan.made, r.plan.from = now, r.walked
-}
-
-// anchor gives the plan the times of a spec.
-func (r *observed) anchor(s rota.Spec, at time.Time) {
-	var err error
-	r.plan.cal, err = calendar.Parse(s, at)
-	require.NoError(r, err)
-	r.plan.anchor = at
-}
-
-// rewind notes that the clock was set back, and that the engine has noticed. What was
-// decided of times that are ahead now, and neither started nor was asked for, is off the
-// record, and an interval may be counted from now.
-func (r *observed) rewind() {
-	now := r.wall()
+// replan notes the plan of the schedule if it is another. What has come by the old one
+// must be on record, but what comes by the new one is only what is after now, or what
+// waits for its jitter.
+func (r *observed) replan(now time.Time) {
 	timed, err := r.store.Reader().TimedSchedule(r.Context(), caller.Owner, r.AgentID, r.ID)
 	if errors.Is(err, rota.NotFound) {
 		return
 	}
 	require.NoError(r, err)
-	for n, o := range r.rows {
-		if !end(o).After(now) || o.RunID != nil || o.Trigger == rota.TriggerManual || o.Outcome == rota.SkippedRequested {
-			continue
+	t := timed.Timer
+	p := plan{Policy: t.Policy, spec: t.Spec, anchor: t.Anchor, made: now}
+	p.cal, err = calendar.Parse(t.Spec, t.Anchor)
+	require.NoError(r, err)
+	times := func(p plan) []any {
+		return []any{p.spec, p.anchor.UnixMilli(), p.StartAt, p.EndAt, p.MaxRuns, p.JitterSeconds}
+	}
+	same := false
+	if n := len(r.plans); n > 0 {
+		old := &r.plans[n-1]
+		if same = reflect.DeepEqual(times(*old), times(p)); same && reflect.DeepEqual(old.Policy, p.Policy) {
+			return
 		}
-		delete(r.rows, n)
-		r.exhausted = false
-		if !o.ScheduledFor.After(now) { // a span has lost its end
-			r.rows[n] = r.ledgerFrom(r.Schedule, o.ScheduledFor.Time)[0]
+		old.until = now
+		if !same && r.NextRunAt != nil {
+			r.demand(now)
 		}
 	}
-	r.walked, r.from, r.plan.from = earlier(r.walked, now), earlier(r.from, now), earlier(r.plan.from, now)
-	if s := r.Spec; s.Type == rota.Interval && s.StartAt == "" && !timed.Timer.Anchor.Equal(r.plan.anchor) {
-		r.anchor(s, timed.Timer.Anchor)
-		r.plan.made, r.plan.from, r.walked = now, now, now
+	if r.plans = append(r.plans, p); same {
+		return
+	}
+	if r.walked = now; !t.NextRunAt.IsZero() && !t.NextRunAt.After(now) {
+		r.walked = t.NextRunAt.Add(-time.Millisecond)
 	}
 }
 
-// observe reads the schedule, and checks what has become of it since the last look.
+// demand notes that every time of the plan up to an instant must be on record.
+func (r *observed) demand(to time.Time) {
+	if to.After(r.walked) {
+		r.demands = append(r.demands, demand{r.plan(), r.walked, to})
+		r.walked = to
+	}
+}
+
+// rewind notes that the clock was set back, and that the engine has noticed. Times that
+// are ahead now come once more, and an interval may be counted from now.
+func (r *observed) rewind(now time.Time) {
+	for i := range r.demands {
+		r.demands[i].to = earlier(r.demands[i].to, now)
+	}
+	r.walked = earlier(r.walked, now)
+	r.replan(now)
+}
+
+// observe reads the schedule.
 func (r *observed) observe(now time.Time) {
-	was, from, manual := r.Schedule, r.from, int64(0)
-	r.Schedule = r.read(was)
-	rested := was.Status == r.Status && (was.Status == rota.SchedulePaused || was.Status == rota.ScheduleDeleted)
-	if r.backfilled {
-		from = time.Time{}
-	}
-	for _, o := range r.ledgerFrom(r.Schedule, from) {
-		known := r.rows[o.ScheduledFor.UnixMilli()]
-		r.rows[o.ScheduledFor.UnixMilli()] = o
-		r.checkRow(known, o, was)
-		if o.RunID == nil || runID(known) == *o.RunID {
-			continue
-		}
-		r.begin(o)
-		r.holds(o.Trigger == rota.TriggerManual || !rested, "it was %s, and %s has started", r.Status, o.ScheduledFor)
-		if o.Trigger == rota.TriggerManual {
-			manual++
-		}
-	}
-	if most := r.plan.policy.MaxRuns; most != nil {
-		r.holds(r.RunCount <= max(*most, was.RunCount)+manual, "%d runs, and now %d: max_runs is %d", was.RunCount, r.RunCount, *most)
-		if why := was.PauseReason; why != nil && why.At.After(r.walked) { // what waited before may have had the last run: then no time was to come
-			r.walked, r.plan.from = why.At.Time, why.At.Time
-		}
-	}
-	r.checkFields()
-	if r.Status != rota.SchedulePaused && !rested {
-		r.checkWalk(now)
-	}
-	r.rests, r.before, r.dropped, r.backfilled = rested, r.plan, nil, false
+	r.replan(now)
+	r.was, r.Schedule = r.Schedule, r.read(r.Schedule)
+	r.rests = r.was.Status == r.Status && (r.Status == rota.SchedulePaused || r.Status == rota.ScheduleDeleted)
+	r.paused = r.paused || r.PauseReason != nil
+	r.marks, r.manual = append(r.marks, r.Skips...), 0
 }
 
-// checkRow checks a row that is new or may be another now. An outcome that is final
-// stays: only what waits gets another, what a backfill takes up, and a run that was
-// blocked.
-func (r *observed) checkRow(was, o rota.Occurrence, s rota.Schedule) {
-	waited, same := was.Outcome == rota.Buffered && was.Count == o.Count, was.Outcome == o.Outcome && was.Count == o.Count
-	stays := runID(was) == runID(o) && (same || was.Outcome == rota.Fired && o.Outcome == rota.Blocked)
-	backfilled := r.backfilled && was.Outcome != rota.Fired
-	r.holds(was.Outcome == "" || waited || stays || backfilled, "%s was %s %s, and is %s %s", o.ScheduledFor, was.Outcome, runID(was), o.Outcome, runID(o))
-	if o.RunID == nil && o.Outcome != was.Outcome && !r.backfilled {
-		r.holds(r.excuses(r.plan, o, s) || r.excuses(r.before, o, s), "%s is %s for %v", o.ScheduledFor, o.Outcome, o.Reason)
+// begin checks that the schedule let a run begin: its status, its marks, the overlap
+// policy, and what is to become of missed times.
+func (r *observed) begin(x *run) {
+	p, at := r.plan(), x.ScheduledFor
+	r.holds(x.Trigger == rota.TriggerManual || !r.rests, "it was %s, and %s has started", r.Status, at)
+	r.holds(x.Trigger != rota.TriggerSchedule || !slices.Contains(r.was.Skips, *at), "%s is marked to be skipped, and has started", at)
+	for _, other := range r.runs {
+		over := !other.ended.IsZero() && !other.ended.After(x.began) || !x.ended.IsZero() && !x.ended.After(other.began)
+		may := r.between(r.seen, x.began, func(p plan) bool { return p.Overlap == rota.OverlapAllowAll })
+		r.holds(over || may, "%s started at %s, and another run had not ended", at, x.began)
 	}
-	if was.Outcome == "" && o.Trigger != rota.TriggerManual {
-		counts := r.plan.counts(o) || r.before.counts(o)
-		r.holds(counts && !end(o).After(r.wall()), "%s to %s are not %d nominal times that have come", o.ScheduledFor, end(o), o.Count)
-		if o.Outcome != rota.Blocked && !r.backfilled {
-			r.holds(r.onTime(r.plan, o) || r.onTime(r.before, o), "%s is %s at %s, before or after it was due", o.ScheduledFor, o.Outcome, o.RecordedAt)
+	r.runs = append(r.runs, x)
+	if x.Trigger == rota.TriggerManual {
+		r.manual++
+	}
+	if p.JitterSeconds > 0 || x.Trigger != rota.TriggerSchedule { // what waits for its jitter may keep others from being missed
+		return
+	}
+	for _, g := range r.gaps {
+		if at.After(g.from) && at.Before(g.to) && g.to.Sub(g.from) >= engine.Outage && p.made.Before(g.from) && !g.again {
+			r.madeUp[g.from]++
+			most := map[rota.Missed]int64{rota.MissedSkip: 0, rota.MissedLatest: 1, rota.MissedAll: math.MaxInt64}[p.Missed]
+			r.holds(r.madeUp[g.from] <= most, "%d runs of times that were missed: the policy is %s", r.madeUp[g.from], p.Missed)
 		}
-		r.holds(o.RunID == nil || !slices.Contains(s.Skips, o.ScheduledFor), "%s is marked to be skipped, and has started", o.ScheduledFor)
 	}
+}
+
+// check checks that the fields of the schedule agree with each other: what is next is a
+// time of the plan that is still to start, and when nothing is, there is a reason.
+func (r *observed) check(now time.Time) {
+	p, next, overlapping, line := r.plan(), r.NextRunAt, 0, 0
+	for _, o := range r.occurrences(r.Schedule, rota.OccurrenceFilter{Outcome: rota.Buffered}) {
+		if line++; o.Reason.Code == "overlap" {
+			overlapping, line = overlapping+1, line-1
+		}
+	}
+	open := slices.ContainsFunc(r.runs, func(x *run) bool { return x.ended.IsZero() })
+	r.mayCatchUp = line > 0 && overlapping == 0 && !r.gone[r.AgentID] && (p.Overlap == rota.OverlapAllowAll || !open)
+	r.holds(overlapping == 0 || overlapping == 1 && open, "%d times wait for a run to end (one has not: %t)", overlapping, open)
+	idle := overlapping+line == 0 || r.Status == rota.ScheduleCompleted && overlapping == 0
+	r.holds(r.Status == rota.ScheduleActive && (!idle || next != nil) || r.Status != rota.ScheduleActive && next == nil && idle,
+		"it is %s: %d times wait, and the next is %v", r.Status, overlapping+line, next)
+	if most := p.MaxRuns; most != nil {
+		r.holds(r.RunCount <= max(*most, r.was.RunCount)+r.manual, "%d runs, and now %d: max_runs is %d", r.was.RunCount, r.RunCount, *most)
+	}
+	switch {
+	case next != nil:
+		n, ok := p.next(next.Add(-time.Millisecond))
+		due := policy.Due(r.ID, p.Policy, n)
+		r.holds(ok && n.Equal(next.Time) && due.After(now), "the next is %s, the plan has %s, and that was due at %s", next, n, due)
+		r.demand(next.Add(-time.Millisecond))
+	case r.Status == rota.SchedulePaused && p.MaxRuns != nil: // what waited before may have had the last run: then no time was to come
+		r.walked = later(r.walked, r.PauseReason.At.Time)
+	case r.Status != rota.SchedulePaused && r.was.NextRunAt != nil && p.MaxRuns == nil:
+		n, ok := p.next(now)
+		r.holds(!ok || r.Status == rota.ScheduleDeleted, "%s is to come, and next_run_at is null", n)
+		r.demand(now)
+	}
+}
+
+// checkLedger checks the whole record: every time has an outcome, alone or in a span,
+// and no time has two; every run has its time, and every outcome a reason.
+func (r *observed) checkLedger() {
+	rows, spans, last, fired := map[int64]rota.Occurrence{}, []rota.Occurrence(nil), time.Time{}, int64(0)
+	for _, o := range r.occurrences(r.Schedule, rota.OccurrenceFilter{}) {
+		rows[o.ScheduledFor.UnixMilli()] = o
+		if o.Outcome == rota.Fired {
+			fired++
+		}
+		if o.Count > 1 {
+			spans = append(spans, o)
+		}
+		if o.Trigger == rota.TriggerSchedule { // a backfill may run times that are in a span of an old plan
+			r.holds(o.ScheduledFor.After(last), "%s is on record twice", o.ScheduledFor)
+			last = end(o)
+		}
+		r.checkRow(o)
+	}
+	r.holds(r.RunCount == fired, "run_count is %d, and %d have started", r.RunCount, fired)
+	for _, x := range r.runs {
+		o := rows[x.ScheduledFor.UnixMilli()]
+		blocked := x.Phase == rota.PhaseCancelled && len(x.calls) == 0 // a backfill may have run its time again
+		r.holds(o.RunID != nil && *o.RunID == x.ID && o.Trigger == x.Trigger || blocked, "%s has another run than %s", x.ScheduledFor, x.ID)
+	}
+	for _, d := range r.demands {
+		for n, ok := d.plan.next(d.from); ok && !n.After(d.to); n, ok = d.plan.next(n) {
+			_, alone := rows[n.UnixMilli()]
+			r.holds(alone || slices.ContainsFunc(spans, func(o rota.Occurrence) bool { return o.ScheduledFor.Before(n) && !end(o).Before(n) }), "%s has no outcome", n)
+		}
+	}
+}
+
+// checkRow checks that a row stands for nominal times that have come, was put on record
+// when it was due, and says why if nothing started.
+func (r *observed) checkRow(o rota.Occurrence) {
+	lately := func(is func(plan) bool) bool { return r.between(o.ScheduledFor.Time, o.RecordedAt.Time, is) }
+	if o.RunID == nil {
+		r.holds(o.Outcome != rota.Buffered && lately(func(p plan) bool { return r.excuses(p, o) }), "%s is %s for %v", o.ScheduledFor, o.Outcome, o.Reason)
+	} else {
+		x := r.stage.runs[*o.RunID]
+		r.holds(x != nil && x.of == r && x.ScheduledFor.Equal(o.ScheduledFor.Time), "%s has the run of another occurrence", o.ScheduledFor)
+	}
+	if o.Trigger == rota.TriggerManual {
+		return
+	}
+	counts := slices.ContainsFunc(r.plans, func(p plan) bool { return p.counts(o) })
+	r.holds(counts && !end(o).After(r.wall()), "%s to %s are not %d nominal times that have come", o.ScheduledFor, end(o), o.Count)
+	onTime := o.Outcome == rota.Blocked || o.Trigger == rota.TriggerBackfill || lately(func(p plan) bool { return r.onTime(p, o) })
+	r.holds(onTime, "%s is %s at %s, before or after it was due", o.ScheduledFor, o.Outcome, o.RecordedAt)
 }
 
 // onTime reports whether a row was put on record when the first of its times was
 // due by a plan, or when the plan was made; later only if nobody looked, or if it
 // waited for a run to end. Nothing is missed while somebody looks.
 func (r *observed) onTime(p plan, o rota.Occurrence) bool {
-	due, at := policy.Due(r.ID, p.policy, o.ScheduledFor.Time), later(o.RecordedAt.Time, r.recorded)       // by a clock that may have been set back
-	latest := later(o.ScheduledFor.Add(time.Duration(p.policy.JitterSeconds)*time.Second), p.made)         // one that is due later may be before it
+	due, at := policy.Due(r.ID, p.Policy, o.ScheduledFor.Time), o.RecordedAt.Time
+	latest := later(o.ScheduledFor.Add(time.Duration(p.JitterSeconds)*time.Second), p.made)                // one that is due later may be before it
 	away := slices.ContainsFunc(r.gaps, func(g gap) bool { return due.Before(g.to) && !g.from.After(at) }) // in between
-	waited := p.policy.Overlap == rota.OverlapBufferOne
-	return !at.Before(due) && (away || o.Outcome != rota.MissedOutcome && (waited || !at.After(latest)))
+	return !at.Before(due) && (away || o.Outcome != rota.MissedOutcome && (p.Overlap == rota.OverlapBufferOne || !at.After(latest)))
 }
 
-// excuses reports whether a plan can be why a row's time did not start, or not yet.
-func (r *observed) excuses(p plan, o rota.Occurrence, was rota.Schedule) bool {
-	missed, limited, paused := p.policy.Missed, p.policy.MaxRuns != nil, was.PauseReason != nil
-	late := o.RecordedAt.Sub(end(o)) > time.Duration(p.policy.MaxLatenessSeconds)*time.Second
-	changed := was.Status != r.Status || was.Version != r.Version || limited || r.isDeleted(r.AgentID)
-	if o.Reason.Code == "superseded" {
-		newer := slices.ContainsFunc(r.runs, func(x *run) bool { return x.began.After(end(o)) })
-		return missed != rota.MissedAll && (newer || len(r.ledgerFrom(r.Schedule, end(o).Add(time.Millisecond))) > 0)
-	}
+// excuses reports whether a plan can be why a row's time did not start.
+func (r *observed) excuses(p plan, o rota.Occurrence) bool {
 	return map[string]bool{
-		"overlap": p.policy.Overlap != rota.OverlapAllowAll, "max_runs": limited, "not_active": changed,
-		"catch_up": missed != rota.MissedSkip, "policy_skip": missed == rota.MissedSkip, "too_many": missed == rota.MissedAll,
-		"too_late": late, "requested": slices.Contains(was.Skips, o.ScheduledFor),
-		rota.RunErrPaused: paused, rota.RunErrAgentDeleted: paused && was.PauseReason.Code == rota.PausedByDeletion,
+		"overlap":               p.Overlap != rota.OverlapAllowAll,
+		"max_runs":              p.MaxRuns != nil,
+		"not_active":            true,
+		"policy_skip":           p.Missed == rota.MissedSkip,
+		"too_many":              p.Missed == rota.MissedAll,
+		"too_late":              o.RecordedAt.Sub(end(o)) > time.Duration(p.MaxLatenessSeconds)*time.Second,
+		"superseded":            p.Missed != rota.MissedAll,
+		"requested":             slices.Contains(r.marks, o.ScheduledFor),
+		rota.RunErrPaused:       r.paused,
+		rota.RunErrAgentDeleted: r.paused,
 	}[o.Reason.Code]
-}
-
-// begin checks that the run of an occurrence is its own, and that the overlap
-// policy let it begin.
-func (r *observed) begin(o rota.Occurrence) {
-	x := r.run(*o.RunID)
-	r.holds(x.of == nil && x.ScheduleID != nil && *x.ScheduleID == r.ID && x.ScheduledFor.Equal(o.ScheduledFor.Time) && x.Trigger == o.Trigger,
-		"%s has the run of another occurrence", o.ScheduledFor)
-	x.of, x.began = r, later(o.RecordedAt.Time, r.seen)
-	for _, other := range r.runs {
-		over := !other.ended.IsZero() && !other.ended.After(x.began) || !x.ended.IsZero() && !x.ended.After(other.began)
-		may := r.plan.policy.Overlap == rota.OverlapAllowAll || r.before.policy.Overlap == rota.OverlapAllowAll
-		r.holds(over || may, "%s started at %s, and another run had not ended", o.ScheduledFor, x.began)
-	}
-	r.runs = append(r.runs, x)
-}
-
-// checkFields checks that the fields of the schedule agree with its record, and
-// notes up to where that is final.
-func (r *observed) checkFields() {
-	var count, blocked, waiting, overlapping int64
-	r.from = r.walked.Add(-time.Minute) // so long ago can the time of a once schedule be
-	if r.PauseReason != nil {           // what it keeps from starting is on record when it is over
-		r.from = earlier(r.from, r.PauseReason.At.Time)
-	}
-	for _, o := range r.rows {
-		x := r.stage.runs[runID(o)]
-		switch {
-		case o.Outcome == rota.Fired:
-			count++
-		case o.RunID != nil:
-			blocked++
-		case o.Outcome == rota.Buffered && o.Reason.Code == "overlap":
-			overlapping++
-			fallthrough
-		case o.Outcome == rota.Buffered:
-			waiting++
-		}
-		if o.Outcome == rota.Buffered || x != nil && !x.checked {
-			r.from = earlier(r.from, o.ScheduledFor.Time)
-		}
-	}
-	r.holds(r.RunCount == count, "run_count is %d, and %d have started", r.RunCount, count)
-	open := slices.ContainsFunc(r.runs, func(x *run) bool { return x.ended.IsZero() })
-	r.holds(overlapping == 0 || overlapping == 1 && open, "%d times wait for a run to end (one has not: %t)", overlapping, open)
-	active, completed := r.Status == rota.ScheduleActive, r.Status == rota.ScheduleCompleted
-	r.holds(active && (waiting > 0 || r.NextRunAt != nil) || !active && r.NextRunAt == nil && (waiting == 0 || completed && overlapping == 0),
-		"it is %s: %d times wait, and the next is %v", r.Status, waiting, r.NextRunAt)
-	most := r.plan.policy.MaxRuns
-	r.exhausted = r.exhausted || most != nil && count+blocked+waiting >= *most
-}
-
-// checkWalk checks that every nominal time that has come is on record, that the
-// first that is not is the next, and that this one is still to start. Those of a
-// plan that was replaced are on record too, or still to come.
-func (r *observed) checkWalk(now time.Time) {
-	next := r.NextRunAt
-	for _, n := range r.dropped {
-		r.holds(r.covered(n) || next != nil && !next.After(n) && r.plan.has(n), "%s has no outcome, and the plan that it was in is over", n)
-	}
-	n, ok := r.plan.next(r.walked)
-	for ; ok && !n.After(now) && (next == nil || n.Before(next.Time)) && r.covered(n); n, ok = r.plan.next(n) {
-		r.walked = n
-	}
-	if next == nil {
-		r.holds(!ok || r.exhausted || r.Status != rota.ScheduleActive && n.After(now), "%s has no outcome, and next_run_at is null", n)
-		return
-	}
-	r.holds(ok && n.Equal(next.Time), "next_run_at is %s, and %s has no outcome", next, n)
-	due := policy.Due(r.ID, r.plan.policy, n)
-	r.holds(due.After(now), "%s was due at %s, and nothing came of it", n, due)
-}
-
-// covered reports whether a nominal time is on record.
-func (r *observed) covered(n time.Time) bool {
-	if _, ok := r.rows[n.UnixMilli()]; ok {
-		return true
-	}
-	for _, o := range r.rows {
-		if o.ScheduledFor.Before(n) && !end(o).Before(n) {
-			return true
-		}
-	}
-	return false
-}
-
-// checkLedger checks that a schedule's record is what was seen of it, that nothing
-// waits in it any more, and that it has each time of the last plan once.
-func (r *observed) checkLedger() {
-	var sum, times int64
-	rows, last := r.ledger(r.Schedule), r.plan.from
-	r.holds(len(rows) == len(r.rows), "%d rows on record, and %d were seen", len(rows), len(r.rows))
-	for _, o := range rows {
-		was := r.rows[o.ScheduledFor.UnixMilli()]
-		r.holds(was.Outcome == o.Outcome && was.Count == o.Count && o.Outcome != rota.Buffered, "%s is %s of %d times, and was %s of %d", o.ScheduledFor, o.Outcome, o.Count, was.Outcome, was.Count)
-		switch from := r.plan.from; {
-		case o.Trigger == rota.TriggerManual || o.ScheduledFor.After(r.walked) || !r.plan.counts(o):
-		case !o.ScheduledFor.After(from): // that of a pause in which the plan was made has some of its times
-			r.plan.from, last = later(from, end(o)), later(from, end(o))
-		default:
-			r.holds(o.ScheduledFor.After(last), "%s is on record twice", o.ScheduledFor)
-			last, sum = end(o), sum+o.Count
-		}
-	}
-	for n, ok := r.plan.next(r.plan.from); ok && !n.After(r.walked); n, ok = r.plan.next(n) {
-		times++
-	}
-	r.holds(sum == times, "%d times on record, and %d have come", sum, times)
 }
 
 // holds fails unless what must be is.
 func (r *observed) holds(ok bool, otherwise string, args ...any) {
 	r.Helper()
 	if !ok {
-		for _, o := range r.ledger(r.Schedule) {
+		for _, o := range r.occurrences(r.Schedule, rota.OccurrenceFilter{}) {
 			r.logf("%s to %v, %d: %s %v by %s at %s, %+v", o.ScheduledFor, o.ScheduledUntil, o.Count, o.Outcome, o.Reason, o.Trigger, o.RecordedAt, o.Run)
 		}
 		require.FailNow(r, r.name+": "+fmt.Sprintf(otherwise, args...))

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,14 +20,13 @@ type stage struct {
 	logf      func(string, ...any)
 	seed      uint64
 	schedules []*observed
-	agents    []*agent
+	agents    []rota.AgentID        // that are there
+	gone      map[rota.AgentID]bool // those that are deleted
 	runs      map[rota.RunID]*run
-	order     []*run                // the runs, as they were first seen
-	calls     int                   // of the model that have been looked at
-	keys      map[string]rota.RunID // under which the model was asked
+	order     []*run // the runs, as they were first seen
+	calls     int    // of the model that have been looked at
 	gaps      []gap
 	seen      time.Time // the last look
-	recorded  time.Time // nothing that is new was put on record before: the last look, or when the clock was set back since
 }
 
 // A run is what is known of a run.
@@ -40,23 +40,68 @@ type run struct {
 }
 
 // A gap is a time in which nobody looked.
-type gap struct{ from, to time.Time }
+type gap struct {
+	from, to time.Time
+	again    bool // the clock was set back after it: what was missed in it may come once more
+}
 
-// look looks at everything that the API shows, and checks what must be true of
-// it. Nothing that it sees anew happened before the last look.
+// look looks at what the API shows, and checks what must be true of it. Nothing that it
+// sees anew happened before the last look.
 func (s *stage) look() {
 	now := s.wall()
-	for _, x := range s.order {
-		if x.ended.IsZero() {
-			s.reread(x)
-		}
-	}
 	for _, r := range s.schedules {
 		r.observe(now)
 	}
+	for _, x := range s.order {
+		if x.ended.IsZero() {
+			x.Run = s.readRun(x.ID)
+			s.note(x)
+		}
+	}
+	s.discover()
+	for _, r := range s.schedules {
+		r.check(now)
+	}
 	s.checkCalls()
-	s.checkWorkers()
-	s.seen, s.recorded = now, now
+	s.checkWorkers(now)
+	s.seen = now
+}
+
+// discover notes runs that have begun since the last look.
+func (s *stage) discover() {
+	for p := (rota.Page{Limit: 100}); ; {
+		l, err := s.control.AllRuns(s.Context(), caller, "", rota.RunFilter{}, p)
+		require.NoError(s, err)
+		for _, x := range l.Data {
+			if s.runs[x.ID] != nil {
+				continue
+			}
+			require.NotNil(s, x.ScheduleID, "nobody has started a run")
+			i := slices.IndexFunc(s.schedules, func(r *observed) bool { return r.ID == *x.ScheduleID })
+			begun := s.begin(x)
+			begun.of = s.schedules[i]
+			begun.of.begin(begun)
+		}
+		if n := len(l.Data); !l.HasMore || l.Data[n-1].CreatedAt.Before(s.seen.Add(-2*time.Minute)) { // a clock may have been set back
+			return
+		}
+		p.After = *l.LastID
+	}
+}
+
+// begin notes a run that has begun.
+func (s *stage) begin(in rota.Run) *run {
+	x := &run{Run: in, began: later(in.CreatedAt.Time, s.seen)}
+	s.runs[x.ID], s.order = x, append(s.order, x)
+	s.note(x)
+	return x
+}
+
+// note notes whether a run has ended.
+func (s *stage) note(x *run) {
+	if x.CompletedAt != nil {
+		x.ended = later(x.CompletedAt.Time, s.seen)
+	}
 }
 
 // wall returns the time as the API speaks of it.
@@ -74,32 +119,6 @@ func earlier(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// last returns the last of some times, or zero if there is none.
-func last(times []time.Time) (t time.Time) {
-	if n := len(times); n > 0 {
-		t = times[n-1]
-	}
-	return t
-}
-
-func (s *stage) reread(x *run) {
-	x.Run = s.readRun(x.ID)
-	if x.CompletedAt != nil {
-		x.ended = later(x.CompletedAt.Time, s.seen)
-	}
-}
-
-// run returns what is known of a run, which it reads if it is new.
-func (s *stage) run(id rota.RunID) *run {
-	if x := s.runs[id]; x != nil {
-		return x
-	}
-	x := &run{Run: rota.Run{ID: id}, began: s.seen}
-	s.runs[id], s.order = x, append(s.order, x)
-	s.reread(x)
-	return x
 }
 
 // checkCalls looks at what the model was asked since the last look, and at the ends
@@ -126,9 +145,6 @@ func (s *stage) checkCalls() {
 func (s *stage) checkCall(x *run, c call, all []call) {
 	at := later(rota.InstantOf(c.at).Time, s.seen) // by a clock that may have been set back
 	require.False(s, at.Before(x.began) || !x.ended.IsZero() && at.After(x.ended), "the model was asked at %s, for a run from %s to %s", at, x.began, x.ended)
-	other, used := s.keys[c.key]
-	require.True(s, !used || other == c.run, "two runs under one key")
-	s.keys[c.key] = c.run
 	if n := len(x.calls); n > 0 {
 		before := all[x.calls[n-1]]
 		require.False(s, before.ended.IsZero() || rota.InstantOf(before.ended).After(later(c.at, s.seen)), "a run is asked twice at once")
@@ -157,11 +173,12 @@ func (s *stage) checkEnd(x *run, all []call) {
 }
 
 // checkWorkers checks that what is said to be at work is at work, that there are no
-// more than may be, and that no run waits while there is a worker for it.
-func (s *stage) checkWorkers() {
-	busy, atWork := map[string]int{}, map[rota.RunID]bool{}
+// more than may be, and that nothing waits while there is a worker for it: no run,
+// and no time that was missed, where nothing has happened for some starts of these.
+func (s *stage) checkWorkers(now time.Time) {
+	busy, atWork, last := map[string]int{}, map[rota.RunID]bool{}, later(s.seen, s.gaps[len(s.gaps)-1].to)
 	for _, c := range s.model.calls() {
-		if c.ended.IsZero() {
+		if last = later(last, later(c.at, c.ended)); c.ended.IsZero() {
 			busy[c.provider]++
 			atWork[c.run] = true
 		}
@@ -178,6 +195,9 @@ func (s *stage) checkWorkers() {
 			require.True(s, full || x.Phase != rota.PhaseQueued, "a run waits, and there is a worker for it")
 		}
 	}
+	for _, r := range s.schedules {
+		r.holds(full || !r.mayCatchUp || now.Sub(last) <= 2*time.Second, "what was missed waits, and nothing has happened since %s", last)
+	}
 }
 
 // finish lets everything that waits end, and checks the lists as a whole.
@@ -191,16 +211,4 @@ func (s *stage) finish() {
 	for _, r := range s.schedules {
 		r.checkLedger()
 	}
-	listed := 0
-	for _, a := range s.agents {
-		for p, more := (rota.Page{Limit: 100}), true; more; {
-			l, err := s.control.Runs(s.Context(), caller, a.id, p)
-			require.NoError(s, err)
-			listed += len(l.Data)
-			if more = l.HasMore; more {
-				p.After = *l.LastID
-			}
-		}
-	}
-	require.Len(s, s.order, listed, "runs on record, and those that something started")
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,10 +17,13 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/engine"
+	"github.com/rota-run/rota/internal/gateway"
 )
 
-// fewStories are played where nobody says how many: each is hours of a server.
-const fewStories = 20
+const (
+	fewStories     = 20 // are played where nobody says how many: each is hours of a server
+	stepsOnAverage = 40
+)
 
 // RunStories plays random stories and checks, after each step, what must be true
 // of everything that the API shows. The flags of package rapid say how many, and
@@ -41,18 +45,47 @@ func RunStories(t *testing.T, rig Rig) {
 // A story is what happens to a server. It is drawn as a whole before it is
 // played, so that package rapid stays out of the bubble.
 type story struct {
-	begins time.Time
-	steps  []step
+	begins string   // one of the beginnings
+	steps  []uint64 // the seed of each
 }
 
-// GoString returns the story in lines.
+// beginnings are hours before a change of clocks, or before a month or a year ends.
+var beginnings = []string{
+	"2026-03-28T21:30:00Z", "2026-10-24T21:30:00Z", // Europe changes its clocks at 01:00 UTC
+	"2026-03-08T04:30:00Z", "2026-11-01T03:30:00Z", // New York at 07:00, and at 06:00
+	"2026-04-04T12:30:00Z", "2026-10-03T12:30:00Z", // Lord Howe Island at 15:00, and at 15:30
+	"2028-02-28T20:00:00Z", "2026-12-31T20:00:00.250Z",
+}
+
+// stories draws stories. Anything may happen in them.
+func stories() *rapid.Generator[story] {
+	seeds := rapid.Custom(func(t *rapid.T) uint64 { // each as likely as another: what package rapid offers prefers small ones
+		seed := uint64(0)
+		for range 24 {
+			seed *= 2
+			if rapid.Bool().Draw(t, "bit") {
+				seed++
+			}
+		}
+		return seed
+	})
+	return rapid.Custom(func(t *rapid.T) story {
+		drawn := story{begins: beginnings[seeds.Draw(t, "begins")%uint64(len(beginnings))]}
+		for last := false; !last; {
+			seed := seeds.Draw(t, "step")
+			drawn.steps, last = append(drawn.steps, seed), seed%stepsOnAverage == 0
+		}
+		return drawn
+	})
+}
+
+// GoString returns the story in words.
 func (t story) GoString() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "from %s on:", t.begins.Format(time.RFC3339))
-	for _, s := range t.steps {
-		fmt.Fprintf(&b, "\n\t%s", s.text)
+	names := make([]string, len(t.steps))
+	for i, seed := range t.steps {
+		names[i] = newDice(seed).step().name
 	}
-	return b.String()
+	return t.begins + ": " + strings.Join(names, ", ")
 }
 
 // play plays the story and returns what went wrong, if anything did.
@@ -62,18 +95,21 @@ func (t story) play(test *testing.T, rig Rig, logf func(string, ...any)) (failed
 		cryptotest.SetGlobalRandom(test, 0) // identifiers
 		failed = record(test.Context(), func(recorder tester) {
 			w := newWorld(recorder, rig, place)
+			begins := mustTime(w, t.begins)
 			w.setup.MaxConcurrentRuns, w.setup.CatchupRate = 2, 1
 			w.setup.Providers = []engine.Provider{{Name: "large"}, {Name: "small", Max: 1}}
-			w.setClock(time.Until(t.begins))
+			w.setClock(time.Until(begins))
 			w.start()
 			defer w.kill()
 			s := &stage{
-				world: w, test: test, logf: logf, runs: map[rota.RunID]*run{}, keys: map[string]rota.RunID{},
-				seen: t.begins, recorded: t.begins, gaps: []gap{{to: t.begins}},
+				world: w, test: test, logf: logf, runs: map[rota.RunID]*run{}, gone: map[rota.AgentID]bool{},
+				seen: begins, gaps: []gap{{to: begins}},
 			}
-			for _, step := range t.steps {
-				logf("%s %s", s.wall().Format(time.RFC3339Nano), step.text)
-				step.play(s)
+			for _, seed := range t.steps {
+				d := newDice(seed)
+				step := d.step()
+				logf("%s %s", s.wall().Format(time.RFC3339Nano), step.name)
+				step.play(s, d)
 				synctest.Wait()
 				s.look()
 			}
@@ -83,154 +119,79 @@ func (t story) play(test *testing.T, rig Rig, logf func(string, ...any)) (failed
 	return failed
 }
 
-// stories draws stories: hours around a change of clocks or the end of a month,
-// in which anything may happen.
-func stories() *rapid.Generator[story] {
-	scenes := rapid.Custom(func(t *rapid.T) scene { return scene{last: even(t, scenesOnAverage) == 0, step: drawStep(t)} })
-	return rapid.Custom(func(t *rapid.T) story {
-		at, err := time.Parse(time.RFC3339Nano, oneOf(t,
-			"2026-03-28T21:30:00Z", "2026-10-24T21:30:00Z", // Europe changes its clocks at 01:00 UTC
-			"2026-03-08T04:30:00Z", "2026-11-01T03:30:00Z", // New York at 07:00, and at 06:00
-			"2026-04-04T12:30:00Z", "2026-10-03T12:30:00Z", // Lord Howe Island at 15:00, and at 15:30
-			"2028-02-28T20:00:00Z", "2026-12-31T20:00:00.250Z",
-		))
-		if err != nil {
-			panic(err)
-		}
-		drawn := story{begins: at}
-		for last := false; !last; {
-			next := scenes.Draw(t, "scene")
-			drawn.steps, last = append(drawn.steps, next.step), next.last
-		}
-		return drawn
-	})
-}
+// Dice say what happens in a step.
+type dice struct{ *rand.Rand }
 
-const scenesOnAverage = 40
-
-// A scene is a step, and whether the story ends with it.
-type scene struct {
-	step step
-	last bool
-}
-
-// even draws a number below n, each as likely as another. What package rapid
-// offers prefers small ones.
-func even(t *rapid.T, n int) int {
-	drawn := 0
-	for range 12 {
-		drawn *= 2
-		if rapid.Bool().Draw(t, "bit") {
-			drawn++
-		}
-	}
-	return drawn % n
-}
+func newDice(seed uint64) dice { return dice{rand.New(rand.NewPCG(seed, 0))} }
 
 // oneOf draws one of some values.
-func oneOf[T any](t *rapid.T, of ...T) T { return of[even(t, len(of))] }
+func oneOf[T any](d dice, of ...T) T { return of[d.IntN(len(of))] }
 
 // some draws a time below another. Short times are as likely as long ones.
-func some(t *rapid.T, most time.Duration) time.Duration {
-	for most > time.Second && oneOf(t, false, true) {
+func (d dice) some(most time.Duration) time.Duration {
+	for most > time.Second && oneOf(d, false, true) {
 		most /= 8
 	}
-	return most * time.Duration(even(t, 4096)) / 4096
+	return time.Duration(d.Int64N(int64(most)))
 }
 
-// drawStep draws a step. What is listed twice is twice as likely.
-func drawStep(t *rapid.T) step {
-	which, nth := even(t, 8), even(t, 4)
-	answers := func() []answer { return []answer{drawAnswer(t), drawAnswer(t), drawAnswer(t)}[:1+nth%3] }
-	off := func() time.Duration {
-		return oneOf(t, 0, -time.Millisecond, time.Millisecond, 3*time.Second, 40*time.Second)
-	}
-	return oneOf(t,
-		func() step { return pass(some(t, time.Hour)) },
-		func() step { return pass(some(t, time.Minute)) },
-		func() step { return until(which, nth, off()) },
-		func() step { return until(which, nth, off()) },
-		func() step { return until(which, nth, off()) },
-		func() step { return until(which, nth, off()) },
-		func() step { return create(which, drawTerms(t)) },
-		func() step { return create(which, drawTerms(t)) },
-		func() step { return create(which, drawTerms(t)) },
-		func() step { return update(which, oneOf(t, true, false), drawTerms(t)) },
-		func() step { return update(which, oneOf(t, true, false), drawTerms(t)) },
-		func() step { return update(which, false, terms{policy: `{"max_runs": 1}`}) },
-		func() step { return pause(which) },
-		func() step { return resume(which) },
-		func() step { return resume(which) },
-		func() step { return skip(which, nth) },
-		func() step { return unskip(which) },
-		func() step { return trigger(which) },
-		func() step { return trigger(which) },
-		func() step { return backfill(which, some(t, 12*time.Hour), some(t, 12*time.Hour)) },
-		func() step { return backfill(which, some(t, 12*time.Hour), some(t, 12*time.Hour)) },
-		func() step { return remove(which) },
-		func() step { return dismiss(which) },
-		func() step { return restore() },
-		func() step { return startRun(which) },
-		func() step { return cancelRun(which) },
-		func() step { return move(which) },
-		func() step { return behave(answers()) },
-		func() step { return behave(answers()) },
-		func() step { return drawCrash(t) },
-		func() step { return drawCrash(t) },
-		func() step { return restarts(some(t, 6*time.Hour)) },
-		func() step { return suspend(some(t, 6*time.Hour)) },
-		func() step { return setBack(some(t, time.Minute)) },
-	)()
+// reply draws how a model answers.
+func (d dice) reply() reply {
+	r := reply{takes: oneOf(d, 0, 901*time.Millisecond, 61*time.Second, 9*time.Minute, 25*time.Minute)}
+	r.err = oneOf(d, nil, nil, nil, busy(7*time.Minute),
+		&gateway.Error{Code: rota.RunErrRejected, Message: "no", Answered: true},
+		&gateway.Error{Code: rota.RunErrConnection, Message: "broken", Retryable: true})
+	return r
 }
 
-func drawCrash(t *rapid.T) step {
-	return crashes(even(t, 6), oneOf(t, false, true), some(t, time.Hour), some(t, 6*time.Hour))
-}
-
-func drawAnswer(t *rapid.T) answer {
-	return answer{
-		takes: oneOf(t, 0, 901*time.Millisecond, 61*time.Second, 9*time.Minute, 25*time.Minute),
-		fails: oneOf(t, "", "", "", "rejects", "is busy", "breaks"),
-	}
-}
-
-func drawTerms(t *rapid.T) terms {
-	policy := map[string]any{}
-	maybe := func(name string, of ...any) {
-		if oneOf(t, false, false, true) {
-			policy[name] = oneOf(t, of...)
-		}
-	}
-	maybe("overlap", "skip", "buffer_one", "allow_all")
-	maybe("missed", "latest", "skip", "all")
-	maybe("max_lateness_seconds", 0, 60, 7200, 86400)
-	maybe("jitter_seconds", 0, 5, 50, 1800)
-	maybe("max_runs", nil, 1, 2, 5)
-	maybe("pause_after_failures", nil, 1, 2)
-	maybe("timeout_seconds", 30, 600)
-	maybe("retry", nil, map[string]any{"max_attempts": 1}, map[string]any{"on_crash": "never"}, map[string]any{"max_attempts": 2})
-	maybe("start_at", nil)
-	maybe("end_at", nil)
-	text, err := json.Marshal(policy)
-	if err != nil {
-		panic(err)
-	}
-	return terms{
-		spec: drawSpec(t), policy: string(text),
-		in:    oneOf(t, 0, 10*time.Second, 10*time.Minute, 3*time.Hour, -30*time.Second, -61*time.Second),
-		grid:  oneOf(t, 0, 0, 20*time.Second, 3*time.Hour, -10*time.Second, -25*time.Hour),
-		start: oneOf(t, 0, 0, 0, 0, 5*time.Minute, 2*time.Hour, -10*time.Minute, -2*time.Hour),
-		end:   oneOf(t, 0, 0, 0, 0, 10*time.Minute, 5*time.Hour, 48*time.Hour),
-	}
-}
-
-func drawSpec(t *rapid.T) rota.Spec {
-	s := rota.Spec{Timezone: oneOf(t, "UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu")}
-	switch s.Type = oneOf(t, rota.Interval, rota.Interval, rota.Cron, rota.Cron, rota.Cron, rota.Once); s.Type {
+// spec draws when a schedule runs.
+func (d dice) spec(now time.Time) rota.Spec {
+	s := rota.Spec{Timezone: oneOf(d, "UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu")}
+	switch s.Type = oneOf(d, rota.Interval, rota.Interval, rota.Cron, rota.Cron, rota.Cron, rota.Once); s.Type {
 	case rota.Interval:
-		s.IntervalSeconds = oneOf[int64](t, 60, 420, 3600, 86400)
+		s.IntervalSeconds = oneOf[int64](d, 60, 420, 3600, 86400)
+		if grid := oneOf(d, 0, 0, 20*time.Second, 3*time.Hour, -10*time.Second, -25*time.Hour); grid != 0 {
+			s.StartAt = rota.InstantOf(now.Add(grid)).String()
+		}
 	case rota.Cron:
-		s.CronExpression = oneOf(t, "*/10 * * * *", "0 * * * *", "30 2 * * *", "15,45 1-3 * * *", "*/20 0-5 * * *", "45 */2 * * *", "0 0 1,29 * *")
+		s.CronExpression = oneOf(d, "*/10 * * * *", "0 * * * *", "30 2 * * *", "15,45 1-3 * * *", "*/20 0-5 * * *", "45 */2 * * *", "0 0 1,29 * *")
+	case rota.Once:
+		in := oneOf(d, 0, 10*time.Second, 10*time.Minute, 3*time.Hour, -30*time.Second, -61*time.Second)
+		s.RunAt = rota.InstantOf(now.Add(in)).String()
 	}
 	return s
 }
+
+// policy draws how a schedule runs.
+func (d dice) policy(now time.Time) (p rota.PolicyUpdate) {
+	in := map[string]any{}
+	for _, field := range []struct {
+		name string
+		of   []any
+	}{
+		{"overlap", []any{"skip", "buffer_one", "allow_all"}},
+		{"missed", []any{"latest", "skip", "all"}},
+		{"max_lateness_seconds", []any{0, 60, 7200, 86400}},
+		{"jitter_seconds", []any{0, 5, 50, 1800}},
+		{"max_runs", []any{nil, 1, 2, 5}},
+		{"pause_after_failures", []any{nil, 1, 2}},
+		{"timeout_seconds", []any{30, 600}},
+		{"retry", []any{nil, map[string]any{"max_attempts": 1}, map[string]any{"on_crash": "never"}, map[string]any{"max_attempts": 2}}},
+		{"start_at", []any{nil, d.at(now, 5*time.Minute), d.at(now, 2*time.Hour), d.at(now, -10*time.Minute), d.at(now, -2*time.Hour)}},
+		{"end_at", []any{nil, d.at(now, 10*time.Minute), d.at(now, 5*time.Hour), d.at(now, 48*time.Hour)}},
+	} {
+		if oneOf(d, false, false, true) {
+			in[field.name] = oneOf(d, field.of...)
+		}
+	}
+	text, err := json.Marshal(in)
+	if err == nil {
+		err = json.Unmarshal(text, &p)
+	}
+	if err != nil {
+		panic(fmt.Errorf("%s: %w", text, err))
+	}
+	return p
+}
+
+func (d dice) at(now time.Time, in time.Duration) string { return rota.InstantOf(now.Add(in)).String() }
