@@ -68,13 +68,17 @@ SOAK ?= 10m
 soak: ## Attack the memory of a server in every known way at once, and measure its peak: SOAK=10m.
 	$(GO) test ./test/soak -count=1 -v -timeout 1h -soak.duration=$(SOAK)
 
+# go vet is a part of lint: go test need not do some of it again.
 .PHONY: check
-check: lint ## For a person in a hurry: linters and short tests.
-	$(GO) test -short ./...
+check: SHORT := -short
+check: lint ## For a person in a hurry: linters and short tests, without servers of Temporal.
+	$(GO) test -short -vet=off ./...
+
+SHORT :=
 
 .PHONY: lint
 lint: ## Format, static checks, and the laws of internal/archtest.
-	$(GO) test ./internal/archtest
+	$(GO) test $(SHORT) -vet=off ./internal/archtest
 	$(GO) vet ./...
 	@out=$$($(TOOL) gofumpt -l .); if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
 	$(TOOL) staticcheck ./...

@@ -25,11 +25,17 @@ func TestStories(t *testing.T) {
 }
 
 func TestSuiteOnPostgreSQL(t *testing.T) {
+	if testing.Short() {
+		t.Skip("half a minute")
+	}
 	t.Parallel()
 	enginetest.Run(t, onPostgreSQL)
 }
 
 func TestStoriesOnPostgreSQL(t *testing.T) {
+	if testing.Short() {
+		t.Skip("half a minute")
+	}
 	enginetest.RunStories(t, onPostgreSQL)
 }
 

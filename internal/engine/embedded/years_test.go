@@ -85,6 +85,9 @@ func first(wall time.Time, loc *time.Location) time.Time {
 // TestTenYears lets a mixed rota run for ten years, and looks at each of its
 // times: it has fired, on time, and nothing else has.
 func TestTenYears(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many seconds")
+	}
 	inBubble(t, func(r *rig) {
 		r.stop()
 		r.dir, r.look, r.takes = enginetest.MemoryDir(t), 30*24*time.Hour, 0

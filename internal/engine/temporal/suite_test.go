@@ -24,9 +24,6 @@ import (
 )
 
 func TestSuite(t *testing.T) {
-	if testing.Short() {
-		t.Skip("minutes")
-	}
 	t.Parallel()
 	server := temporaltest.Start(t)
 	enginetest.Run(t, enginetest.Rig{

@@ -133,9 +133,12 @@ func (s *Server) Done() <-chan struct{} { return s.life.exited }
 
 // Start starts a server with its state in a new file, on a port that is free,
 // and stops it at the end of the test. Where there is no server it skips the
-// test, and fails it in CI.
+// test, and fails it in CI. With -short it skips the test too.
 func Start(tb testing.TB, flags ...string) *Server {
 	tb.Helper()
+	if testing.Short() {
+		tb.Skip("it takes seconds to start, and tests wait for it")
+	}
 	s := &Server{File: filepath.Join(tb.TempDir(), "temporal.db"), Flags: flags}
 	err := s.Start()
 	switch {
