@@ -22,73 +22,75 @@ type step struct {
 	play func(*stage, dice)
 }
 
+// steps are those that may happen, and how likely each is.
+var steps = []struct {
+	likely int
+	step
+}{
+	{1, step{"pass some time", func(s *stage, d dice) { s.pass(s.atMost(d.some(time.Hour), 50)) }}},
+	{1, step{"pass a moment", func(s *stage, d dice) { s.pass(s.atMost(d.some(time.Minute), 50)) }}},
+	{4, step{"pass until a schedule runs", (*stage).until}},
+	{3, step{"create a schedule", (*stage).create}},
+	{3, ask("change", (*observed).change)},
+	{1, ask("pause", func(r *observed, _ dice) error {
+		return errOf(r.control.PauseSchedule(r.Context(), caller, r.AgentID, r.ID, rota.SchedulePause{}, control.Write{}))
+	})},
+	{2, ask("resume", func(r *observed, _ dice) error {
+		return errOf(r.control.ResumeSchedule(r.Context(), caller, r.AgentID, r.ID, rota.SchedulePause{}, control.Write{}))
+	})},
+	{2, ask("trigger", func(r *observed, _ dice) error {
+		return errOf(r.control.TriggerSchedule(r.Context(), caller, r.AgentID, r.ID, control.Write{}))
+	})},
+	{1, ask("delete", func(r *observed, _ dice) error {
+		return errOf(r.control.DeleteSchedule(r.Context(), caller, r.AgentID, r.ID, control.Write{}))
+	})},
+	{1, ask("skip a time of", func(r *observed, d dice) error {
+		n, _ := r.plan().next(r.wall().Add(d.some(12 * time.Hour)))
+		return errOf(r.control.SkipOccurrence(r.Context(), caller, r.AgentID, r.ID, rota.OccurrenceSkip{ScheduledFor: rota.InstantOf(n)}, control.Write{}))
+	})},
+	{1, ask("skip no time of", func(r *observed, _ dice) error {
+		in := rota.OccurrenceSkip{ScheduledFor: append(r.Skips, rota.InstantOf(r.wall()))[0]}
+		return errOf(r.control.UnskipOccurrence(r.Context(), caller, r.AgentID, r.ID, in, control.Write{}))
+	})},
+	{2, ask("backfill", func(r *observed, d dice) error {
+		back := d.some(12 * time.Hour)
+		from := r.wall().Add(-back)
+		in := rota.BackfillCreate{From: rota.InstantOf(from), To: rota.InstantOf(from.Add(min(d.some(12*time.Hour), back))), DryRun: rota.Some(false)}
+		return errOf(r.control.BackfillSchedule(r.Context(), caller, r.AgentID, r.ID, in, control.Write{}))
+	})},
+	{1, step{"delete an agent", (*stage).dismiss}},
+	{1, step{"restore an agent", (*stage).restore}},
+	{1, step{"move an agent to a provider", (*stage).move}},
+	{1, step{"start a run", func(s *stage, d dice) {
+		x, err := s.control.StartRun(s.Context(), caller, s.agent(d), rota.RunCreate{Input: rota.InputText("hi")}, control.Write{})
+		require.NoError(s, err)
+		s.begin(x)
+	}}},
+	{1, step{"cancel a run", func(s *stage, d dice) {
+		if open := slices.DeleteFunc(slices.Clone(s.order), func(x *run) bool { return !x.ended.IsZero() }); len(open) > 0 {
+			x := oneOf(d, open...)
+			s.cancelRun(x.ID)
+			x.cancelled = true
+		}
+	}}},
+	{2, step{"answer otherwise", (*stage).behave}},
+	{2, step{"crash", (*stage).crashes}},
+	{1, step{"restart", func(s *stage, d dice) {
+		from := s.wall()
+		s.stop()
+		s.startAgain(d, from)
+	}}},
+	{1, step{"suspend the machine", func(s *stage, d dice) {
+		from := s.wall()
+		s.setClock(s.atMost(d.some(6*time.Hour), 500))
+		s.engine.Changed()
+		s.gaps = append(s.gaps, gap{from: from, to: s.wall()})
+	}}},
+	{1, step{"set the clock back", (*stage).setBack}},
+}
+
 // step draws a step.
 func (d dice) step() step {
-	steps := []struct {
-		likely int
-		step
-	}{
-		{1, step{"pass some time", func(s *stage, d dice) { s.pass(s.atMost(d.some(time.Hour), 50)) }}},
-		{1, step{"pass a moment", func(s *stage, d dice) { s.pass(s.atMost(d.some(time.Minute), 50)) }}},
-		{4, step{"pass until a schedule runs", (*stage).until}},
-		{3, step{"create a schedule", (*stage).create}},
-		{3, ask("change", (*observed).change)},
-		{1, ask("pause", func(r *observed, _ dice) error {
-			return errOf(r.control.PauseSchedule(r.Context(), caller, r.AgentID, r.ID, rota.SchedulePause{}, control.Write{}))
-		})},
-		{2, ask("resume", func(r *observed, _ dice) error {
-			return errOf(r.control.ResumeSchedule(r.Context(), caller, r.AgentID, r.ID, rota.SchedulePause{}, control.Write{}))
-		})},
-		{2, ask("trigger", func(r *observed, _ dice) error {
-			return errOf(r.control.TriggerSchedule(r.Context(), caller, r.AgentID, r.ID, control.Write{}))
-		})},
-		{1, ask("delete", func(r *observed, _ dice) error {
-			return errOf(r.control.DeleteSchedule(r.Context(), caller, r.AgentID, r.ID, control.Write{}))
-		})},
-		{1, ask("skip a time of", func(r *observed, d dice) error {
-			n, _ := r.plan().next(r.wall().Add(d.some(12 * time.Hour)))
-			return errOf(r.control.SkipOccurrence(r.Context(), caller, r.AgentID, r.ID, rota.OccurrenceSkip{ScheduledFor: rota.InstantOf(n)}, control.Write{}))
-		})},
-		{1, ask("skip no time of", func(r *observed, _ dice) error {
-			in := rota.OccurrenceSkip{ScheduledFor: append(r.Skips, rota.InstantOf(r.wall()))[0]}
-			return errOf(r.control.UnskipOccurrence(r.Context(), caller, r.AgentID, r.ID, in, control.Write{}))
-		})},
-		{2, ask("backfill", func(r *observed, d dice) error {
-			back := d.some(12 * time.Hour)
-			from := r.wall().Add(-back)
-			in := rota.BackfillCreate{From: rota.InstantOf(from), To: rota.InstantOf(from.Add(min(d.some(12*time.Hour), back))), DryRun: rota.Some(false)}
-			return errOf(r.control.BackfillSchedule(r.Context(), caller, r.AgentID, r.ID, in, control.Write{}))
-		})},
-		{1, step{"delete an agent", (*stage).dismiss}},
-		{1, step{"restore an agent", (*stage).restore}},
-		{1, step{"move an agent to a provider", (*stage).move}},
-		{1, step{"start a run", func(s *stage, d dice) {
-			x, err := s.control.StartRun(s.Context(), caller, s.agent(d), rota.RunCreate{Input: rota.InputText("hi")}, control.Write{})
-			require.NoError(s, err)
-			s.begin(x)
-		}}},
-		{1, step{"cancel a run", func(s *stage, d dice) {
-			if open := slices.DeleteFunc(slices.Clone(s.order), func(x *run) bool { return !x.ended.IsZero() }); len(open) > 0 {
-				x := oneOf(d, open...)
-				s.cancelRun(x.ID)
-				x.cancelled = true
-			}
-		}}},
-		{2, step{"answer otherwise", (*stage).behave}},
-		{2, step{"crash", (*stage).crashes}},
-		{1, step{"restart", func(s *stage, d dice) {
-			from := s.wall()
-			s.stop()
-			s.startAgain(d, from)
-		}}},
-		{1, step{"suspend the machine", func(s *stage, d dice) {
-			from := s.wall()
-			s.setClock(s.atMost(d.some(6*time.Hour), 500))
-			s.engine.Changed()
-			s.gaps = append(s.gaps, gap{from: from, to: s.wall()})
-		}}},
-		{1, step{"set the clock back", (*stage).setBack}},
-	}
 	likely := 0
 	for _, s := range steps {
 		likely += s.likely
