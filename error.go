@@ -32,12 +32,16 @@ const (
 	Unavailable     Code = "unavailable"     // nothing is wrong with the request; try again
 	Internal        Code = "internal"        // a bug or a broken dependency
 	NotImplemented  Code = "not_implemented" // known, but not offered by this server
+
+	ConversationLocked Code = "conversation_locked"         // another response is under way in it
+	PreviousNotFound   Code = "previous_response_not_found" // there is no such response to go on from
 )
 
 // Codes lists every code, for tables that must be complete.
 var Codes = [...]Code{
 	Invalid, Unauthenticated, Denied, NotFound, BadMethod, Conflict, Precondition,
 	TooLarge, BadMediaType, RateLimited, LimitReached, Unavailable, Internal, NotImplemented,
+	ConversationLocked, PreviousNotFound,
 }
 
 func (c Code) Error() string { return string(c) }

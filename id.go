@@ -20,6 +20,8 @@ type (
 	OccurrenceID      string // occ_…
 	KeyID             string // key_…
 	SigningKeyID      string // sig_…
+	ResponseID        string // resp_…
+	ConversationID    string // conv_…
 )
 
 // NewAgentID returns an identifier made at now.
@@ -43,6 +45,15 @@ func NewKeyID(now time.Time) KeyID { return KeyID(newID("key_", now)) }
 // NewSigningKeyID returns an identifier made at now.
 func NewSigningKeyID(now time.Time) SigningKeyID { return SigningKeyID(newID("sig_", now)) }
 
+// NewResponseID returns an identifier made at now.
+func NewResponseID(now time.Time) ResponseID { return ResponseID(newID("resp_", now)) }
+
+// NewConversationID returns an identifier made at now.
+func NewConversationID(now time.Time) ConversationID { return ConversationID(newID("conv_", now)) }
+
+// NewItemID returns an identifier of an item made at now, with a prefix such as "msg_".
+func NewItemID(prefix string, now time.Time) string { return newID(prefix, now) }
+
 // OccurrenceIDAt names a nominal time of a schedule, always in the same way: a
 // UUIDv7 made at the nominal time, with bits of the schedule's identifier in
 // place of the random ones. So the place of an identifier in a list is in it,
@@ -55,6 +66,9 @@ func OccurrenceIDAt(id ScheduleID, at Instant) OccurrenceID {
 	u[8] = u[8]&0x3f | 0x80
 	return OccurrenceID("occ_" + hex.EncodeToString(u))
 }
+
+// NewWorkerName returns a name for a process that begins at now.
+func NewWorkerName(now time.Time) string { return newID("wrk_", now) }
 
 // NewRequestID returns an identifier for a request that brought none.
 func NewRequestID(now time.Time) string { return newID("req_", now) }

@@ -27,6 +27,10 @@ func TokensOf(attempts ...RunAttempt) *Tokens {
 	return sum
 }
 
+// TokensIn returns what a usage object counts, in the words of the Responses API or of
+// chat completions; nil if it counts nothing.
+func TokensIn(usage []byte) *Tokens { return tokensIn(usage) }
+
 func (t *Tokens) plus(more Tokens) *Tokens {
 	if t != nil {
 		more.Input += t.Input

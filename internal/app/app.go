@@ -29,6 +29,8 @@ const (
 	maxHeader         = 32 << 10 // bytes of a request before its body
 	shutdownTimeout   = 5 * time.Second
 
+	maxResponseBody = 32 << 20 // bytes of the request of a response
+
 	stopTimeout  = 10 * time.Second // after the drain timeout
 	closeTimeout = 5 * time.Second
 )
@@ -177,6 +179,10 @@ func (s server) serve(ctx context.Context, l net.Listener, version string, log *
 		s.keeper.Run(ctx)
 		return nil
 	})
+	group.Go(func() error {
+		s.responder.Run(ctx)
+		return nil
+	})
 	done := make(chan error, 1)
 	go func() { done <- group.Wait() }()
 	select {
@@ -211,6 +217,7 @@ func (s server) handler(version string, log *slog.Logger) http.Handler {
 		Ready:     newReadiness(s.store).check,
 		Metrics:   s.metrics.handler(),
 		Memory:    s.memory,
+		MaxBody:   maxResponseBody,
 		Log:       log,
 		Now:       time.Now,
 		System:    system(version),

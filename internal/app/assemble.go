@@ -17,6 +17,7 @@ import (
 	"github.com/rota-run/rota/internal/limits"
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/relay"
+	"github.com/rota-run/rota/internal/responder"
 	"github.com/rota-run/rota/internal/runner"
 	"github.com/rota-run/rota/internal/settings"
 	"github.com/rota-run/rota/internal/store"
@@ -26,16 +27,17 @@ import (
 
 // server is the parts of a running server that others need.
 type server struct {
-	store   store.Store
-	engine  rota.Engine
-	control *control.Control
-	metrics *metrics
-	limits  *auth.Limiter
-	keeper  *limits.Keeper
-	memory  *budget.Budget // of requests
-	drain   time.Duration
-	api     bool // it serves the API
-	origins []string
+	store     store.Store
+	engine    rota.Engine
+	responder *responder.Responder
+	control   *control.Control
+	metrics   *metrics
+	limits    *auth.Limiter
+	keeper    *limits.Keeper
+	memory    *budget.Budget // of requests
+	drain     time.Duration
+	api       bool // it serves the API
+	origins   []string
 
 	connections int // of callers, at once
 
@@ -73,12 +75,17 @@ func assemble(p parts) (server, error) {
 	if err != nil {
 		return server{}, err
 	}
+	answers := &responder.Responder{
+		Store: ports.Responder(p.store), Gateway: p.gateway, Now: time.Now, Log: p.log, Memory: p.memory.runs,
+		Worker: rota.NewWorkerName(time.Now()), Wake: make(chan struct{}, 1), Alone: !p.shared(),
+	}
 	return server{
-		store: p.store, engine: eng, metrics: p.metrics, api: p.settings.ServesAPI(), memory: p.memory.requests, origins: p.settings.CORSOrigins, connections: p.settings.MaxConnections, publicURL: p.settings.PublicURL,
+		responder: answers,
+		store:     p.store, engine: eng, metrics: p.metrics, api: p.settings.ServesAPI(), memory: p.memory.requests, origins: p.settings.CORSOrigins, connections: p.settings.MaxConnections, publicURL: p.settings.PublicURL,
 		drain: p.settings.DrainTimeout, keeper: p.limits,
 		limits: &auth.Limiter{Store: ports.Limiter(p.store), Default: p.settings.RateLimit, Of: p.limits.Of},
 		control: &control.Control{
-			Store: ports.Control(p.store), Engine: eng, Hub: p.hub, Models: p.gateway, Now: time.Now, Audit: p.log,
+			Store: ports.Control(p.store), Engine: eng, Hub: p.hub, Models: p.gateway, Responder: answers, Now: time.Now, Audit: p.log,
 			AgentRetention: p.settings.AgentRetention, Kept: p.kept(), MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",
 			Tokens: tokens, Limits: p.limits,
 		},

@@ -26,11 +26,11 @@ var may = map[string][]string{
 	".":                        {},
 	"client":                   {},
 	"cmd":                      {"client", "internal/app", "internal/build", "internal/settings", "internal/calendar", "internal/zoneinfo"},
-	"internal/app":             {"internal/budget", "internal/build", "internal/ports", "internal/cluster", "internal/control", "internal/runner", "internal/relay", "internal/auth", "internal/events", "internal/settings", "internal/httpapi", "internal/engine", "internal/engine/temporal", "internal/limits", "internal/store", "internal/store/postgres", "internal/gateway", "internal/seal", "internal/upkeep", "internal/zoneinfo"},
+	"internal/app":             {"internal/budget", "internal/build", "internal/ports", "internal/cluster", "internal/control", "internal/runner", "internal/responder", "internal/relay", "internal/auth", "internal/events", "internal/settings", "internal/httpapi", "internal/engine", "internal/engine/temporal", "internal/limits", "internal/store", "internal/store/postgres", "internal/gateway", "internal/seal", "internal/upkeep", "internal/zoneinfo"},
 	"internal/settings":        {},
 	"internal/upkeep":          {},
 	"internal/httpapi":         {"internal/budget", "internal/control", "internal/auth", "internal/events"},
-	"internal/ports":           {"internal/auth", "internal/control", "internal/runner", "internal/engine", "internal/limits", "internal/store", "internal/upkeep"},
+	"internal/ports":           {"internal/auth", "internal/control", "internal/runner", "internal/responder", "internal/engine", "internal/limits", "internal/store", "internal/upkeep"},
 	"internal/engine":          {"internal/cluster", "internal/policy"},
 	"internal/engine/temporal": {"internal/engine", "internal/policy", "internal/calendar", "internal/cluster"},
 	"internal/store":           {"internal/build", "internal/cluster"},
@@ -41,7 +41,9 @@ var may = map[string][]string{
 	"internal/responses":       {"internal/rawjson"},
 	"internal/limits":          {},
 	"internal/gateway":         {"internal/rawjson", "internal/responses"},
-	"internal/control":         {"internal/auth", "internal/seal", "internal/events", "internal/policy", "internal/calendar", "internal/prompt"},
+	"internal/answer":          {"internal/rawjson", "internal/responses"},
+	"internal/responder":       {"internal/answer", "internal/budget", "internal/events", "internal/gateway", "internal/rawjson", "internal/responses"},
+	"internal/control":         {"internal/answer", "internal/rawjson", "internal/responses", "internal/auth", "internal/seal", "internal/events", "internal/policy", "internal/calendar", "internal/prompt"},
 	"internal/prompt":          {"internal/zoneinfo"},
 	"internal/runner":          {"internal/budget", "internal/events", "internal/gateway", "internal/policy", "internal/prompt"},
 	"internal/policy":          {"internal/calendar"},
@@ -57,7 +59,7 @@ var may = map[string][]string{
 }
 
 // pure packages get the time as an argument.
-var pure = []string{".", "internal/calendar", "internal/policy", "internal/control", "internal/store/sqlstore", "internal/cluster", "internal/auth", "internal/events", "internal/rawjson", "internal/responses"}
+var pure = []string{".", "internal/calendar", "internal/policy", "internal/control", "internal/store/sqlstore", "internal/cluster", "internal/auth", "internal/events", "internal/rawjson", "internal/responses", "internal/answer"}
 
 func TestImportsPointInward(t *testing.T) {
 	each(t, func(t *testing.T, file string, f *ast.File) {

@@ -34,12 +34,13 @@ type Models interface {
 
 // Control is the set of operations. All fields are required.
 type Control struct {
-	Store  Store
-	Engine rota.Engine
-	Hub    *events.Hub
-	Models Models
-	Now    func() time.Time
-	Audit  *slog.Logger // gets a line for each operation
+	Store     Store
+	Engine    rota.Engine
+	Hub       *events.Hub
+	Models    Models
+	Responder Responder
+	Now       func() time.Time
+	Audit     *slog.Logger // gets a line for each operation
 
 	// Tokens is what tokens are made with. The zero value makes none.
 	Tokens Tokens

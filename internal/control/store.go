@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -21,6 +22,8 @@ type Store struct {
 	EndUserReader
 	RetentionReader
 	LimitReader
+	ResponseReader
+	ConversationReader
 	Updater
 }
 
@@ -49,6 +52,10 @@ type Tx struct {
 	RetentionWriter
 	LimitWriter
 	Answers
+	ResponseReader
+	ResponseWriter
+	ConversationReader
+	ConversationWriter
 }
 
 // AgentReader reads agents, also those that are deleted and not purged yet.
@@ -331,4 +338,66 @@ type Answers interface {
 	// KeepAnswer remembers an answer, in place of an older one, and forgets
 	// some of those from before since.
 	KeepAnswer(ctx context.Context, o rota.Owner, key string, a rota.Answer, since time.Time) error
+}
+
+// ResponseReader reads responses.
+type ResponseReader interface {
+	// StoredResponse returns a response with its output. In a transaction it stays as it
+	// is until that ends.
+	StoredResponse(ctx context.Context, o rota.Owner, id rota.ResponseID) (rota.ResponseRecord, error)
+	ResponseStatus(ctx context.Context, o rota.Owner, id rota.ResponseID) (rota.ResponseStatus, error)
+	Responses(ctx context.Context, o rota.Owner, p rota.Page) (rota.List[rota.ResponseRecord], error)
+
+	// ResponseInput returns what went into a response, whosever it is.
+	ResponseInput(ctx context.Context, id rota.ResponseID, p rota.Page) (rota.List[rota.ItemRecord], error)
+
+	// Conversation returns a conversation that is not deleted. In a transaction nobody
+	// else changes it until that ends.
+	Conversation(ctx context.Context, o rota.Owner, id rota.ConversationID) (rota.ConversationRecord, error)
+
+	// ConversationTurns returns what a conversation has, the oldest first, whosever it
+	// is.
+	ConversationTurns(ctx context.Context, id rota.ConversationID) ([]rota.Turn, error)
+
+	// ChainTurns returns what a response and those before it have, the oldest first. It
+	// is PreviousNotFound if nothing can go on from there.
+	ChainTurns(ctx context.Context, o rota.Owner, id rota.ResponseID) ([]rota.Turn, error)
+}
+
+// ResponseWriter writes responses.
+type ResponseWriter interface {
+	// AddResponse adds a response with its input, and takes hold of its conversation. It
+	// is ConversationLocked if another one has that.
+	AddResponse(ctx context.Context, r rota.ResponseRecord, input []rota.ItemRecord, l rota.Lease) error
+
+	// EndResponse ends a response. It reports false, and does nothing, if that has ended.
+	EndResponse(ctx context.Context, e rota.ResponseEnd) (bool, error)
+
+	SaveResponseObject(ctx context.Context, id rota.ResponseID, object json.RawMessage) error
+	DeleteResponse(ctx context.Context, o rota.Owner, id rota.ResponseID) error
+}
+
+// ConversationReader reads conversations; see ResponseReader for what responses read of
+// them.
+type ConversationReader interface {
+	Conversations(ctx context.Context, o rota.Owner, p rota.Page) (rota.List[rota.ConversationRecord], error)
+
+	// ConversationItems returns the items of a conversation, whosever it is.
+	ConversationItems(ctx context.Context, id rota.ConversationID, p rota.Page) (rota.List[rota.ItemRecord], error)
+	ConversationItem(ctx context.Context, id rota.ConversationID, item string) (rota.ItemRecord, error)
+}
+
+// ConversationWriter writes conversations.
+type ConversationWriter interface {
+	AddConversation(ctx context.Context, c rota.ConversationRecord) error
+	SaveConversation(ctx context.Context, c rota.ConversationRecord) error
+
+	// DeleteConversation deletes a conversation. The items of responses stay theirs.
+	DeleteConversation(ctx context.Context, id rota.ConversationID, now time.Time) error
+
+	// AddItems appends items.
+	AddItems(ctx context.Context, c rota.ConversationRecord, items []rota.ItemRecord, now time.Time) error
+
+	// DeleteItem takes an item out. That of a response stays there.
+	DeleteItem(ctx context.Context, id rota.ConversationID, item string, now time.Time) error
 }

@@ -140,7 +140,7 @@ func (a *attempt) ask(req Request) (Response, error) {
 		return a.askChat(req)
 	}
 	r, err := a.inquire(req, func(req Request) (Response, error) {
-		return a.put(p.endpoint, p.body(req.Body), req.IdempotencyKey, (*attempt).unstreamed)
+		return a.put(p.endpoint, p.body(req.Body, req.NoStore), req.IdempotencyKey, (*attempt).unstreamed)
 	})
 	if err == nil || a.id != "" {
 		p.answered.Store(true)

@@ -169,14 +169,17 @@ func (p *provider) request(ctx context.Context, secret, method, url string, body
 
 // body returns the JSON object with the fields that are the gateway's, or nil if it is
 // none.
-func (p *provider) body(object []byte) []byte {
+func (p *provider) body(object []byte, noStore bool) []byte {
 	rest, ok := bytes.CutPrefix(bytes.TrimSpace(object), []byte("{"))
 	if !ok {
 		return nil
 	}
 	fields := `{"stream":true`
-	if p.Background {
+	switch {
+	case p.Background:
 		fields = `{"stream":true,"background":true,"store":true`
+	case noStore:
+		fields = `{"stream":true,"store":false`
 	}
 	body := append(make([]byte, 0, len(fields)+1+len(rest)), fields...)
 	if rest = bytes.TrimSpace(rest); !bytes.HasPrefix(rest, []byte("}")) {

@@ -27,6 +27,10 @@ type Request struct {
 
 	IdempotencyKey string // the header; empty sends none
 
+	// NoStore asks the provider not to keep the response, where there are no
+	// background responses and the provider speaks the Responses API.
+	NoStore bool
+
 	// ResumeID is a response that an earlier attempt had begun. With a provider
 	// of background responses the attempt attaches to it, and asks anew only if
 	// the provider says that it cannot. Other providers are asked anew.

@@ -47,6 +47,9 @@ func success(r huma.Registry, op *operation, status int) *huma.Response {
 		return res
 	}
 	res.Content = jsonContent(r.Schema(op.output, true, ""))
+	if op.streams {
+		res.Content[mediaEvents] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	}
 	res.Headers = withHeaders(successHeaders(op, status)...)
 	return res
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/rota-run/rota/internal/httpapi"
 	"github.com/rota-run/rota/internal/limits"
 	"github.com/rota-run/rota/internal/ports"
+	"github.com/rota-run/rota/internal/responder"
 	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/sqlite"
 	"github.com/rota-run/rota/internal/store/sqlstore"
@@ -34,6 +35,9 @@ type server struct {
 	hub     *events.Hub
 	control *control.Control
 	keeper  *limits.Keeper
+
+	responder *responder.Responder
+	models    *models
 }
 
 // clock moves on by a millisecond whenever somebody looks at it.
@@ -65,8 +69,13 @@ func newAPI(t *testing.T, ofKeys ...rota.RateLimit) *server {
 	s := &server{t: t, store: store, clock: new(clock), hub: events.NewHub(), keeper: &limits.Keeper{Store: ports.Limits(store)}}
 	s.handler = newServer(t, nil, func(c *httpapi.Config) {
 		c.Now, c.Keys, c.Limits = s.clock.Now, store, &auth.Limiter{Store: ports.Limiter(store), Default: ofKeys, Of: s.keeper.Of}
+		s.models = newModels(t)
+		s.responder = &responder.Responder{
+			Store: ports.Responder(store), Gateway: s.models, Now: s.clock.Now, Log: slog.New(slog.DiscardHandler),
+			Worker: "wrk_1", Wake: make(chan struct{}, 1), Alone: true,
+		}
 		s.control = &control.Control{
-			Store: ports.Control(store), Engine: idle{}, Hub: s.hub, Models: oneProvider{},
+			Store: ports.Control(store), Engine: idle{}, Hub: s.hub, Models: oneProvider{}, Responder: s.responder,
 			Now: s.clock.Now, Audit: slog.New(slog.DiscardHandler), AgentRetention: time.Hour, MinInterval: time.Second,
 			Limits: s.keeper,
 		}

@@ -74,7 +74,9 @@ func (a *api) newCall(op *operation, who auth.Caller, r *http.Request, body func
 	if c.body, err = body(); err != nil {
 		return c, err
 	}
-	c.write.Request = append([]byte(r.Method+" "+r.URL.Path+"\n"), c.body...)
+	if !op.open {
+		c.write.Request = append([]byte(r.Method+" "+r.URL.Path+"\n"), c.body...)
+	}
 	if c.write.IdempotencyKey != "" {
 		c.write.Request = append([]byte(r.Method+" "+r.URL.Path+"\n"), canonical(c.body)...)
 		c.write.Replayed = new(bool)
@@ -124,18 +126,28 @@ func ifMatch(h http.Header) (versions []int64, err error) {
 	return versions, nil
 }
 
-func readBody(w http.ResponseWriter, r *http.Request, memory *budget.Account) ([]byte, error) {
-	body, err := io.ReadAll(charged{http.MaxBytesReader(w, r.Body, maxBody), r.Context(), memory})
+// most returns how many bytes the body of an operation may have, and how many bytes of
+// memory each takes.
+func (a *api) most(op *operation) (size, cost int64) {
+	if op.open && op.input != nil {
+		return max(maxBody, a.MaxBody), rawCost
+	}
+	return maxBody, bodyCost
+}
+
+func (a *api) readBody(op *operation, w http.ResponseWriter, r *http.Request, memory *budget.Account) ([]byte, error) {
+	size, cost := a.most(op)
+	body, err := io.ReadAll(charged{http.MaxBytesReader(w, r.Body, size), r.Context(), memory})
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, rota.Errorf(rota.TooLarge, "the body must be at most %d bytes long", maxBody)
+		return nil, rota.Errorf(rota.TooLarge, "the body must be at most %d bytes long", size)
 	case errors.Is(err, rota.Unavailable):
 		return nil, err
 	case err != nil:
 		return nil, &rota.Error{Code: rota.Invalid, Msg: "the body did not arrive whole", Err: err}
 	}
-	return bytes.TrimPrefix(body, []byte(byteOrderMark)), take(r.Context(), memory, bodyCost*int64(len(body)))
+	return bytes.TrimPrefix(body, []byte(byteOrderMark)), take(r.Context(), memory, cost*int64(len(body)))
 }
 
 // byteOrderMark begins what some editors and shells write as UTF-8. RFC 8259 lets a

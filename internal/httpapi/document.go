@@ -54,18 +54,7 @@ func newDocument(version string, ops []*operation) *document {
 			License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
 		},
 		Servers: []*huma.Server{{URL: "/"}},
-		Tags: []*huma.Tag{
-			{Name: "Agents", Description: "An agent is a saved configuration of a model: model, instructions, tools."},
-			{Name: "FunctionTools", Description: "A function tool is the definition of a function that several agents refer to."},
-			{Name: "Connectors", Description: "Telegram and WhatsApp as an agent's channel. Not offered by this version."},
-			{Name: "Schedules", Description: "A schedule says when an agent runs, and on which input."},
-			{Name: "Occurrences", Description: "An occurrence is a nominal time of a schedule, and what becomes of it."},
-			{Name: "Runs", Description: "A run is one execution of an agent, started by a schedule or by a call."},
-			{Name: "Accounts", Description: "What an account sees of all of its end users."},
-			{Name: "Keys", Description: "A key opens the API for one account, as far as its scopes go."},
-			{Name: "System", Description: "The server itself."},
-			{Name: "Authentication", Description: "Keys and tokens, in the words of the published API. Its errors have their message at the top."},
-		},
+		Tags:    tags(),
 		Components: &huma.Components{
 			Schemas:    r,
 			Parameters: parameters(),
@@ -87,6 +76,24 @@ func newDocument(version string, ops []*operation) *document {
 	refine(r)
 	finish(r, requests)
 	return &document{openapi: o, ops: ops, check: checker{registry: r, patterns: new(sync.Map)}, json: indented(o)}
+}
+
+// tags are the groups of operations, in their order.
+func tags() []*huma.Tag {
+	return []*huma.Tag{
+		{Name: "Agents", Description: "An agent is a saved configuration of a model: model, instructions, tools."},
+		{Name: "FunctionTools", Description: "A function tool is the definition of a function that several agents refer to."},
+		{Name: "Connectors", Description: "Telegram and WhatsApp as an agent's channel. Not offered by this version."},
+		{Name: "Schedules", Description: "A schedule says when an agent runs, and on which input."},
+		{Name: "Occurrences", Description: "An occurrence is a nominal time of a schedule, and what becomes of it."},
+		{Name: "Runs", Description: "A run is one execution of an agent, started by a schedule or by a call."},
+		{Name: "Responses", Description: "The Responses API on every model of this server: shapes and errors are those that its clients know."},
+		{Name: "Conversations", Description: "A conversation holds what is said over several responses."},
+		{Name: "Accounts", Description: "What an account sees of all of its end users."},
+		{Name: "Keys", Description: "A key opens the API for one account, as far as its scopes go."},
+		{Name: "System", Description: "The server itself."},
+		{Name: "Authentication", Description: "Keys and tokens, in the words of the published API. Its errors have their message at the top."},
+	}
 }
 
 func indented(o *huma.OpenAPI) []byte {
@@ -244,10 +251,11 @@ func parameters() map[string]*huma.Param {
 	}
 	all[pathParameter("key")] = &huma.Param{Name: "key", In: "path", Required: true, Description: "The key that it was given: a name of yours.", Schema: pattern(1, rota.MaxKey, rota.KeyPattern)}
 	all["version"] = &huma.Param{Name: "version", In: "path", Required: true, Description: "1 is the first.", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &one}}
-	for name, about := range map[string]string{"agent_id": "agt_…", "schedule_id": "asch_…", "run_id": "arun_…", "key_id": "key_…", "function_tool_id": "ftool_…", "connector_id": "of a connector"} {
+	for name, about := range map[string]string{"agent_id": "agt_…", "schedule_id": "asch_…", "run_id": "arun_…", "response_id": "resp_…", "conversation_id": "conv_…", "item_id": "of the item", "key_id": "key_…", "function_tool_id": "ftool_…", "connector_id": "of a connector"} {
 		all[name] = &huma.Param{Name: name, In: "path", Required: true, Description: about, Schema: text(1, 0)}
 	}
 	maps.Copy(all, accountParams())
+	maps.Copy(all, llmParams())
 	return all
 }
 
@@ -270,6 +278,14 @@ func accountParams() map[string]*huma.Param {
 		"run_trigger":     query("trigger", "Only those with this trigger.", &huma.Schema{Type: huma.TypeString, Enum: anys(runTriggers)}),
 		"created_from":    query("from", "Only runs that were made at or after this instant.", moment),
 		"created_to":      query("to", "Only runs that were made at or before this instant.", moment),
+	}
+}
+
+// llmParams are those of responses and conversations.
+func llmParams() map[string]*huma.Param {
+	return map[string]*huma.Param{
+		"order_oldest_first": query("order", "By creation: oldest or newest first.", &huma.Schema{Type: huma.TypeString, Enum: []any{"asc", "desc"}, Default: "asc"}),
+		"stream":             query("stream", "Whether to answer with events.", &huma.Schema{Type: huma.TypeBoolean, Default: false}),
 	}
 }
 

@@ -57,20 +57,22 @@ type kind struct {
 
 // kinds is the one place where codes meet statuses.
 var kinds = map[rota.Code]kind{
-	rota.Invalid:         {http.StatusBadRequest, "invalid_request_error"},
-	rota.Unauthenticated: {http.StatusUnauthorized, "authentication_error"},
-	rota.Denied:          {http.StatusForbidden, "permission_error"},
-	rota.NotFound:        {http.StatusNotFound, "not_found_error"},
-	rota.BadMethod:       {http.StatusMethodNotAllowed, "invalid_request_error"},
-	rota.Conflict:        {http.StatusConflict, "conflict_error"},
-	rota.Precondition:    {http.StatusPreconditionFailed, "conflict_error"},
-	rota.TooLarge:        {http.StatusRequestEntityTooLarge, "invalid_request_error"},
-	rota.BadMediaType:    {http.StatusUnsupportedMediaType, "invalid_request_error"},
-	rota.RateLimited:     {http.StatusTooManyRequests, "rate_limit_error"},
-	rota.LimitReached:    {http.StatusTooManyRequests, "rate_limit_error"},
-	rota.Unavailable:     {http.StatusServiceUnavailable, "server_error"},
-	rota.NotImplemented:  {http.StatusNotImplemented, "invalid_request_error"},
-	rota.Internal:        {http.StatusInternalServerError, "server_error"},
+	rota.Invalid:            {http.StatusBadRequest, "invalid_request_error"},
+	rota.Unauthenticated:    {http.StatusUnauthorized, "authentication_error"},
+	rota.Denied:             {http.StatusForbidden, "permission_error"},
+	rota.NotFound:           {http.StatusNotFound, "not_found_error"},
+	rota.BadMethod:          {http.StatusMethodNotAllowed, "invalid_request_error"},
+	rota.Conflict:           {http.StatusConflict, "conflict_error"},
+	rota.Precondition:       {http.StatusPreconditionFailed, "conflict_error"},
+	rota.TooLarge:           {http.StatusRequestEntityTooLarge, "invalid_request_error"},
+	rota.BadMediaType:       {http.StatusUnsupportedMediaType, "invalid_request_error"},
+	rota.RateLimited:        {http.StatusTooManyRequests, "rate_limit_error"},
+	rota.LimitReached:       {http.StatusTooManyRequests, "rate_limit_error"},
+	rota.Unavailable:        {http.StatusServiceUnavailable, "server_error"},
+	rota.NotImplemented:     {http.StatusNotImplemented, "invalid_request_error"},
+	rota.ConversationLocked: {http.StatusConflict, "conflict_error"},
+	rota.PreviousNotFound:   {http.StatusBadRequest, "invalid_request_error"},
+	rota.Internal:           {http.StatusInternalServerError, "server_error"},
 }
 
 // fail answers with err's public part, and logs the part that is not public.
@@ -84,7 +86,7 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if e.Code == rota.Unauthenticated {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	if k.status == http.StatusTooManyRequests || e.Code == rota.Unavailable {
+	if k.status == http.StatusTooManyRequests || e.Code == rota.Unavailable || e.Code == rota.ConversationLocked {
 		w.Header().Set("Retry-After", seconds(e.RetryAfter))
 	}
 	d := ErrorDetail{Message: e.Msg, Type: k.family, Code: e.Code}

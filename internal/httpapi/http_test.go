@@ -24,20 +24,23 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		status int
 		family string
 	}{
-		rota.Invalid:         {400, "invalid_request_error"},
-		rota.Unauthenticated: {401, "authentication_error"},
-		rota.Denied:          {403, "permission_error"},
-		rota.NotFound:        {404, "not_found_error"},
-		rota.BadMethod:       {405, "invalid_request_error"},
-		rota.Conflict:        {409, "conflict_error"},
-		rota.Precondition:    {412, "conflict_error"},
-		rota.TooLarge:        {413, "invalid_request_error"},
-		rota.BadMediaType:    {415, "invalid_request_error"},
-		rota.RateLimited:     {429, "rate_limit_error"},
-		rota.LimitReached:    {429, "rate_limit_error"},
-		rota.NotImplemented:  {501, "invalid_request_error"},
-		rota.Unavailable:     {503, "server_error"},
-		rota.Internal:        {500, "server_error"},
+		rota.Invalid:            {400, "invalid_request_error"},
+		rota.Unauthenticated:    {401, "authentication_error"},
+		rota.Denied:             {403, "permission_error"},
+		rota.NotFound:           {404, "not_found_error"},
+		rota.BadMethod:          {405, "invalid_request_error"},
+		rota.Conflict:           {409, "conflict_error"},
+		rota.Precondition:       {412, "conflict_error"},
+		rota.TooLarge:           {413, "invalid_request_error"},
+		rota.BadMediaType:       {415, "invalid_request_error"},
+		rota.RateLimited:        {429, "rate_limit_error"},
+		rota.LimitReached:       {429, "rate_limit_error"},
+		rota.ConversationLocked: {409, "conflict_error"},
+		rota.PreviousNotFound:   {400, "invalid_request_error"},
+
+		rota.NotImplemented: {501, "invalid_request_error"},
+		rota.Unavailable:    {503, "server_error"},
+		rota.Internal:       {500, "server_error"},
 	}
 	for _, code := range rota.Codes {
 		e := &rota.Error{Code: code, Field: "a.b", Msg: "say", Err: errors.New("never shown")}
@@ -49,7 +52,7 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		assert.Equal(t, "a.b", f.param())
 		assert.Equal(t, "a.b: say", f.Message)
 		assert.Equal(t, code == rota.Unauthenticated, w.Header().Get("WWW-Authenticate") == "Bearer", code)
-		assert.Equal(t, want[code].status == 429 || code == rota.Unavailable, w.Header().Get("Retry-After") == "1", code)
+		assert.Equal(t, want[code].status == 429 || code == rota.Unavailable || code == rota.ConversationLocked, w.Header().Get("Retry-After") == "1", code)
 	}
 }
 

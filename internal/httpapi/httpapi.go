@@ -38,6 +38,10 @@ type Config struct {
 	// Memory is what bodies and lists take. Nil is no bound.
 	Memory *budget.Budget
 
+	// MaxBody is the most bytes that the request of a response or a conversation may
+	// have; at least a mebibyte.
+	MaxBody int64
+
 	// Ready reports why the server cannot serve now, or nil.
 	Ready func(context.Context) error
 

@@ -41,6 +41,14 @@ var goodBody = map[string]string{
 	"put_retention":              `{"runs_seconds":0}`,
 	"set_account_limits":         `{}`,
 	"preview_schedule":           `{"schedule":{"type":"interval","interval_seconds":60}}`,
+
+	"create_response": `{"model":"echo","input":"hi"}`,
+	"update_response": `{"metadata":{"a":"b"}}`,
+
+	"create_conversation":       `{}`,
+	"update_conversation":       `{"metadata":{"a":"b"}}`,
+	"create_conversation_items": `{"items":[{"role":"user","content":"hi"}]}`,
+	"delete_conversation_items": `{"item_ids":["{item_id}"]}`,
 }
 
 // What belongs to one owner does not exist for another: not for another
@@ -85,7 +93,10 @@ func TestOthersSeeNothing(t *testing.T) {
 func TestPathsMustFit(t *testing.T) {
 	c := newAPI(t).acme()
 	ids, other := c.things(), c.newAgent("other")
-	mixed := things{"agent_id": strings.TrimPrefix(other, agents+"/"), "schedule_id": ids["schedule_id"], "run_id": ids["run_id"], "version": "9", "key": ids["key"], "next_run_at": ids["next_run_at"]}
+	mixed := things{
+		"agent_id": strings.TrimPrefix(other, agents+"/"), "schedule_id": ids["schedule_id"], "run_id": ids["run_id"], "version": "9", "key": ids["key"], "next_run_at": ids["next_run_at"],
+		"conversation_id": c.things()["conversation_id"], "item_id": ids["item_id"],
+	}
 	for _, r := range httpapi.Routes() {
 		if strings.Count(r.Path, "{") == 2 && r.OperationID != "put_agent_schedule" && r.Status != http.StatusNotImplemented {
 			require.Equal(t, http.StatusNotFound, c.send(r.Method, mixed.in(r.Path), mixed.in(goodBody[r.OperationID])).Status, r.OperationID)
@@ -123,8 +134,9 @@ func TestEveryOperationNeedsItsScopeOnly(t *testing.T) {
 		ids["key_id"] = acme.send(http.MethodPost, keys, `{"name":"k","scopes":["write:apikeys"]}`).is(http.StatusCreated).id()
 		narrow := s.key("acme", "rk_only-for-"+r.OperationID, r.Scope)
 		want := r.Status
-		if r.OperationID == "wake_agent_run" || r.OperationID == "create_agent_run_mcp_approval" {
-			want = http.StatusConflict // no run sleeps or asks
+		switch r.OperationID {
+		case "wake_agent_run", "create_agent_run_mcp_approval", "cancel_response":
+			want = http.StatusConflict // no run sleeps or asks; the response has ended
 		}
 		narrow.send(r.Method, ids.in(r.Path), ids.in(goodBody[r.OperationID])).is(want)
 	}
@@ -136,7 +148,8 @@ type things map[string]string
 
 var nowhere = things{
 	"agent_id": "agt_00000000000000000000000000000000", "schedule_id": "asch_00000000000000000000000000000000",
-	"run_id": "arun_00000000000000000000000000000000", "version": "1", "key": "none", "function_tool_id": "ftool_00000000000000000000000000000000", "next_run_at": "2027-01-01T00:00:00.000Z",
+	"run_id": "arun_00000000000000000000000000000000", "version": "1", "key": "none", "function_tool_id": "ftool_00000000000000000000000000000000",
+	"response_id": "resp_00000000000000000000000000000000", "conversation_id": "conv_00000000000000000000000000000000", "item_id": "msg_none", "next_run_at": "2027-01-01T00:00:00.000Z",
 }
 
 // things makes one of each.
@@ -148,7 +161,13 @@ func (c caller) things() things {
 	last := func(path string) string { return path[strings.LastIndex(path, "/")+1:] }
 	schedule := agent + "/schedules/" + c.send(http.MethodPut, agent+"/schedules/by-key/"+url.PathEscape(key), everyHour).is(http.StatusCreated).id()
 	next := c.send(http.MethodGet, schedule, "").is(http.StatusOK).object()["next_run_at"].(string)
-	return things{"account_id": "acme", "agent_id": last(agent), "schedule_id": last(schedule), "run_id": last(c.newRun(agent)), "version": "1", "key": url.PathEscape(key), "function_tool_id": function, "next_run_at": next}
+	conversation := c.send(http.MethodPost, conversationsPath, `{"items":[{"role":"user","content":"hello"}]}`).is(http.StatusOK).id()
+	item := read[listed](c.send(http.MethodGet, conversationsPath+"/"+conversation+"/items", "").is(http.StatusOK)).ids()[0]
+	return things{
+		"account_id": "acme", "agent_id": last(agent), "schedule_id": last(schedule), "run_id": last(c.newRun(agent)), "version": "1", "key": url.PathEscape(key), "function_tool_id": function, "next_run_at": next,
+		"response_id":     c.send(http.MethodPost, responsesPath, `{"model":"echo","input":"hi"}`).is(http.StatusOK).id(),
+		"conversation_id": conversation, "item_id": item,
+	}
 }
 
 func (ids things) in(path string) string {
@@ -168,4 +187,8 @@ func (c caller) unchanged(ids things) {
 	require.Equal(c.t, 1.0, schedule["version"])
 	run := c.send(http.MethodGet, ids.in("/api/v1/runs/{run_id}"), "").is(http.StatusOK).object()
 	require.Equal(c.t, "queued", run["phase"])
+	response := c.send(http.MethodGet, ids.in(responsesPath+"/{response_id}"), "").is(http.StatusOK).object()
+	require.Empty(c.t, response["metadata"])
+	items := read[listed](c.send(http.MethodGet, ids.in(conversationsPath+"/{conversation_id}/items"), "").is(http.StatusOK)).ids()
+	require.Equal(c.t, []string{ids["item_id"]}, items)
 }

@@ -18,6 +18,9 @@ const (
 	// and stored, as measured.
 	bodyCost = 12
 
+	// rawCost is the same for a body that is not decoded.
+	rawCost = 6
+
 	// partCost is the same for a byte of a list.
 	partCost = 4
 )

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -44,7 +45,10 @@ type operation struct {
 	fails        []rota.Code        // besides those that follow from the rest: see [failuresOf]
 	creates      bool               // whether it may have created something, which is answered by 201 in place of Status
 	cursor       func(string) error // checks a cursor of a list; nil if cursors are ids
+	ascending    bool               // whether a list is in ascending order unless its caller says otherwise
 	unrepeatable bool               // whether an Idempotency-Key is refused
+	streams      bool               // whether it may answer with a stream of events in place of its output
+	open         bool               // whether fields and parameters that nobody knows pass, and the body is large: see [api.maxBody]
 	starts       bool               // whether it starts something that must not be started twice by a client that gave up waiting
 }
 
@@ -102,9 +106,17 @@ func lists[T any](r Route, fn func(context.Context, call, rota.Page) (rota.List[
 		if err != nil {
 			return nil, err
 		}
+		p.Ascending = p.Ascending || c.op.ascending && !c.URL.Query().Has("order")
 		return firstPart(ctx, c, p, fn)
 	}}
 	return op.with("limit", "order", "after", "before")
+}
+
+// oldestFirst makes that the order of a list in which nobody has asked for one.
+func (op *operation) oldestFirst() *operation {
+	op.ascending = true
+	op.params[slices.Index(op.params, "order")] = "order_oldest_first"
+	return op
 }
 
 // byTime says that a list is in the order of nominal times.
@@ -154,7 +166,7 @@ func (op *operation) once() *operation {
 }
 
 func (a *api) handler(op *operation) http.Handler {
-	if op.output == nil {
+	if op.output == nil || op.streams {
 		return a.handle(op)
 	}
 	return compressed(a.handle(op))
@@ -192,7 +204,10 @@ var errHungUp = errors.New("the caller has hung up")
 // run carries out an operation. The function that it returns must be called when
 // the answer has been written.
 func (a *api) run(op *operation, w http.ResponseWriter, r *http.Request, memory *budget.Account) (answer any, written func(), err error) {
-	body := sync.OnceValues(func() ([]byte, error) { return readBody(w, r, memory) })
+	body := sync.OnceValues(func() ([]byte, error) { return a.readBody(op, w, r, memory) })
+	if op.output == nil || op.streams {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // or a long answer would end with the time to read the request
+	}
 	if op.starts {
 		_, _ = body() // net/http sees that a caller hangs up only when the body has been read; admit may wait for the store
 	}

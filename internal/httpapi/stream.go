@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,6 +31,7 @@ const (
 type stream struct {
 	control.EventReader
 	admitted func() error // asks whether its request would still be let in; nil for always
+	named    bool         // events are framed as those of responses: with their types, and without ids
 }
 
 // ended reports whether there is nothing left to send to a client that connects
@@ -71,7 +73,7 @@ func (s stream) transmit(ctx context.Context, w http.ResponseWriter, g gate) err
 	defer ahead.wait()
 	defer cancel()
 
-	t := transmitter{w: w, rc: http.NewResponseController(w), gate: &g}
+	t := transmitter{w: w, rc: http.NewResponseController(w), gate: &g, named: s.named}
 	if err := t.flush(); err != nil {
 		return err
 	}
@@ -152,9 +154,10 @@ var errClient = errors.New("the client does not read")
 
 // A transmitter writes events to one client.
 type transmitter struct {
-	w    io.Writer
-	rc   *http.ResponseController
-	gate *gate
+	w     io.Writer
+	rc    *http.ResponseController
+	gate  *gate
+	named bool // see stream
 }
 
 // run writes until the events end, and returns why they did.
@@ -166,7 +169,7 @@ func (t transmitter) run(ahead *aheadReader) error {
 			if !ok {
 				return ahead.err
 			}
-			frame = func() error { return writeEvent(t.w, e) }
+			frame = func() error { return writeEvent(t.w, t.headOf(e), e) }
 		case <-time.After(keepAlive):
 			frame = func() error { return writeAll(t.w, []byte(": keep-alive\n\n")) }
 		}
@@ -196,8 +199,7 @@ func (t transmitter) write(frame func() error) error {
 }
 
 // writeEvent writes an event without a copy of it: there may be many watchers.
-func writeEvent(w io.Writer, e events.Event) error {
-	head := append(strconv.AppendInt([]byte("id: "), e.Seq, 10), '\n')
+func writeEvent(w io.Writer, head []byte, e events.Event) error {
 	if err := writeAll(w, head); err != nil {
 		return err
 	}
@@ -209,6 +211,17 @@ func writeEvent(w io.Writer, e events.Event) error {
 		}
 	}
 	return writeAll(w, []byte{'\n'})
+}
+
+// headOf returns the line before the data of an event: its number, or its type, with
+// which the data of the events of responses begin.
+func (t transmitter) headOf(e events.Event) []byte {
+	if !t.named {
+		return append(strconv.AppendInt([]byte("id: "), e.Seq, 10), '\n')
+	}
+	kind, _ := bytes.CutPrefix(e.Data, []byte(`{"type":"`))
+	kind, _, _ = bytes.Cut(kind, []byte(`"`))
+	return slices.Concat([]byte("event: "), kind, []byte{'\n'})
 }
 
 // cutLine returns the first line, and what follows it.

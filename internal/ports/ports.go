@@ -8,6 +8,7 @@ import (
 	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/embedded"
 	"github.com/rota-run/rota/internal/limits"
+	"github.com/rota-run/rota/internal/responder"
 	"github.com/rota-run/rota/internal/runner"
 	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/sqlstore"
@@ -19,6 +20,7 @@ func Control(s store.Store) control.Store {
 	q := s.Reader()
 	return control.Store{
 		AgentReader: q, KeyedReader: q, FunctionToolReader: q, ScheduleReader: q, ScheduleVersionReader: q, LedgerReader: q, RunReader: q, KeyReader: q, EndUserReader: q, RetentionReader: q, LimitReader: q,
+		ResponseReader: q, ConversationReader: q,
 		Updater: store.On(s, controlTx),
 	}
 }
@@ -27,6 +29,7 @@ func controlTx(q sqlstore.Queries) control.Tx {
 	return control.Tx{
 		AgentReader: q, KeyedReader: q, AgentWriter: q, FunctionToolReader: q, FunctionToolWriter: q, ScheduleReader: q, ScheduleWriter: q, LedgerReader: q, LedgerWriter: q,
 		RunReader: q, RunWriter: q, KeyWriter: q, RetentionWriter: q, LimitWriter: q, Answers: q,
+		ResponseReader: q, ResponseWriter: q, ConversationReader: q, ConversationWriter: q,
 	}
 }
 
@@ -36,6 +39,14 @@ func Runner(s store.Store) runner.Store {
 		runner.RunReader
 		store.Updater[runner.Tx]
 	}{s.Reader(), store.On(s, func(q sqlstore.Queries) runner.Tx { return q })}
+}
+
+// Responder returns the store of a [responder.Responder].
+func Responder(s store.Store) responder.Store {
+	return struct {
+		responder.Reader
+		store.Updater[responder.Tx]
+	}{s.Reader(), store.On(s, func(q sqlstore.Queries) responder.Tx { return q })}
 }
 
 // Upkeep returns the store of an [upkeep.Upkeep].

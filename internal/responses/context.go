@@ -139,8 +139,17 @@ func cutOff(call Item) json.RawMessage {
 	}.Encode()
 }
 
+// An ItemError says what is wrong with an item of an input.
+type ItemError struct {
+	Index int // of the item
+	Why   string
+}
+
+// Error implements error.
+func (e *ItemError) Error() string { return fmt.Sprintf("input[%d]: %s", e.Index, e.Why) }
+
 // Check reports what is wrong with new items: an output must answer a call of the
-// last turn, or of the items before it, and each call once.
+// last turn, or of the items before it, and each call once. The error is an [*ItemError].
 func (c Context) Check(next []Item) error {
 	var open openCalls
 	if len(c.Turns) > 0 {
@@ -148,7 +157,7 @@ func (c Context) Check(next []Item) error {
 	}
 	for n, i := range next {
 		if callOf(i.Type) != "" && open.answeredBy(i) < 0 {
-			return fmt.Errorf("input[%d]: there is no open %s with the call_id %q%s", n, callOf(i.Type), i.CallID, open.among())
+			return &ItemError{n, fmt.Sprintf("there is no open %s with the call_id %q%s", callOf(i.Type), i.CallID, open.among())}
 		}
 		open.note(next[n : n+1])
 	}

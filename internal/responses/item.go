@@ -109,6 +109,48 @@ func readItem(raw []byte) Item {
 // Raw returns the item as it came.
 func (i Item) Raw() json.RawMessage { return i.raw }
 
+// IDPrefix returns what the ids begin with that are made for items of this type.
+func (i Item) IDPrefix() string {
+	if k, ok := itemKinds[i.Type]; ok && k.prefix != "" {
+		return k.prefix
+	}
+	return "item_"
+}
+
+// Shown returns the item as lists of items have it: with the id, its type, and, of a
+// message, a status and its content as a list.
+func (i Item) Shown(id string) json.RawMessage {
+	o := rawjson.ReadObject(i.raw)
+	if o.Get("type") == nil {
+		o = append(rawjson.Object{{Name: "type", Value: rawjson.String(i.Type)}}, o...)
+	}
+	if i.ID == "" {
+		o.Set("id", rawjson.String(id))
+	}
+	if i.Type == "message" {
+		if rawjson.Kind(o.Get("status")) != '"' {
+			o.Set("status", rawjson.String(Completed))
+		}
+		if c := o.Get("content"); rawjson.Kind(c) == '"' {
+			o.Set("content", textParts(rawjson.Text(o.Get("role")), c))
+		}
+	}
+	return o.Encode()
+}
+
+func textParts(role string, text json.RawMessage) json.RawMessage {
+	part := rawjson.Object{{Name: "type", Value: rawjson.String("input_text")}, {Name: "text", Value: text}}
+	if role == "assistant" {
+		part = rawjson.Object{
+			{Name: "type", Value: rawjson.String("output_text")},
+			{Name: "text", Value: text},
+			{Name: "annotations", Value: json.RawMessage("[]")},
+			{Name: "logprobs", Value: json.RawMessage("[]")},
+		}
+	}
+	return rawjson.EncodeList([]json.RawMessage{part.Encode()})
+}
+
 // Text returns what a message says, refusals included; of other items nothing.
 func (i Item) Text() string {
 	if i.Type != "message" {

@@ -55,6 +55,14 @@ func NewWriter(object rawjson.Object, newID func(prefix string) string, emit fun
 	return &Writer{object: object.Clone(), newID: newID, emit: emit, ids: map[string]bool{}, calls: map[string]*ItemWriter{}}
 }
 
+// Reserve says that items outside of the response have these ids: none of its own gets
+// one of them. It comes before everything else.
+func (w *Writer) Reserve(ids ...string) {
+	for _, id := range ids {
+		w.ids[id] = true
+	}
+}
+
 // Err returns the first call that would have made the stream invalid, or nil.
 func (w *Writer) Err() error { return w.err }
 

@@ -67,6 +67,20 @@ CREATE TABLE answers (
 );
 CREATE INDEX answers_by_age ON answers USING btree (at);
 
+CREATE TABLE conversations (
+  id text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  end_user text COLLATE "C" NOT NULL,
+  metadata text NOT NULL,
+  created_at bigint NOT NULL,
+  updated_at bigint NOT NULL,
+  deleted_at bigint,
+  items bigint NOT NULL,
+  busy text COLLATE "C",
+  PRIMARY KEY (id)
+);
+CREATE INDEX conversations_by_owner ON conversations USING btree (account, end_user, id) WHERE (deleted_at IS NULL);
+
 CREATE TABLE engine (
   id bigint NOT NULL,
   kind text NOT NULL,
@@ -93,6 +107,19 @@ CREATE TABLE function_tools (
   PRIMARY KEY (id)
 );
 CREATE INDEX function_tools_by_owner ON function_tools USING btree (account, end_user, id);
+
+CREATE TABLE items (
+  log text COLLATE "C" NOT NULL,
+  position bigint NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  response_id text COLLATE "C",
+  output boolean NOT NULL,
+  hidden boolean NOT NULL DEFAULT false,
+  item text NOT NULL,
+  PRIMARY KEY (log, "position")
+);
+CREATE INDEX items_by_id ON items USING btree (log, id);
+CREATE INDEX items_by_response ON items USING btree (response_id, "position") WHERE (response_id IS NOT NULL);
 
 CREATE TABLE keys (
   id text COLLATE "C" NOT NULL,
@@ -139,6 +166,15 @@ CREATE INDEX occurrences_spans ON occurrences USING btree (account, scheduled_un
 CREATE INDEX occurrences_unfired ON occurrences USING btree (schedule_id, outcome, scheduled_for) WHERE (outcome <> 'fired'::text);
 CREATE INDEX occurrences_unfired_by_account ON occurrences USING btree (account, outcome, id) WHERE (outcome <> 'fired'::text);
 
+CREATE TABLE open_responses (
+  response_id text COLLATE "C" NOT NULL,
+  background boolean NOT NULL,
+  worker text COLLATE "C",
+  lease_until bigint NOT NULL,
+  PRIMARY KEY (response_id)
+);
+CREATE INDEX open_responses_by_lease ON open_responses USING btree (lease_until, response_id);
+
 CREATE TABLE open_runs (
   run_id text COLLATE "C" NOT NULL,
   schedule_id text COLLATE "C",
@@ -181,6 +217,42 @@ CREATE TABLE requests_spent (
   PRIMARY KEY (owner)
 );
 CREATE INDEX requests_spent_by_end ON requests_spent USING btree (useless_at);
+
+CREATE TABLE response_steps (
+  response_id text COLLATE "C" NOT NULL,
+  number bigint NOT NULL,
+  kind text COLLATE "C" NOT NULL,
+  at bigint NOT NULL,
+  data text NOT NULL,
+  PRIMARY KEY (response_id, number)
+);
+
+CREATE TABLE responses (
+  id text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  end_user text COLLATE "C" NOT NULL,
+  status text COLLATE "C" NOT NULL,
+  background boolean NOT NULL,
+  model text NOT NULL,
+  provider text COLLATE "C" NOT NULL,
+  previous_response_id text COLLATE "C",
+  conversation_id text COLLATE "C",
+  created_at bigint NOT NULL,
+  ended_at bigint,
+  request text NOT NULL,
+  object text NOT NULL,
+  shape bytea,
+  not_sent text,
+  usage text,
+  input_tokens bigint,
+  cached_tokens bigint,
+  output_tokens bigint,
+  reasoning_tokens bigint,
+  total_tokens bigint,
+  error text,
+  PRIMARY KEY (id)
+);
+CREATE INDEX responses_by_owner ON responses USING btree (account, end_user, id);
 
 CREATE TABLE retentions (
   account text COLLATE "C" NOT NULL,

@@ -70,6 +70,20 @@ CREATE TABLE answers (
 
 CREATE INDEX answers_by_age ON answers (at);
 
+CREATE TABLE conversations (
+  id         TEXT PRIMARY KEY,
+  account    TEXT NOT NULL,
+  end_user   TEXT NOT NULL,
+  metadata   TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  deleted_at INTEGER,
+  items      INTEGER NOT NULL,  -- how many it has had: the position of the next
+  busy       TEXT            -- the response or run that holds it
+) STRICT;
+
+CREATE INDEX conversations_by_owner ON conversations (account, end_user, id) WHERE deleted_at IS NULL;
+
 CREATE TABLE engine (
   id           INTEGER PRIMARY KEY CHECK (id = 1),
   kind         TEXT NOT NULL,     -- embedded or temporal; empty until the first one has begun
@@ -92,6 +106,21 @@ CREATE TABLE function_tools (
 ) STRICT;
 
 CREATE INDEX function_tools_by_owner ON function_tools (account, end_user, id);
+
+CREATE TABLE items (
+  log         TEXT NOT NULL,
+  position    INTEGER NOT NULL,
+  id          TEXT NOT NULL,
+  response_id TEXT,
+  output      INTEGER NOT NULL,
+  hidden      INTEGER NOT NULL DEFAULT 0,  -- taken out of the conversation
+  item        TEXT NOT NULL,
+  PRIMARY KEY (log, position)
+) STRICT;
+
+CREATE INDEX items_by_id ON items (log, id);
+
+CREATE INDEX items_by_response ON items (response_id, position) WHERE response_id IS NOT NULL;
 
 CREATE TABLE keys (
   id          TEXT PRIMARY KEY,
@@ -142,6 +171,15 @@ CREATE INDEX occurrences_unfired ON occurrences (schedule_id, outcome, scheduled
 
 CREATE INDEX occurrences_unfired_by_account ON occurrences (account, outcome, id) WHERE outcome <> 'fired';
 
+CREATE TABLE open_responses (
+  response_id TEXT PRIMARY KEY,
+  background  INTEGER NOT NULL,
+  worker      TEXT,
+  lease_until INTEGER NOT NULL  -- 0 without a worker
+) STRICT;
+
+CREATE INDEX open_responses_by_lease ON open_responses (lease_until, response_id);
+
 CREATE TABLE open_runs (
   run_id      TEXT PRIMARY KEY,
   schedule_id TEXT,
@@ -185,6 +223,42 @@ CREATE TABLE requests_spent (
 ) STRICT;
 
 CREATE INDEX requests_spent_by_end ON requests_spent (useless_at);
+
+CREATE TABLE response_steps (
+  response_id TEXT NOT NULL,
+  number      INTEGER NOT NULL,
+  kind        TEXT NOT NULL,
+  at          INTEGER NOT NULL,
+  data        TEXT NOT NULL,
+  PRIMARY KEY (response_id, number)
+) STRICT;
+
+CREATE TABLE responses (
+  id                   TEXT PRIMARY KEY,
+  account              TEXT NOT NULL,
+  end_user             TEXT NOT NULL,
+  status               TEXT NOT NULL,
+  background           INTEGER NOT NULL,
+  model                TEXT NOT NULL,  -- as the caller has named it
+  provider             TEXT NOT NULL,  -- that is asked, or was asked last
+  previous_response_id TEXT,
+  conversation_id      TEXT,
+  created_at           INTEGER NOT NULL,
+  ended_at             INTEGER,
+  request              TEXT NOT NULL,  -- as it came, without its input
+  object               TEXT NOT NULL,  -- as callers see it, without its output
+  shape                BLOB,           -- of its stream, for a replay
+  not_sent             TEXT,
+  usage                TEXT,           -- as the provider has sent it
+  input_tokens         INTEGER,
+  cached_tokens        INTEGER,
+  output_tokens        INTEGER,
+  reasoning_tokens     INTEGER,
+  total_tokens         INTEGER,
+  error                TEXT
+) STRICT;
+
+CREATE INDEX responses_by_owner ON responses (account, end_user, id);
 
 CREATE TABLE retentions (
   account     TEXT PRIMARY KEY,

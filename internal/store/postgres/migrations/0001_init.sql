@@ -334,3 +334,79 @@ CREATE TABLE engine (
   queue        TEXT NOT NULL DEFAULT ''   -- likewise
 );
 INSERT INTO engine (id, kind, installation, since, seen_at) VALUES (1, '', '', 0, 0);
+
+-- What models have answered over the Responses API.
+CREATE TABLE responses (
+  id                   TEXT COLLATE "C" PRIMARY KEY,
+  account              TEXT COLLATE "C" NOT NULL,
+  end_user             TEXT COLLATE "C" NOT NULL,
+  status               TEXT COLLATE "C" NOT NULL,
+  background           BOOLEAN NOT NULL,
+  model                TEXT NOT NULL,  -- as the caller has named it
+  provider             TEXT COLLATE "C" NOT NULL,  -- that is asked, or was asked last
+  previous_response_id TEXT COLLATE "C",
+  conversation_id      TEXT COLLATE "C",
+  created_at           BIGINT NOT NULL,
+  ended_at             BIGINT,
+  request              TEXT NOT NULL,  -- as it came, without its input
+  object               TEXT NOT NULL,  -- as callers see it, without its output
+  shape                BYTEA,           -- of its stream, for a replay
+  not_sent             TEXT,
+  usage                TEXT,           -- as the provider has sent it
+  input_tokens         BIGINT,
+  cached_tokens        BIGINT,
+  output_tokens        BIGINT,
+  reasoning_tokens     BIGINT,
+  total_tokens         BIGINT,
+  error                TEXT
+);
+CREATE INDEX responses_by_owner ON responses (account, end_user, id);
+
+-- The responses that have not ended. With a worker whose lease is over, a response is
+-- as if none had it.
+CREATE TABLE open_responses (
+  response_id TEXT COLLATE "C" PRIMARY KEY,
+  background  BOOLEAN NOT NULL,
+  worker      TEXT COLLATE "C",
+  lease_until BIGINT NOT NULL  -- 0 without a worker
+);
+CREATE INDEX open_responses_by_lease ON open_responses (lease_until, response_id);
+
+-- What happened on the way to the end of a response.
+CREATE TABLE response_steps (
+  response_id TEXT COLLATE "C" NOT NULL,
+  number      BIGINT NOT NULL,
+  kind        TEXT COLLATE "C" NOT NULL,
+  at          BIGINT NOT NULL,
+  data        TEXT NOT NULL,
+  PRIMARY KEY (response_id, number)
+);
+
+CREATE TABLE conversations (
+  id         TEXT COLLATE "C" PRIMARY KEY,
+  account    TEXT COLLATE "C" NOT NULL,
+  end_user   TEXT COLLATE "C" NOT NULL,
+  metadata   TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  deleted_at BIGINT,
+  items      BIGINT NOT NULL,  -- how many it has had: the position of the next
+  busy       TEXT COLLATE "C"            -- the response or run that holds it
+);
+CREATE INDEX conversations_by_owner ON conversations (account, end_user, id) WHERE deleted_at IS NULL;
+
+-- Items of responses and conversations, as they came. A log is a conversation, or a
+-- response. The items of a response come into the log of its conversation when it has
+-- ended well.
+CREATE TABLE items (
+  log         TEXT COLLATE "C" NOT NULL,
+  position    BIGINT NOT NULL,
+  id          TEXT COLLATE "C" NOT NULL,
+  response_id TEXT COLLATE "C",
+  output      BOOLEAN NOT NULL,
+  hidden      BOOLEAN NOT NULL DEFAULT FALSE,  -- taken out of the conversation
+  item        TEXT NOT NULL,
+  PRIMARY KEY (log, position)
+);
+CREATE INDEX items_by_id ON items (log, id);
+CREATE INDEX items_by_response ON items (response_id, position) WHERE response_id IS NOT NULL;

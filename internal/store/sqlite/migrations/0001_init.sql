@@ -316,3 +316,79 @@ CREATE TABLE engine (
   zone_data    TEXT NOT NULL DEFAULT ''  -- by which timers are planned
 ) STRICT;
 INSERT INTO engine (id, kind, installation, since, seen_at) VALUES (1, '', '', 0, 0);
+
+-- What models have answered over the Responses API.
+CREATE TABLE responses (
+  id                   TEXT PRIMARY KEY,
+  account              TEXT NOT NULL,
+  end_user             TEXT NOT NULL,
+  status               TEXT NOT NULL,
+  background           INTEGER NOT NULL,
+  model                TEXT NOT NULL,  -- as the caller has named it
+  provider             TEXT NOT NULL,  -- that is asked, or was asked last
+  previous_response_id TEXT,
+  conversation_id      TEXT,
+  created_at           INTEGER NOT NULL,
+  ended_at             INTEGER,
+  request              TEXT NOT NULL,  -- as it came, without its input
+  object               TEXT NOT NULL,  -- as callers see it, without its output
+  shape                BLOB,           -- of its stream, for a replay
+  not_sent             TEXT,
+  usage                TEXT,           -- as the provider has sent it
+  input_tokens         INTEGER,
+  cached_tokens        INTEGER,
+  output_tokens        INTEGER,
+  reasoning_tokens     INTEGER,
+  total_tokens         INTEGER,
+  error                TEXT
+) STRICT;
+CREATE INDEX responses_by_owner ON responses (account, end_user, id);
+
+-- The responses that have not ended. With a worker whose lease is over, a response is
+-- as if none had it.
+CREATE TABLE open_responses (
+  response_id TEXT PRIMARY KEY,
+  background  INTEGER NOT NULL,
+  worker      TEXT,
+  lease_until INTEGER NOT NULL  -- 0 without a worker
+) STRICT;
+CREATE INDEX open_responses_by_lease ON open_responses (lease_until, response_id);
+
+-- What happened on the way to the end of a response.
+CREATE TABLE response_steps (
+  response_id TEXT NOT NULL,
+  number      INTEGER NOT NULL,
+  kind        TEXT NOT NULL,
+  at          INTEGER NOT NULL,
+  data        TEXT NOT NULL,
+  PRIMARY KEY (response_id, number)
+) STRICT;
+
+CREATE TABLE conversations (
+  id         TEXT PRIMARY KEY,
+  account    TEXT NOT NULL,
+  end_user   TEXT NOT NULL,
+  metadata   TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  deleted_at INTEGER,
+  items      INTEGER NOT NULL,  -- how many it has had: the position of the next
+  busy       TEXT            -- the response or run that holds it
+) STRICT;
+CREATE INDEX conversations_by_owner ON conversations (account, end_user, id) WHERE deleted_at IS NULL;
+
+-- Items of responses and conversations, as they came. A log is a conversation, or a
+-- response. The items of a response come into the log of its conversation when it has
+-- ended well.
+CREATE TABLE items (
+  log         TEXT NOT NULL,
+  position    INTEGER NOT NULL,
+  id          TEXT NOT NULL,
+  response_id TEXT,
+  output      INTEGER NOT NULL,
+  hidden      INTEGER NOT NULL DEFAULT 0,  -- taken out of the conversation
+  item        TEXT NOT NULL,
+  PRIMARY KEY (log, position)
+) STRICT;
+CREATE INDEX items_by_id ON items (log, id);
+CREATE INDEX items_by_response ON items (response_id, position) WHERE response_id IS NOT NULL;
