@@ -194,7 +194,10 @@ func fits(member string, turns []rota.Turn, items []responses.Item, unique bool)
 // ConversationItems returns a page of the items of a conversation. Scope
 // read:conversations.
 func (c *Control) ConversationItems(ctx context.Context, who auth.Caller, id rota.ConversationID, p rota.Page) (rota.List[rota.ItemRecord], error) {
-	if _, err := c.Conversation(ctx, who, id); err != nil {
+	if err := c.enter(ctx, who, rota.ReadConversations, "conversation_items", on("conversation_id", id)); err != nil {
+		return rota.List[rota.ItemRecord]{}, err
+	}
+	if _, err := c.Store.Conversation(ctx, who.Owner, id); err != nil {
 		return rota.List[rota.ItemRecord]{}, err
 	}
 	return c.Store.ConversationItems(ctx, id, p)
@@ -202,7 +205,10 @@ func (c *Control) ConversationItems(ctx context.Context, who auth.Caller, id rot
 
 // ConversationItem returns an item of a conversation. Scope read:conversations.
 func (c *Control) ConversationItem(ctx context.Context, who auth.Caller, id rota.ConversationID, item string) (rota.ItemRecord, error) {
-	if _, err := c.Conversation(ctx, who, id); err != nil {
+	if err := c.enter(ctx, who, rota.ReadConversations, "conversation_item", on("conversation_id", id)); err != nil {
+		return rota.ItemRecord{}, err
+	}
+	if _, err := c.Store.Conversation(ctx, who.Owner, id); err != nil {
 		return rota.ItemRecord{}, err
 	}
 	return c.Store.ConversationItem(ctx, id, item)
