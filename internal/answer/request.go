@@ -74,7 +74,7 @@ func (r Request) check(o rawjson.Object) error {
 	says := func(name string) bool { return rawjson.Kind(o.Get(name)) != 'n' }
 	switch {
 	case r.Model == "":
-		return rota.InvalidField("model", "must be the name of a model; GET /api/v1/llm/models lists them")
+		return rota.InvalidField("model", "must be the name of a model; auto is the default one")
 	case len(r.Fallbacks) > maxModels:
 		return rota.InvalidField("fallback_models", "must be at most %d", maxModels)
 	case len(r.Input) == 0 && r.Previous == "" && r.Conversation == "" && !says("prompt"):
