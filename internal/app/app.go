@@ -15,7 +15,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/console"
 	"github.com/rota-run/rota/internal/httpapi"
+	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/settings"
 	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/postgres"
@@ -209,6 +212,18 @@ func shutdown(web *http.Server) error {
 	return nil
 }
 
+// pages returns the pages for people, unless the settings leave them out.
+func (s server) pages(version string, log *slog.Logger) map[string]http.Handler {
+	if !s.console {
+		return nil
+	}
+	read := s.store.Reader()
+	return console.Pages(console.Config{
+		Control: s.control, Limits: s.limits, System: system(version), Now: time.Now, Log: log,
+		Sessions: auth.Sessions{Keys: read, Reader: read, Store: ports.Limiter(s.store)},
+	})
+}
+
 func (s server) handler(version string, log *slog.Logger) http.Handler {
 	cfg := httpapi.Config{
 		Control:   s.control,
@@ -225,6 +240,7 @@ func (s server) handler(version string, log *slog.Logger) http.Handler {
 		OnIgnored: s.metrics.ignore,
 		Origins:   s.origins,
 		PublicURL: s.publicURL,
+		Pages:     s.pages(version, log),
 	}
 	if !s.api {
 		return httpapi.NewProbes(cfg, "this process has the role worker and serves no API: ask one that has the role api or all")

@@ -42,6 +42,7 @@ type server struct {
 	connections int // of callers, at once
 
 	publicURL string
+	console   bool // it serves pages for people
 }
 
 // parts are what a server is made from.
@@ -81,7 +82,7 @@ func assemble(p parts) (server, error) {
 	}
 	return server{
 		responder: answers,
-		store:     p.store, engine: eng, metrics: p.metrics, api: p.settings.ServesAPI(), memory: p.memory.requests, origins: p.settings.CORSOrigins, connections: p.settings.MaxConnections, publicURL: p.settings.PublicURL,
+		store:     p.store, engine: eng, metrics: p.metrics, api: p.settings.ServesAPI(), memory: p.memory.requests, origins: p.settings.CORSOrigins, connections: p.settings.MaxConnections, publicURL: p.settings.PublicURL, console: p.settings.Console == "on",
 		drain: p.settings.DrainTimeout, keeper: p.limits,
 		limits: &auth.Limiter{Store: ports.Limiter(p.store), Default: p.settings.RateLimit, Of: p.limits.Of},
 		control: &control.Control{

@@ -42,4 +42,19 @@ type Tx interface {
 	// SaveSpentBy notes what SpentBy has been asked for; first says that nothing had
 	// been used.
 	SaveSpentBy(ctx context.Context, o rota.Owner, whole bool, s rota.Spent, first bool, now time.Time) error
+
+	// AddSession adds a session under the SHA-256 of its secret, and forgets some that
+	// ended before now.
+	AddSession(ctx context.Context, hash []byte, s rota.Session, now time.Time) error
+
+	// RemoveSession ends a session. One that is not there has ended.
+	RemoveSession(ctx context.Context, hash []byte) error
+}
+
+// SessionReader finds sessions.
+type SessionReader interface {
+	// KeyOfSession returns the key, also one that is revoked or expired, with which the
+	// session began whose secret has this SHA-256. It is NotFound if there is none that
+	// lasts at now, or if the key has another secret since.
+	KeyOfSession(ctx context.Context, hash []byte, now time.Time) (rota.Key, error)
 }

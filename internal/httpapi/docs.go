@@ -60,10 +60,18 @@ func address(r *http.Request) string {
 	return scheme + "://" + host
 }
 
-// home leads people who type the address to the reference. What shows no pages gets a
-// line of text.
-func home(w http.ResponseWriter, r *http.Request) {
-	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+// firstPage is the pattern of the page that people who type the address see.
+const firstPage = "GET /{$}"
+
+// home shows people the first page, or leads them to the reference if there are no
+// pages. What shows no pages gets a line of text.
+func (a *api) home(w http.ResponseWriter, r *http.Request) {
+	shows := strings.Contains(r.Header.Get("Accept"), "text/html")
+	if page := a.Pages[firstPage]; page != nil && shows {
+		compressed(page).ServeHTTP(w, r)
+		return
+	}
+	if !shows {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		defer fmt.Fprintln(w, "This is Rota. People read /docs, programs /openapi.json; the API is below /api/v1.") // behind the header
 	}

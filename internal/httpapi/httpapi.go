@@ -63,6 +63,10 @@ type Config struct {
 	// that is where they have asked.
 	PublicURL string
 
+	// Pages are the handlers of pages for people, by their patterns; none if it is nil.
+	// They authenticate who asks.
+	Pages map[string]http.Handler
+
 	// Origins are those of the pages that may call the API from a browser, or * for
 	// all; none by default.
 	Origins []string
@@ -98,7 +102,12 @@ func New(cfg Config) http.Handler {
 	a.mux.HandleFunc("GET /.well-known/jwks.json", a.publicKeys)
 	a.mux.Handle("GET /openapi.json", compressed(constant(mediaJSON, a.doc.json)))
 	a.mux.Handle("GET /docs", compressed(reference(a.doc, a.PublicURL)))
-	a.mux.HandleFunc("GET /{$}", home)
+	for pattern, page := range a.Pages {
+		if pattern != firstPage {
+			a.mux.Handle(pattern, compressed(page))
+		}
+	}
+	a.mux.HandleFunc(firstPage, a.home)
 	a.addProbes()
 	a.root = shared(cfg.Origins, http.HandlerFunc(a.serveRoute))
 	return a

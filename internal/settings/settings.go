@@ -31,6 +31,7 @@ type Settings struct {
 	BootstrapKey string `env:"ROTA_BOOTSTRAP_KEY" placeholder:"KEY" help:"Key to add, with every scope, if it is not there yet. Without it, the first start makes a key and prints it once. Prefer the environment: flags show in process lists."`
 
 	PublicURL     string   `name:"public-url" env:"ROTA_PUBLIC_URL" placeholder:"URL" help:"Where clients reach the server, such as https://rota.example.com. It issues the tokens, and they are for it."`
+	Console       string   `enum:"on,off" default:"on" env:"ROTA_CONSOLE" help:"Whether the server has pages for people, at its address; one signs in with a key."`
 	TokenAudience []string `env:"ROTA_TOKEN_AUDIENCE" placeholder:"NAME" help:"Audiences for which tokens are made and accepted, separated by commas. Default: --public-url; without either, there are no tokens."`
 	SecretKey     string   `env:"ROTA_SECRET_KEY" placeholder:"SECRET" help:"Secret that seals what the database must not show, such as the keys that sign tokens: 32 characters or more, the same for all processes. A new one goes before the old one, with a comma between. Prefer the environment or --secret-key-file: flags show in process lists."`
 	SecretKeyFile string   `env:"ROTA_SECRET_KEY_FILE" placeholder:"FILE" type:"path" help:"File that holds it, each secret on a line. Default with SQLite: secret.key beside the database, which is made if it is not there. With PostgreSQL, one of the two is needed before the first token."`

@@ -56,7 +56,7 @@ func TestDefaults(t *testing.T) {
 	got, err := parse(t)
 	require.NoError(t, err)
 	require.Equal(t, settings.Settings{
-		Role: "all", Listen: "127.0.0.1:8080", Data: data, Database: "sqlite", ModelProtocol: "auto", Engine: "embedded", Temporal: settings.Temporal{Address: "127.0.0.1:7233", Namespace: "default", TaskQueue: "rota"}, MaxConcurrentRuns: 256, MemoryBudget: 256, DrainTimeout: 30 * time.Second,
+		Role: "all", Listen: "127.0.0.1:8080", Data: data, Database: "sqlite", ModelProtocol: "auto", Console: "on", Engine: "embedded", Temporal: settings.Temporal{Address: "127.0.0.1:7233", Namespace: "default", TaskQueue: "rota"}, MaxConcurrentRuns: 256, MemoryBudget: 256, DrainTimeout: 30 * time.Second,
 		CatchupRate: 10, MinInterval: time.Second, AgentRetention: 720 * time.Hour, OnKeyRevoked: "keep", LogFormat: "text", LogLevel: "info", LogContents: "debug",
 	}, got)
 }
@@ -140,7 +140,7 @@ func TestTheFileOfTheDocumentation(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, settings.Settings{
 		Config: filepath.Join("testdata", "rota.yaml"),
-		Role:   "all", Listen: "0.0.0.0:8080", Data: "/var/lib/rota", Database: "sqlite", ModelProtocol: "auto", Engine: "embedded", Temporal: settings.Temporal{Address: "127.0.0.1:7233", Namespace: "default", TaskQueue: "rota"}, MaxConcurrentRuns: 64, MemoryBudget: 256, DrainTimeout: 5 * time.Second,
+		Role:   "all", Listen: "0.0.0.0:8080", Data: "/var/lib/rota", Database: "sqlite", ModelProtocol: "auto", Console: "on", Engine: "embedded", Temporal: settings.Temporal{Address: "127.0.0.1:7233", Namespace: "default", TaskQueue: "rota"}, MaxConcurrentRuns: 64, MemoryBudget: 256, DrainTimeout: 5 * time.Second,
 		CatchupRate: 10, AgentRetention: 720 * time.Hour, MinInterval: time.Second, OnKeyRevoked: "keep", LogFormat: "json", LogLevel: "info", LogContents: "debug",
 		Providers: []settings.Provider{
 			{Name: "local", BaseURL: "http://127.0.0.1:8000/v1", DefaultModel: "small", IdleTimeout: settings.Duration(10 * time.Minute), MaxConcurrent: 4},
@@ -167,7 +167,7 @@ func TestTheVariableNamesTheFile(t *testing.T) {
 
 func TestWrongFiles(t *testing.T) {
 	for file, want := range map[string]string{
-		"drain_timout: 5s": `rota.yaml, line 1: there is no setting "drain_timout"; there are providers, limits, listen, data, database, database_pool_size, role, demo, bootstrap_key, public_url, token_audience, secret_key, secret_key_file, cors_origins, model_url, ` +
+		"drain_timout: 5s": `rota.yaml, line 1: there is no setting "drain_timout"; there are providers, limits, listen, data, database, database_pool_size, role, demo, bootstrap_key, public_url, console, token_audience, secret_key, secret_key_file, cors_origins, model_url, ` +
 			`model_key_env, model_protocol, model, engine, temporal_address, temporal_namespace, temporal_task_queue, temporal_api_key, temporal_tls, temporal_tls_cert_path, temporal_tls_key_path, temporal_tls_ca_path, temporal_tls_server_name, max_concurrent_runs, memory_budget, max_connections, drain_timeout, catchup_rate, min_interval, agent_retention, retain_runs, retain_occurrences, rate_limit, zoneinfo, on_key_revoked, log_format, log_level, log_contents`,
 		"config: other.yaml":                            `rota.yaml, line 1: there is no setting "config"; there are providers, limits,`,
 		"listen: :1\ndrain-timeout: 5s":                 `rota.yaml, line 2: there is no setting "drain-timeout"; there are providers, limits,`,

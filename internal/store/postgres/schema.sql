@@ -361,6 +361,15 @@ CREATE TABLE schema_versions (
   PRIMARY KEY (version)
 );
 
+CREATE TABLE sessions (
+  hash bytea NOT NULL,
+  key_id text COLLATE "C" NOT NULL,
+  generation bigint NOT NULL,
+  expires_at bigint NOT NULL,
+  PRIMARY KEY (hash)
+);
+CREATE INDEX sessions_by_end ON sessions USING btree (expires_at);
+
 CREATE TABLE signing_keys (
   id text COLLATE "C" NOT NULL,
   public bytea NOT NULL,

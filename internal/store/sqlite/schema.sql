@@ -363,6 +363,15 @@ CREATE TABLE schema_versions (
   written_by  TEXT NOT NULL         -- the version of Rota that carried it out
 );
 
+CREATE TABLE sessions (
+  hash       BLOB PRIMARY KEY,  -- SHA-256 of what the browser holds
+  key_id     TEXT NOT NULL,
+  generation INTEGER NOT NULL,  -- of the key's secret: the session ends with it
+  expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX sessions_by_end ON sessions (expires_at);
+
 CREATE TABLE signing_keys (
   id         TEXT PRIMARY KEY,
   public     BLOB NOT NULL,    -- an uncompressed point of P-256

@@ -25,6 +25,7 @@ var keys = []testCase{
 	{"a token finds its key and signing key", keyOfToken},
 	{"signing keys are retired, and deleted later", signingKeys},
 	{"a request counts once against a key's limits", spent},
+	{"a session ends with its time, its key's secret, and when it is removed", sessions},
 }
 
 func (w *world) newKey() rota.Key {
@@ -253,4 +254,39 @@ func signingKeys(w *world) {
 	require.Equal(w, []rota.SigningKey{second}, list())
 	retire(3*time.Hour, 3*time.Hour)
 	require.Empty(w, list())
+}
+
+func sessions(w *world) {
+	k := w.addKey()
+	begin := func(secret byte, ends time.Time, now time.Time) {
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+			return tx.AddSession(ctx, []byte{secret}, rota.Session{Key: k.ID, Generation: k.Generation, ExpiresAt: ends}, now)
+		})
+	}
+	lasts := func(secret byte, now time.Time) bool {
+		got, err := w.store.KeyOfSession(w.Context(), []byte{secret}, now)
+		if err == nil {
+			w.same(k, got)
+			return true
+		}
+		require.ErrorIs(w, err, rota.NotFound)
+		return false
+	}
+	begin(1, start.Add(time.Hour), start)
+	begin(2, start.Add(3*time.Hour), start)
+	require.True(w, lasts(1, start.Add(time.Hour-time.Millisecond)))
+	require.False(w, lasts(1, start.Add(time.Hour)))
+	require.False(w, lasts(9, start))
+
+	begin(3, start.Add(4*time.Hour), start.Add(2*time.Hour)) // what has ended is forgotten
+	require.False(w, lasts(1, start))
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.RemoveSession(ctx, []byte{2}) })
+	require.False(w, lasts(2, start))
+	require.True(w, lasts(3, start))
+
+	k.Generation++
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.SaveKey(ctx, k, []byte("another secret"))
+	})
+	require.False(w, lasts(3, start))
 }

@@ -37,6 +37,15 @@ CREATE TABLE requests_spent (
 );
 CREATE INDEX requests_spent_by_end ON requests_spent (useless_at);
 
+-- Browsers that are signed in to the console.
+CREATE TABLE sessions (
+  hash       BYTEA PRIMARY KEY,  -- SHA-256 of what the browser holds
+  key_id     TEXT COLLATE "C" NOT NULL,
+  generation BIGINT NOT NULL,    -- of the key's secret: the session ends with it
+  expires_at BIGINT NOT NULL
+);
+CREATE INDEX sessions_by_end ON sessions (expires_at);
+
 CREATE TABLE signing_keys (
   id         TEXT COLLATE "C" PRIMARY KEY,
   public     BYTEA NOT NULL,    -- an uncompressed point of P-256

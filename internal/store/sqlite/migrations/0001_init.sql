@@ -35,6 +35,15 @@ CREATE TABLE requests_spent (
 ) STRICT;
 CREATE INDEX requests_spent_by_end ON requests_spent (useless_at);
 
+-- Browsers that are signed in to the console.
+CREATE TABLE sessions (
+  hash       BLOB PRIMARY KEY,  -- SHA-256 of what the browser holds
+  key_id     TEXT NOT NULL,
+  generation INTEGER NOT NULL,  -- of the key's secret: the session ends with it
+  expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_by_end ON sessions (expires_at);
+
 CREATE TABLE signing_keys (
   id         TEXT PRIMARY KEY,
   public     BLOB NOT NULL,    -- an uncompressed point of P-256
