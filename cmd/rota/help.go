@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/rota-run/rota/internal/settings"
 )
 
 const description = `Rota keeps AI agents on a schedule.
@@ -23,6 +25,7 @@ func newParser(cli *CLI, std stdio) (*kong.Kong, error) {
 		kong.Writers(std.out, std.err),
 		kong.Vars{"scopes": scopeNames(","), "allscopes": scopeNames(", ")},
 		kong.NoDefaultHelp(),
+		settings.Durations(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: maxHelpWidth}),
 		kong.Help(printHelp),
 		kong.ExplicitGroups([]kong.Group{

@@ -127,6 +127,9 @@ func (a *attempt) over(err error) (Response, error) {
 
 // take takes an event, or a chunk of a chat, and reports whether it ended the response.
 func (a *attempt) take(framing string, data []byte) (r Response, ended bool, err error) {
+	if a.chat == nil && a.id == "" && isChat(data) {
+		a.converse(a.asked)
+	}
 	if a.chat != nil {
 		a.chunk(framing, data)
 		return Response{}, false, nil
@@ -389,6 +392,10 @@ func (r *response) usedTools() bool {
 func (a *attempt) unstreamed(raw []byte) (Response, error) {
 	if !isObject(raw) {
 		return a.unlike(raw)
+	}
+	if isChat(raw) {
+		a.converse(a.asked)
+		return a.unstreamedChat(raw)
 	}
 	object := raw
 	for _, name := range []string{"response", "data", "result"} {

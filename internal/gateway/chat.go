@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/rawjson"
 	"github.com/rota-run/rota/internal/responses"
 	"github.com/rota-run/rota/internal/responses/chat"
 )
@@ -38,20 +39,34 @@ func (a *attempt) askChat(req Request) (Response, error) {
 	if err != nil {
 		return Response{}, &Error{Code: rota.RunErrRejected, Message: "this cannot be asked over chat completions: " + err.Error(), Err: err}
 	}
-	said := req.Body
+	asked := req.Body
 	req.Body = body
 	if req.IdempotencyKey != "" {
 		req.IdempotencyKey += "-chat"
 	}
 	r, err := a.inquire(req, func(req Request) (Response, error) {
-		c := &conversion{}
-		c.answer = chat.NewAnswer(said, randomID, func(e responses.Event) { a.translated(c, Event(e)) })
-		a.chat = c
+		a.converse(asked)
 		return a.put(a.provider.chatEndpoint, req.Body, req.IdempotencyKey, (*attempt).unstreamedChat)
 	})
 	a.omitted = slices.DeleteFunc(a.omitted, func(name string) bool { return name == "stream_options" }) // nobody asked for it
 	a.omitted = slices.Compact(slices.Sorted(slices.Values(append(a.omitted, notSent...))))
 	return r, err
+}
+
+// converse takes what comes for chat completions.
+func (a *attempt) converse(asked []byte) {
+	c := &conversion{}
+	c.answer = chat.NewAnswer(asked, randomID, func(e responses.Event) { a.translated(c, Event(e)) })
+	a.chat = c
+}
+
+// isChat reports whether a server answers with chat completions, whatever it was asked.
+func isChat(data []byte) bool {
+	object, choices := text(member(data, "object")), rawjson.List(member(data, "choices"))
+	if object != "" && !strings.HasPrefix(object, "chat.completion") || member(data, "type") != nil || len(choices) == 0 {
+		return false
+	}
+	return member(choices[0], "delta") != nil || member(choices[0], "message") != nil
 }
 
 // translated passes an event on. It is valid and whole: there is nothing to repair.
@@ -139,7 +154,9 @@ func (a *attempt) ask(req Request) (Response, error) {
 	if p.speaks() == ProtocolChat {
 		return a.askChat(req)
 	}
+	a.asked = req.Body
 	r, err := a.inquire(req, func(req Request) (Response, error) {
+		a.chat = nil
 		return a.put(p.endpoint, p.body(req.Body, req.NoStore), req.IdempotencyKey, (*attempt).unstreamed)
 	})
 	if err == nil || a.id != "" {

@@ -104,6 +104,33 @@ func TestChatIsFoundOut(t *testing.T) {
 }
 
 // Protocols that are set are kept to.
+// An answer is taken for what it is, whatever the path: a chat under /responses too.
+func TestChatUnderResponses(t *testing.T) {
+	whole := `{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}`
+	bare := strings.NewReplacer(`"object":"chat.completion.chunk",`, "")
+	for name, reply := range map[string]gatewaytest.Reply{
+		"chunks":     hello,
+		"bare":       gatewaytest.Stream(bare.Replace(chunk(`{"role":"assistant","content":"Hel"}`)), bare.Replace(chunk(`{"content":"lo"}`)), chatEnd("stop")),
+		"one object": gatewaytest.JSON(http.StatusOK, whole),
+		"one event":  gatewaytest.Stream(gatewaytest.Data(whole), gatewaytest.Data("[DONE]")),
+	} {
+		for _, protocol := range []gateway.Protocol{gateway.ProtocolAuto, gateway.ProtocolResponses} {
+			c := newChatter(t, protocol, nil)
+			c.Default(reply)
+			r, err := c.ask(t, hi)
+			require.NoError(t, err, name)
+			require.Equal(t, "Hello", r.Output, name)
+			require.Equal(t, "completed", r.Status, name)
+			require.Equal(t, 1, c.Total(), name)
+			require.Contains(t, string(r.Usage), `"total_tokens":5`, name)
+		}
+	}
+	c := newChatter(t, gateway.ProtocolAuto, nil)
+	c.Default(gatewaytest.Truncate(chunk(`{"role":"assistant","content":"Hel"}`)))
+	_, err := c.ask(t, hi)
+	require.Contains(t, string(attempt{err: err}.failure(t).Response), "Hel", "what came is kept")
+}
+
 func TestProtocolIsKept(t *testing.T) {
 	c := newChatter(t, gateway.ProtocolChat, hello)
 	_, err := c.ask(t, hi)

@@ -141,7 +141,8 @@ type attempt struct {
 	grace  *time.Timer // ends the attempt some time after that; nil before
 	junk   bool        // the stream had data that is no event
 	closed bool        // the stream said that it was over
-	chat   *conversion // of a provider that is asked over chat completions; else nil
+	chat   *conversion // of a provider that answers with chat completions; else nil
+	asked  []byte      // the request, as the Responses API has it
 }
 
 func (a *attempt) run(req Request) (Response, error) {

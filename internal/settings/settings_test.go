@@ -24,7 +24,7 @@ type program struct {
 func parser(t *testing.T) (*kong.Kong, *program) {
 	t.Helper()
 	var p program
-	k, err := kong.New(&p)
+	k, err := kong.New(&p, settings.Durations())
 	require.NoError(t, err)
 	return k, &p
 }
@@ -172,8 +172,8 @@ func TestWrongFiles(t *testing.T) {
 		"config: other.yaml":                            `rota.yaml, line 1: there is no setting "config"; there are providers, limits,`,
 		"listen: :1\ndrain-timeout: 5s":                 `rota.yaml, line 2: there is no setting "drain-timeout"; there are providers, limits,`,
 		"drain_timeout: [1s]":                           "rota.yaml, line 1: drain_timeout must be a single value",
-		"# a comment\n\ndrain_timeout: 5 minutes":       `rota.yaml, line 3: drain_timeout: "5 minutes" is not a duration such as 90s, 5m or 1h30m`,
-		"drain_timeout: 5":                              `rota.yaml, line 1: drain_timeout: "5" has no unit: write 5s, 5m or 5h for seconds, minutes or hours`,
+		"# a comment\n\ndrain_timeout: 5 minutes":       `rota.yaml, line 3: drain_timeout: "5 minutes" is not a duration such as 90s, 5m, 1h30m or 30d`,
+		"drain_timeout: 5":                              `rota.yaml, line 1: drain_timeout: "5" has no unit: write 5s, 5m, 5h or 5d for seconds, minutes, hours or days`,
 		"max_concurrent_runs: 1.5":                      `rota.yaml, line 1: max_concurrent_runs: must be a whole number, not "1.5"`,
 		"demo: perhaps":                                 `rota.yaml, line 1: demo: must be true or false, not "perhaps"`,
 		"rate_limit: 600":                               `rota.yaml, line 1: rate_limit: a rate limit is`,
@@ -325,7 +325,7 @@ func TestWrongSettings(t *testing.T) {
 		{"max-concurrent-runs", "-1", "must be 1 or more, not -1"},
 		{"max-concurrent-runs", "many", `: must be a whole number, not "many"`},
 		{"drain-timeout", "-1s", "must be 0s or more, not -1s"},
-		{"drain-timeout", "30", `: "30" has no unit: write 30s, 30m or 30h for seconds, minutes or hours`},
+		{"drain-timeout", "30", `: "30" has no unit: write 30s, 30m, 30h or 30d for seconds, minutes, hours or days`},
 		{"catchup-rate", "0", "must be 1 to 10000, not 0"},
 		{"catchup-rate", "10001", "must be 1 to 10000"},
 		{"on-key-revoked", "stop", "must be one of"},
@@ -414,4 +414,26 @@ func TestAWrongModelURLIsNotShown(t *testing.T) {
 	_, err := parse(t, "--model-url=ftp://user:password@host")
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "password")
+}
+
+func TestDurationsMayHaveDays(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"30d": 720 * time.Hour, "1d12h": 36 * time.Hour, "0d": 0, "90m": 90 * time.Minute,
+	} {
+		s, err := parse(t, "--agent-retention", text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, s.AgentRetention, text)
+		inFile(t, "agent_retention: "+text)
+		s, err = parse(t)
+		require.NoError(t, err, text)
+		require.Equal(t, want, s.AgentRetention, text)
+	}
+	for _, text := range []string{"d", "1.5d", "12h1d", "1d-1h", "-1d", "1 d", "99999999d", "1D", "5"} {
+		_, err := parse(t, "--agent-retention="+text)
+		require.ErrorContains(t, err, "--agent-retention", text)
+	}
+	inFile(t, "providers:\n  - name: a\n    base_url: http://h/v1\n    idle_timeout: 1d")
+	s, err := parse(t)
+	require.NoError(t, err)
+	require.Equal(t, settings.Duration(24*time.Hour), s.Providers[0].IdleTimeout)
 }

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -15,12 +16,50 @@ type Duration time.Duration
 
 // UnmarshalText reads a duration.
 func (d *Duration) UnmarshalText(b []byte) error {
-	v, err := time.ParseDuration(string(b))
+	v, err := ParseDuration(string(b))
 	*d = Duration(v)
-	if err != nil {
-		return WrongDuration(string(b))
+	return err
+}
+
+const day = 24 * time.Hour
+
+var days = regexp.MustCompile(`^(\d{1,5})d(.*)$`)
+
+// ParseDuration reads a duration such as 90s, 1h30m or 30d. A day is 24 hours, and days
+// are whole and come first.
+func ParseDuration(text string) (time.Duration, error) {
+	m := days.FindStringSubmatch(text)
+	if m == nil {
+		m = []string{"", "0", text}
 	}
-	return nil
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		return 0, WrongDuration(text)
+	}
+	var rest time.Duration
+	if m[2] != "" || n == 0 && m[0] == "" {
+		rest, err = time.ParseDuration(m[2])
+	}
+	if err != nil || m[0] != "" && rest < 0 {
+		return 0, WrongDuration(text)
+	}
+	return time.Duration(n)*day + rest, nil
+}
+
+// Durations lets settings that are durations be written as [ParseDuration] reads them.
+func Durations() kong.Option {
+	return kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
+		var text string
+		if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
+			return err
+		}
+		d, err := ParseDuration(text)
+		if err != nil {
+			return fmt.Errorf("expected duration but got %q", text)
+		}
+		target.SetInt(int64(d))
+		return nil
+	}))
 }
 
 // Or returns d, or the default if d is zero.
@@ -35,9 +74,9 @@ func (d Duration) Or(def time.Duration) time.Duration {
 // there are, most of all if there is none.
 func WrongDuration(text string) error {
 	if _, err := strconv.ParseFloat(text, 64); err == nil {
-		return fmt.Errorf("%q has no unit: write %[2]ss, %[2]sm or %[2]sh for seconds, minutes or hours", text, text)
+		return fmt.Errorf("%q has no unit: write %[2]ss, %[2]sm, %[2]sh or %[2]sd for seconds, minutes, hours or days", text, text)
 	}
-	return fmt.Errorf("%q is not a duration such as 90s, 5m or 1h30m", text)
+	return fmt.Errorf("%q is not a duration such as 90s, 5m, 1h30m or 30d", text)
 }
 
 var (

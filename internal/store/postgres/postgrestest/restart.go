@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -93,6 +95,37 @@ func (r *Restartable) Kill() {
 	r.input.Close()
 	_ = r.life.Wait() // it was killed
 	r.life = nil
+}
+
+// Freeze stops the server's processes, which keep their connections and answer
+// nothing until Thaw.
+func (r *Restartable) Freeze() error { return r.signal(syscall.SIGSTOP) }
+
+// Thaw lets the processes of a frozen server go on.
+func (r *Restartable) Thaw() error { return r.signal(syscall.SIGCONT) }
+
+// signal sends a signal to the server's first process, and then to those that it has
+// made.
+func (r *Restartable) signal(sig syscall.Signal) error {
+	b, err := os.ReadFile(filepath.Join(r.dir, "data", "postmaster.pid"))
+	if err != nil {
+		return err
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	first, err := strconv.Atoi(line)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(first, sig); err != nil {
+		return err
+	}
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", first))
+	for _, pid := range strings.Fields(string(children)) {
+		if n, err := strconv.Atoi(pid); err == nil {
+			_ = syscall.Kill(n, sig) // it may have ended
+		}
+	}
+	return err
 }
 
 func (r *Restartable) command(name string, args ...string) *exec.Cmd {
