@@ -316,6 +316,7 @@ func refine(r huma.Registry) {
 // opens those that only answers use.
 func finish(r huma.Registry, requests []*huma.Schema) {
 	for name, s := range r.Map() {
+		walk(s, listIsNotNull)
 		if t := r.TypeFromRef(refPrefix + name); t != nil {
 			pointersMayBeNull(s, t)
 		}
@@ -371,10 +372,15 @@ func optionalMayBeNull(s *huma.Schema) {
 	}
 }
 
+// listIsNotNull corrects huma, which takes every slice for nullable.
+func listIsNotNull(s *huma.Schema) {
+	if s.Type == huma.TypeArray {
+		s.Nullable = false
+	}
+}
+
 func tidySchema(s *huma.Schema) {
 	switch {
-	case s.Type == huma.TypeArray:
-		s.Nullable = false // huma takes every slice for nullable; pointersMayBeNull knows better
 	case s.Type == "":
 		s.Nullable = false // a union that accepts null has a branch for it
 	case s.Nullable && s.Enum != nil && !slices.Contains(s.Enum, nil):
