@@ -27,7 +27,7 @@ func TestSealAndOpen(t *testing.T) {
 	for _, plain := range []string{"", "x", strings.Repeat("y", 100_000)} {
 		sealed := r.Seal([]byte(plain), "signing key 1")
 		require.NotEqual(t, sealed, r.Seal([]byte(plain), "signing key 1"), "a nonce of its own each time")
-		if plain != "" {
+		if len(plain) > 1 { // what is sealed may have any one byte
 			require.NotContains(t, string(sealed[9:]), plain)
 		}
 		got, err := ring(t, older).Open(sealed, "signing key 1")
