@@ -46,6 +46,11 @@ type OccurrenceFilter struct {
 	Trigger    Trigger    // likewise
 	Outcome    Outcome
 	From, To   time.Time // nominal times at or after, at or before; a span passes if any of it does
+
+	// Only in lists across agents:
+	Phase     Phase  // of its run
+	ErrorCode string // of its run
+	Q         string // a part of its reason or of its schedule's name; the case of ASCII letters does not count
 }
 
 // Passes reports whether the filter lets an occurrence pass.

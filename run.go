@@ -216,7 +216,9 @@ type RunFilter struct {
 	Phase      Phase
 	ErrorCode  string // of its error or, if it was cancelled, its reason
 	Trigger    Trigger
-	From, To   time.Time // created at or after, at or before
+	From, To   time.Time         // created at or after, at or before
+	Metadata   map[string]string // all of these
+	Q          string            // a part of its input or error; the case of ASCII letters does not count
 }
 
 // Work is a run that its worker is about to start.

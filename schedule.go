@@ -165,8 +165,12 @@ const MaxSkips = 100
 
 // A ScheduleFilter narrows a list of schedules. The zero value lets all pass.
 type ScheduleFilter struct {
-	AgentID AgentID
-	Status  ScheduleStatus
+	AgentID     AgentID
+	Status      ScheduleStatus
+	PauseReason PauseCode
+	Name        string            // the whole name
+	Metadata    map[string]string // all of these
+	Q           string            // a part of its name, description, key or input; the case of ASCII letters does not count
 }
 
 // A Timer is the part of a schedule that firing reads and writes. It is kept

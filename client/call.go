@@ -85,14 +85,32 @@ func with(opts []CallOption, more CallOption) []CallOption {
 	return append(opts[:len(opts):len(opts)], more)
 }
 
+// metadata narrows a list to what has all pairs.
+func metadata(pairs map[string]string) CallOption {
+	return func(o *callOptions) {
+		for k, v := range pairs {
+			o.query.Set("metadata["+k+"]", v)
+		}
+	}
+}
+
 // page asks for a page of a list. Zero fields are left to the server.
 func page(p rota.Page) CallOption {
 	return func(o *callOptions) {
 		if p.Limit != 0 {
 			o.query.Set("limit", strconv.Itoa(p.Limit))
 		}
-		if p.Ascending {
+		switch {
+		case p.Sort != "" && p.Sort != rota.SortCreated:
+			o.query.Set("sort", string(p.Sort))
+			if !p.Ascending {
+				o.query.Set("order", "desc")
+			}
+		case p.Ascending:
 			o.query.Set("order", "asc")
+		}
+		if p.Count {
+			o.query.Set("count", "true")
 		}
 		if p.After != "" {
 			o.query.Set("after", p.After)

@@ -11,8 +11,8 @@ import (
 
 // All returns one page of the caller's schedules, whatever their agent.
 func (s Schedules) All(ctx context.Context, f rota.ScheduleFilter, p rota.Page, opts ...CallOption) (rota.List[rota.Schedule], error) {
-	filter := query("agent_id", string(f.AgentID), "status", string(f.Status))
-	return list[rota.Schedule](ctx, s.s, allSchedulesPath(), p, with(opts, filter))
+	filter := query("agent_id", string(f.AgentID), "status", string(f.Status), "pause_reason", string(f.PauseReason), "name", f.Name, "q", f.Q)
+	return list[rota.Schedule](ctx, s.s, allSchedulesPath(), p, with(with(opts, filter), metadata(f.Metadata)))
 }
 
 // Occurrences returns one page of what became of a schedule's nominal times,
@@ -26,7 +26,7 @@ func (s Schedules) Occurrences(ctx context.Context, agent rota.AgentID, id rota.
 // schedule, the latest first.
 func (s Schedules) AllOccurrences(ctx context.Context, f rota.OccurrenceFilter, p rota.Page, opts ...CallOption) (rota.List[rota.Occurrence], error) {
 	filter := query("agent_id", string(f.AgentID), "schedule_id", string(f.ScheduleID), "outcome", string(f.Outcome),
-		"trigger", string(f.Trigger), "from", instant(f.From), "to", instant(f.To))
+		"trigger", string(f.Trigger), "from", instant(f.From), "to", instant(f.To), "phase", string(f.Phase), "error_code", f.ErrorCode, "q", f.Q)
 	return list[rota.Occurrence](ctx, s.s, []string{"occurrences"}, p, with(opts, filter))
 }
 

@@ -25,8 +25,8 @@ func (r Runs) List(ctx context.Context, agent rota.AgentID, p rota.Page, opts ..
 // All returns one page of the runs, whatever their agent.
 func (r Runs) All(ctx context.Context, f rota.RunFilter, p rota.Page, opts ...CallOption) (rota.List[rota.Run], error) {
 	filter := query("agent_id", string(f.AgentID), "schedule_id", string(f.ScheduleID), "phase", string(f.Phase),
-		"error_code", f.ErrorCode, "trigger", string(f.Trigger), "from", instant(f.From), "to", instant(f.To))
-	return list[rota.Run](ctx, r.s, []string{"runs"}, p, with(opts, filter))
+		"error_code", f.ErrorCode, "trigger", string(f.Trigger), "from", instant(f.From), "to", instant(f.To), "q", f.Q)
+	return list[rota.Run](ctx, r.s, []string{"runs"}, p, with(with(opts, filter), metadata(f.Metadata)))
 }
 
 // Get returns a run.

@@ -39,7 +39,11 @@ type occurrencesList struct {
 	ScheduleID rota.ScheduleID `placeholder:"ID" help:"Only those of this schedule."`
 	Outcome    *rota.Outcome   `enum:"fired,skipped_overlap,skipped_requested,buffered,missed,blocked" placeholder:"OUTCOME" help:"Only those with this outcome: fired, skipped_overlap, skipped_requested, buffered, missed or blocked."`
 	Trigger    *rota.Trigger   `enum:"schedule,manual,backfill" placeholder:"TRIGGER" help:"Only those with this trigger: schedule, manual or backfill."`
+	Phase      *rota.Phase     `enum:"queued,running,waiting,completed,failed,cancelled,incomplete" placeholder:"PHASE" help:"Only those whose run is in this phase: queued, running, waiting, completed, failed, cancelled or incomplete."`
+	ErrorCode  string          `placeholder:"CODE" help:"Only those whose run failed or was cancelled with this code, such as timeout."`
+	Search     string          `placeholder:"TEXT" help:"Only those with this in their reason or in the name of their schedule; capitals do not count."`
 	betweenFlags
+	totalFlag
 	Part listFlags `embed:""`
 }
 
@@ -50,10 +54,11 @@ func (c *occurrencesList) Run(ctx context.Context, s *session) error {
 	}
 	f := rota.OccurrenceFilter{
 		AgentID: c.AgentID, ScheduleID: c.ScheduleID, Outcome: rota.Outcome(text(c.Outcome)), Trigger: rota.Trigger(text(c.Trigger)), From: from, To: to,
+		Phase: rota.Phase(text(c.Phase)), ErrorCode: c.ErrorCode, Q: c.Search,
 	}
 	columns := endUserColumn(c.endUserFlag, func(o rota.Occurrence) *string { return o.EndUser })
 	columns = append(columns, column[rota.Occurrence]{"SCHEDULE", func(o rota.Occurrence) string { return string(o.ScheduleID) }})
-	return many(s, c.Part, append(columns, occurrenceColumns(zone)...), func(p rota.Page) (rota.List[rota.Occurrence], error) {
+	return many(s, c.of(c.Part), append(columns, occurrenceColumns(zone)...), func(p rota.Page) (rota.List[rota.Occurrence], error) {
 		return s.Schedules.AllOccurrences(ctx, f, p, c.options(s)...)
 	})
 }
@@ -66,6 +71,8 @@ type runsList struct {
 	ErrorCode  string          `placeholder:"CODE" help:"Only runs that failed or were cancelled with this code, such as timeout."`
 	Trigger    *rota.Trigger   `enum:"api,schedule,manual,backfill" placeholder:"TRIGGER" help:"Only runs with this trigger: api, schedule, manual or backfill."`
 	betweenFlags
+	searchFlags
+	totalFlag
 	Part listFlags `embed:""`
 }
 
@@ -76,11 +83,11 @@ func (c *runsList) Run(ctx context.Context, s *session) error {
 	}
 	f := rota.RunFilter{
 		AgentID: c.AgentID, ScheduleID: c.ScheduleID, Phase: rota.Phase(text(c.Phase)), ErrorCode: c.ErrorCode,
-		Trigger: rota.Trigger(text(c.Trigger)), From: from, To: to,
+		Trigger: rota.Trigger(text(c.Trigger)), From: from, To: to, Metadata: c.Metadata, Q: c.Search,
 	}
 	columns := endUserColumn(c.endUserFlag, func(r rota.Run) *string { return r.EndUser })
 	columns = append(columns, column[rota.Run]{"AGENT", func(r rota.Run) string { return string(r.AgentID) }})
-	return many(s, c.Part, append(columns, runColumns(zone)...), func(p rota.Page) (rota.List[rota.Run], error) {
+	return many(s, c.of(c.Part), append(columns, runColumns(zone)...), func(p rota.Page) (rota.List[rota.Run], error) {
 		return s.Runs.All(ctx, f, p, c.options(s)...)
 	})
 }

@@ -17,17 +17,24 @@ type schedulesCmd struct {
 
 type schedulesList struct {
 	endUserFlag
-	AgentID rota.AgentID         `placeholder:"ID" help:"Only schedules of this agent."`
-	Status  *rota.ScheduleStatus `enum:"active,paused,completed" placeholder:"STATUS" help:"Only schedules that are active, paused or completed."`
-	Part    listFlags            `embed:""`
+	AgentID     rota.AgentID         `placeholder:"ID" help:"Only schedules of this agent."`
+	Status      *rota.ScheduleStatus `enum:"active,paused,completed" placeholder:"STATUS" help:"Only schedules that are active, paused or completed."`
+	PauseReason *rota.PauseCode      `enum:"manual,failures,key_revoked,agent_deleted" placeholder:"REASON" help:"Only schedules that are paused for this reason: manual, failures, key_revoked or agent_deleted."`
+	Name        string               `placeholder:"NAME" help:"Only schedules with this name."`
+	searchFlags
+	totalFlag
+	Part sortedFlags `embed:""`
 }
 
 func (c *schedulesList) Run(ctx context.Context, s *session) error {
-	f := rota.ScheduleFilter{AgentID: c.AgentID, Status: rota.ScheduleStatus(text(c.Status))}
+	f := rota.ScheduleFilter{
+		AgentID: c.AgentID, Status: rota.ScheduleStatus(text(c.Status)), PauseReason: rota.PauseCode(text(c.PauseReason)),
+		Name: c.Name, Metadata: c.Metadata, Q: c.Search,
+	}
 	agent := column[rota.Schedule]{"AGENT", func(s rota.Schedule) string { return string(s.AgentID) }}
 	columns := append(endUserColumn(c.endUserFlag, func(s rota.Schedule) *string { return s.EndUser }), agent)
 	columns = append(columns, scheduleColumns()...)
-	return many(s, c.Part, columns, func(p rota.Page) (rota.List[rota.Schedule], error) {
+	return many(s, c.of(c.Part.part()), columns, func(p rota.Page) (rota.List[rota.Schedule], error) {
 		return s.Schedules.All(ctx, f, p, c.options(s)...)
 	})
 }

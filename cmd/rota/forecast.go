@@ -9,6 +9,7 @@ import (
 )
 
 type forecastCmd struct {
+	endUserFlag
 	betweenFlags
 	Bucket *span `placeholder:"TIME" help:"Length of the parts in which runs are counted, from 1m to 7d; 1h by default."`
 }
@@ -24,7 +25,7 @@ func (c *forecastCmd) Run(ctx context.Context, s *session) error {
 		bucket = time.Duration(*c.Bucket)
 	}
 	card := func(f rota.Forecast) []line { return forecastCard(f, zone) }
-	return show(s, card)(s.Schedules.Forecast(ctx, from, to, bucket, s.call...))
+	return show(s, card)(s.Schedules.Forecast(ctx, from, to, bucket, c.options(s)...))
 }
 
 func forecastCard(f rota.Forecast, zone *time.Location) []line {

@@ -22,6 +22,8 @@ type listFlags struct {
 	Before string `placeholder:"ID" xor:"part" help:"Only what precedes this one."`
 	All    bool   `xor:"part" help:"The list to its end."`
 	Offset int    `kong:"-"` // see offsetFlags
+	Sort   string `kong:"-"` // see sortedFlags
+	Count  bool   `kong:"-"` // see totalFlag
 }
 
 // offsetFlags are listFlags of a list that can be read by offset as well.
@@ -35,8 +37,47 @@ func (l offsetFlags) part() listFlags {
 	return l.listFlags
 }
 
+// sortedFlags are listFlags of a list of schedules, which has other orders than that of
+// creation.
+type sortedFlags struct {
+	Limit  int     `placeholder:"N" help:"How many at once, 1 to 100; the server's default is 20."`
+	Sort   string  `enum:"created_at,name,next_run_at" default:"created_at" placeholder:"FIELD" help:"In the order of: created_at, name or next_run_at [${default}]."`
+	Order  *string `enum:"asc,desc" placeholder:"ORDER" help:"asc or desc; by created_at desc, by the others asc, unless said otherwise."`
+	After  string  `placeholder:"CURSOR" help:"Only what follows this one."`
+	Before string  `placeholder:"CURSOR" xor:"part" help:"Only what precedes this one."`
+	All    bool    `xor:"part" help:"The list to its end."`
+}
+
+func (f sortedFlags) part() listFlags {
+	l := listFlags{Limit: f.Limit, After: f.After, Before: f.Before, All: f.All, Order: "asc", Sort: f.Sort}
+	if f.Sort == string(rota.SortCreated) {
+		l.Order, l.Sort = "desc", ""
+	}
+	if f.Order != nil {
+		l.Order = *f.Order
+	}
+	return l
+}
+
+// totalFlag asks for the number of what a list has.
+type totalFlag struct {
+	Count bool `help:"Say how many there are in all, up to 10000."`
+}
+
+// of adds the question to a part of a list.
+func (f totalFlag) of(l listFlags) listFlags {
+	l.Count = f.Count
+	return l
+}
+
+// searchFlags narrow a list by what its rows say.
+type searchFlags struct {
+	Search   string            `placeholder:"TEXT" help:"Only those with this in what people write of them, or in an error; capitals do not count."`
+	Metadata map[string]string `mapsep:"none" placeholder:"KEY=VALUE" help:"Only those with this note; may be repeated, and then with all of them."`
+}
+
 func (l listFlags) page() rota.Page {
-	p := rota.Page{Limit: l.Limit, Ascending: l.Order == "asc", After: l.After, Before: l.Before, Offset: l.Offset}
+	p := rota.Page{Limit: l.Limit, Ascending: l.Order == "asc", After: l.After, Before: l.Before, Offset: l.Offset, Sort: rota.Sort(l.Sort), Count: l.Count}
 	if l.All && p.Limit == 0 {
 		p.Limit = maxPage
 	}
@@ -59,12 +100,23 @@ func many[T any](s *session, l listFlags, columns []column[T], fetch func(rota.P
 	if err := printTable(s.out, s.width, columns, list.Data); err != nil {
 		return err
 	}
-	notes := hint(l, list.HasMore, list.FirstID, list.LastID)
+	notes := countText(list.Count, list.CountIsMinimum) + hint(l, list.HasMore, list.FirstID, list.LastID)
 	for _, w := range list.Warnings {
 		notes += clean(w.Message) + "\n"
 	}
 	_, err = io.WriteString(s.err, notes)
 	return err
+}
+
+// countText says how many there are in all, if that was asked for.
+func countText(n *int64, minimum bool) string {
+	switch {
+	case n == nil:
+		return ""
+	case minimum:
+		return "count: " + number(n) + " or more\n"
+	}
+	return "count: " + number(n) + "\n"
 }
 
 // printAll prints a list to its end as JSON, each thing as the server sent it.

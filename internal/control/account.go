@@ -64,7 +64,12 @@ func (c *Control) AllOccurrences(ctx context.Context, who auth.Caller, endUser s
 	if err != nil {
 		return none, err
 	}
-	return withSpans(l, slices.DeleteFunc(spans, func(o rota.Occurrence) bool { return !f.Passes(o) }), p), nil
+	spans = slices.DeleteFunc(spans, func(o rota.Occurrence) bool { return !f.Passes(o) })
+	l = withSpans(l, spans, p)
+	if l.Count != nil {
+		*l.Count += int64(len(spans))
+	}
+	return l, nil
 }
 
 // EndUsers returns a page of the end users of the caller's account, by name. Whoever

@@ -53,7 +53,10 @@ type bulk struct {
 	change    func(rota.Timer, time.Time) (rota.Timer, error)
 }
 
-const bulkPage = 100 // schedules in one transaction
+const (
+	bulkPage = 100   // schedules that are changed in one transaction
+	bulkLook = 1_000 // schedules that are looked at in one
+)
 
 // changeAll makes the change page by page, each in a transaction, and remembers
 // the answer in the last one. After a crash in between, asking again goes on
@@ -63,7 +66,7 @@ func (c *Control) changeAll(ctx context.Context, b bulk) (rota.BulkResult, error
 	if err := c.enter(ctx, b.who, rota.WriteAgents, b.operation, on("agent_id", b.filter.AgentID)); err != nil {
 		return result, err
 	}
-	p, begun := rota.Page{Limit: bulkPage, Ascending: true}, false
+	p, begun := rota.Page{Limit: bulkPage, Ascending: true, Look: bulkLook}, false
 	for {
 		var l rota.List[rota.TimedSchedule]
 		var next rota.BulkResult
@@ -135,12 +138,13 @@ const (
 	maxForecast = 1_000_000 // times that a forecast counts before it gives up
 )
 
-// Forecast counts the nominal times of the caller's active schedules from an
-// instant, which belongs to it, up to another, in buckets. Scope
-// read:agents.
-func (c *Control) Forecast(ctx context.Context, who auth.Caller, from, to time.Time, bucket time.Duration) (rota.Forecast, error) {
+// Forecast counts the nominal times of active schedules, the caller's or those of an end
+// user, see [Control.owners], from an instant, which belongs to it, up to another, in
+// buckets. Scope read:agents.
+func (c *Control) Forecast(ctx context.Context, who auth.Caller, endUser string, from, to time.Time, bucket time.Duration) (rota.Forecast, error) {
 	f := rota.Forecast{Object: rota.ObjectForecast, BucketSeconds: int64(bucket / time.Second), Data: []rota.ForecastBucket{}}
-	if err := c.enter(ctx, who, rota.ReadAgents, "forecast"); err != nil {
+	o, err := c.owners(ctx, who, "forecast", endUser)
+	if err != nil {
 		return f, err
 	}
 	now := c.Now()
@@ -155,9 +159,9 @@ func (c *Control) Forecast(ctx context.Context, who auth.Caller, from, to time.T
 	for at := from; at.Before(to); at = at.Add(bucket) {
 		f.Data = append(f.Data, rota.ForecastBucket{From: rota.InstantOf(at)})
 	}
-	p := rota.Page{Limit: bulkPage, Ascending: true}
+	p := rota.Page{Limit: bulkPage, Ascending: true, Look: bulkLook}
 	for {
-		l, err := c.Store.AllSchedules(ctx, rota.Owners{Owner: who.Owner}, rota.ScheduleFilter{Status: rota.ScheduleActive}, p)
+		l, err := c.Store.AllSchedules(ctx, o, rota.ScheduleFilter{Status: rota.ScheduleActive}, p)
 		if err != nil {
 			return f, err
 		}

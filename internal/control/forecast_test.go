@@ -14,7 +14,7 @@ func TestForecastCountsWhatIsLeft(t *testing.T) {
 	w.schedule(hourly, `,"policy":{"max_runs":5}`)
 	w.schedule(hourly, "")
 	count := func(from, to time.Duration) int64 {
-		f, err := w.Forecast(t.Context(), caller, w.now.Add(from), w.now.Add(to), time.Hour)
+		f, err := w.Forecast(t.Context(), caller, "", w.now.Add(from), w.now.Add(to), time.Hour)
 		require.NoError(t, err)
 		return f.Total
 	}

@@ -106,16 +106,34 @@ func withSpans(l rota.List[rota.Occurrence], spans []rota.Occurrence, p rota.Pag
 		}
 	}
 	slices.SortFunc(data, func(a, b rota.Occurrence) int { return order(string(a.ID), string(b.ID)) })
-	more := l.HasMore
+	more, cut := l.HasMore, false
 	if over := len(data) - p.Limit; over > 0 {
-		more = true
+		more, cut = true, true
 		if p.Before != "" {
 			data = data[over:]
 		} else {
 			data = data[:p.Limit]
 		}
 	}
-	return rota.NewList(data, func(o rota.Occurrence) string { return string(o.ID) }, more)
+	merged := rota.NewList(data, func(o rota.Occurrence) string { return string(o.ID) }, more)
+	merged.Count, merged.CountIsMinimum = l.Count, l.CountIsMinimum
+	if !cut && l.HasMore {
+		merged.FirstID, merged.LastID = lookedTo(l, merged, p)
+	}
+	return merged
+}
+
+// lookedTo returns the ends of a page to which spans were added: those that it had, if it
+// has looked further than its rows go.
+func lookedTo(l, merged rota.List[rota.Occurrence], p rota.Page) (first, last *string) {
+	n := len(l.Data)
+	switch {
+	case p.Before == "" && (n == 0 || *l.LastID != string(l.Data[n-1].ID)):
+		return merged.FirstID, l.LastID
+	case p.Before != "" && (n == 0 || *l.FirstID != string(l.Data[0].ID)):
+		return l.FirstID, merged.LastID
+	}
+	return merged.FirstID, merged.LastID
 }
 
 // whyEmpty says why nothing is on record between the ends of a filter, if that

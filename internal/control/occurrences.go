@@ -20,7 +20,7 @@ func (c *Control) AllSchedules(ctx context.Context, who auth.Caller, endUser str
 		return rota.List[rota.Schedule]{}, err
 	}
 	l, err := c.Store.AllSchedules(ctx, o, f, p)
-	out := rota.List[rota.Schedule]{Object: l.Object, Data: make([]rota.Schedule, len(l.Data)), FirstID: l.FirstID, LastID: l.LastID, HasMore: l.HasMore, Cut: l.Cut, Size: l.Size}
+	out := rota.List[rota.Schedule]{Object: l.Object, Data: make([]rota.Schedule, len(l.Data)), FirstID: l.FirstID, LastID: l.LastID, HasMore: l.HasMore, Cut: l.Cut, Size: l.Size, Count: l.Count, CountIsMinimum: l.CountIsMinimum}
 	for i, s := range l.Data {
 		out.Data[i] = s.Schedule
 	}

@@ -14,11 +14,11 @@ import (
 func (a *api) accountOperations() []*operation {
 	return slices.Concat([]*operation{
 		lists(Route{http.MethodGet, "/api/v1/runs", rota.ReadAgents, http.StatusOK, "list_runs"}, a.listAllRuns).
-			says("Runs", "List the runs of all agents", "Newest first, whatever started them. With the scope read:account, end_user names one end user, or everybody.").
-			with("end_user_filter", "agent_filter", "schedule_filter", "phase", "error_code", "run_trigger", "created_from", "created_to"),
+			says("Runs", "List the runs of all agents", "Newest first, whatever started them. With the scope read:account, end_user names one end user, or everybody. "+looksOn).
+			with("end_user_filter", "agent_filter", "schedule_filter", "phase", "error_code", "run_trigger", "created_from", "created_to", "with_count", "metadata_filter", "run_search"),
 		lists(Route{http.MethodGet, "/api/v1/occurrences", rota.ReadAgents, http.StatusOK, "list_occurrences"}, a.listAllOccurrences).
-			says("Occurrences", "List what became of the times of all schedules", "In the order of the nominal times. What a pause that has not ended keeps from starting is in the list of its schedule alone. With the scope read:account, end_user names one end user, or everybody.").
-			with("end_user_filter", "agent_filter", "schedule_filter", "outcome", "trigger", "from", "to").byTime(),
+			says("Occurrences", "List what became of the times of all schedules", "In the order of the nominal times. What a pause that has not ended keeps from starting is in the list of its schedule alone. With the scope read:account, end_user names one end user, or everybody. "+looksOn).
+			with("end_user_filter", "agent_filter", "schedule_filter", "outcome", "trigger", "from", "to", "with_count", "phase", "error_code", "occurrence_search").byTime(),
 		a.endUserOperation(),
 		answers(Route{http.MethodGet, "/api/v1/account/retention", rota.ReadAccount, http.StatusOK, "get_retention"}, a.getRetention).
 			says("Accounts", "Get how long the account keeps what has ended", "Runs and occurrences that are older are deleted in the background."),
@@ -27,6 +27,9 @@ func (a *api) accountOperations() []*operation {
 			like(`{"runs_seconds": 2592000, "occurrences_seconds": 7776000}`).with("idempotency_key"),
 	}, a.limitOperations())
 }
+
+// looksOn says what a page is that has not found enough.
+const looksOn = "A page may have few rows, or none, while has_more is true: after last_id the list goes on to look."
 
 // endUserOperation lists by name, and its cursors are names.
 func (a *api) endUserOperation() *operation {
@@ -71,7 +74,13 @@ func runFilter(q url.Values) (rota.RunFilter, error) {
 		return f, err
 	}
 	f.Phase, f.Trigger = rota.Phase(phase), rota.Trigger(trigger)
-	f.From, f.To, err = between(q)
+	if f.From, f.To, err = between(q); err != nil {
+		return f, err
+	}
+	if f.Metadata, err = metadataParam(q); err != nil {
+		return f, err
+	}
+	f.Q, err = textParam(q, "q", maxSearch)
 	return f, err
 }
 
@@ -89,7 +98,15 @@ func (a *api) listAllOccurrences(ctx context.Context, c call, p rota.Page) (rota
 	if err != nil {
 		return rota.List[rota.Occurrence]{}, err
 	}
+	phase, err := wordParam(q, "phase", phases)
+	if err != nil {
+		return rota.List[rota.Occurrence]{}, err
+	}
+	if f.Q, err = textParam(q, "q", maxSearch); err != nil {
+		return rota.List[rota.Occurrence]{}, err
+	}
 	f.AgentID, f.ScheduleID, f.Trigger = rota.AgentID(q.Get("agent_id")), rota.ScheduleID(q.Get("schedule_id")), rota.Trigger(trigger)
+	f.Phase, f.ErrorCode = rota.Phase(phase), q.Get("error_code")
 	p.Bytes = 0 // they are small
 	return a.Control.AllOccurrences(ctx, c.who, user, f, p)
 }

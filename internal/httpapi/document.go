@@ -256,6 +256,7 @@ func parameters() map[string]*huma.Param {
 	}
 	maps.Copy(all, accountParams())
 	maps.Copy(all, llmParams())
+	maps.Copy(all, filterParams())
 	return all
 }
 

@@ -39,7 +39,7 @@ func firstPart[T any](ctx context.Context, c call, p rota.Page, fn func(context.
 	}
 	return parts[T]{first: first, next: func(after string, taken int) (rota.List[T], error) {
 		rest := p
-		rest.After, rest.Offset, rest.Limit = after, 0, p.Limit-taken
+		rest.After, rest.Offset, rest.Limit, rest.Count = after, 0, p.Limit-taken, false
 		c.memory.Release() // the part before is written
 		l, err := charge(ctx, c, rest, fn)
 		if p.Before != "" {
@@ -90,7 +90,7 @@ func (p parts[T]) write(w io.Writer) error {
 
 // end writes what follows the rows, as [rota.List] has it.
 func (p parts[T]) end(w io.Writer, last *string, more bool) error {
-	b, err := encode(rota.List[T]{Object: "list", Data: []T{}, FirstID: p.first.FirstID, LastID: last, HasMore: more})
+	b, err := encode(rota.List[T]{Object: "list", Data: []T{}, FirstID: p.first.FirstID, LastID: last, HasMore: more, Count: p.first.Count, CountIsMinimum: p.first.CountIsMinimum})
 	if err != nil {
 		return err
 	}

@@ -46,10 +46,11 @@ func (a *api) occurrenceOperations() []*operation {
 			like(`{"metadata": {"team": "ops"}}`).with("idempotency_key").maybe(),
 		answers(Route{http.MethodGet, "/api/v1/forecast", rota.ReadAgents, http.StatusOK, "get_forecast"}, a.forecast).
 			says(tag, "Count the runs ahead", "The planned runs of all active schedules, in buckets of time. Without parameters, the hours of a day from now.").
-			with("forecast_from", "forecast_to", "bucket"),
+			with("forecast_from", "forecast_to", "bucket", "end_user_filter"),
 		lists(Route{http.MethodGet, allSchedulesPath, rota.ReadAgents, http.StatusOK, "list_schedules"}, a.listAllSchedules).
-			says("Schedules", "List the schedules of all agents", "Newest first. Deleted schedules are not listed.").
-			with("end_user_filter", "agent_filter", "status", "expand"),
+			says("Schedules", "List the schedules of all agents", "Newest first, or as sort says. Deleted schedules are not listed. "+looksOn).
+			with("end_user_filter", "agent_filter", "status", "expand").
+			sorted("schedule_sort", scheduleSorts).with("with_count", "pause_reason_filter", "name_filter", "metadata_filter", "schedule_search"),
 	}
 }
 
@@ -124,18 +125,21 @@ func (a *api) forecast(ctx context.Context, c call) (rota.Forecast, error) {
 	if err != nil {
 		return rota.Forecast{}, err
 	}
-	return a.Control.Forecast(ctx, c.who, from, to, time.Duration(bucket)*time.Second)
+	user, err := endUserParam(q)
+	if err != nil {
+		return rota.Forecast{}, err
+	}
+	return a.Control.Forecast(ctx, c.who, user, from, to, time.Duration(bucket)*time.Second)
 }
 
 var listedStatuses = []string{string(rota.ScheduleActive), string(rota.SchedulePaused), string(rota.ScheduleCompleted)}
 
 func (a *api) listAllSchedules(ctx context.Context, c call, p rota.Page) (rota.List[rota.Schedule], error) {
 	q := c.URL.Query()
-	status, err := wordParam(q, "status", listedStatuses)
+	f, err := scheduleFilter(q)
 	if err != nil {
 		return rota.List[rota.Schedule]{}, err
 	}
-	f := rota.ScheduleFilter{AgentID: rota.AgentID(q.Get("agent_id")), Status: rota.ScheduleStatus(status)}
 	user, err := endUserParam(q)
 	if err != nil {
 		return rota.List[rota.Schedule]{}, err

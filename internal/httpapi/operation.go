@@ -46,6 +46,7 @@ type operation struct {
 	creates      bool               // whether it may have created something, which is answered by 201 in place of Status
 	cursor       func(string) error // checks a cursor of a list; nil if cursors are ids
 	ascending    bool               // whether a list is in ascending order unless its caller says otherwise
+	sorts        []string           // the orders of a list besides that of creation
 	unrepeatable bool               // whether an Idempotency-Key is refused
 	streams      bool               // whether it may answer with a stream of events in place of its output
 	open         bool               // whether fields and parameters that nobody knows pass, and the body is large: see [api.maxBody]
@@ -102,7 +103,7 @@ type created struct{ object any }
 // a few at a time.
 func lists[T any](r Route, fn func(context.Context, call, rota.Page) (rota.List[T], error)) *operation {
 	op := &operation{Route: r, output: reflect.TypeFor[rota.List[T]](), do: func(ctx context.Context, c call) (any, error) {
-		p, err := page(c.URL.Query(), c.op.cursor)
+		p, err := c.op.page(c.URL.Query())
 		if err != nil {
 			return nil, err
 		}

@@ -29,7 +29,7 @@ func (a *api) checkQuery(op *operation, r *http.Request) error {
 	for _, name := range slices.Sorted(maps.Keys(r.URL.Query())) {
 		shown := fieldPath(nil).to(name)
 		switch {
-		case slices.Contains(op.queries, name), op.open:
+		case slices.Contains(op.queries, name), op.open, metadataKey.MatchString(name) && slices.Contains(op.queries, "metadata"):
 		case generated(r):
 			a.ignored(r, "query", shown[0])
 		case len(op.queries) == 0:

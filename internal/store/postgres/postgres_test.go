@@ -85,6 +85,8 @@ var scans = map[string]string{
 	"UPDATE schedules SET temporal_schedule_id = NULL": "when another kind of engine has taken over",
 	"IN (SELECT s.id FROM schedules s WHERE":           "the ledgers of one agent or end user are put in the order of time",
 	"IN (SELECT x.id FROM agents a":                    "the same of runs",
+	"ORDER BY COALESCE(s.name":                         "so many schedules at most are sorted: see whole",
+	"ORDER BY COALESCE(t.next_run_at":                  "the same",
 	"SELECT v.schedule_id, s.agent_id, v.version":      "at most a hundred versions of one schedule are put in their order",
 	"SELECT DISTINCT x.account, x.end_user FROM":       "the end users of an account are put in the order of names",
 	"SELECT version, fingerprint, written_by":          "at the start of a process, once",

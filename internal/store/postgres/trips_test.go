@@ -74,7 +74,7 @@ func TestRoundTrips(t *testing.T) {
 			require.NoError(t, err)
 		})
 		count("999 schedules are forecast", func() {
-			_, err := calls.Forecast(t.Context(), bench, time.Time{}, time.Time{}, time.Hour)
+			_, err := calls.Forecast(t.Context(), bench, "", time.Time{}, time.Time{}, time.Hour)
 			require.NoError(t, err)
 		})
 		count("999 schedules are paused", func() {

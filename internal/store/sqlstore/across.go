@@ -54,10 +54,10 @@ func (q Queries) AllRuns(ctx context.Context, o rota.Owners, f rota.RunFilter, p
 		l.where(` AND r.schedule_id = ?`, f.ScheduleID)
 	}
 	l.inPhase(f.Phase)
+	l.triggered("r", f.Trigger)
 	if f.ErrorCode != "" {
 		l.where(` AND r.error_code = ?`, f.ErrorCode)
 	}
-	l.triggered("r", f.Trigger)
 	const near = time.Second // the time in an identifier may be later than created_at
 	if !f.From.IsZero() {
 		l.where(` AND r.id >= ? AND r.created_at >= ?`, "arun_"+idAt(f.From.Add(-near)), f.From.UnixMilli())
@@ -65,18 +65,38 @@ func (q Queries) AllRuns(ctx context.Context, o rota.Owners, f rota.RunFilter, p
 	if !f.To.IsZero() {
 		l.where(` AND r.id < ? AND r.created_at <= ?`, "arun_"+idAt(f.To.Add(near)), f.To.UnixMilli())
 	}
+	if n := q.narrowRuns(f); n.asked {
+		l.look("runs r", "r.id", maxLongLook)
+		l.where(n.text, n.args...)
+	}
 	return l.page(ctx, q.db, p)
+}
+
+// narrowRuns returns the conditions of a filter that no index answers.
+func (q Queries) narrowRuns(f rota.RunFilter) narrowing {
+	var n narrowing
+	n.is("r.phase", only(f.Phase, rota.PhaseCompleted))
+	n.is("r.trigger", only(f.Trigger, rota.TriggerSchedule))
+	q.has(&n, "r.metadata", f.Metadata)
+	q.contains(&n, f.Q, "r.input", "COALESCE(r.error, '')")
+	return n
+}
+
+// only is a value if it is the one that most rows have.
+func only[T ~string](value, most T) string {
+	if value == most {
+		return string(value)
+	}
+	return ""
 }
 
 // inPhase lets runs in a phase pass. The first terms let the planner use the rows
 // that are open, or the partial index runs_unusual.
 func (l *listing[T]) inPhase(phase rota.Phase) {
 	switch phase {
-	case "":
+	case "", rota.PhaseCompleted: // see narrowRuns
 	case rota.PhaseQueued, rota.PhaseRunning, rota.PhaseWaiting:
 		l.where(` AND r.id IN (SELECT w.run_id FROM open_runs w WHERE w.phase = ?)`, phase)
-	case rota.PhaseCompleted:
-		l.where(` AND r.phase = ?`, phase)
 	default:
 		l.where(` AND r.phase <> 'queued' AND r.phase <> 'completed' AND r.phase = ?`, phase)
 	}
@@ -85,9 +105,7 @@ func (l *listing[T]) inPhase(phase rota.Phase) {
 // triggered lets rows with a trigger pass. Few are not those of a schedule's times.
 func (l *listing[T]) triggered(table string, t rota.Trigger) {
 	switch t {
-	case "":
-	case rota.TriggerSchedule:
-		l.where(` AND `+table+`.trigger = ?`, t)
+	case "", rota.TriggerSchedule: // see narrowRuns and narrowOccurrences
 	default:
 		l.where(` AND `+table+`.trigger <> 'schedule' AND `+table+`.trigger = ?`, t)
 	}
@@ -104,7 +122,22 @@ func (q Queries) AllOccurrences(ctx context.Context, o rota.Owners, f rota.Occur
 	if !f.To.IsZero() {
 		l.where(` AND o.id < ? AND o.scheduled_for <= ?`, "occ_"+idAt(f.To.Add(time.Millisecond)), f.To.UnixMilli())
 	}
+	q.narrowOccurrences(&l, f)
 	return l.page(ctx, q.db, p)
+}
+
+// narrowOccurrences adds the conditions of a filter that no index answers.
+func (q Queries) narrowOccurrences(l *listing[rota.Occurrence], f rota.OccurrenceFilter) {
+	var n narrowing
+	n.is("o.outcome", only(f.Outcome, rota.Fired))
+	n.is("o.trigger", only(f.Trigger, rota.TriggerSchedule))
+	n.is("COALESCE(w.phase, r.phase)", string(f.Phase))
+	n.is("r.error_code", f.ErrorCode)
+	q.contains(&n, f.Q, "COALESCE(o.reason, '')", "COALESCE((SELECT s.name FROM schedules s WHERE s.id = o.schedule_id), '')")
+	if n.asked {
+		l.look("occurrences o", "o.id", maxLongLook)
+		l.where(n.text, n.args...)
+	}
 }
 
 // maxSpans bounds how many spans reach into a span of time for one list.
@@ -114,11 +147,13 @@ const maxSpans = 1000
 // at most a thousand.
 func (q Queries) SpansAcross(ctx context.Context, o rota.Owners, f rota.OccurrenceFilter) ([]rota.Occurrence, error) {
 	l := occurrenceListing(o, f)
-	l.where(` AND o.scheduled_until >= ? AND o.scheduled_for < ? LIMIT ?`, f.From.UnixMilli(), f.From.UnixMilli(), maxSpans)
-	return all(ctx, q.db, l.scan, l.query, l.args...)
+	l.where(` AND o.scheduled_until >= ? AND o.scheduled_for < ?`, f.From.UnixMilli(), f.From.UnixMilli())
+	q.narrowOccurrences(&l, f)
+	return all(ctx, q.db, l.scan, l.query+l.terms+` LIMIT ?`, append(l.args, maxSpans)...)
 }
 
-// occurrenceListing is the list of AllOccurrences without bounds in time.
+// occurrenceListing is the list of AllOccurrences without bounds in time, and without the
+// conditions that no index answers.
 func occurrenceListing(o rota.Owners, f rota.OccurrenceFilter) listing[rota.Occurrence] {
 	l := listing[rota.Occurrence]{
 		query: `SELECT ` + occurrenceColumns + occurrenceRunColumns + ` FROM occurrences o
@@ -143,7 +178,9 @@ func occurrenceListing(o rota.Owners, f rota.OccurrenceFilter) listing[rota.Occu
 	if f.AgentID != "" {
 		l.where(` AND o.agent_id = ?`, f.AgentID)
 	}
-	l.ended(f.Outcome)
+	if f.Outcome != rota.Fired {
+		l.ended(f.Outcome)
+	}
 	l.triggered("o", f.Trigger)
 	return l
 }

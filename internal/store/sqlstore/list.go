@@ -12,28 +12,35 @@ import (
 
 // A listing is a list that can be read page by page, in the order of a column.
 type listing[T any] struct {
-	query string // SELECT … WHERE …, without the page
+	query string // SELECT … WHERE …, without what follows
+	terms string // conditions that follow
 	key   string // the column that the list is ordered by
-	args  []any
+	tie   string // a further one for rows that have the same key; place then returns both. May be empty
+	args  []any  // of query and terms
 	scan  func(Scanner) (T, error)
 	id    func(T) string
 	place func(id string) any // of an id in the key; nil if the key holds ids, or find is set
 	find  string              // a query for the place of an id in the key; may be empty
 	lock  string              // ends the statement
+	looks *looks              // what bounds the conditions that no index answers; nil if there are none
 }
 
 // where adds a condition.
 func (l *listing[T]) where(condition string, args ...any) {
-	l.query += condition
+	l.terms += condition
 	l.args = append(slices.Clone(l.args), args...)
 }
 
 // at returns where the row with the id stands, or stood.
-func (l listing[T]) at(id string) any {
+func (l listing[T]) at(id string) []any {
 	if l.place == nil {
-		return id
+		return []any{id}
 	}
-	return l.place(id)
+	at := l.place(id)
+	if both, ok := at.([]any); ok {
+		return both
+	}
+	return []any{at}
 }
 
 // page reads one page. It asks for one row more than the page holds, to know
@@ -41,7 +48,26 @@ func (l listing[T]) at(id string) any {
 // page that may be cut it reads the first row alone, and After and Before together
 // read what follows.
 func (l listing[T]) page(ctx context.Context, db DB, p rota.Page) (rota.List[T], error) {
-	backwards := p.Before != "" && (p.After == "" || p.Bytes == 0)
+	within, end, err := l.within(ctx, db, p)
+	if err != nil {
+		return rota.List[T]{}, err
+	}
+	list, err := within.rows(ctx, db, p)
+	if err != nil {
+		return list, err
+	}
+	if end != "" {
+		list = endAt(list, end, p.Backwards())
+	}
+	if p.Count {
+		err = l.countAll(ctx, db, p, &list)
+	}
+	return list, err
+}
+
+// rows is page without a bound on what is looked at.
+func (l listing[T]) rows(ctx context.Context, db DB, p rota.Page) (rota.List[T], error) {
+	backwards := p.Backwards()
 	cut := backwards && p.Bytes > 0
 	wanted, more := p.Limit+1, false
 	if cut {
@@ -53,7 +79,7 @@ func (l listing[T]) page(ctx context.Context, db DB, p rota.Page) (rota.List[T],
 		wanted, p.Offset = 1, min(n, p.Limit)-1
 	}
 	query, args := l.bounded(p)
-	query += " ORDER BY " + l.key + direction(p.Ascending != backwards) + " LIMIT ?"
+	query += l.order(p.Ascending != backwards) + " LIMIT ?"
 	args = append(args, wanted)
 	if p.Offset > 0 {
 		query += " OFFSET ?"
@@ -78,16 +104,36 @@ func (l listing[T]) page(ctx context.Context, db DB, p rota.Page) (rota.List[T],
 
 // bounded returns the query with the bounds of a page.
 func (l listing[T]) bounded(p rota.Page) (query string, args []any) {
-	query, args = l.query, slices.Clone(l.args)
+	query, args = l.query+l.terms, slices.Clone(l.args)
 	if p.After != "" {
-		query += " AND " + l.key + l.compare(p.Ascending)
-		args = append(args, l.at(p.After))
+		query += l.beyond(p.Ascending)
+		args = append(args, l.at(p.After)...)
 	}
 	if p.Before != "" {
-		query += " AND " + l.key + l.compare(!p.Ascending)
-		args = append(args, l.at(p.Before))
+		query += l.beyond(!p.Ascending)
+		args = append(args, l.at(p.Before)...)
 	}
 	return query, args
+}
+
+// beyond is the condition that a row follows a place.
+func (l listing[T]) beyond(ascending bool) string {
+	if l.tie == "" {
+		return " AND " + l.key + l.compare(ascending)
+	}
+	if ascending {
+		return " AND (" + l.key + ", " + l.tie + ") > (?, ?)"
+	}
+	return " AND (" + l.key + ", " + l.tie + ") < (?, ?)"
+}
+
+// order is the order of the rows.
+func (l listing[T]) order(ascending bool) string {
+	order := " ORDER BY " + l.key + direction(ascending)
+	if l.tie != "" {
+		order += ", " + l.tie + direction(ascending)
+	}
+	return order
 }
 
 // count returns how many rows there are, up to one more than the page holds.

@@ -1,8 +1,10 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"math"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -82,20 +84,58 @@ func (q Queries) Schedules(ctx context.Context, o rota.Owner, a rota.AgentID, p 
 // agent.
 func (q Queries) AllSchedules(ctx context.Context, o rota.Owners, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.TimedSchedule], error) {
 	l := listing[rota.TimedSchedule]{
-		query: `SELECT ` + scheduleColumns + scheduleTables + ` WHERE s.deleted_at IS NULL AND a.deleted_at IS NULL`,
+		query: `SELECT ` + scheduleColumns + scheduleTables + ` WHERE a.deleted_at IS NULL`,
 		key:   "s.id",
 		scan:  scanTimedSchedule,
 		id:    func(s rota.TimedSchedule) string { return string(s.ID) },
 		lock:  q.lock("t, s"),
 	}
-	l.owned("s", o, true)
+	l.where(` AND s.deleted_at IS NULL`)
+	l.owned("s", o, f.AgentID == "")
 	if f.AgentID != "" {
 		l.where(` AND s.agent_id = ?`, f.AgentID)
 	}
-	if f.Status != "" {
-		l.where(` AND t.status = ?`, f.Status)
+	n := q.narrowSchedules(f)
+	by, sorted := scheduleSort(p.Sort)
+	if n.asked || sorted {
+		l.look("schedules s", "s.id", maxLook)
+		l.where(n.text, n.args...)
+	}
+	if sorted {
+		l.sort(by)
 	}
 	return l.page(ctx, q.db, p)
+}
+
+// narrowSchedules returns the conditions of a filter that no index answers.
+func (q Queries) narrowSchedules(f rota.ScheduleFilter) narrowing {
+	var n narrowing
+	n.is("t.status", string(f.Status))
+	n.is("COALESCE("+q.member("t.pause_reason", "code")+", '')", string(f.PauseReason))
+	n.is("COALESCE(s.name, '')", f.Name)
+	q.has(&n, "s.metadata", f.Metadata)
+	q.contains(&n, f.Q, "COALESCE(s.name, '')", "COALESCE(s.description, '')", "COALESCE(s.key, '')", "s.input")
+	return n
+}
+
+// scheduleSort is an order of a list of schedules besides that of their creation.
+func scheduleSort(by rota.Sort) (sorting[rota.TimedSchedule], bool) {
+	s := sorting[rota.TimedSchedule]{tie: "s.id", id: func(s rota.TimedSchedule) string { return string(s.ID) }}
+	switch by {
+	case rota.SortName:
+		s.key, s.text = `COALESCE(s.name, '')`, func(s rota.TimedSchedule) string { return *cmp.Or(s.Name, new(string)) }
+	case rota.SortNextRun:
+		s.key, s.number = `COALESCE(t.next_run_at, 9223372036854775807)`, nextRun
+	}
+	return s, s.key != ""
+}
+
+// nextRun is the next nominal time of a schedule, as it is sorted.
+func nextRun(s rota.TimedSchedule) int64 {
+	if s.Timer.NextRunAt.IsZero() {
+		return math.MaxInt64
+	}
+	return s.Timer.NextRunAt.UnixMilli()
 }
 
 // SchedulesMadeBy returns up to limit active schedules that a key of the account
