@@ -6,6 +6,10 @@ type BulkPause struct {
 	AgentID  Opt[AgentID]      `json:"agent_id,omitzero" minLength:"1" maxLength:"64" doc:"Only schedules of this agent."`
 	Metadata map[string]string `json:"metadata,omitempty" doc:"Only schedules that have all of these."`
 	Note     Opt[string]       `json:"note,omitzero" maxLength:"500" nullable:"true"`
+	Name     Opt[string]       `json:"name,omitzero" minLength:"1" maxLength:"120" doc:"Only schedules with this name."`
+	Q        Opt[string]       `json:"q,omitzero" minLength:"1" maxLength:"200" doc:"Only schedules with this in their name, description, key or input. The case of ASCII letters does not count."`
+	EndUser  Opt[string]       `json:"end_user,omitzero" minLength:"1" maxLength:"150" doc:"Those of this end user; * for those of the account and all of its end users. Needs the scope write:account. Absent: those for whom the request is."`
+	DryRun   Opt[bool]         `json:"dry_run,omitzero" doc:"Count what would change, and change nothing; default false."`
 }
 
 // BulkResume is the body that resumes every paused schedule that the filter
@@ -14,6 +18,10 @@ type BulkResume struct {
 	AgentID  Opt[AgentID]      `json:"agent_id,omitzero" minLength:"1" maxLength:"64" doc:"Only schedules of this agent."`
 	Metadata map[string]string `json:"metadata,omitempty" doc:"Only schedules that have all of these."`
 	Reason   Opt[PauseCode]    `json:"pause_reason,omitzero" enum:"manual,failures,key_revoked,agent_deleted" doc:"Only schedules that were paused for this reason; default manual."`
+	Name     Opt[string]       `json:"name,omitzero" minLength:"1" maxLength:"120" doc:"Only schedules with this name."`
+	Q        Opt[string]       `json:"q,omitzero" minLength:"1" maxLength:"200" doc:"Only schedules with this in their name, description, key or input. The case of ASCII letters does not count."`
+	EndUser  Opt[string]       `json:"end_user,omitzero" minLength:"1" maxLength:"150" doc:"Those of this end user; * for those of the account and all of its end users. Needs the scope write:account. Absent: those for whom the request is."`
+	DryRun   Opt[bool]         `json:"dry_run,omitzero" doc:"Count what would change, and change nothing; default false."`
 }
 
 // ObjectBulk is the object field of a BulkResult.
@@ -22,7 +30,8 @@ const ObjectBulk = "schedule.bulk"
 // A BulkResult says how many schedules a bulk operation changed.
 type BulkResult struct {
 	Object  string `json:"object" enum:"schedule.bulk"`
-	Changed int    `json:"changed"`
+	Changed int    `json:"changed" doc:"How many schedules were changed, or would be."`
+	DryRun  bool   `json:"dry_run" doc:"Whether nothing was changed."`
 }
 
 // ObjectForecast is the object field of a Forecast.

@@ -11,7 +11,7 @@ import (
 type schedulesCmd struct {
 	List    schedulesList    `cmd:"" help:"List the schedules of all agents." example:"rota schedules list --status paused"`
 	Preview schedulesPreview `cmd:"" help:"See what a schedule would do, before there is one." example:"rota schedules preview --cron '0 9 * * MON-FRI' --timezone Europe/Madrid --count 3"`
-	Pause   schedulesPause   `cmd:"" help:"Pause many schedules." example:"rota schedules pause --metadata team=ops --note 'the provider is down'"`
+	Pause   schedulesPause   `cmd:"" help:"Pause many schedules." example:"rota schedules pause --metadata team=ops --note 'the provider is down' --dry-run"`
 	Resume  schedulesResume  `cmd:"" help:"Resume many paused schedules." example:"rota schedules resume --metadata team=ops"`
 }
 
@@ -44,14 +44,26 @@ func (c *schedulesList) Run(ctx context.Context, s *session) error {
 type matchFlags struct {
 	AgentID  *rota.AgentID     `placeholder:"ID" help:"Only schedules of this agent."`
 	Metadata map[string]string `mapsep:"none" placeholder:"KEY=VALUE" help:"Only schedules with this note; may be repeated, and then with all of them."`
+	Name     *string           `placeholder:"NAME" help:"Only schedules with this name."`
+	Search   *string           `placeholder:"TEXT" help:"Only schedules with this in their name, description, key or input; capitals do not count."`
 	All      bool              `help:"All schedules."`
+	EndUser  *string           `placeholder:"USER" help:"Those of this end user; * for those of the account and all of its end users. Needs the scope write:account."`
+	DryRun   bool              `help:"Count them, and change nothing."`
 }
 
 func (m matchFlags) check() error {
-	if m.All == (m.AgentID != nil || m.Metadata != nil) {
-		return usagef("give --agent-id or --metadata, or both; or --all")
+	if m.All == (m.AgentID != nil || m.Metadata != nil || m.Name != nil || m.Search != nil) {
+		return usagef("give --agent-id, --metadata, --name or --search, or several of them; or --all")
 	}
 	return nil
+}
+
+// dry is whether to count alone, if that was asked for.
+func (m matchFlags) dry() rota.Opt[bool] {
+	if m.DryRun {
+		return rota.Some(true)
+	}
+	return rota.Opt[bool]{}
 }
 
 type schedulesPause struct {
@@ -63,7 +75,7 @@ func (c *schedulesPause) Run(ctx context.Context, s *session) error {
 	if err := c.Match.check(); err != nil {
 		return err
 	}
-	body := rota.BulkPause{AgentID: some(c.Match.AgentID), Metadata: c.Match.Metadata, Note: clearable(c.Note.Note)}
+	body := rota.BulkPause{AgentID: some(c.Match.AgentID), Metadata: c.Match.Metadata, Note: clearable(c.Note.Note), Name: some(c.Match.Name), Q: some(c.Match.Search), EndUser: some(c.Match.EndUser), DryRun: c.Match.dry()}
 	return changed(s, "no schedule that matches is active")(s.Schedules.PauseAll(ctx, body, s.call...))
 }
 
@@ -76,7 +88,7 @@ func (c *schedulesResume) Run(ctx context.Context, s *session) error {
 	if err := c.Match.check(); err != nil {
 		return err
 	}
-	body := rota.BulkResume{AgentID: some(c.Match.AgentID), Metadata: c.Match.Metadata, Reason: some(c.PauseReason)}
+	body := rota.BulkResume{AgentID: some(c.Match.AgentID), Metadata: c.Match.Metadata, Reason: some(c.PauseReason), Name: some(c.Match.Name), Q: some(c.Match.Search), EndUser: some(c.Match.EndUser), DryRun: c.Match.dry()}
 	reason := rota.PausedManually
 	body.Reason.Apply(&reason)
 	return changed(s, "no schedule that matches is paused for the reason "+string(reason))(s.Schedules.ResumeAll(ctx, body, s.call...))
@@ -93,4 +105,9 @@ func changed(s *session, none string) func(rota.BulkResult, error) error {
 	}
 }
 
-func bulkCard(b rota.BulkResult) []line { return []line{{"changed", strconv.Itoa(b.Changed)}} }
+func bulkCard(b rota.BulkResult) []line {
+	if b.DryRun {
+		return []line{{"would change", strconv.Itoa(b.Changed)}}
+	}
+	return []line{{"changed", strconv.Itoa(b.Changed)}}
+}

@@ -15,8 +15,14 @@ const Everybody = "*"
 // returns whose things the list shows: the caller's; or, with the scope
 // read:account, those of one end user or of [Everybody].
 func (c *Control) owners(ctx context.Context, who auth.Caller, operation, endUser string) (rota.Owners, error) {
+	return c.ownersOf(ctx, who, operation, endUser, rota.ReadAgents, rota.ReadAccount)
+}
+
+// ownersOf is owners for what needs other scopes: ownScope for the caller's things, and allScope for
+// those of end users.
+func (c *Control) ownersOf(ctx context.Context, who auth.Caller, operation, endUser string, ownScope, allScope rota.Scope) (rota.Owners, error) {
 	own := rota.Owners{Owner: who.Owner}
-	if err := c.enter(ctx, who, rota.ReadAgents, operation, on("of_end_user", endUser)); err != nil {
+	if err := c.enter(ctx, who, ownScope, operation, on("of_end_user", endUser)); err != nil {
 		return own, err
 	}
 	switch {
@@ -25,8 +31,8 @@ func (c *Control) owners(ctx context.Context, who auth.Caller, operation, endUse
 	case who.Owner.EndUser != "":
 		return own, denied("end_user", "must be the end user for whom the request is, or be left out")
 	}
-	if err := who.Require(rota.ReadAccount); err != nil {
-		return own, denied("end_user", "needs the scope "+string(rota.ReadAccount)+", which the key lacks")
+	if err := who.Require(allScope); err != nil {
+		return own, denied("end_user", "needs the scope "+string(allScope)+", which the key lacks")
 	}
 	if endUser == Everybody {
 		own.All = true

@@ -11,15 +11,15 @@ import (
 	"github.com/rota-run/rota/internal/policy"
 )
 
-// PauseSchedules pauses every active schedule of the caller that matches.
-// Schedules are changed page by page: one that is made meanwhile may stay
-// active. Scope write:agents.
+// PauseSchedules pauses every active schedule that matches: the caller's, or those of an
+// end user, see [Control.owners]. Schedules are changed page by page: one that is made
+// meanwhile may stay active. Scope write:agents.
 func (c *Control) PauseSchedules(ctx context.Context, who auth.Caller, in rota.BulkPause, w Write) (rota.BulkResult, error) {
 	actor := string(who.Key)
 	why := rota.PauseReason{Code: rota.PausedManually, Actor: &actor}
 	in.Note.ApplyNullable(&why.Note)
-	b := bulk{who: who, operation: "pause_schedules", write: w, metadata: in.Metadata, filter: rota.ScheduleFilter{Status: rota.ScheduleActive}}
-	in.AgentID.Apply(&b.filter.AgentID)
+	b := bulk{who: who, operation: "pause_schedules", write: w, filter: rota.ScheduleFilter{Status: rota.ScheduleActive, Metadata: in.Metadata}}
+	b.match(in.AgentID, in.Name, in.Q, in.EndUser, in.DryRun)
 	b.change = func(t rota.Timer, now time.Time) (rota.Timer, error) {
 		why.At = rota.InstantOf(now)
 		return policy.Pause(t, why)
@@ -27,19 +27,14 @@ func (c *Control) PauseSchedules(ctx context.Context, who auth.Caller, in rota.B
 	return c.changeAll(ctx, b)
 }
 
-// ResumeSchedules resumes every schedule of the caller that matches and was
-// paused for the given reason. Scope write:agents.
+// ResumeSchedules resumes every schedule that matches and was paused for the given reason:
+// the caller's, or those of an end user, see [Control.owners]. Scope write:agents.
 func (c *Control) ResumeSchedules(ctx context.Context, who auth.Caller, in rota.BulkResume, w Write) (rota.BulkResult, error) {
 	code := rota.PausedManually
 	in.Reason.Apply(&code)
-	b := bulk{who: who, operation: "resume_schedules", write: w, metadata: in.Metadata, filter: rota.ScheduleFilter{Status: rota.SchedulePaused}}
-	in.AgentID.Apply(&b.filter.AgentID)
-	b.change = func(t rota.Timer, now time.Time) (rota.Timer, error) {
-		if t.PauseReason == nil || t.PauseReason.Code != code {
-			return t, nil
-		}
-		return policy.Resume(t, now)
-	}
+	b := bulk{who: who, operation: "resume_schedules", write: w, filter: rota.ScheduleFilter{Status: rota.SchedulePaused, PauseReason: code, Metadata: in.Metadata}}
+	b.match(in.AgentID, in.Name, in.Q, in.EndUser, in.DryRun)
+	b.change = policy.Resume
 	return c.changeAll(ctx, b)
 }
 
@@ -48,9 +43,19 @@ type bulk struct {
 	who       auth.Caller
 	operation string
 	write     Write
+	endUser   string // see [Control.owners]
 	filter    rota.ScheduleFilter
-	metadata  map[string]string
+	dry       bool // whether to count alone
 	change    func(rota.Timer, time.Time) (rota.Timer, error)
+}
+
+// match takes over which schedules a body names.
+func (b *bulk) match(agent rota.Opt[rota.AgentID], name, q, endUser rota.Opt[string], dry rota.Opt[bool]) {
+	agent.Apply(&b.filter.AgentID)
+	name.Apply(&b.filter.Name)
+	q.Apply(&b.filter.Q)
+	endUser.Apply(&b.endUser)
+	dry.Apply(&b.dry)
 }
 
 const (
@@ -62,11 +67,15 @@ const (
 // the answer in the last one. After a crash in between, asking again goes on
 // with what is left.
 func (c *Control) changeAll(ctx context.Context, b bulk) (rota.BulkResult, error) {
-	result := rota.BulkResult{Object: rota.ObjectBulk}
-	if err := c.enter(ctx, b.who, rota.WriteAgents, b.operation, on("agent_id", b.filter.AgentID)); err != nil {
+	result := rota.BulkResult{Object: rota.ObjectBulk, DryRun: b.dry}
+	o, err := c.ownersOf(ctx, b.who, b.operation, b.endUser, rota.WriteAgents, rota.WriteAccount)
+	if err != nil {
 		return result, err
 	}
-	p, begun := rota.Page{Limit: bulkPage, Ascending: true, Look: bulkLook}, false
+	if b.dry {
+		return c.countMatches(ctx, o, b, result)
+	}
+	p, begun := bulkPages(), false
 	for {
 		var l rota.List[rota.TimedSchedule]
 		var next rota.BulkResult
@@ -80,7 +89,7 @@ func (c *Control) changeAll(ctx context.Context, b bulk) (rota.BulkResult, error
 				}
 			}
 			var err error
-			if l, err = tx.AllSchedules(ctx, rota.Owners{Owner: b.who.Owner}, b.filter, p); err != nil {
+			if l, err = tx.AllSchedules(ctx, o, b.filter, p); err != nil {
 				return err
 			}
 			changed, err := b.page(ctx, tx, l.Data, now)
@@ -102,35 +111,37 @@ func (c *Control) changeAll(ctx context.Context, b bulk) (rota.BulkResult, error
 	}
 }
 
-func (b bulk) page(ctx context.Context, tx Tx, page []rota.TimedSchedule, now time.Time) (int, error) {
-	changed := 0
-	for _, s := range page {
-		if !hasAll(s.Metadata, b.metadata) {
-			continue
+// bulkPages is the first page of those that are walked one after the other.
+func bulkPages() rota.Page { return rota.Page{Limit: bulkPage, Ascending: true, Look: bulkLook} }
+
+// countMatches counts the schedules that a bulk would change now.
+func (c *Control) countMatches(ctx context.Context, o rota.Owners, b bulk, result rota.BulkResult) (rota.BulkResult, error) {
+	p := bulkPages()
+	for {
+		l, err := c.Store.AllSchedules(ctx, o, b.filter, p)
+		if err != nil {
+			return result, err
 		}
+		result.Changed += len(l.Data)
+		if !l.HasMore {
+			return result, nil
+		}
+		p.After = *l.LastID
+	}
+}
+
+func (b bulk) page(ctx context.Context, tx Tx, page []rota.TimedSchedule, now time.Time) (int, error) {
+	for _, s := range page {
 		before := s.Timer
 		var err error
 		if s.Timer, err = b.change(before, now); err != nil {
 			return 0, err
 		}
-		if s.Timer.Status == before.Status {
-			continue
-		}
 		if _, err := save(ctx, tx, before, s, now); err != nil {
 			return 0, err
 		}
-		changed++
 	}
-	return changed, nil
-}
-
-func hasAll(have, want map[string]string) bool {
-	for k, v := range want {
-		if got, ok := have[k]; !ok || got != v {
-			return false
-		}
-	}
-	return true
+	return len(page), nil
 }
 
 const (
@@ -159,7 +170,7 @@ func (c *Control) Forecast(ctx context.Context, who auth.Caller, endUser string,
 	for at := from; at.Before(to); at = at.Add(bucket) {
 		f.Data = append(f.Data, rota.ForecastBucket{From: rota.InstantOf(at)})
 	}
-	p := rota.Page{Limit: bulkPage, Ascending: true, Look: bulkLook}
+	p := bulkPages()
 	for {
 		l, err := c.Store.AllSchedules(ctx, o, rota.ScheduleFilter{Status: rota.ScheduleActive}, p)
 		if err != nil {

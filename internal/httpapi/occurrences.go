@@ -39,10 +39,10 @@ func (a *api) occurrenceOperations() []*operation {
 			says(tag, "See what a schedule would do", "Computes times, a description and warnings. Nothing is written.").
 			like(`{"schedule": {"type": "cron", "cron_expression": "0 9 * * MON-FRI", "timezone": "Europe/Madrid"}, "count": 3}`),
 		accepts(Route{http.MethodPost, allSchedulesPath + "/pause", rota.WriteAgents, http.StatusOK, "pause_schedules"}, a.pauseAll).
-			says("Schedules", "Pause many schedules", "Every active schedule that the filter matches; without a body, all of the caller's.").
+			says("Schedules", "Pause many schedules", "Every active schedule that the filter matches; without a body, all of the caller's. The words are those of the list of schedules. With the scope write:account, end_user names one end user, or with * everybody: one call then stops everything. With dry_run they are only counted. Asking again goes on with what is left.").
 			like(`{"metadata": {"team": "ops"}, "note": "The provider is down"}`).with("idempotency_key").maybe(),
 		accepts(Route{http.MethodPost, allSchedulesPath + "/resume", rota.WriteAgents, http.StatusOK, "resume_schedules"}, a.resumeAll).
-			says("Schedules", "Resume many schedules", "Every schedule that the filter matches and that was paused for the reason: a schedule that failures paused is not woken by those that somebody paused.").
+			says("Schedules", "Resume many schedules", "Every schedule that the filter matches and that was paused for the reason: a schedule that failures paused is not woken by those that somebody paused. The filter and dry_run are those of pausing.").
 			like(`{"metadata": {"team": "ops"}}`).with("idempotency_key").maybe(),
 		answers(Route{http.MethodGet, "/api/v1/forecast", rota.ReadAgents, http.StatusOK, "get_forecast"}, a.forecast).
 			says(tag, "Count the runs ahead", "The planned runs of all active schedules, in buckets of time. Without parameters, the hours of a day from now.").

@@ -99,7 +99,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 		s.pool.Close()
 		return nil, explain(config, err)
 	}
-	s.Queries = sqlstore.New(reader{s.pool, s.maxWait})
+	s.Queries = sqlstore.NewReader(reader{s.pool, s.maxWait})
 	return s, nil
 }
 

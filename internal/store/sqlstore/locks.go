@@ -18,7 +18,7 @@ import (
 //
 // An engine outside may lead a shared database. It has columns for that, which
 // are written together with the rest of their rows: see [External].
-func NewShared(db DB) Queries { return Queries{db: checked{db}, shared: true} }
+func NewShared(db DB) Queries { return Queries{db: checked{db}, shared: true, remote: true} }
 
 // ifShared returns SQL that only a shared database has, or "".
 func (q Queries) ifShared(sql string) string {

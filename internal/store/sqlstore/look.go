@@ -122,7 +122,7 @@ func (q Queries) contains(n *narrowing, part string, texts ...string) {
 	terms, args := make([]string, len(texts)), make([]any, len(texts))
 	for i, text := range texts {
 		terms[i], args[i] = `instr(lower(`+text+`), ?) > 0`, lowerASCII(part)
-		if q.shared {
+		if q.remote {
 			terms[i] = `strpos(lower(` + text + ` COLLATE "C"), ?) > 0`
 		}
 	}
@@ -142,7 +142,7 @@ func lowerASCII(text string) string {
 // has adds the condition that metadata have all pairs.
 func (q Queries) has(n *narrowing, metadata string, pairs map[string]string) {
 	members := func(object string) string {
-		if q.shared {
+		if q.remote {
 			return `json_each_text(CAST(` + object + ` AS json))`
 		}
 		return `json_each(` + object + `)`
@@ -157,7 +157,7 @@ func (q Queries) has(n *narrowing, metadata string, pairs map[string]string) {
 
 // member is a member of an object that is stored as JSON; NULL if it has none.
 func (q Queries) member(object, name string) string {
-	if q.shared {
+	if q.remote {
 		return `CAST(` + object + ` AS json) ->> '` + name + `'`
 	}
 	return object + ` ->> '` + name + `'`

@@ -91,6 +91,7 @@ func number(query, prefix string) string {
 type Queries struct {
 	db     DB
 	shared bool // by several processes: see [NewShared]
+	remote bool // in PostgreSQL, whose functions for text and JSON are others
 }
 
 // exec runs one statement and returns how many rows it changed.
@@ -107,9 +108,12 @@ func (q Queries) write(ctx context.Context, query string, args ...any) error {
 	return q.db.Write(ctx, Single(query, args...))
 }
 
-// New returns the queries over db: a pool of readers, or the transactions of a
-// database that has one writer.
+// New returns the queries over a SQLite database: a pool of readers, or the transactions
+// of its one writer.
 func New(db DB) Queries { return Queries{db: checked{db}} }
+
+// NewReader returns the queries over a pool of readers of PostgreSQL.
+func NewReader(db DB) Queries { return Queries{db: checked{db}, remote: true} }
 
 // Scanner reads the columns of one row.
 type Scanner interface{ Scan(dest ...any) error }
