@@ -256,14 +256,13 @@ func parameters() map[string]*huma.Param {
 	}
 	maps.Copy(all, accountParams())
 	maps.Copy(all, llmParams())
-	maps.Copy(all, filterParams())
 	return all
 }
 
 // accountParams are those of lists across agents.
 func accountParams() map[string]*huma.Param {
 	moment := &huma.Schema{Type: huma.TypeString, Format: "date-time"}
-	return map[string]*huma.Param{
+	all := map[string]*huma.Param{
 		"order_by_name": query("order", "By name: asc or desc.", &huma.Schema{Type: huma.TypeString, Enum: []any{"asc", "desc"}, Default: "asc"}),
 		"after_name":    query("after", "The name after which the page begins, in the order of the list: the last_id of the page before.", pattern(1, 150, printable)),
 		"before_name":   query("before", "The name before which the page ends: the first_id of the page after.", pattern(1, 150, printable)),
@@ -280,6 +279,8 @@ func accountParams() map[string]*huma.Param {
 		"created_from":    query("from", "Only runs that were made at or after this instant.", moment),
 		"created_to":      query("to", "Only runs that were made at or before this instant.", moment),
 	}
+	maps.Copy(all, filterParams())
+	return all
 }
 
 // llmParams are those of responses and conversations.
