@@ -44,6 +44,11 @@ func (r Runs) Cancel(ctx context.Context, agent rota.AgentID, id rota.RunID, opt
 	return call[rota.Run](ctx, r.s, http.MethodPost, runPath(agent, id, "cancel"), nil, opts)
 }
 
+// Delete deletes a run that has ended, for good. One that has not is a rota.Conflict.
+func (r Runs) Delete(ctx context.Context, agent rota.AgentID, id rota.RunID, opts ...CallOption) (rota.Deleted[rota.RunID], error) {
+	return call[rota.Deleted[rota.RunID]](ctx, r.s, http.MethodDelete, runPath(agent, id), nil, opts)
+}
+
 // Wake gives a sleeping run new input.
 func (r Runs) Wake(ctx context.Context, agent rota.AgentID, id rota.RunID, body rota.RunWakeCreate, opts ...CallOption) (rota.RunWake, error) {
 	return call[rota.RunWake](ctx, r.s, http.MethodPost, runPath(agent, id, "wake"), body, opts)

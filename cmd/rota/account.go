@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"github.com/rota-run/rota"
@@ -93,7 +94,44 @@ func (c *runsList) Run(ctx context.Context, s *session) error {
 }
 
 type endUsersCmd struct {
-	List endUsersList `cmd:"" help:"List the end users, by name, with what they have." example:"rota end-users list --all"`
+	List   endUsersList   `cmd:"" help:"List the end users, by name, with what they have." example:"rota end-users list --all"`
+	Export endUsersExport `cmd:"" help:"Print everything that an end user has, a JSON object on each line. What is not whole does not end with one whose object is end_user.export.end." example:"rota end-users export ana > ana.jsonl"`
+	Delete endUsersDelete `cmd:"" help:"Delete an end user with everything that is theirs, for good. Runs that have not ended are cancelled." example:"rota end-users delete ana --yes"`
+}
+
+type endUsersExport struct {
+	EndUser string `arg:"" help:"The end user."`
+}
+
+func (c *endUsersExport) Run(ctx context.Context, s *session) error {
+	return s.EndUsers.Export(ctx, c.EndUser, s.out, s.call...)
+}
+
+type endUsersDelete struct {
+	EndUser string `arg:"" help:"The end user."`
+	Yes     bool   `help:"Says that it is meant: nothing comes back."`
+}
+
+func (c *endUsersDelete) Run(ctx context.Context, s *session) error {
+	if !c.Yes {
+		return usageError{errors.New("end-users delete: everything that " + c.EndUser + " has would be deleted, and nothing comes back: say --yes, perhaps after rota end-users export")}
+	}
+	return show(s, erasureCard)(s.EndUsers.Delete(ctx, c.EndUser, s.call...))
+}
+
+func erasureCard(e rota.Erasure) []line {
+	count := func(n int64) string { return strconv.FormatInt(n, 10) }
+	return []line{
+		{"deleted", e.ID},
+		{"agents", count(e.Agents)},
+		{"versions", count(e.Versions)},
+		{"schedules", count(e.Schedules)},
+		{"occurrences", count(e.Occurrences)},
+		{"runs", count(e.Runs)},
+		{"cancelled runs", count(e.CancelledRuns)},
+		{"function tools", count(e.FunctionTools)},
+		{"keys", count(e.Keys)},
+	}
 }
 
 type endUsersList struct {

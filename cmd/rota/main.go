@@ -27,7 +27,7 @@ type CLI struct {
 	Runs           runsCmd           `cmd:"" help:"See runs and follow them, whatever their agent."`
 	Occurrences    occurrencesCmd    `cmd:"" help:"See what became of the times of all schedules."`
 	Account        accountCmd        `cmd:"" help:"See and change what holds for the account."`
-	EndUsers       endUsersCmd       `cmd:"" help:"See for whom the account has agents."`
+	EndUsers       endUsersCmd       `cmd:"" help:"See for whom the account has agents, export what they have, and delete it."`
 	Limits         limitsCmd         `cmd:"" help:"See and set what an account and its end users may have."`
 	Forecast       forecastCmd       `cmd:"" help:"Count the runs ahead, by default those of a day." example:"rota forecast --from 2026-12-01T00:00 --to 2026-12-08T00:00 --timezone Europe/Madrid --bucket 1d"`
 	Keys           keysCmd           `cmd:"" help:"Make keys and revoke them."`

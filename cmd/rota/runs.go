@@ -16,6 +16,7 @@ type agentRunsCmd struct {
 	List   agentRunsList   `cmd:"" help:"List the runs of an agent." example:"rota agent-runs list --agent-id $AGENT --all --output json"`
 	Get    agentRunsGet    `cmd:"" help:"Show a run." example:"rota agent-runs get --agent-id $AGENT --run-id $RUN"`
 	Cancel agentRunsCancel `cmd:"" help:"End a run that has not ended." example:"rota agent-runs cancel --agent-id $AGENT --run-id $RUN"`
+	Delete agentRunsDelete `cmd:"" help:"Delete a run that has ended, for good." example:"rota agent-runs delete --agent-id $AGENT --run-id $RUN"`
 	Wake   agentRunsWake   `cmd:"" help:"Give a run that sleeps new input." example:"rota agent-runs wake --agent-id $AGENT --run-id $RUN --input 'The report is there.'"`
 	Decide agentRunsDecide `cmd:"" help:"Approve or deny a tool call for which a run asked for approval." example:"rota agent-runs decide --agent-id $AGENT --run-id $RUN --approval-request-id mcpr_1 --approve"`
 	Events agentRunsEvents `cmd:"" help:"Print the events of a run as they come, one JSON object per line." example:"rota agent-runs events --agent-id $AGENT --run-id $RUN"`
@@ -106,6 +107,14 @@ type agentRunsCancel struct {
 
 func (c *agentRunsCancel) Run(ctx context.Context, s *session) error {
 	return show(s, runCard)(s.Runs.Cancel(ctx, c.AgentID, c.RunID, s.call...))
+}
+
+type agentRunsDelete struct {
+	runID
+}
+
+func (c *agentRunsDelete) Run(ctx context.Context, s *session) error {
+	return show(s, deleted[rota.RunID])(s.Runs.Delete(ctx, c.AgentID, c.RunID, s.call...))
 }
 
 type agentRunsWake struct {

@@ -56,10 +56,11 @@ type parts struct {
 	terminal     *terminal
 
 	// set by assemble
-	hub    *events.Hub
-	memory memory
-	peers  peers
-	limits *limits.Keeper
+	operations *operations
+	hub        *events.Hub
+	memory     memory
+	peers      peers
+	limits     *limits.Keeper
 }
 
 func assemble(p parts) (server, error) {
@@ -72,6 +73,7 @@ func assemble(p parts) (server, error) {
 	if err != nil {
 		return server{}, err
 	}
+	p.operations = new(operations)
 	eng, err := p.engine()
 	if err != nil {
 		return server{}, err
@@ -80,18 +82,26 @@ func assemble(p parts) (server, error) {
 		Store: ports.Responder(p.store), Gateway: p.gateway, Now: time.Now, Log: p.log, Memory: p.memory.runs,
 		Worker: rota.NewWorkerName(time.Now()), Wake: make(chan struct{}, 1), Alone: !p.shared(),
 	}
-	return server{
+	s := server{
 		responder: answers,
 		store:     p.store, engine: eng, metrics: p.metrics, api: p.settings.ServesAPI(), memory: p.memory.requests, origins: p.settings.CORSOrigins, connections: p.settings.MaxConnections, publicURL: p.settings.PublicURL, console: p.settings.Console == "on",
 		drain: p.settings.DrainTimeout, keeper: p.limits,
 		limits: &auth.Limiter{Store: ports.Limiter(p.store), Default: p.settings.RateLimit, Of: p.limits.Of},
 		control: &control.Control{
-			Store: ports.Control(p.store), Engine: eng, Hub: p.hub, Models: p.gateway, Responder: answers, Now: time.Now, Audit: p.log,
+			Store: ports.Control(p.store), Engine: eng, Hub: p.hub, Models: p.gateway, Responder: answers, Now: time.Now, Rest: rest, Audit: p.log,
 			AgentRetention: p.settings.AgentRetention, Kept: p.kept(), MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",
 			Tokens: tokens, Limits: p.limits,
 		},
-	}, nil
+	}
+	p.operations.control = s.control
+	return s, nil
 }
+
+// operations are those that the engine's leader goes on with. They need the engine, and
+// so are made after it.
+type operations struct{ control *control.Control }
+
+func (o *operations) resume(ctx context.Context) (bool, error) { return o.control.ResumeErasures(ctx) }
 
 // connect connects the process to its peers.
 func (p parts) connect() peers {
@@ -140,7 +150,7 @@ func (p parts) kept() control.Retention {
 // withUpkeep returns work with the upkeep running beside it: both are for the
 // leader.
 func (p parts) withUpkeep(work func(context.Context) error) func(context.Context) error {
-	u := &upkeep.Upkeep{Store: ports.Upkeep(p.store), Now: time.Now, Log: p.log, Kept: p.kept().Of}
+	u := &upkeep.Upkeep{Store: ports.Upkeep(p.store), Now: time.Now, Log: p.log, Kept: p.kept().Of, Resume: p.operations.resume}
 	return func(ctx context.Context) error {
 		tidying, stop := context.WithCancel(ctx)
 		var group sync.WaitGroup
@@ -238,4 +248,14 @@ func bounds(gw *gateway.Gateway) []engine.Provider {
 		out = append(out, engine.Provider{Name: p.Name, Max: p.MaxConcurrent})
 	}
 	return out
+}
+
+// rest waits for d, or until ctx ends.
+func rest(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

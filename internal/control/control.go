@@ -40,7 +40,8 @@ type Control struct {
 	Models    Models
 	Responder Responder
 	Now       func() time.Time
-	Audit     *slog.Logger // gets a line for each operation
+	Rest      func(context.Context, time.Duration) error // waits, and returns the context's error if that ends; nil does not wait
+	Audit     *slog.Logger                               // gets a line for each operation
 
 	// Tokens is what tokens are made with. The zero value makes none.
 	Tokens Tokens

@@ -24,6 +24,8 @@ type Store struct {
 	LimitReader
 	ResponseReader
 	ConversationReader
+	EraseReader
+	ExportReader
 	Updater
 }
 
@@ -51,6 +53,7 @@ type Tx struct {
 	KeyWriter
 	RetentionWriter
 	LimitWriter
+	Eraser
 	Answers
 	ResponseReader
 	ResponseWriter

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
+	"github.com/rota-run/rota/internal/control"
 )
 
 // What an account sees across agents, schedules and end users.
@@ -20,6 +21,9 @@ func (a *api) accountOperations() []*operation {
 			says("Occurrences", "List what became of the times of all schedules", "In the order of the nominal times. What a pause that has not ended keeps from starting is in the list of its schedule alone. With the scope read:account, end_user names one end user, or everybody. "+looksOn).
 			with("end_user_filter", "agent_filter", "schedule_filter", "outcome", "trigger", "from", "to", "with_count", "phase", "error_code", "occurrence_search").byTime(),
 		a.endUserOperation(),
+		answers(Route{http.MethodDelete, endUserPath, rota.WriteAccount, http.StatusOK, "delete_end_user"}, a.deleteEndUser).
+			says("Accounts", "Delete an end user with all that is theirs", "Agents, versions, schedules, occurrences, runs, function tools, and the keys that act for this end user alone. Runs that have not ended are cancelled first. It may take long, and goes on if the client hangs up or the server stops. The answer counts what went; nothing of it comes back."),
+		a.exportOperation(),
 		answers(Route{http.MethodGet, "/api/v1/account/retention", rota.ReadAccount, http.StatusOK, "get_retention"}, a.getRetention).
 			says("Accounts", "Get how long the account keeps what has ended", "Runs and occurrences that are older are deleted in the background."),
 		accepts(Route{http.MethodPut, "/api/v1/account/retention", rota.WriteAccount, http.StatusOK, "put_retention"}, a.putRetention).
@@ -133,4 +137,30 @@ func (a *api) getRetention(ctx context.Context, c call) (rota.Retention, error) 
 
 func (a *api) putRetention(ctx context.Context, c call, in rota.RetentionPut) (rota.Retention, error) {
 	return a.Control.PutRetention(ctx, c.who, in, c.write)
+}
+
+const endUserPath = "/api/v1/end-users/{end_user_id}"
+
+func (a *api) exportOperation() *operation {
+	op := answers(Route{http.MethodGet, endUserPath + "/export", rota.ReadAccount, http.StatusOK, "export_end_user"}, a.exportEndUser).
+		says("Accounts", "Export what an end user has", "A JSON object on each line, as the API answers them: agents with their versions and runs, function tools, schedules with their occurrences, and keys without secrets. The first line has object end_user.export, the last end_user.export.end: without it, the export is not whole.")
+	op.output, op.lines = nil, true
+	return op
+}
+
+func (a *api) deleteEndUser(ctx context.Context, c call) (rota.Erasure, error) {
+	return a.Control.DeleteEndUser(ctx, c.who, c.PathValue("end_user_id"))
+}
+
+func (a *api) exportEndUser(ctx context.Context, c call) (lines, error) {
+	room := func(ctx context.Context, bytes int) error {
+		c.memory.Release()
+		return hold(ctx, c.memory, partCost*int64(control.ExportPage+bytes))
+	}
+	if err := room(ctx, 0); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, emit func(any) error) error {
+		return a.Control.ExportEndUser(ctx, c.who, c.PathValue("end_user_id"), room, emit)
+	}, nil
 }

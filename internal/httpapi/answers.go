@@ -42,6 +42,10 @@ func withHeaders(names ...string) map[string]*huma.Header {
 
 func success(r huma.Registry, op *operation, status int) *huma.Response {
 	res := &huma.Response{Description: http.StatusText(status), Headers: withHeaders(headerRequestID)}
+	if op.lines {
+		res.Content = map[string]*huma.MediaType{mediaLines: {Schema: &huma.Schema{Type: huma.TypeString}}}
+		return res
+	}
 	if op.output == nil {
 		res.Content = map[string]*huma.MediaType{mediaEvents: {Schema: &huma.Schema{Type: huma.TypeString}}}
 		return res

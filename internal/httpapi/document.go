@@ -139,7 +139,7 @@ func describe(r huma.Registry, op *operation) *huma.Operation {
 		content[mediaJSON].Example = json.RawMessage(op.example)
 		o.RequestBody = &huma.RequestBody{Required: !op.optional, Content: content}
 	}
-	if op.output == nil {
+	if op.output == nil && !op.lines {
 		o.Responses[strconv.Itoa(http.StatusNoContent)] = &huma.Response{
 			Headers:     withHeaders(headerRequestID),
 			Description: "The run has ended, and Last-Event-ID names its terminal event: there is nothing to connect for again.",
@@ -250,6 +250,7 @@ func parameters() map[string]*huma.Param {
 		"if_none_match":   header(headerIfNoneMatch, "ETags of answers that the client has: 304 without a body if one of them would be answered again.", text(0, 0)),
 	}
 	all[pathParameter("key")] = &huma.Param{Name: "key", In: "path", Required: true, Description: "The key that it was given: a name of yours.", Schema: pattern(1, rota.MaxKey, rota.KeyPattern)}
+	all["end_user_id"] = &huma.Param{Name: "end_user_id", In: "path", Required: true, Description: "The end user, as X-On-Behalf-Of names it.", Schema: pattern(1, 150, printable)}
 	all["version"] = &huma.Param{Name: "version", In: "path", Required: true, Description: "1 is the first.", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &one}}
 	for name, about := range map[string]string{"agent_id": "agt_…", "schedule_id": "asch_…", "run_id": "arun_…", "response_id": "resp_…", "conversation_id": "conv_…", "item_id": "of the item", "key_id": "key_…", "function_tool_id": "ftool_…", "connector_id": "of a connector"} {
 		all[name] = &huma.Param{Name: name, In: "path", Required: true, Description: about, Schema: text(1, 0)}

@@ -47,6 +47,7 @@ type operation struct {
 	cursor       func(string) error // checks a cursor of a list; nil if cursors are ids
 	ascending    bool               // whether a list is in ascending order unless its caller says otherwise
 	sorts        []string           // the orders of a list besides that of creation
+	lines        bool               // whether the answer is lines of JSON
 	unrepeatable bool               // whether an Idempotency-Key is refused
 	streams      bool               // whether it may answer with a stream of events in place of its output
 	open         bool               // whether fields and parameters that nobody knows pass, and the body is large: see [api.maxBody]
@@ -186,6 +187,10 @@ func (a *api) handle(op *operation) http.HandlerFunc {
 			return
 		}
 		defer written()
+		if l, ok := answer.(lines); ok {
+			a.sendLines(w, r, l, a.stillAdmitted(op, r))
+			return
+		}
 		if s, ok := answer.(stream); ok && s.ended(r) {
 			w.WriteHeader(http.StatusNoContent)
 			return

@@ -33,6 +33,9 @@ func (a *api) runOperations() []*operation {
 		answers(Route{http.MethodPost, runPath + "/cancel", rota.WriteAgents, http.StatusOK, "cancel_agent_run"}, a.cancelRun).
 			says(tag, "Cancel a run", "Ends a run that has not ended. One that is cancelled stays as it is; one that ended otherwise answers 409.").
 			with("idempotency_key"),
+		answers(Route{http.MethodDelete, runPath, rota.WriteAgents, http.StatusOK, "delete_agent_run"}, a.deleteRun).
+			says(tag, "Delete a run", "With its input and its answer, at once and for good. One that has not ended answers 409. The occurrence that it was started by stays on record.").
+			with("idempotency_key"),
 		accepts(Route{http.MethodPost, runPath + "/wake", rota.WriteAgents, http.StatusOK, "wake_agent_run"}, a.wakeRun).
 			says(tag, "Wake a sleeping run", "Gives a run that sleeps new input. A run that does not sleep answers 409; runs of this version of Rota never do.").
 			like(`{"input": "The report has arrived."}`).
@@ -90,6 +93,10 @@ func (a *api) wholeRuns(ctx context.Context, c call, l rota.List[rota.Run], err 
 
 func (a *api) cancelRun(ctx context.Context, c call) (rota.Run, error) {
 	return a.Control.CancelRun(ctx, c.who, c.agent(), c.run(), c.write)
+}
+
+func (a *api) deleteRun(ctx context.Context, c call) (rota.Deleted[rota.RunID], error) {
+	return a.Control.DeleteRun(ctx, c.who, c.agent(), c.run(), c.write)
 }
 
 func (a *api) wakeRun(ctx context.Context, c call, in rota.RunWakeCreate) (rota.RunWake, error) {

@@ -62,6 +62,10 @@ type Upkeep struct {
 	// server's. Nil is for ever.
 	Kept func(rota.KeptFor) rota.Retention
 
+	// Resume goes on with the deletion of an end user that nobody goes on with, and
+	// reports whether there was one. It may be nil.
+	Resume func(context.Context) (bool, error)
+
 	clock trust
 	pass  pass
 }
@@ -87,6 +91,11 @@ func (u *Upkeep) Run(ctx context.Context) {
 // step makes one transaction, if there is anything to do, and reports whether there
 // may be more.
 func (u *Upkeep) step(ctx context.Context) (more bool, err error) {
+	if u.Resume != nil {
+		if resumed, err := u.Resume(ctx); resumed || err != nil {
+			return resumed, err
+		}
+	}
 	now := u.Now()
 	trusted, jumped := u.clock.read(now)
 	if jumped > 0 {

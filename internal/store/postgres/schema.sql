@@ -96,6 +96,23 @@ CREATE TABLE engine (
   CHECK ((id = 1))
 );
 
+CREATE TABLE erasures (
+  account text COLLATE "C" NOT NULL,
+  end_user text COLLATE "C" NOT NULL,
+  at bigint NOT NULL,
+  agents bigint NOT NULL,
+  versions bigint NOT NULL,
+  schedules bigint NOT NULL,
+  occurrences bigint NOT NULL,
+  runs bigint NOT NULL,
+  cancelled_runs bigint NOT NULL,
+  function_tools bigint NOT NULL,
+  keys bigint NOT NULL,
+  answers bigint NOT NULL,
+  PRIMARY KEY (account, end_user)
+);
+CREATE INDEX erasures_by_age ON erasures USING btree (at);
+
 CREATE TABLE function_tools (
   id text COLLATE "C" NOT NULL,
   account text COLLATE "C" NOT NULL,
@@ -209,6 +226,7 @@ CREATE TABLE purges (
   occurrences bigint NOT NULL,
   PRIMARY KEY (agent_id)
 );
+CREATE INDEX purges_by_end_user ON purges USING btree (account, end_user);
 
 CREATE TABLE requests_spent (
   owner text COLLATE "C" NOT NULL,
@@ -349,7 +367,7 @@ CREATE TABLE schedules (
 );
 CREATE INDEX schedules_by_account ON schedules USING btree (account, id) WHERE (deleted_at IS NULL);
 CREATE INDEX schedules_by_agent ON schedules USING btree (agent_id, id);
-CREATE INDEX schedules_by_end_user ON schedules USING btree (account, end_user);
+CREATE INDEX schedules_by_end_user ON schedules USING btree (account, end_user, id);
 CREATE INDEX schedules_by_key ON schedules USING btree (key_id, id) WHERE (deleted_at IS NULL);
 CREATE UNIQUE INDEX schedules_by_own_key ON schedules USING btree (agent_id, key) WHERE ((key IS NOT NULL) AND (deleted_at IS NULL));
 CREATE INDEX schedules_by_owner ON schedules USING btree (account, end_user, id) WHERE (deleted_at IS NULL);

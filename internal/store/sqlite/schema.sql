@@ -95,6 +95,24 @@ CREATE TABLE engine (
   zone_data    TEXT NOT NULL DEFAULT ''  -- by which timers are planned
 ) STRICT;
 
+CREATE TABLE erasures (
+  account        TEXT NOT NULL,
+  end_user       TEXT NOT NULL,
+  at             INTEGER NOT NULL,  -- when it was last worked on
+  agents         INTEGER NOT NULL,
+  versions       INTEGER NOT NULL,
+  schedules      INTEGER NOT NULL,
+  occurrences    INTEGER NOT NULL,
+  runs           INTEGER NOT NULL,
+  cancelled_runs INTEGER NOT NULL,
+  function_tools INTEGER NOT NULL,
+  keys           INTEGER NOT NULL,
+  answers        INTEGER NOT NULL,
+  PRIMARY KEY (account, end_user)
+) STRICT;
+
+CREATE INDEX erasures_by_age ON erasures (at);
+
 CREATE TABLE function_tools (
   id         TEXT PRIMARY KEY,
   account    TEXT NOT NULL,
@@ -215,6 +233,8 @@ CREATE TABLE purges (
   schedules   INTEGER NOT NULL,
   occurrences INTEGER NOT NULL
 ) STRICT;
+
+CREATE INDEX purges_by_end_user ON purges (account, end_user);
 
 CREATE TABLE requests_spent (
   owner      TEXT PRIMARY KEY,  -- account/end_user, or the account
@@ -349,7 +369,7 @@ CREATE INDEX schedules_by_account ON schedules (account, id) WHERE deleted_at IS
 
 CREATE INDEX schedules_by_agent ON schedules (agent_id, id);
 
-CREATE INDEX schedules_by_end_user ON schedules (account, end_user);
+CREATE INDEX schedules_by_end_user ON schedules (account, end_user, id);
 
 CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL;
 

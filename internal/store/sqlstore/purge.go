@@ -13,7 +13,8 @@ const ruleRetention = "agent_retention"
 // expired selects the agent that can be purged next.
 func (q Queries) expired() string {
 	return `SELECT a.id, a.account, a.end_user FROM agents a WHERE a.deleted_at IS NOT NULL AND a.retention_expires_at <= ?
-		AND NOT EXISTS (SELECT 1 FROM open_runs o CROSS JOIN runs r WHERE r.id = o.run_id AND r.agent_id = a.id)` + q.ifShared(unknownDeletion) + `
+		AND NOT EXISTS (SELECT 1 FROM open_runs o CROSS JOIN runs r WHERE r.id = o.run_id AND r.agent_id = a.id)
+		AND NOT EXISTS (SELECT 1 FROM erasures e WHERE e.account = a.account AND e.end_user = a.end_user)` + q.ifShared(unknownDeletion) + `
 		ORDER BY a.retention_expires_at, a.id LIMIT 1` + q.lockAny("a")
 }
 

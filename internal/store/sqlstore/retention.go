@@ -45,11 +45,15 @@ func (q Queries) OldRuns(ctx context.Context, account string, before time.Time, 
 	old, err := all(ctx, q.db, scanText, `SELECT r.id FROM runs r WHERE r.account = ? AND r.id > ? AND r.id < ?
 		AND r.phase IN ('completed', 'failed', 'cancelled', 'incomplete') AND r.completed_at < ? ORDER BY r.id LIMIT ?`,
 		account, after, "arun_"+idAt(before.Add(near)), before.UnixMilli(), limit)
-	ids := make([]rota.RunID, len(old))
-	for i, id := range old {
+	return runIDs(old), err
+}
+
+func runIDs(texts []string) []rota.RunID {
+	ids := make([]rota.RunID, len(texts))
+	for i, id := range texts {
 		ids[i] = rota.RunID(id)
 	}
-	return ids, err
+	return ids
 }
 
 // DeleteEnded deletes runs that have ended, and returns how many. What refers to them

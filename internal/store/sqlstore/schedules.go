@@ -80,6 +80,13 @@ func (q Queries) Schedules(ctx context.Context, o rota.Owner, a rota.AgentID, p 
 	}.page(ctx, q.db, p)
 }
 
+// SchedulesOf returns up to limit schedules of an owner, also deleted ones, after a
+// schedule, in the order of their ids.
+func (q Queries) SchedulesOf(ctx context.Context, o rota.Owner, after rota.ScheduleID, limit int) ([]rota.Schedule, error) {
+	return all(ctx, q.db, scanSchedule, `SELECT `+scheduleColumns+scheduleTables+` WHERE s.account = ? AND s.end_user = ? AND s.id > ?
+		ORDER BY s.id LIMIT ?`, o.Account, o.EndUser, after, limit)
+}
+
 // AllSchedules returns the schedules of owners with their timers, whatever their
 // agent.
 func (q Queries) AllSchedules(ctx context.Context, o rota.Owners, f rota.ScheduleFilter, p rota.Page) (rota.List[rota.TimedSchedule], error) {

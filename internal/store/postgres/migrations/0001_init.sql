@@ -127,6 +127,25 @@ CREATE TABLE purges (
   schedules   BIGINT NOT NULL,
   occurrences BIGINT NOT NULL
 );
+CREATE INDEX purges_by_end_user ON purges (account, end_user);
+
+-- End users that are being deleted, and how much of what has gone so far.
+CREATE TABLE erasures (
+  account        TEXT COLLATE "C" NOT NULL,
+  end_user       TEXT COLLATE "C" NOT NULL,
+  at             BIGINT NOT NULL,  -- when it was last worked on
+  agents         BIGINT NOT NULL,
+  versions       BIGINT NOT NULL,
+  schedules      BIGINT NOT NULL,
+  occurrences    BIGINT NOT NULL,
+  runs           BIGINT NOT NULL,
+  cancelled_runs BIGINT NOT NULL,
+  function_tools BIGINT NOT NULL,
+  keys           BIGINT NOT NULL,
+  answers        BIGINT NOT NULL,
+  PRIMARY KEY (account, end_user)
+);
+CREATE INDEX erasures_by_age ON erasures (at);
 
 -- How long accounts keep what has ended, in seconds; 0 is for ever, NULL is as the server says.
 CREATE TABLE retentions (
@@ -159,7 +178,7 @@ CREATE TABLE schedules (
 );
 CREATE INDEX schedules_by_owner ON schedules (account, end_user, id) WHERE deleted_at IS NULL;
 CREATE INDEX schedules_by_account ON schedules (account, id) WHERE deleted_at IS NULL;
-CREATE INDEX schedules_by_end_user ON schedules (account, end_user); -- with those that are deleted
+CREATE INDEX schedules_by_end_user ON schedules (account, end_user, id); -- with those that are deleted
 CREATE INDEX schedules_by_agent ON schedules (agent_id, id);
 CREATE UNIQUE INDEX schedules_by_own_key ON schedules (agent_id, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL;

@@ -125,6 +125,25 @@ CREATE TABLE purges (
   schedules   INTEGER NOT NULL,
   occurrences INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX purges_by_end_user ON purges (account, end_user);
+
+-- End users that are being deleted, and how much of what has gone so far.
+CREATE TABLE erasures (
+  account        TEXT NOT NULL,
+  end_user       TEXT NOT NULL,
+  at             INTEGER NOT NULL,  -- when it was last worked on
+  agents         INTEGER NOT NULL,
+  versions       INTEGER NOT NULL,
+  schedules      INTEGER NOT NULL,
+  occurrences    INTEGER NOT NULL,
+  runs           INTEGER NOT NULL,
+  cancelled_runs INTEGER NOT NULL,
+  function_tools INTEGER NOT NULL,
+  keys           INTEGER NOT NULL,
+  answers        INTEGER NOT NULL,
+  PRIMARY KEY (account, end_user)
+) STRICT;
+CREATE INDEX erasures_by_age ON erasures (at);
 
 -- How long accounts keep what has ended, in seconds; 0 is for ever, NULL is as the server says.
 CREATE TABLE retentions (
@@ -157,7 +176,7 @@ CREATE TABLE schedules (
 ) STRICT;
 CREATE INDEX schedules_by_owner ON schedules (account, end_user, id) WHERE deleted_at IS NULL;
 CREATE INDEX schedules_by_account ON schedules (account, id) WHERE deleted_at IS NULL;
-CREATE INDEX schedules_by_end_user ON schedules (account, end_user); -- with those that are deleted
+CREATE INDEX schedules_by_end_user ON schedules (account, end_user, id); -- with those that are deleted
 CREATE INDEX schedules_by_agent ON schedules (agent_id, id);
 CREATE UNIQUE INDEX schedules_by_own_key ON schedules (agent_id, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL;
