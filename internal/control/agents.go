@@ -246,8 +246,12 @@ func applyOrClear[T any](o rota.Opt[T], dst *T) {
 	}
 }
 
+type agentGetter interface {
+	Agent(ctx context.Context, o rota.Owner, id rota.AgentID) (rota.Agent, error)
+}
+
 // live returns an agent that may be changed: one that is deleted is a Conflict.
-func live(ctx context.Context, tx Tx, who auth.Caller, id rota.AgentID) (rota.Agent, error) {
+func live(ctx context.Context, tx agentGetter, who auth.Caller, id rota.AgentID) (rota.Agent, error) {
 	a, err := tx.Agent(ctx, who.Owner, id)
 	if err == nil && a.DeletedAt != nil {
 		err = rota.Errorf(rota.Conflict, "the agent is deleted; restore it first")

@@ -20,18 +20,18 @@ func (c *Control) BackfillSchedule(ctx context.Context, who auth.Caller, agent r
 	}
 	dry := true
 	in.DryRun.Apply(&dry)
+	if dry && w.IdempotencyKey == "" {
+		t, b, err := readBackfill(ctx, c.Store, who, agent, id, in, c.Now().UTC())
+		if err != nil {
+			return rota.Backfill{}, err
+		}
+		return backfillOf(t, b, dry)
+	}
 	if !dry {
 		w = w.growing()
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Backfill, error) {
-		if _, err := live(ctx, tx, who, agent); err != nil {
-			return rota.Backfill{}, err
-		}
-		t, err := tx.Timer(ctx, who.Owner, agent, id)
-		if err != nil {
-			return rota.Backfill{}, err
-		}
-		b, err := planBackfill(ctx, tx, t, in, now)
+		t, b, err := readBackfill(ctx, tx, who, agent, id, in, now)
 		if err == nil && !dry {
 			err = c.startBackfill(ctx, tx, t, b, now)
 		}
@@ -42,7 +42,28 @@ func (c *Control) BackfillSchedule(ctx context.Context, who auth.Caller, agent r
 	})
 }
 
-func planBackfill(ctx context.Context, tx Tx, t rota.Timer, in rota.BackfillCreate, now time.Time) (policy.Backfill, error) {
+// A backfillReader reads what a backfill is planned by, in a transaction or not.
+type backfillReader interface {
+	agentGetter
+	Timer(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID) (rota.Timer, error)
+	Ledger(ctx context.Context, o rota.Owner, id rota.ScheduleID, from, to time.Time, limit int) ([]rota.Occurrence, error)
+	LowWater(ctx context.Context, id rota.ScheduleID) (time.Time, error)
+}
+
+// readBackfill returns the timer of a schedule, and what becomes of it.
+func readBackfill(ctx context.Context, r backfillReader, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.BackfillCreate, now time.Time) (rota.Timer, policy.Backfill, error) {
+	if _, err := live(ctx, r, who, agent); err != nil {
+		return rota.Timer{}, policy.Backfill{}, err
+	}
+	t, err := r.Timer(ctx, who.Owner, agent, id)
+	if err != nil {
+		return t, policy.Backfill{}, err
+	}
+	b, err := planBackfill(ctx, r, t, in, now)
+	return t, b, err
+}
+
+func planBackfill(ctx context.Context, r backfillReader, t rota.Timer, in rota.BackfillCreate, now time.Time) (policy.Backfill, error) {
 	switch {
 	case t.Status == rota.SchedulePaused:
 		return policy.Backfill{}, rota.Errorf(rota.Conflict, "the schedule is paused; resume it first")
@@ -51,11 +72,11 @@ func planBackfill(ctx context.Context, tx Tx, t rota.Timer, in rota.BackfillCrea
 	case in.To.Before(in.From.Time):
 		return policy.Backfill{}, rota.InvalidField("to", "must not be before from (%s)", in.From)
 	}
-	ledger, err := ledgerBetween(ctx, tx, t, in.From.Time, in.To.Time)
+	ledger, err := ledgerBetween(ctx, r, t, in.From.Time, in.To.Time)
 	if err != nil {
 		return policy.Backfill{}, err
 	}
-	lowWater, err := tx.LowWater(ctx, t.ScheduleID)
+	lowWater, err := r.LowWater(ctx, t.ScheduleID)
 	if err != nil {
 		return policy.Backfill{}, err
 	}
@@ -67,15 +88,15 @@ func planBackfill(ctx context.Context, tx Tx, t rota.Timer, in rota.BackfillCrea
 const maxLedger = 2 * rota.MaxBackfill
 
 // ledgerBetween returns all that is on record between two instants.
-func ledgerBetween(ctx context.Context, tx Tx, t rota.Timer, from, to time.Time) ([]rota.Occurrence, error) {
-	l, err := tx.Occurrences(ctx, t.Owner, t.AgentID, t.ScheduleID, rota.OccurrenceFilter{From: from, To: to}, rota.Page{Limit: maxLedger, Ascending: true})
+func ledgerBetween(ctx context.Context, r backfillReader, t rota.Timer, from, to time.Time) ([]rota.Occurrence, error) {
+	rows, err := r.Ledger(ctx, t.Owner, t.ScheduleID, from, to, maxLedger+1)
 	if err != nil {
 		return nil, err
 	}
-	if l.HasMore {
+	if len(rows) > maxLedger {
 		return nil, rota.InvalidField("to", "must be nearer to from: there are more than %d occurrences between them", maxLedger)
 	}
-	return l.Data, nil
+	return rows, nil
 }
 
 func (c *Control) startBackfill(ctx context.Context, tx Tx, t rota.Timer, b policy.Backfill, now time.Time) error {

@@ -129,7 +129,7 @@ func (c *Control) TriggerSchedule(ctx context.Context, who auth.Caller, agent ro
 		if err != nil {
 			return rota.Occurrence{}, err
 		}
-		at, err := c.unused(ctx, tx, who, t, rota.InstantOf(now).Time)
+		at, err := unused(ctx, tx, t, rota.InstantOf(now).Time)
 		if err != nil {
 			return rota.Occurrence{}, err
 		}
@@ -141,27 +141,24 @@ func (c *Control) TriggerSchedule(ctx context.Context, who auth.Caller, agent ro
 		if _, err := tx.Fire(ctx, now, t, d); err != nil {
 			return rota.Occurrence{}, err
 		}
-		return occurrenceAt(ctx, tx, who, t, at)
+		return occurrenceAt(ctx, tx, t, at)
 	})
 }
 
 // unused returns the first millisecond from now on that is no nominal time, and
 // not on record.
-func (c *Control) unused(ctx context.Context, tx Tx, who auth.Caller, t rota.Timer, at time.Time) (time.Time, error) {
+func unused(ctx context.Context, tx Tx, t rota.Timer, at time.Time) (time.Time, error) {
 	for ; ; at = at.Add(time.Millisecond) {
-		rows, err := covering(ctx, tx, who, t, at)
-		used := slices.ContainsFunc(rows, func(o rota.Occurrence) bool {
-			return o.ScheduledFor.Equal(at) || o.ScheduledUntil != nil && o.ScheduledUntil.Equal(at)
-		})
-		if err != nil || !used && !policy.IsNominal(t, at) {
+		rows, err := tx.OccurrencesAt(ctx, t.Owner, t.ScheduleID, at)
+		if err != nil || len(rows) == 0 && !policy.IsNominal(t, at) {
 			return at, err
 		}
 	}
 }
 
 // occurrenceAt returns what is on record for a nominal time.
-func occurrenceAt(ctx context.Context, tx Tx, who auth.Caller, t rota.Timer, at time.Time) (rota.Occurrence, error) {
-	rows, err := covering(ctx, tx, who, t, at)
+func occurrenceAt(ctx context.Context, tx Tx, t rota.Timer, at time.Time) (rota.Occurrence, error) {
+	rows, err := tx.OccurrencesAt(ctx, t.Owner, t.ScheduleID, at)
 	if err != nil {
 		return rota.Occurrence{}, err
 	}
@@ -170,14 +167,6 @@ func occurrenceAt(ctx context.Context, tx Tx, who auth.Caller, t rota.Timer, at 
 		return rota.Occurrence{}, rota.Errorf(rota.NotFound, "no such occurrence")
 	}
 	return rows[i], nil
-}
-
-// covering returns the rows at an instant, and those of spans around it, the
-// latest first.
-func covering(ctx context.Context, tx Tx, who auth.Caller, t rota.Timer, at time.Time) ([]rota.Occurrence, error) {
-	f := rota.OccurrenceFilter{From: at, To: at}
-	l, err := tx.Occurrences(ctx, who.Owner, t.AgentID, t.ScheduleID, f, rota.Page{Limit: 10})
-	return l.Data, err
 }
 
 // SkipOccurrence marks one nominal time ahead to be skipped. Scope

@@ -227,7 +227,7 @@ func alter(ctx context.Context, tx Tx, who auth.Caller, before rota.TimedSchedul
 	if same(before, after) {
 		return before.Schedule, nil
 	}
-	if err := undecided(ctx, tx, who, after.Timer, now); err != nil {
+	if err := undecided(ctx, tx, after.Timer, now); err != nil {
 		return before.Schedule, err
 	}
 	if after, err = nextVersion(ctx, tx, before, after, now); err != nil {
@@ -238,11 +238,11 @@ func alter(ctx context.Context, tx Tx, who auth.Caller, before rota.TimedSchedul
 
 // undecided returns Invalid if the timer's next time has just passed, which a
 // once schedule's may, and is on record already.
-func undecided(ctx context.Context, tx Tx, who auth.Caller, t rota.Timer, now time.Time) error {
+func undecided(ctx context.Context, tx Tx, t rota.Timer, now time.Time) error {
 	if t.NextRunAt.IsZero() || t.NextRunAt.After(now) {
 		return nil
 	}
-	o, err := occurrenceAt(ctx, tx, who, t, t.NextRunAt)
+	o, err := occurrenceAt(ctx, tx, t, t.NextRunAt)
 	switch {
 	case errors.Is(err, rota.NotFound):
 		return nil

@@ -203,6 +203,15 @@ type LedgerReader interface {
 	// it, at most a thousand.
 	SpansAcross(ctx context.Context, o rota.Owners, f rota.OccurrenceFilter) ([]rota.Occurrence, error)
 
+	// OccurrencesAt returns what is on record for an instant: the occurrence of that
+	// nominal time, and a span that ends with it.
+	OccurrencesAt(ctx context.Context, o rota.Owner, id rota.ScheduleID, at time.Time) ([]rota.Occurrence, error)
+
+	// Ledger returns up to limit rows of a schedule that are about nominal times from
+	// one instant to another, both included, in order. The first may be a span that
+	// began before. It takes no longer for a long ledger.
+	Ledger(ctx context.Context, o rota.Owner, id rota.ScheduleID, from, to time.Time, limit int) ([]rota.Occurrence, error)
+
 	// LastOnRecord returns the last nominal time of a schedule that has an outcome, or
 	// had one that was deleted for its age, apart from the times of triggers; zero if
 	// none has.

@@ -66,6 +66,35 @@ func (q Queries) Occurrences(ctx context.Context, o rota.Owner, a rota.AgentID, 
 	return l.page(ctx, q.db, p)
 }
 
+// OccurrencesAt returns what is on record for an instant: the occurrence of that nominal
+// time, and a span that ends with it.
+func (q Queries) OccurrencesAt(ctx context.Context, o rota.Owner, id rota.ScheduleID, at time.Time) ([]rota.Occurrence, error) {
+	return all(ctx, q.db, scanOccurrence, `SELECT `+occurrenceColumns+occurrenceRunColumns+occurrenceTables+`
+		WHERE o.schedule_id = ? AND o.scheduled_for = ? AND o.account = ? AND o.end_user = ?
+		UNION ALL SELECT `+occurrenceColumns+occurrenceRunColumns+occurrenceTables+`
+		WHERE o.account = ? AND o.scheduled_until = ? AND o.schedule_id = ? AND o.end_user = ?`,
+		id, at.UnixMilli(), o.Account, o.EndUser, o.Account, at.UnixMilli(), id, o.EndUser)
+}
+
+const occurrenceTables = ` FROM occurrences o LEFT JOIN runs r ON r.id = o.run_id LEFT JOIN open_runs w ON w.run_id = o.run_id`
+
+// Ledger returns up to limit rows of a schedule that are about nominal times from one
+// instant to another, both included, in order. The first may be a span that began
+// before. It reads few rows besides, however long the ledger is.
+func (q Queries) Ledger(ctx context.Context, o rota.Owner, id rota.ScheduleID, from, to time.Time, limit int) ([]rota.Occurrence, error) {
+	span, err := all(ctx, q.db, scanRow, `SELECT `+occurrenceColumns+` FROM occurrences o WHERE o.schedule_id = ? AND o.scheduled_for =
+		(SELECT x.scheduled_for FROM occurrences x WHERE x.schedule_id = ? AND x.scheduled_for < ? AND x.trigger <> 'manual'
+		ORDER BY x.scheduled_for DESC LIMIT 1) AND o.scheduled_until >= ? AND o.account = ? AND o.end_user = ?`,
+		id, id, from.UnixMilli(), from.UnixMilli(), o.Account, o.EndUser)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := all(ctx, q.db, scanRow, `SELECT `+occurrenceColumns+` FROM occurrences o WHERE o.schedule_id = ? AND o.scheduled_for >= ?
+		AND o.scheduled_for <= ? AND o.account = ? AND o.end_user = ? ORDER BY o.scheduled_for LIMIT ?`,
+		id, from.UnixMilli(), to.UnixMilli(), o.Account, o.EndUser, limit-len(span))
+	return append(span, rows...), err
+}
+
 // LastOnRecord returns the last nominal time of a schedule that has an outcome, or had
 // one that was deleted for its age, apart from the times of triggers; zero if none has.
 func (q Queries) LastOnRecord(ctx context.Context, id rota.ScheduleID) (time.Time, error) {

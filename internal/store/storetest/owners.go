@@ -22,6 +22,7 @@ var deletions = []testCase{
 	{"a deleted schedule can be read on request", deleteSchedule},
 	{"an agent is purged after its retention, some rows at a time", purge},
 	{"what is old is deleted, and its schedules keep the mark", deleteOld},
+	{"what is on record around an instant", around},
 	{"an end user is deleted some rows at a time, and nobody else", erase},
 	{"an account keeps what has ended as long as it says", keptFor},
 	{"deleting an agent pauses its schedules until it is restored", deleteAgent},

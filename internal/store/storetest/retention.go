@@ -119,3 +119,44 @@ func keptFor(w *world) {
 		require.Contains(w, all, want)
 	}
 }
+
+// around has a schedule with spans, and a trigger within one of them.
+func around(w *world) {
+	s := w.addSchedule(w.addAgent().ID)
+	row := func(first, last int, trigger rota.Trigger) {
+		w.record(s, time.Duration(first)*time.Minute, func(o *rota.Occurrence) {
+			o.Outcome, o.Trigger, o.Count = rota.MissedOutcome, trigger, int64(last-first+1)
+			if last > first {
+				o.ScheduledUntil = p(rota.InstantOf(start.Add(time.Duration(last) * time.Minute)))
+			}
+		})
+	}
+	row(1, 1, rota.TriggerSchedule)
+	row(2, 6, rota.TriggerSchedule)
+	row(4, 4, rota.TriggerManual)
+	row(7, 9, rota.TriggerSchedule)
+	row(12, 12, rota.TriggerSchedule)
+	minutes := func(rows []rota.Occurrence, err error) (out []int) {
+		require.NoError(w, err)
+		for _, o := range rows {
+			out = append(out, int(o.ScheduledFor.Sub(start)/time.Minute))
+		}
+		return out
+	}
+	at := func(m int) time.Time { return start.Add(time.Duration(m) * time.Minute) }
+	for m, want := range map[int][]int{0: nil, 1: {1}, 2: {2}, 3: nil, 4: {4}, 6: {2}, 7: {7}, 9: {7}, 12: {12}, 13: nil} {
+		require.Equal(w, want, minutes(w.store.OccurrencesAt(w.Context(), w.owner, s.ID, at(m))), "%d", m)
+	}
+	for _, c := range []struct {
+		from, to, limit int
+		want            []int
+	}{
+		{0, 20, 10, []int{1, 2, 4, 7, 12}}, {5, 8, 10, []int{2, 7}}, {3, 3, 10, []int{2}}, {5, 20, 2, []int{2, 7}}, {10, 11, 10, nil}, {13, 20, 10, nil}, {1, 1, 10, []int{1}},
+	} {
+		require.Equal(w, c.want, minutes(w.store.Ledger(w.Context(), w.owner, s.ID, at(c.from), at(c.to), c.limit)), "%d to %d", c.from, c.to)
+	}
+	for _, o := range w.strangers() {
+		require.Empty(w, minutes(w.store.OccurrencesAt(w.Context(), o, s.ID, at(1))))
+		require.Empty(w, minutes(w.store.Ledger(w.Context(), o, s.ID, at(0), at(20), 10)))
+	}
+}
