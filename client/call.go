@@ -53,6 +53,17 @@ func OfEndUser(user string) CallOption {
 	return func(o *callOptions) { o.query.Set("end_user", user) }
 }
 
+// DescendsFrom lets [Keys.List] answer the keys that descend from a key: those that it
+// has made, those that these have made, and so on.
+func DescendsFrom(id rota.KeyID) CallOption {
+	return func(o *callOptions) { o.query.Set("descends_from", string(id)) }
+}
+
+// WithDescendants lets [Keys.Revoke] end the keys that descend from a key as well.
+func WithDescendants() CallOption {
+	return func(o *callOptions) { o.query.Set("descendants", "true") }
+}
+
 // IncludeDeleted lets [Schedules.Get] answer a schedule that is deleted.
 func IncludeDeleted() CallOption {
 	return func(o *callOptions) { o.query.Set("include_deleted", "true") }

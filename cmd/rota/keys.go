@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/client"
 )
 
 type keysCmd struct {
@@ -71,12 +72,18 @@ func (f keyFlags) create(now time.Time) rota.KeyCreate {
 }
 
 type keysList struct {
+	DescendsFrom rota.KeyID `placeholder:"ID" help:"Only those that this key has made, with those that these have made, and so on."`
+
 	Part listFlags `embed:""`
 }
 
 func (c *keysList) Run(ctx context.Context, s *session) error {
+	options := s.call
+	if c.DescendsFrom != "" {
+		options = append(options[:len(options):len(options)], client.DescendsFrom(c.DescendsFrom))
+	}
 	return many(s, c.Part, keyColumns(), func(p rota.Page) (rota.List[rota.Key], error) {
-		return s.Keys.List(ctx, p, s.call...)
+		return s.Keys.List(ctx, p, options...)
 	})
 }
 
@@ -88,10 +95,16 @@ func (*keysSelf) Run(ctx context.Context, s *session) error {
 
 type keysRevoke struct {
 	KeyID rota.KeyID `required:"" placeholder:"ID" help:"Id of the key."`
+
+	Descendants bool `help:"End the keys that it has made as well, and those that these have made, in whatever account."`
 }
 
 func (c *keysRevoke) Run(ctx context.Context, s *session) error {
-	return show(s, keyCard)(s.Keys.Revoke(ctx, c.KeyID, s.call...))
+	options := s.call
+	if c.Descendants {
+		options = append(options[:len(options):len(options)], client.WithDescendants())
+	}
+	return show(s, keyCard)(s.Keys.Revoke(ctx, c.KeyID, options...))
 }
 
 type keysExchangeToken struct {

@@ -234,6 +234,8 @@ func runAndKeyVerbs() []verbCase {
 		{"system", `GET /api/v1/system `},
 		{"keys|list", `GET /api/v1/keys `},
 		{"keys|revoke|--key-id|key_1", `DELETE /api/v1/keys/key_1 `},
+		{"keys|revoke|--key-id|key_1|--descendants", `DELETE /api/v1/keys/key_1?descendants=true `},
+		{"keys|list|--descends-from|key_1", `GET /api/v1/keys?descends_from=key_1 `},
 		{"keys|exchange-token|--audience|a|--external-user-id|ana|--expires-in|1h|--permission|read:agents", `POST /api/v1/authentication/api-keys/exchange-token {"audience":"a","externalUserId":"ana","expiresIn":3600,"permissions":["read:agents"]}`},
 		{"scoped-keys|create|--name|web|--scope|read:agents|--end-user|ana|--expires-in|1d", `POST /api/v1/authentication/api-key/scoped {"name":"web","teamId":"","scopes":["read:agents"],"expiresIn":86400,"onBehalfOf":{"serviceAccountId":"ana","userType":"service-account"}}`},
 		{"scoped-keys|update|--key-id|key_1|--scope|read:agents|--name|n", `POST /api/v1/authentication/api-key/scoped/update {"keyId":"key_1","scopes":["read:agents"],"name":"n"}`},

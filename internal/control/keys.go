@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -69,6 +70,28 @@ func (c *Control) Keys(ctx context.Context, who auth.Caller, p rota.Page) (rota.
 		return rota.List[rota.Key]{}, err
 	}
 	return c.Store.Keys(ctx, who.Owner, p)
+}
+
+// KeysFrom returns a page of the keys that descend from a key: those that it made, those
+// that these made, and so on. From the caller's key, and from those that descend from it,
+// they are those of all accounts; else those of the caller's. Scope read:apikeys.
+func (c *Control) KeysFrom(ctx context.Context, who auth.Caller, ancestor rota.KeyID, p rota.Page) (rota.List[rota.Key], error) {
+	var none rota.List[rota.Key]
+	if err := c.enter(ctx, who, rota.ReadAPIKeys, "keys_from", on("target_key_id", ancestor)); err != nil {
+		return none, err
+	}
+	o := rota.Owner{EndUser: who.Owner.EndUser}
+	if ancestor != who.Key {
+		_, err := c.Store.KeyFrom(ctx, who.Key, ancestor)
+		if errors.Is(err, rota.NotFound) {
+			o = who.Owner
+			_, err = c.Store.Key(ctx, who.Owner.Account, ancestor)
+		}
+		if err != nil {
+			return none, err
+		}
+	}
+	return c.Store.KeysFrom(ctx, ancestor, o, p)
 }
 
 // KeyInUse returns the caller's key as far as the caller may use it: the scopes, the
@@ -156,34 +179,90 @@ func (c *Control) changeKey(ctx context.Context, who auth.Caller, operation stri
 
 // managed returns a key that the caller may change.
 func managed(ctx context.Context, tx Tx, who auth.Caller, id rota.KeyID) (rota.Key, error) {
-	k, err := tx.Key(ctx, who.Owner.Account, id)
+	k, _, err := found(ctx, tx, who, id)
 	if err != nil {
 		return rota.Key{}, err
 	}
 	return k, outranks(who, k)
 }
 
-// RevokeKey ends a key that the caller could have made, and its tokens, at once and
-// for good, and pauses the schedules that it made if PauseOnRevoke says so: page by
-// page, after the key has ended. Asking again goes on with those that a crash has
-// left. Scope write:apikeys.
-func (c *Control) RevokeKey(ctx context.Context, who auth.Caller, id rota.KeyID) (rota.Key, error) {
+// found returns a key of the caller's account, or one that descends from the caller's
+// key, and whether it is one of these.
+func found(ctx context.Context, tx Tx, who auth.Caller, id rota.KeyID) (k rota.Key, descends bool, err error) {
+	k, err = tx.KeyFrom(ctx, who.Key, id)
+	if errors.Is(err, rota.NotFound) {
+		k, err = tx.Key(ctx, who.Owner.Account, id)
+		return k, false, err
+	}
+	return k, true, err
+}
+
+// revocable returns a key that the caller may revoke: also one that by now outranks the
+// caller's, if it descends from that.
+func revocable(ctx context.Context, tx Tx, who auth.Caller, id rota.KeyID) (rota.Key, error) {
+	k, descends, err := found(ctx, tx, who, id)
+	switch {
+	case err != nil:
+		return rota.Key{}, err
+	case descends:
+		return k, sameUser(who, k)
+	}
+	return k, outranks(who, k)
+}
+
+// RevokeKey ends a key that the caller could have made, or that descends from the
+// caller's, and its tokens, at once and for good. With descendants, it ends the keys that
+// descend from it as well, in whatever account. The schedules that they made are paused if
+// PauseOnRevoke says so: page by page, after the keys have ended. Asking again goes on
+// with those that a crash has left. Scope write:apikeys.
+func (c *Control) RevokeKey(ctx context.Context, who auth.Caller, id rota.KeyID, descendants bool) (rota.Key, error) {
 	var k rota.Key
 	if err := c.enter(ctx, who, rota.WriteAPIKeys, "revoke_key", on("target_key_id", id)); err != nil {
 		return k, err
 	}
+	var ended []rota.Key
 	err := c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		_, err := managed(ctx, tx, who, id)
+		found, err := revocable(ctx, tx, who, id)
 		if err != nil {
 			return err
 		}
-		k, err = tx.RevokeKey(ctx, who.Owner.Account, id, c.Now())
+		if k, err = tx.RevokeKey(ctx, found.Account, id, c.Now()); err != nil || !descendants {
+			ended = []rota.Key{k}
+			return err
+		}
+		ended, err = revokeFrom(ctx, tx, id, c.Now())
+		ended = append(ended, k)
 		return err
 	})
 	if err != nil || !c.PauseOnRevoke {
 		return k, err
 	}
-	return k, c.pauseMadeBy(ctx, who, k)
+	for _, e := range ended {
+		if err := c.pauseMadeBy(ctx, who, e); err != nil {
+			return k, err
+		}
+	}
+	return k, nil
+}
+
+// revokeFrom revokes the keys that descend from one, and returns them.
+func revokeFrom(ctx context.Context, tx Tx, ancestor rota.KeyID, now time.Time) (ended []rota.Key, err error) {
+	for p := (rota.Page{Limit: 100}); ; {
+		l, err := tx.KeysFrom(ctx, ancestor, rota.Owner{}, p)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range l.Data {
+			if _, err := tx.RevokeKey(ctx, k.Account, k.ID, now); err != nil {
+				return nil, err
+			}
+		}
+		ended = append(ended, l.Data...)
+		if !l.HasMore {
+			return ended, nil
+		}
+		p.After = *l.LastID
+	}
 }
 
 // pauseMadeBy pauses the active schedules that a revoked key made.

@@ -94,8 +94,8 @@ func rankTime(who auth.Caller, k *rota.Key, now time.Time) error {
 // change it, end it, or be given its secret. Keys of other end users do not exist
 // for whoever acts for one.
 func outranks(who auth.Caller, k rota.Key) error {
-	if user := who.Owner.EndUser; user != "" && (k.EndUser == nil || *k.EndUser != user) {
-		return rota.Errorf(rota.NotFound, "no such key") // as the store says it
+	if err := sameUser(who, k); err != nil {
+		return err
 	}
 	for _, s := range k.Scopes {
 		if !slices.Contains(who.Scopes, s) {
@@ -109,6 +109,15 @@ func outranks(who auth.Caller, k rota.Key) error {
 	}
 	if who.Expires != nil && (k.ExpiresAt == nil || k.ExpiresAt.After(who.Expires.Time)) {
 		return rota.Errorf(rota.Denied, "that key outlives the key in use, which expires at %s", who.Expires)
+	}
+	return nil
+}
+
+// sameUser returns NotFound, as the store says it, for keys of others than the end user
+// for whom the caller acts.
+func sameUser(who auth.Caller, k rota.Key) error {
+	if user := who.Owner.EndUser; user != "" && (k.EndUser == nil || *k.EndUser != user) {
+		return rota.Errorf(rota.NotFound, "no such key")
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ type Store struct {
 	LedgerReader
 	RunReader
 	KeyReader
+	DescendantReader
 	EndUserReader
 	RetentionReader
 	LimitReader
@@ -51,6 +52,7 @@ type Tx struct {
 	RunReader
 	RunWriter
 	KeyWriter
+	DescendantReader
 	RetentionWriter
 	LimitWriter
 	Eraser
@@ -316,6 +318,18 @@ type KeyReader interface {
 
 	// SigningKeys returns the signing keys, the newest first.
 	SigningKeys(ctx context.Context) ([]rota.SigningKey, error)
+}
+
+// DescendantReader reads the keys that descend from others.
+type DescendantReader interface {
+	// KeysFrom returns the keys that descend from one: those that it made, those that
+	// these made, and so on; those of the owner's account, and of whatever account if
+	// that is empty; those that are bound to the end user, if there is one.
+	KeysFrom(ctx context.Context, ancestor rota.KeyID, o rota.Owner, p rota.Page) (rota.List[rota.Key], error)
+
+	// KeyFrom returns a key that descends from another, in whatever account. In a
+	// transaction, nobody else changes it until that ends.
+	KeyFrom(ctx context.Context, ancestor, id rota.KeyID) (rota.Key, error)
 }
 
 // KeyWriter writes keys.

@@ -83,8 +83,13 @@ func TestKeysCannotEscalate(t *testing.T) {
 	require.ErrorContains(t, err, "scopes: is required", "a key without scopes opens nothing")
 	k, err = w.CreateKey(t.Context(), caller, rota.KeyCreate{Name: "k", Account: rota.Some("other")})
 	require.NoError(t, err)
-	_, err = w.RevokeKey(t.Context(), caller, k.ID)
+	other := caller
+	other.Key = "key_2"
+	_, err = w.RevokeKey(t.Context(), other, k.ID, false)
 	require.ErrorIs(t, err, rota.NotFound, "it is in another account")
+	gone, err := w.RevokeKey(t.Context(), caller, k.ID, false)
+	require.NoError(t, err, "it descends from the caller's")
+	require.NotNil(t, gone.RevokedAt)
 	_, err = w.CreateKey(t.Context(), caller, rota.KeyCreate{Name: "k", ExpiresAt: rota.Some(instant(0))})
 	var e *rota.Error
 	require.True(t, errors.As(err, &e))

@@ -117,7 +117,7 @@ func (a *api) regenerateScoped(ctx context.Context, c call, in rota.ScopedKeyID)
 }
 
 func (a *api) deleteScoped(ctx context.Context, c call, in rota.ScopedKeyID) (rota.ScopedKeyDeleted, error) {
-	k, err := a.Control.RevokeKey(ctx, c.who, in.KeyID)
+	k, err := a.Control.RevokeKey(ctx, c.who, in.KeyID, false)
 	return rota.ScopedKeyDeleted{ID: string(k.ID), Deleted: true}, err
 }
 

@@ -260,10 +260,12 @@ func parameters() map[string]*huma.Param {
 	return all
 }
 
-// accountParams are those of lists across agents.
+// accountParams are those of lists across agents, and of keys.
 func accountParams() map[string]*huma.Param {
 	moment := &huma.Schema{Type: huma.TypeString, Format: "date-time"}
 	all := map[string]*huma.Param{
+		"descends_from": query("descends_from", "Only keys that descend from this one: that it has made, or a key that descends from it.", text(1, 0)),
+		"descendants":   query("descendants", "Whether the keys that descend from it are revoked as well, in whatever account.", &huma.Schema{Type: huma.TypeBoolean, Default: false}),
 		"order_by_name": query("order", "By name: asc or desc.", &huma.Schema{Type: huma.TypeString, Enum: []any{"asc", "desc"}, Default: "asc"}),
 		"after_name":    query("after", "The name after which the page begins, in the order of the list: the last_id of the page before.", pattern(1, 150, printable)),
 		"before_name":   query("before", "The name before which the page ends: the first_id of the page after.", pattern(1, 150, printable)),

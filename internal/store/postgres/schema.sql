@@ -158,6 +158,7 @@ CREATE TABLE keys (
   PRIMARY KEY (id)
 );
 CREATE INDEX keys_by_account ON keys USING btree (account, id);
+CREATE INDEX keys_by_maker ON keys USING btree (created_by) WHERE (created_by IS NOT NULL);
 
 CREATE TABLE occurrences (
   account text COLLATE "C" NOT NULL,

@@ -160,6 +160,8 @@ CREATE TABLE keys (
 
 CREATE INDEX keys_by_account ON keys (account, id);
 
+CREATE INDEX keys_by_maker ON keys (created_by) WHERE created_by IS NOT NULL;
+
 CREATE TABLE occurrences (
   account         TEXT NOT NULL,
   end_user        TEXT NOT NULL,

@@ -67,6 +67,7 @@ var scans = map[string]string{
 	"SELECT o.owner, o.provider, COUNT(*) FROM":           "by the index of what is worked on, which is bounded",
 	"UPDATE open_runs SET provider = ":                    "at the start of the engine, once",
 	"WITH RECURSIVE ring":                                 "its own rows, which are bounded: what it looks up is by index",
+	"WITH RECURSIVE descendant":                           "its own rows, one a key that descends: what it looks up is by index, and they are sorted",
 	"WITH RECURSIVE each_account":                         "its own rows, one an account: what it looks up is by index",
 	"UPDATE open_runs SET phase = 'waiting' WHERE":        "at the start of the engine, once",
 	"SELECT o.run_id, t.policy, o.history FROM open_runs": "at the start of the engine, once",

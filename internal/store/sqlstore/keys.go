@@ -75,6 +75,37 @@ func (q Queries) Keys(ctx context.Context, o rota.Owner, p rota.Page) (rota.List
 	return l.page(ctx, q.db, p)
 }
 
+// descendants is the relation of the keys that descend from one, an argument: those
+// that it made, those that these made, and so on, in whatever account.
+const descendants = `(WITH RECURSIVE descendant (id) AS (SELECT m.id FROM keys m WHERE m.created_by = ?
+	UNION SELECT m.id FROM descendant d JOIN keys m ON m.created_by = d.id) SELECT e.id FROM descendant e)`
+
+// KeysFrom returns a page of the keys that descend from one: those of the owner's
+// account, and of whatever account if that is empty; those that are bound to the end
+// user, if there is one.
+func (q Queries) KeysFrom(ctx context.Context, ancestor rota.KeyID, o rota.Owner, p rota.Page) (rota.List[rota.Key], error) {
+	l := listing[rota.Key]{
+		query: `SELECT ` + keyColumns + ` FROM ` + descendants + ` d CROSS JOIN keys k WHERE k.id = d.id`,
+		key:   "k.id",
+		args:  []any{ancestor},
+		scan:  scanKey,
+		id:    func(k rota.Key) string { return string(k.ID) },
+	}
+	if o.Account != "" {
+		l.where(` AND k.account = ?`, o.Account)
+	}
+	if o.EndUser != "" {
+		l.where(` AND k.end_user = ?`, o.EndUser)
+	}
+	return l.page(ctx, q.db, p)
+}
+
+// KeyFrom returns a key that descends from another, in whatever account. Nobody else
+// changes it until the transaction ends.
+func (q Queries) KeyFrom(ctx context.Context, ancestor, id rota.KeyID) (rota.Key, error) {
+	return one(ctx, q.db, "key", scanKey, `SELECT `+keyColumns+` FROM keys k WHERE k.id = ? AND k.id IN `+descendants+q.lock("k"), id, ancestor)
+}
+
 // Key returns a key of the account, also one that is revoked or expired. Nobody else
 // changes it until the transaction ends.
 func (q Queries) Key(ctx context.Context, account string, id rota.KeyID) (rota.Key, error) {

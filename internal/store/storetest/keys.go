@@ -23,6 +23,7 @@ var keys = []testCase{
 	{"a key can be changed, and given another secret", saveKey},
 	{"keys of an end user", keysOfEndUser},
 	{"a token finds its key and signing key", keyOfToken},
+	{"keys descend from the key that made them", descent},
 	{"signing keys are retired, and deleted later", signingKeys},
 	{"a request counts once against a key's limits", spent},
 	{"a session ends with its time, its key's secret, and when it is removed", sessions},
@@ -289,4 +290,41 @@ func sessions(w *world) {
 		return tx.SaveKey(ctx, k, []byte("another secret"))
 	})
 	require.False(w, lasts(3, start))
+}
+
+func descent(w *world) {
+	var made []rota.KeyID
+	add := func(account string, maker *rota.KeyID) rota.KeyID {
+		k := w.newKey()
+		k.Account, k.CreatedBy = account, maker
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddKey(ctx, k, hashOf(k)) })
+		made = append(made, k.ID)
+		return k.ID
+	}
+	root := add("acme", nil)
+	child := add("other", &root)
+	grandchild := add("acme", &child)
+	add("acme", nil)
+	from := func(id rota.KeyID, o rota.Owner) (ids []rota.KeyID) {
+		l, err := w.store.KeysFrom(w.Context(), id, o, rota.Page{Limit: 10, Ascending: true})
+		require.NoError(w, err)
+		for _, k := range l.Data {
+			ids = append(ids, k.ID)
+		}
+		return ids
+	}
+	require.Equal(w, []rota.KeyID{child, grandchild}, from(root, rota.Owner{}))
+	require.Equal(w, []rota.KeyID{grandchild}, from(root, rota.Owner{Account: "acme"}))
+	require.Empty(w, from(root, rota.Owner{EndUser: "u-1"}))
+	require.Empty(w, from(grandchild, rota.Owner{}))
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		k, err := tx.KeyFrom(ctx, root, grandchild)
+		require.NoError(w, err)
+		require.Equal(w, grandchild, k.ID)
+		for _, id := range []rota.KeyID{root, made[3], "key_none"} {
+			_, err := tx.KeyFrom(ctx, root, id)
+			require.ErrorIs(w, err, rota.NotFound)
+		}
+		return nil
+	})
 }

@@ -22,6 +22,7 @@ CREATE TABLE keys (
   generation  BIGINT NOT NULL  -- counts the secrets that the key has had
 );
 CREATE INDEX keys_by_account ON keys (account, id);
+CREATE INDEX keys_by_maker ON keys (created_by) WHERE created_by IS NOT NULL;
 
 -- The limits that were set for accounts, as JSON.
 CREATE TABLE account_limits (
