@@ -20,6 +20,8 @@ type Erasure struct {
 	FunctionTools int64  `json:"function_tools"`
 	Keys          int64  `json:"keys" doc:"Keys that acted for this end user alone."`
 	Answers       int64  `json:"answers" doc:"Answers that were remembered for an Idempotency-Key."`
+	Responses     int64  `json:"responses" doc:"Responses of the Responses API."`
+	Conversations int64  `json:"conversations"`
 }
 
 // An ExportLine begins and ends an export of an end user.

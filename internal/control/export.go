@@ -22,7 +22,8 @@ type ExportReader interface {
 
 // ExportEndUser gives everything that is an end user's to emit, one object after the
 // other, between two that are ExportLines: agents with their versions and their runs,
-// function tools, schedules with their versions and occurrences, and keys without their secrets. Those
+// function tools, schedules with their versions and occurrences, responses with their
+// input, conversations with their items, and keys without their secrets. Those
 // that are deleted and not purged yet are among them. What changes meanwhile may be in
 // it as it was or as it is. room is asked for memory before a large answer is read, and
 // with 0 when that has been emitted. Scope read:account.
@@ -39,7 +40,7 @@ func (c *Control) ExportEndUser(ctx context.Context, who auth.Caller, user strin
 	if err := emit(line); err != nil {
 		return err
 	}
-	for _, part := range []func(context.Context) error{x.agents, x.functionTools, x.schedules, x.keys} {
+	for _, part := range []func(context.Context) error{x.agents, x.functionTools, x.schedules, x.responses, x.conversations, x.keys} {
 		if err := part(ctx); err != nil {
 			return err
 		}
@@ -103,6 +104,36 @@ func (x *export) agent(ctx context.Context, a rota.Agent) error {
 		return err
 	}
 	return x.runs(ctx, a.ID)
+}
+
+// responses gives each response, and then the items that went into it.
+func (x *export) responses(ctx context.Context) error {
+	return each(func(p rota.Page) (rota.List[rota.ResponseRecord], error) { return x.c.Store.Responses(ctx, x.owner, p) },
+		func(r rota.ResponseRecord) error {
+			if err := x.line(rota.Any{RawMessage: Whole(r)}); err != nil {
+				return err
+			}
+			return x.items(func(p rota.Page) (rota.List[rota.ItemRecord], error) { return x.c.Store.ResponseInput(ctx, r.ID, p) })
+		})
+}
+
+// conversations gives each conversation, and then its items.
+func (x *export) conversations(ctx context.Context) error {
+	return each(func(p rota.Page) (rota.List[rota.ConversationRecord], error) {
+		return x.c.Store.Conversations(ctx, x.owner, p)
+	},
+		func(c rota.ConversationRecord) error {
+			if err := x.line(c); err != nil {
+				return err
+			}
+			return x.items(func(p rota.Page) (rota.List[rota.ItemRecord], error) {
+				return x.c.Store.ConversationItems(ctx, c.ID, p)
+			})
+		})
+}
+
+func (x *export) items(read func(rota.Page) (rota.List[rota.ItemRecord], error)) error {
+	return each(read, func(i rota.ItemRecord) error { return x.line(rota.Any{RawMessage: ShownItem(i)}) })
 }
 
 func (x *export) functionTools(ctx context.Context) error {

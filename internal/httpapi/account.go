@@ -143,7 +143,7 @@ const endUserPath = "/api/v1/end-users/{end_user_id}"
 
 func (a *api) exportOperation() *operation {
 	op := answers(Route{http.MethodGet, endUserPath + "/export", rota.ReadAccount, http.StatusOK, "export_end_user"}, a.exportEndUser).
-		says("Accounts", "Export what an end user has", "A JSON object on each line, as the API answers them: agents with their versions and runs, function tools, schedules with their occurrences, and keys without secrets. The first line has object end_user.export, the last end_user.export.end: without it, the export is not whole.")
+		says("Accounts", "Export what an end user has", "A JSON object on each line, as the API answers them: agents with their versions and runs, function tools, schedules with their occurrences, responses with their input, conversations with their items, and keys without secrets. The first line has object end_user.export, the last end_user.export.end: without it, the export is not whole.")
 	op.output, op.lines = nil, true
 	return op
 }
@@ -161,6 +161,11 @@ func (a *api) exportEndUser(ctx context.Context, c call) (lines, error) {
 		return nil, err
 	}
 	return func(ctx context.Context, emit func(any) error) error {
-		return a.Control.ExportEndUser(ctx, c.who, c.PathValue("end_user_id"), room, emit)
+		return a.Control.ExportEndUser(ctx, c.who, c.PathValue("end_user_id"), room, func(v any) error {
+			if c, ok := v.(rota.ConversationRecord); ok {
+				v = shownConversation(c)
+			}
+			return emit(v)
+		})
 	}, nil
 }

@@ -240,7 +240,6 @@ func parameters() map[string]*huma.Param {
 		"bucket":        query("bucket", "Seconds in a bucket; at most 1000 buckets.", &huma.Schema{Type: huma.TypeInteger, Minimum: &minute, Maximum: &week, Default: 3600}),
 		"org_filter":    query("orgId", "Only those of this account.", text(0, 0)),
 		"team_filter":   query("teamId", "Only those with this teamId.", text(0, 0)),
-		"agent_filter":  query("agent_id", "Only those of this agent.", text(0, 0)),
 		"status":        query("status", "Only those in this state.", &huma.Schema{Type: huma.TypeString, Enum: anys(listedStatuses)}),
 
 		"last_event_id":   header(headerLastEventID, "The same as starting_after, as clients of event streams send it.", &huma.Schema{Type: huma.TypeInteger, Format: "int64", Minimum: &zero, Maximum: &exact}),
@@ -274,6 +273,7 @@ func accountParams() map[string]*huma.Param {
 		"used_by":    query("end_user", "An end user, to see what is used by that one.", pattern(1, 150, printable)),
 
 		"end_user_filter": query("end_user", "Only those of this end user; * for those of the account and all of its end users. Needs the scope read:account. Absent: those for whom the request is.", pattern(1, 150, printable)),
+		"agent_filter":    query("agent_id", "Only those of this agent.", text(0, 0)),
 		"schedule_filter": query("schedule_id", "Only those of this schedule.", text(0, 0)),
 		"phase":           query("phase", "Only runs in this phase.", &huma.Schema{Type: huma.TypeString, Enum: anys(phases)}),
 		"error_code":      query("error_code", "Only runs that failed or were cancelled with this code.", text(0, 0)),

@@ -89,6 +89,10 @@ var scans = map[string]string{
 	"ORDER BY COALESCE(t.next_run_at":                  "the same",
 	"SELECT v.schedule_id, s.agent_id, v.version":      "at most a hundred versions of one schedule are put in their order",
 	"SELECT DISTINCT x.account, x.end_user FROM":       "the end users of an account are put in the order of names",
+	"DELETE FROM purges WHERE agent_id IN":             "an end user is deleted, which is rare; the table has a row for each agent that was purged",
+	"SELECT a.id, a.account, a.end_user FROM agents a": "once a minute, and for each step of a purge: the open runs, which are bounded by what runs and waits",
+	"WITH RECURSIVE descendant":                        "its own rows, one a key that descends: what it looks up is by index, and they are sorted",
+	"UPDATE open_responses SET lease_until = ":         "the responses that are under way, which are few",
 	"SELECT version, fingerprint, written_by":          "at the start of a process, once",
 	"SELECT o.phase, COUNT(*) FROM open_runs":          "a count for the operator, of work that is bounded by what runs and waits",
 	"SELECT l.account, l.limits FROM account_limits l": "the accounts that have limits of their own are few, and all are wanted",
@@ -125,7 +129,7 @@ func checkPlans(t *testing.T, seen map[string]bool) {
 // table every index is as good as another.
 func populate(t *testing.T, conn *pgx.Conn) {
 	t.Helper()
-	for _, table := range []string{"keys", "agents", "agent_versions", "agent_references", "function_tools", "schedules", "schedule_versions", "timers", "occurrences", "runs", "open_runs", "requests_spent", "answers", "run_events", "sessions"} {
+	for _, table := range []string{"keys", "agents", "agent_versions", "agent_references", "function_tools", "schedules", "schedule_versions", "timers", "occurrences", "runs", "open_runs", "requests_spent", "answers", "run_events", "sessions", "responses", "open_responses", "response_steps", "conversations", "items"} {
 		rows, err := conn.Query(t.Context(), `SELECT column_name, CASE
 			WHEN column_name IN ('deleted_at', 'catch_up') THEN 'NULL'
 			WHEN column_name = 'status' THEN '(ARRAY[''active'', ''paused''])[i % 2 + 1]'

@@ -79,7 +79,7 @@ CREATE TABLE conversations (
   busy text COLLATE "C",
   PRIMARY KEY (id)
 );
-CREATE INDEX conversations_by_owner ON conversations USING btree (account, end_user, id) WHERE (deleted_at IS NULL);
+CREATE INDEX conversations_by_owner ON conversations USING btree (account, end_user, id);
 
 CREATE TABLE engine (
   id bigint NOT NULL,
@@ -109,6 +109,8 @@ CREATE TABLE erasures (
   function_tools bigint NOT NULL,
   keys bigint NOT NULL,
   answers bigint NOT NULL,
+  responses bigint NOT NULL,
+  conversations bigint NOT NULL,
   PRIMARY KEY (account, end_user)
 );
 CREATE INDEX erasures_by_age ON erasures USING btree (at);

@@ -90,7 +90,7 @@ func TestRoundTrips(t *testing.T) {
 	}
 	require.Equal(t, map[string]int64{
 		"100 fires": 3, "100 runs begin": 2, "100 runs end, in a transaction of each": 300, "a request is counted": 2, "a row is added": 2,
-		"a schedule is paused": 4, "a schedule is resumed": 5, "a schedule is deleted": 4, "999 schedules are forecast": 10, "999 schedules are paused": 1019,
+		"a schedule is paused": 4, "a schedule is resumed": 5, "a schedule is deleted": 4, "999 schedules are forecast": 21, "999 schedules are paused": 1030,
 	}, trips)
 }
 

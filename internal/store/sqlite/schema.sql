@@ -82,7 +82,7 @@ CREATE TABLE conversations (
   busy       TEXT            -- the response or run that holds it
 ) STRICT;
 
-CREATE INDEX conversations_by_owner ON conversations (account, end_user, id) WHERE deleted_at IS NULL;
+CREATE INDEX conversations_by_owner ON conversations (account, end_user, id);
 
 CREATE TABLE engine (
   id           INTEGER PRIMARY KEY CHECK (id = 1),
@@ -108,6 +108,8 @@ CREATE TABLE erasures (
   function_tools INTEGER NOT NULL,
   keys           INTEGER NOT NULL,
   answers        INTEGER NOT NULL,
+  responses      INTEGER NOT NULL,
+  conversations  INTEGER NOT NULL,
   PRIMARY KEY (account, end_user)
 ) STRICT;
 

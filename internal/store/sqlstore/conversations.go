@@ -209,7 +209,7 @@ func (q Queries) ChainTurns(ctx context.Context, o rota.Owner, id rota.ResponseI
 	if err := sound(links, id); err != nil {
 		return nil, err
 	}
-	items, err := all(ctx, q.db, scanItem, chain+`SELECT `+itemColumns+` FROM chain c JOIN items i ON i.response_id = c.id
+	items, err := all(ctx, q.db, scanItem, chain+`SELECT `+itemColumns+` FROM chain c CROSS JOIN items i WHERE i.response_id = c.id
 		ORDER BY c.depth DESC, i.output, i.position`, id, o.Account, o.EndUser, maxChain)
 	return turnsOf(items), err
 }

@@ -27,6 +27,9 @@ func (w *world) possess() (rota.Agent, rota.RunID) {
 		}
 	}
 	w.fillAnswers()
+	c := w.addConversation()
+	w.endResponse(w.addResponse(&c, nil))
+	w.addResponse(&c, nil)
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
 		k := w.newKey()
 		k.EndUser = w.owner.User()
@@ -53,7 +56,7 @@ func erase(w *world) {
 	w.finish(open, w.completed())
 	e := w.eraseAll(mine, 1)
 	require.Equal(w, rota.Erasure{
-		Object: rota.ObjectErasure, ID: mine.EndUser, Deleted: true, Agents: 2, Versions: 2, Schedules: 2, Occurrences: 1, Runs: 2, CancelledRuns: 1, Keys: 1, Answers: 4,
+		Object: rota.ObjectErasure, ID: mine.EndUser, Deleted: true, Agents: 2, Versions: 2, Schedules: 2, Occurrences: 1, Runs: 2, CancelledRuns: 1, Keys: 1, Answers: 4, Responses: 2, Conversations: 1,
 	}, e)
 	left, err = w.store.Erasures(w.Context(), w.now.Add(time.Second), 10)
 	require.NoError(w, err)

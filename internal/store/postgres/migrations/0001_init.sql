@@ -144,6 +144,8 @@ CREATE TABLE erasures (
   function_tools BIGINT NOT NULL,
   keys           BIGINT NOT NULL,
   answers        BIGINT NOT NULL,
+  responses      BIGINT NOT NULL,
+  conversations  BIGINT NOT NULL,
   PRIMARY KEY (account, end_user)
 );
 CREATE INDEX erasures_by_age ON erasures (at);
@@ -422,7 +424,7 @@ CREATE TABLE conversations (
   items      BIGINT NOT NULL,  -- how many it has had: the position of the next
   busy       TEXT COLLATE "C"            -- the response or run that holds it
 );
-CREATE INDEX conversations_by_owner ON conversations (account, end_user, id) WHERE deleted_at IS NULL;
+CREATE INDEX conversations_by_owner ON conversations (account, end_user, id);
 
 -- Items of responses and conversations, as they came. A log is a conversation, or a
 -- response. The items of a response come into the log of its conversation when it has

@@ -142,6 +142,8 @@ CREATE TABLE erasures (
   function_tools INTEGER NOT NULL,
   keys           INTEGER NOT NULL,
   answers        INTEGER NOT NULL,
+  responses      INTEGER NOT NULL,
+  conversations  INTEGER NOT NULL,
   PRIMARY KEY (account, end_user)
 ) STRICT;
 CREATE INDEX erasures_by_age ON erasures (at);
@@ -404,7 +406,7 @@ CREATE TABLE conversations (
   items      INTEGER NOT NULL,  -- how many it has had: the position of the next
   busy       TEXT            -- the response or run that holds it
 ) STRICT;
-CREATE INDEX conversations_by_owner ON conversations (account, end_user, id) WHERE deleted_at IS NULL;
+CREATE INDEX conversations_by_owner ON conversations (account, end_user, id);
 
 -- Items of responses and conversations, as they came. A log is a conversation, or a
 -- response. The items of a response come into the log of its conversation when it has
