@@ -227,6 +227,9 @@ func (i *replayed) plain() error {
 	if err != nil {
 		return err
 	}
+	if _, said := textOf(i.kind, "content", rawjson.Text(rawjson.Get(p, "type"))); said {
+		return errShape // its text comes in pieces
+	}
 	i.wholePart("content", p)
 	return nil
 }
