@@ -29,18 +29,25 @@ type schedulesData struct {
 	List   rota.List[rota.Schedule]
 	Agents map[rota.AgentID]string // their names
 	Status string
+	Q      string
+	Sort   string
 }
 
 func (c *console) schedules(v visit) (view, error) {
-	status := rota.ScheduleStatus(v.URL.Query().Get("status"))
-	l, err := c.Control.AllSchedules(v.Context(), v.who, v.owners(), rota.ScheduleFilter{Status: status}, v.list())
+	q := v.URL.Query()
+	f := rota.ScheduleFilter{Status: rota.ScheduleStatus(q.Get("status")), Q: q.Get("q")}
+	p := v.list()
+	if p.Sort = rota.Sort(q.Get("sort")); p.Sort == rota.SortName || p.Sort == rota.SortNextRun {
+		p.Ascending = true
+	}
+	l, err := c.Control.AllSchedules(v.Context(), v.who, v.owners(), f, p)
 	if err != nil {
 		return view{}, err
 	}
 	if err := c.Control.Recent(v.Context(), v.who, l.Data); err != nil {
 		return view{}, err
 	}
-	d := schedulesData{List: l, Agents: map[rota.AgentID]string{}, Status: string(status)}
+	d := schedulesData{List: l, Agents: map[rota.AgentID]string{}, Status: string(f.Status), Q: f.Q, Sort: string(p.Sort)}
 	for _, s := range l.Data {
 		if _, known := d.Agents[s.AgentID]; !known {
 			a, err := c.Control.Agent(v.Context(), v.forOwner(s.EndUser), s.AgentID)

@@ -40,7 +40,7 @@ func (a *api) responseOperations() []*operation {
 	create := shows[Response](large[ResponseCreate](answers(Route{http.MethodPost, responsesPath, rota.WriteResponses, http.StatusOK, "create_response"}, a.createResponse))).
 		says(tag, "Have a model answer", "The Responses API: answers with the whole response, or with its events if stream is true. Members that Rota does not know go to the model's provider.").
 		like(`{"model": "auto", "input": "What is the capital of France?"}`).
-		with("idempotency_key").may(rota.Conflict, rota.NotFound)
+		with("idempotency_key").may(rota.Conflict, rota.NotFound, rota.NotImplemented)
 	get := shows[Response](answers(Route{http.MethodGet, responsePath, rota.ReadResponses, http.StatusOK, "get_response"}, a.getResponse)).
 		says(tag, "Get a response", "The response as it is now; with stream, its events from the first on, or those after starting_after, once it has ended.").
 		with("stream", "starting_after")

@@ -122,14 +122,14 @@ type (
 	// ConversationCreate is the body that makes a conversation.
 	ConversationCreate struct {
 		_        struct{}          `json:"-" additionalProperties:"true"`
-		Items    []ResponseItem    `json:"items,omitempty" maxItems:"20"`
+		Items    []givenItem       `json:"items,omitempty" maxItems:"20"`
 		Metadata map[string]string `json:"metadata,omitempty"`
 	}
 
 	// ConversationItemsCreate is the body that adds items to a conversation.
 	ConversationItemsCreate struct {
-		_     struct{}       `json:"-" additionalProperties:"true"`
-		Items []ResponseItem `json:"items" minItems:"1" maxItems:"20" nullable:"false"`
+		_     struct{}    `json:"-" additionalProperties:"true"`
+		Items []givenItem `json:"items" minItems:"1" maxItems:"20" nullable:"false"`
 	}
 
 	// ConversationItemsDelete is the body that takes items out of a conversation.
@@ -156,3 +156,8 @@ func (llmInput) Schema(huma.Registry) *huma.Schema {
 		OneOf:       []*huma.Schema{text(0, 0), {Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}}, null()},
 	}
 }
+
+// A givenItem is an item as callers may give it: a message needs no type.
+type givenItem struct{}
+
+func (givenItem) Schema(huma.Registry) *huma.Schema { return ref("InputItem") }

@@ -135,6 +135,8 @@ func TestConsole(t *testing.T) {
 	} {
 		require.Contains(t, b.open(path), want, path)
 	}
+	require.Contains(t, b.open("/schedules?q=evenings&sort=next_run_at"), "Mornings")
+	require.Contains(t, b.open("/schedules?q=nights"), "There is none that matches.")
 	require.Contains(t, b.submit(b.open("/"), "/sign-out", nil, http.StatusOK), "Sign in")
 	require.Contains(t, b.open("/runs"), "Sign in", "the session has ended")
 }

@@ -169,9 +169,13 @@ func (d document) faults(x exchange) []string {
 		}
 	}
 	if x.Response != nil {
+		body := x.Response.Body
+		if x.Response.Header.Get("Content-Type") == "application/jsonl" {
+			body, _ = json.Marshal(string(body)) // for a string; the validator takes lines for one value
+		}
 		res := &http.Response{
 			StatusCode: x.Response.Status, Header: x.Response.Header,
-			Body: io.NopCloser(bytes.NewReader(x.Response.Body)),
+			Body: io.NopCloser(bytes.NewReader(body)),
 		}
 		if ok, errs := d.validator.ValidateHttpResponse(x.request(), res); !ok {
 			faults = append(faults, "the answer does not fit the document: "+explain(errs)+"\n"+string(x.Response.Body))
