@@ -108,6 +108,7 @@ func TestGeneratorsCanReadTheDocument(t *testing.T) {
 	sent := reachable(d.check.registry, requests)
 	for name, s := range d.openapi.Components.Schemas.Map() {
 		assert.NotEqual(t, strings.ToLower(bearerAuth), strings.ToLower(name), "ogen makes types of both")
+		assert.NotContains(t, []string{"ResponseError", "RequiredError", "FetchError"}, name, "TypeScript's clients have types of these names")
 		assert.False(t, parameters[typeName(name)], "%s: oapi-codegen makes a type of the parameter of this name, too", name)
 		walk(s, func(s *huma.Schema) {
 			assert.Nil(t, s.AnyOf, "%s: some languages have no type for anyOf; use OneOf", name)

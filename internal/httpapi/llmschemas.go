@@ -31,7 +31,7 @@ type (
 		CreatedAt          int64             `json:"created_at" doc:"Unix seconds."`
 		Status             string            `json:"status" enum:"queued,in_progress,completed,incomplete,failed,cancelled"`
 		CompletedAt        *int64            `json:"completed_at" doc:"Unix seconds."`
-		Error              *ResponseError    `json:"error"`
+		Error              *ResponseFailure  `json:"error"`
 		IncompleteDetails  *IncompleteInfo   `json:"incomplete_details"`
 		Model              string            `json:"model"`
 		PreviousResponseID *string           `json:"previous_response_id"`
@@ -61,8 +61,8 @@ type (
 		Conversation       *ConversationRef  `json:"conversation,omitempty" doc:"The conversation that the response is in, if there is one."`
 	}
 
-	// ResponseError says why a response failed.
-	ResponseError struct {
+	// ResponseFailure says why a response failed.
+	ResponseFailure struct {
 		Code    string `json:"code"`
 		Message string `json:"message"`
 	}
@@ -153,7 +153,7 @@ type llmInput struct{ rota.Any }
 func (llmInput) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{
 		Description: "What the model is told: a text, or items of the Responses API.",
-		OneOf:       []*huma.Schema{text(0, 0), {Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}}, null()},
+		OneOf:       []*huma.Schema{text(0, 0), {Type: huma.TypeArray, Items: ref("InputItem")}, null()},
 	}
 }
 
