@@ -87,6 +87,7 @@ func (w *world) engineOf(db *postgres.Store, c client.Client, namespace, queue s
 	return temporal.New(temporal.Config{
 		Store: storeOf(db, func(q engine.Queue) engine.Queue { return q }), Client: c, Namespace: namespace, TaskQueue: queue, Installation: w.Name(),
 		Step: engine.Step{
+			Limits:            &limits.Keeper{},
 			Provider:          func(string) string { return "mock" },
 			MaxConcurrentRuns: 10, Providers: []engine.Provider{{Name: "mock"}},
 		},
