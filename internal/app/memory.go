@@ -11,6 +11,10 @@ import (
 // database, connections.
 const headroom = 32 << 20
 
+// gcPercent is how much garbage there may be beside what is in use, in percent of it. Go
+// lets it be as much; rows of megabytes become garbage quickly.
+const gcPercent = 75
+
 // A memory is what may be used for what callers and models send and get. Those who ask
 // a lot of models keep nobody from the API, and the other way round.
 type memory struct {
@@ -29,6 +33,9 @@ func (p parts) openMemory() memory {
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(size + headroom)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
 	}
 	part := size / 16
 	p.hub.Limit(3 * part)

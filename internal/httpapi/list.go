@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -80,6 +81,7 @@ func (p parts[T]) write(w io.Writer) error {
 		if !l.Cut {
 			break
 		}
+		l.Data, p.first.Data = nil, nil // not held while the next part is read
 		var err error
 		if l, err = p.next(*last, taken); err != nil {
 			return err
@@ -101,22 +103,27 @@ func (p parts[T]) end(w io.Writer, last *string, more bool) error {
 	return nil
 }
 
+// writeRow encodes a row into the answer: a large one is not copied once more.
 func writeRow(w io.Writer, row any, follows bool) error {
-	b, err := encode(row)
-	if err != nil {
-		return err
-	}
-	b = bytes.TrimSuffix(b, []byte("\n"))
 	if follows {
-		_, err = io.WriteString(w, ",")
+		if _, err := io.WriteString(w, ","); err != nil {
+			return errors.Join(errClient, err)
+		}
 	}
-	if err == nil {
-		_, err = w.Write(b)
+	e := json.NewEncoder(rowWriter{w})
+	e.SetEscapeHTML(false)
+	return e.Encode(row)
+}
+
+// A rowWriter leaves out the end of the line that follows a row.
+type rowWriter struct{ io.Writer }
+
+// Write implements [io.Writer].
+func (r rowWriter) Write(p []byte) (int, error) {
+	if _, err := r.Writer.Write(bytes.TrimSuffix(p, []byte("\n"))); err != nil {
+		return 0, errors.Join(errClient, err)
 	}
-	if err != nil {
-		return errors.Join(errClient, err)
-	}
-	return nil
+	return len(p), nil
 }
 
 // sendList writes a list. One that does not reach its end is cut off, so that nobody

@@ -120,7 +120,10 @@ func (q Queries) RunByID(ctx context.Context, o rota.Owner, id rota.RunID) (rota
 
 // Response returns what a run holds of an answer, however large.
 func (q Queries) Response(ctx context.Context, o rota.Owner, id rota.RunID) (rota.Any, error) {
-	return one(ctx, q.db, "run", func(row Scanner) (a rota.Any, err error) { return a, row.Scan(rawText{&a.RawMessage}) },
+	return one(ctx, q.db, "run", func(row Scanner) (a rota.Any, err error) {
+		err = row.Scan(rawText{&a.RawMessage})
+		return a, err
+	},
 		`SELECT r.response FROM runs r WHERE r.id = ? AND r.account = ? AND r.end_user = ?`, id, o.Account, o.EndUser)
 }
 
