@@ -26,6 +26,7 @@ type Config struct {
 	Limits   *auth.Limiter
 	System   rota.SystemInfo // but for the time
 	Now      func() time.Time
+	Status   func(rota.Code) int // the HTTP status of a failure
 	Log      *slog.Logger
 }
 

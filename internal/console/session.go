@@ -31,12 +31,11 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 // refuse asks for another key.
 func (c *console) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	v := visit{Request: r, now: c.Now()}
-	var known *rota.Error
-	if !errors.As(err, &known) || known.Code != rota.Unauthenticated {
+	if !errors.Is(err, rota.Unauthenticated) {
 		c.problem(w, v, err)
 		return
 	}
-	c.show(w, v, http.StatusUnauthorized, view{Template: "sign-in", Title: "Sign in", Data: r.PostForm.Get("to"), Problem: known})
+	c.show(w, v, http.StatusUnauthorized, view{Template: "sign-in", Title: "Sign in", Data: r.PostForm.Get("to"), Problem: rota.Public(err)})
 }
 
 func (c *console) signOut(w http.ResponseWriter, r *http.Request) {

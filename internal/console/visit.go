@@ -2,7 +2,6 @@ package console
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"errors"
 	"log/slog"
@@ -166,35 +165,11 @@ func (c *console) show(w http.ResponseWriter, v visit, status int, shown view) {
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
 	"base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types rota"
 
-// problem answers with why there is no page.
+// problem answers with the public part of why there is no page, and logs the rest.
 func (c *console) problem(w http.ResponseWriter, v visit, err error) {
-	var known *rota.Error
-	if !errors.As(err, &known) || known.Code == "" {
-		if !errors.Is(err, context.Canceled) {
-			c.Log.LogAttrs(v.Context(), slog.LevelError, "a page failed", slog.String("path", v.URL.Path), slog.Any("err", err))
-		}
-		known = &rota.Error{Code: rota.Internal, Msg: "something went wrong in the server; its log says what"}
+	e := rota.Public(err)
+	if e.Code == rota.Internal {
+		c.Log.LogAttrs(v.Context(), slog.LevelError, "a page failed", slog.String("path", v.URL.Path), slog.Any("err", err))
 	}
-	c.show(w, v, statusOf(known.Code), view{Template: "problem", Title: "That did not work", Problem: known})
-}
-
-func statusOf(code rota.Code) int {
-	switch code {
-	case rota.NotFound:
-		return http.StatusNotFound
-	case rota.Unauthenticated:
-		return http.StatusUnauthorized
-	case rota.Denied:
-		return http.StatusForbidden
-	case rota.Conflict:
-		return http.StatusConflict
-	case rota.RateLimited, rota.LimitReached:
-		return http.StatusTooManyRequests
-	case rota.Unavailable:
-		return http.StatusServiceUnavailable
-	case rota.Internal:
-		return http.StatusInternalServerError
-	default:
-		return http.StatusBadRequest
-	}
+	c.show(w, v, c.Status(e.Code), view{Template: "problem", Title: "That did not work", Problem: e})
 }

@@ -75,13 +75,21 @@ var kinds = map[rota.Code]kind{
 	rota.Internal:           {http.StatusInternalServerError, "server_error"},
 }
 
+// kindOf returns how the API speaks of a code.
+func kindOf(code rota.Code) kind {
+	if k, ok := kinds[code]; ok {
+		return k
+	}
+	return kinds[rota.Internal]
+}
+
+// Status returns the HTTP status of a failure with the code.
+func Status(code rota.Code) int { return kindOf(code).status }
+
 // fail answers with err's public part, and logs the part that is not public.
 func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := rota.Public(err)
-	k, ok := kinds[e.Code]
-	if !ok {
-		k = kinds[rota.Internal]
-	}
+	k := kindOf(e.Code)
 	a.logCause(w, r, e.Code, err)
 	if e.Code == rota.Unauthenticated {
 		w.Header().Set("WWW-Authenticate", "Bearer")
