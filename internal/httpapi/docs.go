@@ -63,19 +63,21 @@ func address(r *http.Request) string {
 // firstPage is the pattern of the page that people who type the address see.
 const firstPage = "GET /{$}"
 
-// home shows people the first page, or leads them to the reference if there are no
-// pages. What shows no pages gets a line of text.
-func (a *api) home(w http.ResponseWriter, r *http.Request) {
-	shows := strings.Contains(r.Header.Get("Accept"), "text/html")
-	if page := a.Pages[firstPage]; page != nil && shows {
-		compressed(page).ServeHTTP(w, r)
-		return
+// home shows people the first page, or leads them to the reference if it is nil. What
+// shows no pages gets a line of text.
+func home(first http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		shows := strings.Contains(r.Header.Get("Accept"), "text/html")
+		if first != nil && shows {
+			first.ServeHTTP(w, r)
+			return
+		}
+		if !shows {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			defer fmt.Fprintln(w, "This is Rota. People read /docs, programs /openapi.json; the API is below /api/v1.") // behind the header
+		}
+		http.Redirect(w, r, "/docs", http.StatusFound)
 	}
-	if !shows {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		defer fmt.Fprintln(w, "This is Rota. People read /docs, programs /openapi.json; the API is below /api/v1.") // behind the header
-	}
-	http.Redirect(w, r, "/docs", http.StatusFound)
 }
 
 func renderReference(d *document) []byte {

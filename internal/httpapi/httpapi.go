@@ -102,12 +102,15 @@ func New(cfg Config) http.Handler {
 	a.mux.HandleFunc("GET /.well-known/jwks.json", a.publicKeys)
 	a.mux.Handle("GET /openapi.json", compressed(constant(mediaJSON, a.doc.json)))
 	a.mux.Handle("GET /docs", compressed(reference(a.doc, a.PublicURL)))
+	var first http.Handler
 	for pattern, page := range a.Pages {
-		if pattern != firstPage {
-			a.mux.Handle(pattern, compressed(page))
+		if page = compressed(page); pattern == firstPage {
+			first = page
+			continue
 		}
+		a.mux.Handle(pattern, page)
 	}
-	a.mux.HandleFunc(firstPage, a.home)
+	a.mux.Handle(firstPage, home(first))
 	a.addProbes()
 	a.root = shared(cfg.Origins, http.HandlerFunc(a.serveRoute))
 	return a
