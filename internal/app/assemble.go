@@ -252,10 +252,6 @@ func bounds(gw *gateway.Gateway) []engine.Provider {
 
 // rest waits for d, or until ctx ends.
 func rest(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	engine.Pause(ctx, d)
+	return ctx.Err()
 }

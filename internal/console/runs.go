@@ -24,18 +24,35 @@ func (c *console) runs(v visit) (view, error) {
 		return view{}, err
 	}
 	d := runsData{List: l, Phase: string(f.Phase), ErrorCode: f.ErrorCode}
-	d.Names, err = c.schedulesOf(v, l.Data)
+	d.Names, err = c.names(v, ofRuns(l.Data))
 	return view{Template: "runs", Title: "Runs", Here: "/runs", Data: d}, err
 }
 
-// schedulesOf returns what the schedules of runs are called.
-func (c *console) schedulesOf(v visit, runs []rota.Run) (map[rota.ScheduleID]string, error) {
-	names := map[rota.ScheduleID]string{}
+// A place is where a schedule is found.
+type place struct {
+	Schedule rota.ScheduleID
+	Agent    rota.AgentID
+	EndUser  *string
+}
+
+// ofRuns returns the places of the schedules that have started runs.
+func ofRuns(runs []rota.Run) (places []place) {
 	for _, r := range runs {
-		if r.ScheduleID == nil || names[*r.ScheduleID] != "" {
+		if r.ScheduleID != nil {
+			places = append(places, place{*r.ScheduleID, r.AgentID, r.EndUser})
+		}
+	}
+	return places
+}
+
+// names returns what schedules are called, as far as they are there.
+func (c *console) names(v visit, places []place) (map[rota.ScheduleID]string, error) {
+	names := map[rota.ScheduleID]string{}
+	for _, p := range places {
+		if names[p.Schedule] != "" {
 			continue
 		}
-		s, err := c.Control.Schedule(v.Context(), v.forOwner(r.EndUser), r.AgentID, *r.ScheduleID, true)
+		s, err := c.Control.Schedule(v.Context(), v.forOwner(p.EndUser), p.Agent, p.Schedule, true)
 		switch {
 		case err == nil:
 			names[s.ID] = nameOf(s)

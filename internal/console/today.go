@@ -17,10 +17,8 @@ const (
 // A matter is what needs somebody: times of one schedule that did not run for one
 // reason, runs of it that failed with one code, or a pause that nobody asked for.
 type matter struct {
+	place
 	Kind       string // missed, blocked, failed, paused
-	Schedule   rota.ScheduleID
-	Agent      rota.AgentID
-	EndUser    *string
 	Name       string
 	Code, Text string
 	Times      int64
@@ -80,7 +78,7 @@ func (c *console) unfired(v visit, d *todayData) error {
 		d.More = d.More || l.HasMore
 		for _, o := range l.Data {
 			d.add(matter{
-				Kind: string(outcome), Schedule: o.ScheduleID, Agent: o.AgentID, EndUser: o.EndUser, Code: value(o.Reason).Code, Text: reasonWords(o),
+				Kind: string(outcome), place: place{o.ScheduleID, o.AgentID, o.EndUser}, Code: value(o.Reason).Code, Text: reasonWords(o),
 				Times: o.Count, Last: cmp.Or(o.ScheduledUntil, &o.ScheduledFor).Time,
 			})
 		}
@@ -98,7 +96,7 @@ func (c *console) failed(v visit, d *todayData) error {
 	for _, r := range l.Data {
 		why := value(r.Error)
 		d.add(matter{
-			Kind: "failed", Schedule: value(r.ScheduleID), Agent: r.AgentID, EndUser: r.EndUser, Code: why.Code, Text: why.Message,
+			Kind: "failed", place: place{value(r.ScheduleID), r.AgentID, r.EndUser}, Code: why.Code, Text: why.Message,
 			Times: 1, Last: cmp.Or(r.CompletedAt, &r.CreatedAt).Time, Run: &r.ID,
 		})
 	}
@@ -115,7 +113,7 @@ func (c *console) pausedByRota(v visit, d *todayData) error {
 		why := value(s.PauseReason)
 		if why.Code == rota.PausedByFailures || why.Code == rota.PausedByKey {
 			d.add(matter{
-				Kind: "paused", Schedule: s.ID, Agent: s.AgentID, EndUser: s.EndUser, Name: value(s.Name), Code: string(why.Code),
+				Kind: "paused", place: place{s.ID, s.AgentID, s.EndUser}, Name: value(s.Name), Code: string(why.Code),
 				Text: "Rota paused it: " + pauseWords(why.Code), Times: 1, Last: why.At.Time,
 			})
 		}
@@ -145,7 +143,7 @@ func (c *console) lately(v visit, d *todayData) (err error) {
 	if d.Recent, err = c.Control.AllRuns(v.Context(), v.who, v.owners(), rota.RunFilter{}, rota.Page{Limit: 10}); err != nil {
 		return err
 	}
-	if d.Names, err = c.schedulesOf(v, slices.Concat(d.Open.Data, d.Recent.Data)); err != nil {
+	if d.Names, err = c.names(v, ofRuns(slices.Concat(d.Open.Data, d.Recent.Data))); err != nil {
 		return err
 	}
 	all, err := c.Control.AllSchedules(v.Context(), v.who, v.owners(), rota.ScheduleFilter{}, rota.Page{Limit: 1})
@@ -169,16 +167,15 @@ func (d *todayData) add(m matter) {
 
 // nameSchedules says what the schedules of matters are called.
 func (c *console) nameSchedules(v visit, matters []matter) error {
-	for i := range matters {
-		m := &matters[i]
-		if m.Name != "" || m.Schedule == "" {
-			continue
+	var unknown []place
+	for _, m := range matters {
+		if m.Name == "" && m.Schedule != "" {
+			unknown = append(unknown, m.place)
 		}
-		names, err := c.schedulesOf(v, []rota.Run{{ScheduleID: &m.Schedule, AgentID: m.Agent, EndUser: m.EndUser}})
-		if err != nil {
-			return err
-		}
-		m.Name = names[m.Schedule]
 	}
-	return nil
+	names, err := c.names(v, unknown)
+	for i := range matters {
+		matters[i].Name = cmp.Or(matters[i].Name, names[matters[i].Schedule])
+	}
+	return err
 }

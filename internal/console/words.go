@@ -21,7 +21,6 @@ func words() template.FuncMap {
 		"mark": markOf, "phase": phaseMark, "spec": inWords, "clock": clock, "iso": iso, "ago": ago, "until": until, "span": spanOf,
 		"text": text, "pretty": pretty, "answer": answerText, "did": didWords, "query": with, "forUser": forUser, "name": nameOf,
 		"reason": reasonWords, "policy": policyWords, "pauseWords": pauseWords, "count": count,
-		"value": func(p *string) string { return value(p) },
 		"int":   func(n int64) int { return int(n) },
 		"words": func(all ...string) []string { return all },
 		"live":  func(v view) bool { return v.Query.Get("after") == "" && v.Problem == nil && v.Template != "sign-in" },
@@ -50,11 +49,8 @@ type (
 	}
 	pages struct {
 		Query url.Values
-		List  pageEnd
-	}
-	pageEnd struct {
-		HasMore bool
-		LastID  *string
+		More  bool
+		Last  string
 	}
 )
 
@@ -74,24 +70,10 @@ func newRows(v view, list any, names ...any) rows {
 	return r
 }
 
-// newPages returns what the links between pages of a list need.
-func newPages(v view, list any) (pages, error) {
-	p := pages{Query: v.Query}
-	switch l := list.(type) {
-	case rota.List[rota.Schedule]:
-		p.List = pageEnd{l.HasMore, l.LastID}
-	case rota.List[rota.Run]:
-		p.List = pageEnd{l.HasMore, l.LastID}
-	case rota.List[rota.Occurrence]:
-		p.List = pageEnd{l.HasMore, l.LastID}
-	case rota.List[rota.Agent]:
-		p.List = pageEnd{l.HasMore, l.LastID}
-	case rota.List[rota.Key]:
-		p.List = pageEnd{l.HasMore, l.LastID}
-	default:
-		return p, fmt.Errorf("%T is no list", list)
-	}
-	return p, nil
+// newPages returns what the links between the pages of a list need: whether it goes on,
+// and where.
+func newPages(v view, more bool, last *string) pages {
+	return pages{Query: v.Query, More: more && last != nil, Last: value(last)}
 }
 
 // A mark says how something went, in a shape, a class and a word.
