@@ -2,12 +2,15 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
@@ -76,13 +79,44 @@ func (c *console) action(do action) http.Handler {
 			c.problem(w, v, rota.Errorf(rota.Invalid, "the form could not be read: %v", err))
 			return
 		}
-		did, err := do(v)
+		did, err := "", checkForm(r.PostForm)
+		if err == nil {
+			did, err = do(v)
+		}
 		if err != nil {
 			c.problem(w, v, err)
 			return
 		}
 		http.Redirect(w, r, back(r, did), http.StatusSeeOther)
 	})
+}
+
+// checkText returns [rota.Invalid] for a value that no database can hold as text.
+func checkText(values url.Values) error {
+	for name, all := range values {
+		for _, v := range all {
+			if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+				return rota.InvalidField(name, "must be UTF-8 without the character U+0000")
+			}
+		}
+	}
+	return nil
+}
+
+// Bounds of what forms have, in characters. That of a note is the API's.
+const (
+	maxNote = 500
+	maxOnce = 100
+)
+
+// checkForm returns [rota.Invalid] for a form that has what the API would not take.
+func checkForm(form url.Values) error {
+	for name, most := range map[string]int{"note": maxNote, "once": maxOnce} {
+		if utf8.RuneCountInString(form.Get(name)) > most {
+			return rota.InvalidField(name, "must have at most %d characters", most)
+		}
+	}
+	return checkText(form)
 }
 
 // back returns the page that a form was on, with what was done.
@@ -100,6 +134,9 @@ func back(r *http.Request, did string) string {
 // enter returns the visit of somebody who is signed in, or leads to where one signs in.
 func (c *console) enter(w http.ResponseWriter, r *http.Request) (visit, bool) {
 	who, err := c.caller(r)
+	if err == nil {
+		err = cmp.Or(checkText(url.Values{"path": {r.URL.Path}}), checkText(r.URL.Query()))
+	}
 	v := visit{Request: r, who: who, now: c.Now()}
 	switch {
 	case errors.Is(err, rota.Unauthenticated) && r.Method == http.MethodGet:

@@ -127,6 +127,14 @@ func TestConsole(t *testing.T) {
 	require.Contains(t, paused, "“holidays”")
 	require.Contains(t, b.submit(paused, "/resume", nil, http.StatusOK), "The schedule runs again.")
 	require.Contains(t, b.submit(page, "/skip", nil, http.StatusOK), "Do not skip")
+	b.submit(page, "/pause", url.Values{"note": {strings.Repeat("x", 501)}}, http.StatusBadRequest)
+	b.submit(page, "/pause", url.Values{"note": {"a\x00b"}}, http.StatusBadRequest)
+	b.submit(page, "/trigger", url.Values{"once": {strings.Repeat("x", 101)}}, http.StatusBadRequest)
+	for _, path := range []string{"/schedules?q=%00", "/runs?after=%FF", "/runs/%00", at + "?outcome=%00"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
+		require.NoError(t, err)
+		b.send(req, http.StatusBadRequest)
+	}
 	asked := b.open(at + "?at=" + url.QueryEscape("2026-01-01T04:00"))
 	require.Contains(t, asked, "class=\"note\"", "why there was nothing then")
 
