@@ -15,6 +15,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/engine/embedded"
+	"github.com/rota-run/rota/internal/limits"
 	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/store/sqlite"
@@ -39,12 +40,6 @@ type rig struct {
 	takes  time.Duration // how long an attempt takes; is set while nothing runs
 }
 
-// unlimited is Limits that nobody has.
-type unlimited struct{}
-
-func (unlimited) Of(string) rota.AllLimits     { return rota.AllLimits{} }
-func (unlimited) Known(rota.Owner) rota.Stored { return rota.Stored{} }
-
 func inBubble(t *testing.T, fn func(*rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -54,7 +49,7 @@ func inBubble(t *testing.T, fn func(*rig)) {
 				Provider:          func(model string) string { return model },
 				Providers:         []engine.Provider{{Name: "large"}},
 				MaxConcurrentRuns: 4,
-				Limits:            unlimited{},
+				Limits:            &limits.Keeper{},
 			},
 			Now: time.Now, Log: slog.New(slog.DiscardHandler), CatchupRate: 10, DrainTimeout: time.Minute,
 		}
