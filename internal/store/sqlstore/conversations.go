@@ -84,6 +84,8 @@ func scanItem(row Scanner) (rota.ItemRecord, error) {
 	return i, err
 }
 
+// addItems adds items one by one: as the lists of one [Step] they would be copied, and
+// there may be 32 MiB of them.
 func (q Queries) addItems(ctx context.Context, log string, from int64, items []rota.ItemRecord) error {
 	for n, i := range items {
 		if err := q.write(ctx, `INSERT INTO items (log, position, id, response_id, output, item) VALUES (?, ?, ?, ?, ?, ?)`,

@@ -88,13 +88,11 @@ func leaseMS(l rota.Lease) int64 {
 
 // AddSteps puts steps of a response on record.
 func (q Queries) AddSteps(ctx context.Context, id rota.ResponseID, steps ...rota.ResponseStep) error {
-	for _, s := range steps {
-		if err := q.write(ctx, `INSERT INTO response_steps (response_id, number, kind, at, data) VALUES (?, ?, ?, ?, ?)`,
-			id, s.Number, s.Kind, s.At.UnixMilli(), js(s)); err != nil {
-			return err
-		}
+	rows := make([][]any, len(steps))
+	for i, s := range steps {
+		rows[i] = []any{id, s.Number, s.Kind, s.At.UnixMilli(), js(s)}
 	}
-	return nil
+	return q.db.Write(ctx, Step{`INSERT INTO response_steps (response_id, number, kind, at, data) SELECT ?, ?, ?, ?, ?` + fromEach, rows})
 }
 
 // ResponseSteps returns the steps of a response, in order.
@@ -201,12 +199,11 @@ func (q Queries) TakeResponses(ctx context.Context, l rota.Lease, now time.Time,
 	if err != nil {
 		return nil, err
 	}
-	for _, o := range free {
-		if err := q.write(ctx, `UPDATE open_responses SET worker = ?, lease_until = ? WHERE response_id = ?`, l.Worker, l.Until.UnixMilli(), o.ID); err != nil {
-			return nil, err
-		}
+	leased := make([][]any, len(free))
+	for i, o := range free {
+		leased[i] = []any{l.Worker, l.Until.UnixMilli(), o.ID}
 	}
-	return free, nil
+	return free, q.db.Write(ctx, Step{`UPDATE open_responses SET worker = ?, lease_until = ?` + fromEach + `WHERE response_id = ?`, leased})
 }
 
 // ResponsesWait reports whether TakeResponses may have something to give.
