@@ -219,7 +219,7 @@ func (s server) pages(version string, log *slog.Logger) map[string]http.Handler 
 	}
 	read := s.store.Reader()
 	return console.Pages(console.Config{
-		Control: s.control, Limits: s.limits, System: system(version), Now: time.Now, Log: log, Status: httpapi.Status,
+		Control: s.control, Limits: s.limits, System: system(version), Now: time.Now, Log: log, Status: httpapi.Status, Decode: httpapi.Decoder(),
 		Sessions: auth.Sessions{Keys: read, Reader: read, Store: ports.Limiter(s.store)},
 	})
 }

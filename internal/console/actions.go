@@ -69,3 +69,13 @@ func (c *console) cancel(v visit) (string, error) {
 	_, err = c.Control.CancelRun(v.Context(), v.who, run.AgentID, run.ID, v.write())
 	return "cancelled", err
 }
+
+func (c *console) deleteSchedule(v visit) (string, error) {
+	_, err := c.Control.DeleteSchedule(v.Context(), v.who, v.agentID(), v.scheduleID(), v.write())
+	return "deleted", err
+}
+
+func (c *console) deleteAgent(v visit) (string, error) {
+	_, err := c.Control.DeleteAgent(v.Context(), v.who, v.agentID(), v.write())
+	return "deleted", err
+}

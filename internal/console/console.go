@@ -26,7 +26,8 @@ type Config struct {
 	Limits   *auth.Limiter
 	System   rota.SystemInfo // but for the time
 	Now      func() time.Time
-	Status   func(rota.Code) int // the HTTP status of a failure
+	Status   func(rota.Code) int             // the HTTP status of a failure
+	Decode   func(body []byte, in any) error // reads a body as the API does
 	Log      *slog.Logger
 }
 
@@ -56,11 +57,21 @@ func Pages(cfg Config) map[string]http.Handler {
 		"GET /keys":           c.page(c.keys),
 		"GET /system":         c.page(c.system),
 
+		"GET /end-users": c.page(c.endUsers),
+
 		"GET /agents/{agent}/schedules/{schedule}": c.page(c.schedule),
 		"POST /runs/{run_id}/cancel":               c.action(c.cancel),
+		"POST /agents/{agent}/delete":              c.action(c.deleteAgent),
 	}
-	for name, do := range map[string]action{"trigger": c.trigger, "pause": c.pause, "resume": c.resume, "skip": c.skip, "unskip": c.unskip} {
+	for name, do := range map[string]action{"trigger": c.trigger, "pause": c.pause, "resume": c.resume, "skip": c.skip, "unskip": c.unskip, "delete": c.deleteSchedule} {
 		pages["POST /agents/{agent}/schedules/{schedule}/"+name] = c.action(do)
+	}
+	for at, e := range map[string]editor{
+		"/agents/new": c.agentEditor(), "/agents/{agent}/edit": c.agentEditor(),
+		"/agents/{agent}/schedules/new": c.scheduleEditor(), "/agents/{agent}/schedules/{schedule}/edit": c.scheduleEditor(),
+		"/agents/{agent}/schedules/{schedule}/backfill": c.backfillEditor(),
+	} {
+		pages["GET "+at], pages["POST "+at] = c.edit(e), c.edit(e)
 	}
 	return pages
 }

@@ -14,7 +14,7 @@ const cookieName = "rota_session"
 
 // showSignIn answers with the page that asks for a key.
 func (c *console) showSignIn(w http.ResponseWriter, r *http.Request) {
-	c.show(w, visit{Request: r, now: c.Now()}, http.StatusOK, view{Template: "sign-in", Title: "Sign in", Data: r.URL.Query().Get("to")})
+	c.show(w, visit{Request: r, now: c.Now()}, http.StatusOK, view{Template: "sign-in", Still: true, Title: "Sign in", Data: r.URL.Query().Get("to")})
 }
 
 func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
@@ -35,7 +35,7 @@ func (c *console) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		c.problem(w, v, err)
 		return
 	}
-	c.show(w, v, http.StatusUnauthorized, view{Template: "sign-in", Title: "Sign in", Data: r.PostForm.Get("to"), Problem: rota.Public(err)})
+	c.show(w, v, http.StatusUnauthorized, view{Template: "sign-in", Still: true, Title: "Sign in", Data: r.PostForm.Get("to"), Problem: rota.Public(err)})
 }
 
 func (c *console) signOut(w http.ResponseWriter, r *http.Request) {

@@ -35,6 +35,7 @@ type view struct {
 	Template string
 	Title    string
 	Here     string // the part of the console that it belongs to
+	Still    bool   // it does not ask for itself again
 	Data     any
 
 	Who     auth.Caller
@@ -121,7 +122,12 @@ func checkForm(form url.Values) error {
 
 // back returns the page that a form was on, with what was done.
 func back(r *http.Request, did string) string {
-	at, err := url.Parse(target(r.PostForm.Get("back")))
+	return leads(target(r.PostForm.Get("back")), did)
+}
+
+// leads returns the address of a page that says what was done.
+func leads(to, did string) string {
+	at, err := url.Parse(to)
 	if err != nil {
 		return "/"
 	}
@@ -200,7 +206,7 @@ func (c *console) show(w http.ResponseWriter, v visit, status int, shown view) {
 
 // policy lets a page have what comes from this server, and nothing else.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
-	"base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types rota"
+	"base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types rota rota-preview"
 
 // problem answers with the public part of why there is no page, and logs the rest.
 func (c *console) problem(w http.ResponseWriter, v visit, err error) {
@@ -208,5 +214,5 @@ func (c *console) problem(w http.ResponseWriter, v visit, err error) {
 	if e.Code == rota.Internal {
 		c.Log.LogAttrs(v.Context(), slog.LevelError, "a page failed", slog.String("path", v.URL.Path), slog.Any("err", err))
 	}
-	c.show(w, v, c.Status(e.Code), view{Template: "problem", Title: "That did not work", Problem: e})
+	c.show(w, v, c.Status(e.Code), view{Template: "problem", Still: true, Title: "That did not work", Problem: e})
 }

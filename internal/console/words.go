@@ -23,11 +23,13 @@ func words() template.FuncMap {
 		"reason": reasonWords, "policy": policyWords, "pauseWords": pauseWords, "count": count,
 		"int":   func(n int64) int { return int(n) },
 		"words": func(all ...string) []string { return all },
-		"live":  func(v view) bool { return v.Query.Get("after") == "" && v.Problem == nil && v.Template != "sign-in" },
 		"named": func(names map[rota.ScheduleID]string, id *rota.ScheduleID) string {
 			return cmp.Or(names[*id], string(*id))
 		},
-		"tab": newTab, "rows": newRows, "pages": newPages,
+		"field": newField, "choice": newChoice, "planned": newPlanned, "may": may, "operator": operator, "acting": acting,
+		"nothing": func() url.Values { return nil },
+		"string":  func(id rota.ScheduleID) string { return string(id) },
+		"tab":     newTab, "rows": newRows, "pages": newPages,
 		"turned": func(l []rota.Occurrence) []rota.Occurrence {
 			l = slices.Clone(l)
 			slices.Reverse(l)
@@ -295,6 +297,7 @@ func pretty(v any) string {
 func didWords(did string) string {
 	return map[string]string{
 		"triggered": "It runs now, or as soon as a worker is free.", "paused": "The schedule is paused.", "resumed": "The schedule runs again.",
+		"made": "Created.", "changed": "Saved.", "deleted": "Deleted.", "backfilled": "These times run, one after the other.",
 		"skipped": "That time will be skipped.", "unskipped": "That time will not be skipped.", "cancelled": "The run is cancelled.",
 	}[did]
 }
@@ -353,6 +356,21 @@ func with(q url.Values, pairs ...string) string {
 		}
 	}
 	return "?" + out.Encode()
+}
+
+// may reports whether the caller has a scope.
+func may(v view, s rota.Scope) bool { return v.Who.Require(s) == nil }
+
+// operator reports whether the caller sees all end users.
+func operator(v view) bool { return may(v, rota.ReadAccount) && v.Who.Owner.EndUser == "" }
+
+// acting returns the query that keeps the caller acting for the same end user, with
+// more pairs.
+func acting(v view, pairs ...string) string {
+	if q := with(nil, append(pairs, "for", v.Query.Get("for"))...); q != "?" {
+		return q
+	}
+	return ""
 }
 
 // forUser returns the query that makes a page act for an end user.

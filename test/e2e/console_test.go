@@ -136,7 +136,7 @@ func TestConsole(t *testing.T) {
 		b.send(req, http.StatusBadRequest)
 	}
 	asked := b.open(at + "?at=" + url.QueryEscape("2026-01-01T04:00"))
-	require.Contains(t, asked, "class=\"note\"", "why there was nothing then")
+	require.Contains(t, asked, "class=\"note first-upper\"", "why there was nothing then")
 
 	for path, want := range map[string]string{
 		"/schedules": "Mornings", "/runs": "ran</span>", "/agents": "Clerk", "/keys": "(yours)", "/system": "built-in", "/agents/" + string(agent.ID): "Mornings",
@@ -227,4 +227,110 @@ func TestNoConsole(t *testing.T) {
 	require.NoError(t, err)
 	res.Body.Close()
 	require.Equal(t, http.StatusNotFound, res.StatusCode)
+}
+
+// TestConsoleEdits: agents and schedules are made and changed by forms, which say what is
+// wrong at its field, and lose nothing that anybody typed.
+func TestConsoleEdits(t *testing.T) {
+	t.Parallel()
+	s := start(t, t.TempDir(), "--model-url", gatewaytest.New(t).URL)
+	b := newBrowser(t, s.url)
+	b.signIn(key, "/agents")
+	long := strings.Repeat("x", 121)
+	bad := b.post("/agents/new", url.Values{"name": {long}, "model": {"m"}, "instructions": {"Be <b>brief</b>."}}, http.StatusBadRequest)
+	require.Contains(t, bad, `id="name-told"`)
+	require.Contains(t, bad, "120 characters")
+	require.Contains(t, bad, "Be &lt;b&gt;brief&lt;/b&gt;.", "what was typed is still there")
+	made := b.post("/agents/new", url.Values{"name": {"Clerk"}, "model": {"m"}, "instructions": {"Be brief.\r\nBe kind."}, "once": {"1"}}, http.StatusOK)
+	require.Contains(t, made, "Created.")
+	b.post("/agents/new", url.Values{"name": {"Clerk"}, "model": {"m"}, "instructions": {"Be brief.\r\nBe kind."}, "once": {"1"}}, http.StatusOK)
+	agents, err := s.client().Agents.List(t.Context(), rota.Page{Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, agents.Data, 1, "a form makes one agent, however often it is sent")
+	agent := agents.Data[0]
+	require.Equal(t, "Be brief.\nBe kind.", *agent.Instructions)
+
+	at := "/agents/" + string(agent.ID) + "/schedules/"
+	times := url.Values{"schedule.type": {"cron"}, "schedule.cron_expression": {"5 2 * * *"}, "schedule.timezone": {"Europe/Madrid"}, "input": {"Anything new?"}, "name": {"Nights"}}
+	preview := url.Values{"preview": {"1"}, "schedule.type": {"once"}, "schedule.run_at": {"2030-06-01T09:00"}, "schedule.timezone": {"Europe/Madrid"}}
+	require.Contains(t, b.post(at+"new", preview, http.StatusOK), "2030-06-01T07:00:00.000Z")
+	schedules, err := s.client().Schedules.List(t.Context(), agent.ID, rota.Page{Limit: 10})
+	require.NoError(t, err)
+	require.Empty(t, schedules.Data, "a preview makes nothing")
+	times.Set("policy.retry.max_attempts", "many")
+	require.Contains(t, b.post(at+"new", times, http.StatusBadRequest), `id="policy.retry.max_attempts-told"`)
+	times.Set("policy.retry.max_attempts", "2")
+	require.Contains(t, b.post(at+"new", times, http.StatusOK), "02:05 Europe/Madrid")
+	schedules, err = s.client().Schedules.List(t.Context(), agent.ID, rota.Page{Limit: 10})
+	require.NoError(t, err)
+	made1 := schedules.Data[0]
+	require.Equal(t, 2, made1.Policy.Retry.MaxAttempts)
+	require.Equal(t, rota.OverlapSkip, made1.Policy.Overlap, "what is empty has its default")
+
+	at += string(made1.ID)
+	form := b.open(at + "/edit")
+	_, err = s.client().Schedules.Update(t.Context(), agent.ID, made1.ID, rota.ScheduleUpdate{
+		Name: rota.Some("Evenings"), Input: rota.Some(rota.InputText("What was it?")),
+	})
+	require.NoError(t, err)
+	met := b.submit(form, "/edit", typed(form, "input", "Mine", "description", "for the board"), http.StatusPreconditionFailed)
+	require.Contains(t, met, `value="Evenings"`, "what only the other has changed is theirs")
+	require.Regexp(t, `(?s)Anything new\?.*What was it\?.*Mine`, met, "what both have changed is shown")
+	b.submit(met, "/edit", typed(met), http.StatusOK)
+	after, err := s.client().Schedules.Get(t.Context(), agent.ID, made1.ID)
+	require.NoError(t, err)
+	require.Equal(t, []string{"Evenings", `"Mine"`, "for the board", "5 2 * * *"}, []string{*after.Name, string(after.Input.RawMessage), *after.Description, after.Spec.CronExpression})
+
+	require.Contains(t, b.open(at[:strings.LastIndex(at, "/")]+"/new?like="+string(made1.ID)), "5 2 * * *", "another one like it")
+	fill := at + "/backfill"
+	back := url.Values{"from": {"2026-03-01T00:00"}, "to": {"2026-03-04T00:00"}, "preview": {"1"}}
+	require.Contains(t, b.post(fill, back, http.StatusOK), "Run 3 times")
+	back.Set("to", "soon")
+	require.Contains(t, b.post(fill, back, http.StatusOK), `aria-invalid="true" aria-describedby="to-told"`)
+	require.Contains(t, b.submit(b.open(at), "/delete", nil, http.StatusOK), "It was deleted")
+}
+
+// TestConsoleOffersWhatTheKeyMayDo: who may not write sees no form, and sends none.
+func TestConsoleOffersWhatTheKeyMayDo(t *testing.T) {
+	t.Parallel()
+	s := start(t, t.TempDir())
+	agent, err := s.client().Agents.Create(t.Context(), rota.AgentCreate{Name: "Clerk", Model: "echo"})
+	require.NoError(t, err)
+	reader, err := s.client().Keys.Create(t.Context(), rota.KeyCreate{Name: "reader", Scopes: rota.Some([]rota.Scope{rota.ReadAgents})})
+	require.NoError(t, err)
+	b := newBrowser(t, s.url)
+	at := "/agents/" + string(agent.ID)
+	for _, button := range []string{"New schedule", "Delete", "Change<"} {
+		require.NotContains(t, b.signIn(reader.Secret, at), button)
+		b.submit(b.open("/"), "/sign-out", nil, http.StatusOK)
+	}
+	b.signIn(reader.Secret, at)
+	b.post("/agents/new", url.Values{"name": {"x"}, "model": {"echo"}}, http.StatusForbidden)
+	b.post(at+"/delete", url.Values{}, http.StatusForbidden)
+	for path, want := range map[string]int{"/end-users": http.StatusForbidden, at + "/schedules/new": http.StatusOK} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
+		require.NoError(t, err)
+		b.send(req, want)
+	}
+}
+
+// typed returns what the visible fields of a page's form have, but for pairs of names
+// and values that somebody types.
+func typed(page string, pairs ...string) url.Values {
+	values := url.Values{}
+	for _, m := range regexp.MustCompile(`<input id="([^"]*)" name="[^"]*"[^>]* value="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		values.Set(m[1], html.UnescapeString(m[2]))
+	}
+	for _, m := range regexp.MustCompile(`(?s)<textarea id="([^"]*)"[^>]*>\n(.*?)</textarea>`).FindAllStringSubmatch(page, -1) {
+		values.Set(m[1], html.UnescapeString(m[2]))
+	}
+	for _, m := range regexp.MustCompile(`(?s)<select id="([^"]*)".*?</select>`).FindAllStringSubmatch(page, -1) {
+		if chosen := regexp.MustCompile(`value="([^"]*)" selected`).FindStringSubmatch(m[0]); chosen != nil {
+			values.Set(m[1], chosen[1])
+		}
+	}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		values.Set(pairs[i], pairs[i+1])
+	}
+	return values
 }
