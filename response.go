@@ -35,6 +35,7 @@ type ResponseRecord struct {
 	Provider     string // that is asked, or was asked last
 	Previous     *ResponseID
 	Conversation *ConversationID
+	Agent        AgentID // whose run asked; empty if a caller did
 	CreatedAt    Instant
 	EndedAt      *Instant
 	Request      json.RawMessage // as it came, without its input
@@ -61,6 +62,14 @@ type Turn struct {
 	Input, Output []ItemRecord
 }
 
+// A RunTurn is what a run adds to its conversation, or to a chain of responses. The
+// response has ended, and has no output but that of the turn.
+type RunTurn struct {
+	Response ResponseRecord
+	Tokens   *Tokens
+	Turn
+}
+
 // A ConversationRecord is a conversation, as it is kept.
 type ConversationRecord struct {
 	ID        ConversationID
@@ -69,8 +78,9 @@ type ConversationRecord struct {
 	CreatedAt Instant
 	UpdatedAt Instant
 	DeletedAt *Instant
-	Items     int64  // how many it has had
-	Busy      string // the response or run that holds it; empty if none does
+	Items     int64   // how many it has had
+	Busy      string  // the response or run that holds it; empty if none does
+	Agent     AgentID // for whose runs it was made; empty if a caller made it
 }
 
 // A ResponseStep is something that happened on the way to a response's end.

@@ -235,6 +235,7 @@ type Work struct {
 	Failures   int       // attempts that the provider answered with a failure
 	ResponseID string    // of an attempt that a crash cut off; empty otherwise
 	Blocked    *RunError // why the run must not start; nil if it may
+	InLine     bool      // it was not started: it waits until its conversation is free
 
 	AgentDeleted bool           // by the time of the claim
 	Schedule     ScheduleStatus // at the same time; empty of a run that no schedule started
@@ -268,6 +269,9 @@ type WorkRest struct {
 	Tools     []Object
 	Functions map[FunctionToolID]Object
 }
+
+// Remembers reports whether the run goes on from something, and is gone on from.
+func (r Run) Remembers() bool { return r.PreviousResponseID != nil || !r.Conversation.IsZero() }
 
 // Whole returns the work with what Light has left out.
 func (w Work) Whole(r WorkRest) Work {
@@ -393,6 +397,7 @@ type Result struct {
 	Attempt     int         // the attempt that ends the run; 0: whichever is under way
 	Last        *RunAttempt // that attempt with its end; nil if nobody knows more of it than the rest of Result says
 	Request     *RunRequest // what the last attempt asked; nil if it is not known
+	Turn        *RunTurn    // what others may go on from; nil of a run that keeps none
 }
 
 // Settle says what becomes of the timer of a schedule when one of its runs has

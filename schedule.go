@@ -1,6 +1,9 @@
 package rota
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // A Schedule runs an agent at the times of its Spec. Source: contract.md,
 // Schedules.
@@ -107,9 +110,33 @@ type Input struct{ Any }
 // InputText returns an input that is a string.
 func InputText(s string) Input { return Input{AnyOf(s)} }
 
-// Conversation is the conversation that runs join: null, an id, or an object
-// with an id, kept as it was sent.
+// Conversation is the conversation that runs join: null, an id, or an object with an
+// id, kept as it was sent. An object without an id asks for a new one, which takes its
+// place.
 type Conversation struct{ Any }
+
+// ConversationOf returns a conversation as a schedule or a run names it.
+func ConversationOf(id ConversationID) Conversation {
+	return Conversation{AnyOf(map[string]ConversationID{"id": id})}
+}
+
+// ID returns the id of the conversation, or "" if none is named.
+func (c Conversation) ID() ConversationID {
+	var id ConversationID
+	if json.Unmarshal(c.RawMessage, &id) == nil {
+		return id
+	}
+	var object struct {
+		ID ConversationID `json:"id"`
+	}
+	_ = json.Unmarshal(c.RawMessage, &object) // it may be absent
+	return object.ID
+}
+
+// New reports whether a conversation of its own is asked for.
+func (c Conversation) New() bool {
+	return len(c.RawMessage) > 0 && c.RawMessage[0] == '{' && c.ID() == ""
+}
 
 // KeyPattern is what the key of an agent or a schedule looks like: printable ASCII
 // characters, MaxKey at most, without a space at either end and without a dot at the

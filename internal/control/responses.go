@@ -433,6 +433,7 @@ func (c *Control) endResponse(ctx context.Context, who auth.Caller, id rota.Resp
 			_, err = tx.EndResponse(ctx, rota.ResponseEnd{ID: id, Status: rota.ResponseCancelled, At: c.Now(), Object: o.Encode()})
 			return err
 		})
+		c.Engine.Changed() // a run may wait for its conversation
 	}
 	if err != nil {
 		return rota.ResponseRecord{}, err

@@ -31,6 +31,12 @@ func (c *Control) StartRun(ctx context.Context, who auth.Caller, agent rota.Agen
 			return rota.Run{}, use.Err()
 		}
 		r := newRun(a, in, now)
+		if err := mayGoOn(who, nil, r.PreviousResponseID); err != nil {
+			return rota.Run{}, err
+		}
+		if r.Conversation, err = joined(ctx, tx, who, agent, rota.Conversation{}, r.Conversation, now); err != nil {
+			return rota.Run{}, err
+		}
 		provider, _, _ := c.Models.Resolve(a.Model)
 		return r, tx.AddRun(ctx, who.Owner, r, provider)
 	})

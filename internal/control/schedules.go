@@ -36,6 +36,12 @@ func (c *Control) addSchedule(ctx context.Context, tx Tx, who auth.Caller, agent
 	if s.Timer, err = c.pin(ctx, tx, who, s.Timer, in.AgentVersion); err != nil {
 		return rota.Schedule{}, err
 	}
+	if err := mayGoOn(who, nil, s.PreviousResponseID); err != nil {
+		return rota.Schedule{}, err
+	}
+	if s.Conversation, err = joined(ctx, tx, who, agent, rota.Conversation{}, s.Conversation, now); err != nil {
+		return rota.Schedule{}, err
+	}
 	s.Schedule = s.WithTimer(s.Timer)
 	return s.Schedule, tx.AddSchedule(ctx, s)
 }
@@ -221,6 +227,12 @@ func alter(ctx context.Context, tx Tx, who auth.Caller, before rota.TimedSchedul
 	}
 	after, err := fn(ctx, tx, before, now)
 	if err != nil {
+		return before.Schedule, err
+	}
+	if err := mayGoOn(who, before.PreviousResponseID, after.PreviousResponseID); err != nil {
+		return before.Schedule, err
+	}
+	if after.Conversation, err = joined(ctx, tx, who, after.AgentID, before.Conversation, after.Conversation, now); err != nil {
 		return before.Schedule, err
 	}
 	after.Schedule = after.WithTimer(after.Timer)

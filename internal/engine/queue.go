@@ -22,6 +22,7 @@ type Queue interface {
 	// waiting first, if there are at most limit and fit says that all of them may
 	// start. Otherwise it starts none, and returns false. Each run is claimed once. One
 	// that may says must not start comes with Blocked set: the caller must finish it.
+	// One whose conversation is not free comes with InLine set, and was not started.
 	ClaimAll(ctx context.Context, now time.Time, limit int, fit func([]rota.Work) bool, may rota.MayStart) ([]rota.Work, bool, error)
 
 	// ClaimRuns starts runs that wait under a provider. Their owners take turns. For

@@ -60,7 +60,7 @@ type Batch struct {
 	Work        []rota.Work       // claimed runs, to be started
 	Ended       []Ended           // runs that ended without having started
 	Paused      []rota.Paused     // schedules that were paused
-	Freed       bool              // a claimed run ended or moved to another provider, so more may be claimed at once
+	Freed       bool              // a claimed run ended, moved to another provider or waits in line, so more may be claimed at once
 	CaughtUp    int               // runs started from backlogs
 	BacklogLeft bool              // backlogs still have occurrences that could start
 	Saturated   bool              // more runs may be waiting than workers are free
@@ -239,6 +239,8 @@ func (s *Step) sort(ctx context.Context, q Queue, batch *Batch, claimed []rota.W
 				return err
 			}
 			batch.Ended = append(batch.Ended, Ended{id, end.Phase, end.Error.Code})
+			batch.Freed = true
+		case w.InLine:
 			batch.Freed = true
 		case provider != w.Provider:
 			if err := q.RequeueRun(ctx, w.At(), provider); err != nil {

@@ -141,7 +141,7 @@ func badRuns() []badBody {
 		{runs, `{"input":[{"type":"text","text":"hi"},{"type":7}]}`, "input.1.type", "must be a string or null"},
 		{runs + "/arun_1/wake", `{"input":""}`, "input", "must be at least 1 character long"},
 		{runs, `{"input":"hi","conversation":7}`, "conversation", "must be a string, an object or null"},
-		{runs, `{"input":"hi","conversation":{}}`, "conversation.id", "is required"},
+		{runs, `{"input":"hi","conversation":{"name":"x"}}`, "conversation.name", "is not a field here; these are: id"},
 		{runs, `{"input":"hi","conversation":{"id":7}}`, "conversation.id", "must be a string"},
 		{runs, `{"input":"hi","previous_response_id":""}`, "previous_response_id", "must be 1 to 256 characters long"},
 	}

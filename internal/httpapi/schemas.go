@@ -109,11 +109,10 @@ func (conversation) Schema(huma.Registry) *huma.Schema {
 	byID := &huma.Schema{
 		Type:                 huma.TypeObject,
 		Properties:           map[string]*huma.Schema{"id": text(1, 256)},
-		Required:             []string{"id"},
 		AdditionalProperties: false,
 	}
 	return &huma.Schema{
-		Description: "The conversation that runs join: its id, an object with its id, or null.",
+		Description: "The conversation that runs join: its id, an object with its id, an empty object for a new one of their own, or null.",
 		OneOf:       []*huma.Schema{text(1, 256), byID, null()},
 	}
 }

@@ -108,6 +108,9 @@ func (j *job) keep(object json.RawMessage, how answer.End) (kept bool, err error
 		kept, err = tx.EndResponse(ctx, end)
 		return err
 	})
+	if kept && j.work.Conversation != nil && j.Freed != nil {
+		j.Freed()
+	}
 	return kept, err
 }
 

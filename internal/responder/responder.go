@@ -23,8 +23,8 @@ import (
 	"github.com/rota-run/rota/internal/responses"
 )
 
-// A Responder works on responses. All fields but Memory are required; Memory is what
-// requests and answers of models take, and nil is no bound.
+// A Responder works on responses. All fields but Memory and Freed are required; Memory is
+// what requests and answers of models take, and nil is no bound.
 type Responder struct {
 	Store   Store
 	Gateway Gateway
@@ -34,6 +34,7 @@ type Responder struct {
 	Worker  string        // names this process; another one never has the name
 	Wake    chan struct{} // of one place: see Changed
 	Alone   bool          // no other process has the database
+	Freed   func()        // a conversation is free, for which runs may wait
 
 	background sync.WaitGroup
 	busy       atomic.Int64 // background responses that are worked on

@@ -315,7 +315,6 @@ func TestRequest(t *testing.T) {
 		a.Tools = []rota.Object{rota.Object(rota.AnyOf(map[string]string{"type": "web_search"}))}
 		a.Reasoning = rota.Object(rota.AnyOf(map[string]string{"effort": "low"}))
 		r.Input = rota.Input{Any: rota.AnyOf([]any{map[string]string{"type": "text", "text": "{{run_count}}"}})}
-		r.Conversation = rota.Conversation{Any: rota.AnyOf("conv_1")}
 		r.Metadata = map[string]string{"team": "ops"}
 	})
 	b.attempt(t.Context())
@@ -323,7 +322,7 @@ func TestRequest(t *testing.T) {
 		"model": "small", "stream": true, "instructions": "Be brief in {{timezone}}.", "max_tool_calls": 7,
 		"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "{{run_count}}"}]}],
 		"tools": [{"type": "web_search"}], "tool_choice": "auto", "parallel_tool_calls": false,
-		"reasoning": {"effort": "low"}, "conversation": "conv_1",
+		"reasoning": {"effort": "low"},
 		"metadata": {"team": "ops", "rota_run_id": "`+string(b.run.ID)+`"}
 	}`, string(b.model.Calls()[0].Body))
 }

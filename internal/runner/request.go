@@ -12,28 +12,26 @@ import (
 
 // body is the part of a Responses API request that an agent and a run fill.
 type body struct {
-	Model              string            `json:"model"`
-	Input              json.RawMessage   `json:"input"`
-	Instructions       *string           `json:"instructions,omitempty"`
-	Tools              []rota.Object     `json:"tools,omitempty"`
-	ToolChoice         json.RawMessage   `json:"tool_choice,omitempty"`
-	ParallelToolCalls  *bool             `json:"parallel_tool_calls,omitempty"`
-	MaxToolCalls       *int              `json:"max_tool_calls,omitempty"`
-	Text               json.RawMessage   `json:"text,omitempty"`
-	Reasoning          json.RawMessage   `json:"reasoning,omitempty"`
-	ContextManagement  json.RawMessage   `json:"context_management,omitempty"`
-	Conversation       json.RawMessage   `json:"conversation,omitempty"`
-	PreviousResponseID *string           `json:"previous_response_id,omitempty"`
-	Metadata           map[string]string `json:"metadata,omitempty"`
+	Model             string            `json:"model"`
+	Input             json.RawMessage   `json:"input"`
+	Instructions      *string           `json:"instructions,omitempty"`
+	Tools             []rota.Object     `json:"tools,omitempty"`
+	ToolChoice        json.RawMessage   `json:"tool_choice,omitempty"`
+	ParallelToolCalls *bool             `json:"parallel_tool_calls,omitempty"`
+	MaxToolCalls      *int              `json:"max_tool_calls,omitempty"`
+	Text              json.RawMessage   `json:"text,omitempty"`
+	Reasoning         json.RawMessage   `json:"reasoning,omitempty"`
+	ContextManagement json.RawMessage   `json:"context_management,omitempty"`
+	Metadata          map[string]string `json:"metadata,omitempty"`
 }
 
 // maxMetadata is how many keys of metadata the Responses API takes.
 const maxMetadata = 16
 
-// request builds the request of an attempt from the agent's configuration and the
-// run's input, and returns what of it is kept on record. What is at its default is
-// left out, for servers that know less.
-func request(w rota.Work, model string) ([]byte, rota.RunRequest, error) {
+// request builds the request of an attempt from the agent's configuration, what m
+// has of earlier turns and the run's input, and returns what of it is kept on record.
+// What is at its default is left out, for servers that know less.
+func request(w rota.Work, model string, m *memory) ([]byte, rota.RunRequest, error) {
 	sent := rota.RunRequest{Model: model, Instructions: instructions(w), NotSent: []string{}}
 	var err error
 	if sent.Input, err = filledInput(w); err != nil {
@@ -43,21 +41,22 @@ func request(w rota.Work, model string) ([]byte, rota.RunRequest, error) {
 	if err != nil {
 		return nil, sent, err
 	}
+	if input, err = m.with(input); err != nil {
+		return nil, sent, err
+	}
 	tools, err := tools(w)
 	if err != nil {
 		return nil, sent, err
 	}
 	b := body{
-		Model:              model,
-		Input:              input,
-		Instructions:       sent.Instructions,
-		MaxToolCalls:       w.Agent.MaxToolCalls,
-		Text:               unlessEmpty(w.Agent.Text),
-		Reasoning:          unlessEmpty(w.Agent.Reasoning),
-		ContextManagement:  w.Run.ContextManagement.RawMessage,
-		Conversation:       w.Run.Conversation.RawMessage,
-		PreviousResponseID: w.Run.PreviousResponseID,
-		Metadata:           metadata(w),
+		Model:             model,
+		Input:             input,
+		Instructions:      sent.Instructions,
+		MaxToolCalls:      w.Agent.MaxToolCalls,
+		Text:              unlessEmpty(w.Agent.Text),
+		Reasoning:         unlessEmpty(w.Agent.Reasoning),
+		ContextManagement: w.Run.ContextManagement.RawMessage,
+		Metadata:          metadata(w),
 	}
 	if len(tools) > 0 {
 		b.Tools, b.ToolChoice, b.ParallelToolCalls = tools, w.Agent.ToolChoice.RawMessage, &w.Agent.ParallelToolCalls

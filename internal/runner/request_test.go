@@ -34,12 +34,12 @@ func TestRequestGoldens(t *testing.T) {
 			"everything",
 			`{"instructions":"Be brief.","tools":[{"type":"function","name":"f","strict":true}],"tool_choice":{"type":"function","name":"f"},
 			"parallel_tool_calls":false,"max_tool_calls":3,"text":{"verbosity":"low"},"reasoning":{"effort":"high"},"metadata":{"of":"agent"}}`,
-			`{"id":"arun_1","input":"hi","conversation":{"id":"conv_1"},"previous_response_id":"resp_0","metadata":{"k":"v"},
+			`{"id":"arun_1","input":"hi","metadata":{"k":"v"},
 			"context_management":[{"type":"compaction","compact_threshold":1000}],
 			"schedule_id":"asch_1","scheduled_for":"2026-11-23T09:00:00.000Z"}`,
 			`{"model":"m","input":"hi","instructions":"Be brief.","tools":[{"type":"function","name":"f","strict":true}],
 			"tool_choice":{"type":"function","name":"f"},"parallel_tool_calls":false,"max_tool_calls":3,"text":{"verbosity":"low"},
-			"reasoning":{"effort":"high"},"conversation":{"id":"conv_1"},"previous_response_id":"resp_0",
+			"reasoning":{"effort":"high"},
 			"context_management":[{"type":"compaction","compact_threshold":1000}],
 			"metadata":{"k":"v","rota_run_id":"arun_1","rota_schedule_id":"asch_1","rota_scheduled_for":"2026-11-23T09:00:00.000Z","rota_timezone":"UTC"}}`,
 		},
@@ -63,7 +63,7 @@ func TestRequestGoldens(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, sent, err := request(work(t, tt.agent, tt.run), "m")
+			got, sent, err := request(work(t, tt.agent, tt.run), "m", nil)
 			require.NoError(t, err)
 			require.Equal(t, "m", sent.Model)
 			require.JSONEq(t, tt.want, string(got))
@@ -77,13 +77,13 @@ func TestRequestGoldens(t *testing.T) {
 func TestFunctionReferences(t *testing.T) {
 	w := work(t, `{"tools":[{"type":"shell"},{"type":"function_reference","function_tool_id":"ftool_1"}],"tool_choice":"auto","parallel_tool_calls":true}`, `{"id":"arun_1","input":"hi"}`)
 	w.Functions = map[rota.FunctionToolID]rota.Object{"ftool_1": {RawMessage: json.RawMessage(`{"type":"function","name":"f"}`)}}
-	b, _, err := request(w, "m")
+	b, _, err := request(w, "m", nil)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"model":"m","input":"hi","tools":[{"type":"shell"},{"type":"function","name":"f"}],"tool_choice":"auto",
 		"parallel_tool_calls":true,"metadata":{"rota_run_id":"arun_1"}}`, string(b))
 
 	w.Functions = nil
-	_, _, err = request(w, "m")
+	_, _, err = request(w, "m", nil)
 	var failure *gateway.Error
 	require.ErrorAs(t, err, &failure)
 	require.Equal(t, rota.RunErrMisconfigured, failure.Code)

@@ -59,12 +59,15 @@ func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
 	defer n.writing.Wait()
 	eventLog := r.Hub.Open(w.Run.ID)
 	defer r.Hub.Rest(w.Run.ID, eventLog)
-	memory := r.Memory.Open()
-	defer memory.Release()
-	w, err := r.whole(ctx, log, w, memory)
+	room := r.Memory.Open()
+	defer room.Release()
+	w, err := r.whole(ctx, log, w, room)
 	call := call{err: err}
 	if err == nil {
-		call = r.ask(ctx, w, log, eventLog, &n, memory)
+		call.memory, call.err = r.remember(ctx, log, w, room)
+	}
+	if call.err == nil {
+		call = r.ask(ctx, w, call.memory, log, eventLog, &n, room)
 	}
 	if call.err != nil && ctx.Err() != nil {
 		log.Info("run interrupted")
@@ -106,44 +109,61 @@ type call struct {
 	resp    gateway.Response
 	output  bool // the model had begun to answer
 	err     error
+
+	memory   *memory // nil of a run that has none
+	provider string
+	body     []byte // of the request
 }
 
 // whole takes memory for the work, and then reads what of it was left out while it
 // waited.
-func (r *Runner) whole(ctx context.Context, log *slog.Logger, w rota.Work, memory *budget.Account) (rota.Work, error) {
+func (r *Runner) whole(ctx context.Context, log *slog.Logger, w rota.Work, room *budget.Account) (rota.Work, error) {
 	size := max(w.Deferred, len(w.Run.Input.RawMessage))
-	if err := memory.Hold(ctx, inputCost*int64(size)); err != nil || w.Deferred == 0 {
+	if err := room.Hold(ctx, inputCost*int64(size)); err != nil || w.Deferred == 0 {
 		return w, err
 	}
-	for {
+	err := read(ctx, log, func() error {
 		rest, err := r.Store.WorkRest(ctx, w.Run.ID)
+		if err == nil {
+			w = w.Whole(rest)
+		}
+		return err
+	})
+	return w, err
+}
+
+// read reads something that an attempt needs, and tries again while the store cannot
+// give it.
+func read(ctx context.Context, log *slog.Logger, fn func() error) error {
+	for {
+		err := fn()
 		if !errors.Is(err, rota.Unavailable) {
-			return w.Whole(rest), err
+			return err
 		}
 		log.Error("what the run is to ask cannot be read; it is tried again", "err", err)
 		select {
 		case <-time.After(storeRetry):
 		case <-ctx.Done():
-			return w, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 	}
 }
 
 // ask streams the model's answer into the run's log of events.
-func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, eventLog *events.Log, n *notes, memory *budget.Account) call {
+func (r *Runner) ask(ctx context.Context, w rota.Work, m *memory, log *slog.Logger, eventLog *events.Log, n *notes, room *budget.Account) call {
 	provider, model, err := r.Gateway.Resolve(w.Model())
-	c := call{}
+	c := call{memory: m, provider: provider}
 	if err != nil {
 		c.err = &gateway.Error{Code: rota.RunErrMisconfigured, Message: "the model has no provider: " + err.Error(), Err: err}
 		return c
 	}
-	body, sent, err := request(w, model)
+	body, sent, err := request(w, model, m)
 	if err != nil {
 		c.err = err
 		return c
 	}
-	c.request = &sent
-	before := memory.Held()
+	c.request, c.body = &sent, body
+	before := room.Held()
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(w.Policy.TimeoutSeconds)*time.Second, context.DeadlineExceeded)
 	defer cancel()
 
@@ -153,7 +173,7 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, log *slog.Logger, eventLo
 		Body:           body,
 		IdempotencyKey: idempotencyKey(w),
 		ResumeID:       w.ResponseID,
-		Hold:           func(ctx context.Context, bytes int) error { return memory.Hold(ctx, before+answerCost*int64(bytes)) },
+		Hold:           func(ctx context.Context, bytes int) error { return room.Hold(ctx, before+answerCost*int64(bytes)) },
 	}, func(id string) {
 		n.writing.Go(func() { r.note(log, n, w.At(), id) })
 	}, pub.publish)
@@ -238,6 +258,9 @@ func (r *Runner) end(w rota.Work, c call, a rota.RunAttempt) rota.Result {
 	end := rota.Result{
 		Phase: rota.Phase(c.resp.Status), ResponseID: c.resp.ID, Response: raw(c.resp.Body), Usage: raw(c.resp.Usage),
 		Tokens: rota.TokensOf(append(slices.Clone(w.Run.Attempts), a)...), CompletedAt: a.EndedAt.Time, Last: &a, Request: c.stored(w),
+	}
+	if c.err == nil && c.memory != nil {
+		c.keep(w, &end)
 	}
 	if c.err != nil {
 		f := failure(c.err)

@@ -21,6 +21,13 @@ type RunReader interface {
 
 	// WorkRest returns what [rota.Work.Light] has left out of the work of a run.
 	WorkRest(ctx context.Context, id rota.RunID) (rota.WorkRest, error)
+
+	// TurnBytes returns how many bytes TurnsBefore is to return.
+	TurnBytes(ctx context.Context, o rota.Owner, c rota.ConversationID, previous rota.ResponseID) (int, error)
+
+	// TurnsBefore returns what came before a run, the oldest first: the items of its
+	// conversation or, if it has none, of the responses before it.
+	TurnsBefore(ctx context.Context, o rota.Owner, c rota.ConversationID, previous rota.ResponseID) ([]rota.Turn, error)
 }
 
 // A Tx writes what came of an attempt. It does nothing if the attempt is over:

@@ -77,8 +77,10 @@ CREATE TABLE conversations (
   deleted_at bigint,
   items bigint NOT NULL,
   busy text COLLATE "C",
+  agent_id text COLLATE "C",
   PRIMARY KEY (id)
 );
+CREATE INDEX conversations_by_agent ON conversations USING btree (agent_id) WHERE (agent_id IS NOT NULL);
 CREATE INDEX conversations_by_owner ON conversations USING btree (account, end_user, id);
 
 CREATE TABLE engine (
@@ -210,8 +212,10 @@ CREATE TABLE open_runs (
   response_id text,
   model text,
   history text,
+  conversation_id text COLLATE "C",
   PRIMARY KEY (run_id)
 );
+CREATE INDEX open_runs_by_conversation ON open_runs USING btree (conversation_id, run_id) WHERE (conversation_id IS NOT NULL);
 CREATE INDEX open_runs_queue ON open_runs USING btree (owner, provider, ready_at, run_id) WHERE (phase <> 'running'::text);
 CREATE INDEX open_runs_running ON open_runs USING btree (owner, provider, worker_since) WHERE (phase = 'running'::text);
 CREATE INDEX open_runs_unstarted ON open_runs USING btree (schedule_id) WHERE (phase = 'queued'::text);
@@ -258,6 +262,7 @@ CREATE TABLE responses (
   provider text COLLATE "C" NOT NULL,
   previous_response_id text COLLATE "C",
   conversation_id text COLLATE "C",
+  agent_id text COLLATE "C",
   created_at bigint NOT NULL,
   ended_at bigint,
   request text NOT NULL,
@@ -273,6 +278,7 @@ CREATE TABLE responses (
   error text,
   PRIMARY KEY (id)
 );
+CREATE INDEX responses_by_agent ON responses USING btree (agent_id, id) WHERE (agent_id IS NOT NULL);
 CREATE INDEX responses_by_owner ON responses USING btree (account, end_user, id);
 
 CREATE TABLE retentions (

@@ -79,8 +79,11 @@ CREATE TABLE conversations (
   updated_at INTEGER NOT NULL,
   deleted_at INTEGER,
   items      INTEGER NOT NULL,  -- how many it has had: the position of the next
-  busy       TEXT            -- the response or run that holds it
+  busy       TEXT,           -- the response or run that holds it
+  agent_id   TEXT            -- for whose runs it was made; NULL if a caller made it
 ) STRICT;
+
+CREATE INDEX conversations_by_agent ON conversations (agent_id) WHERE agent_id IS NOT NULL;
 
 CREATE INDEX conversations_by_owner ON conversations (account, end_user, id);
 
@@ -215,8 +218,11 @@ CREATE TABLE open_runs (
   failures    INTEGER NOT NULL,            -- attempts that the provider answered with a failure
   response_id TEXT,
   model       TEXT,                        -- of the attempt that began last, as the agent names it
-  history     TEXT                         -- the attempts before it
+  history     TEXT,                        -- the attempts before it
+  conversation_id TEXT                     -- that it holds, or waits in line for
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX open_runs_by_conversation ON open_runs (conversation_id, run_id) WHERE conversation_id IS NOT NULL;
 
 CREATE INDEX open_runs_queue ON open_runs (owner, provider, ready_at, run_id, phase) WHERE phase <> 'running';
 
@@ -267,6 +273,7 @@ CREATE TABLE responses (
   provider             TEXT NOT NULL,  -- that is asked, or was asked last
   previous_response_id TEXT,
   conversation_id      TEXT,
+  agent_id             TEXT,  -- whose run asked; NULL if a caller did
   created_at           INTEGER NOT NULL,
   ended_at             INTEGER,
   request              TEXT NOT NULL,  -- as it came, without its input
@@ -281,6 +288,8 @@ CREATE TABLE responses (
   total_tokens         INTEGER,
   error                TEXT
 ) STRICT;
+
+CREATE INDEX responses_by_agent ON responses (agent_id, id) WHERE agent_id IS NOT NULL;
 
 CREATE INDEX responses_by_owner ON responses (account, end_user, id);
 

@@ -171,8 +171,8 @@ func (o ownerColumn) Scan(v any) error {
 	return nil
 }
 
-// start lets runs begin that may. The others are blocked, and finished in the same
-// transaction.
+// start lets runs begin that may, and whose conversations are free. Those that may not
+// are blocked, and finished in the same transaction.
 func (q Queries) start(ctx context.Context, work []rota.Work, now time.Time, may rota.MayStart) error {
 	var begun, nextSync [][]any
 	for i := range work {
@@ -180,6 +180,12 @@ func (q Queries) start(ctx context.Context, work []rota.Work, now time.Time, may
 			work[i].Blocked = may(work[i])
 		}
 		if work[i].Blocked != nil {
+			continue
+		}
+		if err := q.join(ctx, &work[i], now); err != nil {
+			return err
+		}
+		if work[i].InLine {
 			continue
 		}
 		r := &work[i].Run

@@ -8,14 +8,14 @@ import (
 	"github.com/rota-run/rota"
 )
 
-const conversationColumns = `c.id, c.account, c.end_user, c.metadata, c.created_at, c.updated_at, c.deleted_at, c.items, COALESCE(c.busy, '')`
+const conversationColumns = `c.id, c.account, c.end_user, c.metadata, c.created_at, c.updated_at, c.deleted_at, c.items, COALESCE(c.busy, ''), COALESCE(c.agent_id, '')`
 
 func scanConversation(row Scanner) (rota.ConversationRecord, error) {
 	var (
 		c                         rota.ConversationRecord
 		created, updated, deleted msTime
 	)
-	err := row.Scan(&c.ID, &c.Owner.Account, &c.Owner.EndUser, jsonText{&c.Metadata}, &created, &updated, &deleted, &c.Items, &c.Busy)
+	err := row.Scan(&c.ID, &c.Owner.Account, &c.Owner.EndUser, jsonText{&c.Metadata}, &created, &updated, &deleted, &c.Items, &c.Busy, &c.Agent)
 	c.CreatedAt, c.UpdatedAt, c.DeletedAt = created.instant(), updated.instant(), deleted.orNil()
 	return c, err
 }
@@ -40,8 +40,8 @@ func (q Queries) Conversations(ctx context.Context, o rota.Owner, p rota.Page) (
 
 // AddConversation adds a conversation without items.
 func (q Queries) AddConversation(ctx context.Context, c rota.ConversationRecord) error {
-	return q.write(ctx, `INSERT INTO conversations (id, account, end_user, metadata, created_at, updated_at, items) VALUES (?, ?, ?, ?, ?, ?, 0)`,
-		c.ID, c.Owner.Account, c.Owner.EndUser, js(c.Metadata), c.CreatedAt.UnixMilli(), c.UpdatedAt.UnixMilli())
+	return q.write(ctx, `INSERT INTO conversations (id, account, end_user, metadata, created_at, updated_at, items, agent_id) VALUES (?, ?, ?, ?, ?, ?, 0, ?)`,
+		c.ID, c.Owner.Account, c.Owner.EndUser, js(c.Metadata), c.CreatedAt.UnixMilli(), c.UpdatedAt.UnixMilli(), orNull(&c.Agent))
 }
 
 // SaveConversation writes back the metadata of a conversation, and when it was changed.
@@ -67,7 +67,7 @@ func (q Queries) HoldConversation(ctx context.Context, o rota.Owner, id rota.Con
 	case c.Busy != "" && c.Busy != holder:
 		return &rota.Error{
 			Code: rota.ConversationLocked, Field: "conversation", RetryAfter: lockRetry,
-			Msg: "another response is under way in this conversation: try again when it has ended",
+			Msg: "another response, or a run, is under way in this conversation: try again when it has ended",
 		}
 	}
 	return q.write(ctx, `UPDATE conversations SET busy = ? WHERE id = ?`, holder, id)

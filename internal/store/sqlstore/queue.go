@@ -40,11 +40,16 @@ func (q Queries) Fire(ctx context.Context, now time.Time, before rota.Timer, d r
 const ofAttempt = `attempts = COALESCE(NULLIF(?, 0), attempts)`
 
 // RequeueRun puts a claimed run back as if it had not been claimed, under
-// another provider. One that a worker has taken stays as it is.
+// another provider. One that a worker has taken stays as it is. Its conversation is
+// free until it is claimed again.
 //
 // It, SetResponse, DelayRun and FinishRun do nothing if the attempt is over:
 // a worker that was thought lost has no say in the attempt after its own.
 func (q Queries) RequeueRun(ctx context.Context, a rota.Attempt, provider string) error {
+	if err := q.write(ctx, `UPDATE conversations SET busy = NULL WHERE busy = ? AND id = (SELECT conversation_id FROM open_runs
+		WHERE run_id = ? AND phase = 'running'`+q.ifShared(noWorker)+` AND `+ofAttempt+`)`, a.Run, a.Run, a.Attempt); err != nil {
+		return err
+	}
 	return q.write(ctx, `UPDATE open_runs SET phase = CASE WHEN attempts = 1 THEN 'queued' ELSE 'waiting' END,
 		attempts = attempts - 1, provider = ?, response_id = NULL,
 		started_at = CASE WHEN attempts = 1 THEN NULL ELSE first_start END,
@@ -85,7 +90,7 @@ func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, se
 		return rota.Finish{}, err
 	}
 	open, err := one(ctx, q.db, "open run", scanOpen, `DELETE FROM open_runs WHERE run_id = ? AND `+ofAttempt+`
-		RETURNING phase, started_at, first_start, attempts, response_id, model, history`, id, r.Attempt)
+		RETURNING phase, started_at, first_start, attempts, response_id, model, history, conversation_id`, id, r.Attempt)
 	if isNotFound(err) {
 		return rota.Finish{}, nil
 	}
@@ -93,7 +98,10 @@ func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, se
 		return rota.Finish{}, err
 	}
 	done := rota.Finish{Ended: true}
-	if err := q.endRun(ctx, id, open, r); err != nil || len(timers) == 0 {
+	if err := q.endRun(ctx, id, open, r); err != nil {
+		return done, err
+	}
+	if done.Due, err = q.endTurn(ctx, id, open, r); err != nil || len(timers) == 0 {
 		return done, err
 	}
 	if r.Blocked {
@@ -101,7 +109,8 @@ func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, se
 			return done, err
 		}
 	}
-	done.Due, done.Paused, err = q.settle(ctx, timers[0], r, settle)
+	due, paused, err := q.settle(ctx, timers[0], r, settle)
+	done.Due, done.Paused = done.Due || due, paused
 	return done, err
 }
 
@@ -140,11 +149,12 @@ type openRun struct {
 	attempts              int
 	responseID, model     sql.NullString
 	history               []rota.RunAttempt
+	conversation          *rota.ConversationID // that it holds, or waits in line for
 }
 
 func scanOpen(row Scanner) (openRun, error) {
 	var o openRun
-	err := row.Scan(&o.phase, &o.startedAt, &o.firstStart, &o.attempts, &o.responseID, &o.model, jsonText{&o.history})
+	err := row.Scan(&o.phase, &o.startedAt, &o.firstStart, &o.attempts, &o.responseID, &o.model, jsonText{&o.history}, &o.conversation)
 	return o, err
 }
 

@@ -109,7 +109,7 @@ func (q Queries) ResponseSteps(ctx context.Context, id rota.ResponseID) ([]rota.
 }
 
 // EndResponse ends a response that has not ended, and lets go of its conversation, which
-// gets its items if another response may go on from there. It reports false, and does
+// gets its items if another response may go on from there; a run may wait for that. It reports false, and does
 // nothing, if the response has ended or another worker has it.
 func (q Queries) EndResponse(ctx context.Context, e rota.ResponseEnd) (bool, error) {
 	query, args := `DELETE FROM open_responses WHERE response_id = ?`, []any{e.ID}
@@ -143,19 +143,16 @@ func (q Queries) EndResponse(ctx context.Context, e rota.ResponseEnd) (bool, err
 
 // leaveConversation lets go of the conversation of a response that has ended.
 func (q Queries) leaveConversation(ctx context.Context, e rota.ResponseEnd) error {
-	held, err := all(ctx, q.db, scanConversation, `SELECT `+conversationColumns+` FROM responses r JOIN conversations c ON c.id = r.conversation_id
-		WHERE r.id = ?`+q.lock("c"), e.ID)
+	held, err := all(ctx, q.db, scanID[rota.ConversationID], `SELECT r.conversation_id FROM responses r WHERE r.id = ? AND r.conversation_id IS NOT NULL`, e.ID)
 	if err != nil || len(held) == 0 {
 		return err
 	}
-	c, n := held[0], int64(0)
+	log := ""
 	if e.Status.Continues() {
-		if n, err = q.exec(ctx, `UPDATE items SET log = ?, position = position + ? WHERE log = ?`, c.ID, c.Items, e.ID); err != nil {
-			return err
-		}
+		log = string(e.ID)
 	}
-	return q.write(ctx, `UPDATE conversations SET items = items + ?, updated_at = ?, busy = CASE WHEN busy = ? THEN NULL ELSE busy END WHERE id = ?`,
-		n, e.At.UnixMilli(), e.ID, c.ID)
+	_, err = q.leave(ctx, held[0], string(e.ID), log, e.At)
+	return err
 }
 
 // SaveResponseObject writes back the object of a response.

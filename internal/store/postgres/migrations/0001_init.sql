@@ -321,12 +321,14 @@ CREATE TABLE open_runs (
   worker_since BIGINT,                    -- when a worker of Temporal took the attempt; NULL if none has
   response_id TEXT,
   model       TEXT,                        -- of the attempt that began last, as the agent names it
-  history     TEXT                         -- the attempts before it
+  history     TEXT,                        -- the attempts before it
+  conversation_id TEXT COLLATE "C"         -- that it holds, or waits in line for
 );
 CREATE INDEX open_runs_queue ON open_runs (owner, provider, ready_at, run_id) WHERE phase <> 'running';
 CREATE INDEX open_runs_waiting ON open_runs (ready_at, run_id) WHERE phase <> 'running';
 CREATE INDEX open_runs_unstarted ON open_runs (schedule_id) WHERE phase = 'queued';
 CREATE INDEX open_runs_running ON open_runs (owner, provider, worker_since) WHERE phase = 'running';
+CREATE INDEX open_runs_by_conversation ON open_runs (conversation_id, run_id) WHERE conversation_id IS NOT NULL;
 
 -- What runs say, on its way from the process that works on them to those where
 -- somebody watches. A row is of no use after some minutes.
@@ -377,6 +379,7 @@ CREATE TABLE responses (
   provider             TEXT COLLATE "C" NOT NULL,  -- that is asked, or was asked last
   previous_response_id TEXT COLLATE "C",
   conversation_id      TEXT COLLATE "C",
+  agent_id             TEXT COLLATE "C",  -- whose run asked; NULL if a caller did
   created_at           BIGINT NOT NULL,
   ended_at             BIGINT,
   request              TEXT NOT NULL,  -- as it came, without its input
@@ -392,6 +395,7 @@ CREATE TABLE responses (
   error                TEXT
 );
 CREATE INDEX responses_by_owner ON responses (account, end_user, id);
+CREATE INDEX responses_by_agent ON responses (agent_id, id) WHERE agent_id IS NOT NULL;
 
 -- The responses that have not ended. With a worker whose lease is over, a response is
 -- as if none had it.
@@ -422,9 +426,11 @@ CREATE TABLE conversations (
   updated_at BIGINT NOT NULL,
   deleted_at BIGINT,
   items      BIGINT NOT NULL,  -- how many it has had: the position of the next
-  busy       TEXT COLLATE "C"            -- the response or run that holds it
+  busy       TEXT COLLATE "C",           -- the response or run that holds it
+  agent_id   TEXT COLLATE "C"            -- for whose runs it was made; NULL if a caller made it
 );
 CREATE INDEX conversations_by_owner ON conversations (account, end_user, id);
+CREATE INDEX conversations_by_agent ON conversations (agent_id) WHERE agent_id IS NOT NULL;
 
 -- Items of responses and conversations, as they came. A log is a conversation, or a
 -- response. The items of a response come into the log of its conversation when it has

@@ -316,12 +316,14 @@ CREATE TABLE open_runs (
   failures    INTEGER NOT NULL,            -- attempts that the provider answered with a failure
   response_id TEXT,
   model       TEXT,                        -- of the attempt that began last, as the agent names it
-  history     TEXT                         -- the attempts before it
+  history     TEXT,                        -- the attempts before it
+  conversation_id TEXT                     -- that it holds, or waits in line for
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX open_runs_queue ON open_runs (owner, provider, ready_at, run_id, phase) WHERE phase <> 'running';
 CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase <> 'running';
 CREATE INDEX open_runs_unstarted ON open_runs (schedule_id) WHERE phase = 'queued';
 CREATE INDEX open_runs_running ON open_runs (owner, provider) WHERE phase = 'running';
+CREATE INDEX open_runs_by_conversation ON open_runs (conversation_id, run_id) WHERE conversation_id IS NOT NULL;
 
 -- The answers to requests with an Idempotency-Key.
 CREATE TABLE answers (
@@ -359,6 +361,7 @@ CREATE TABLE responses (
   provider             TEXT NOT NULL,  -- that is asked, or was asked last
   previous_response_id TEXT,
   conversation_id      TEXT,
+  agent_id             TEXT,  -- whose run asked; NULL if a caller did
   created_at           INTEGER NOT NULL,
   ended_at             INTEGER,
   request              TEXT NOT NULL,  -- as it came, without its input
@@ -374,6 +377,7 @@ CREATE TABLE responses (
   error                TEXT
 ) STRICT;
 CREATE INDEX responses_by_owner ON responses (account, end_user, id);
+CREATE INDEX responses_by_agent ON responses (agent_id, id) WHERE agent_id IS NOT NULL;
 
 -- The responses that have not ended. With a worker whose lease is over, a response is
 -- as if none had it.
@@ -404,9 +408,11 @@ CREATE TABLE conversations (
   updated_at INTEGER NOT NULL,
   deleted_at INTEGER,
   items      INTEGER NOT NULL,  -- how many it has had: the position of the next
-  busy       TEXT            -- the response or run that holds it
+  busy       TEXT,           -- the response or run that holds it
+  agent_id   TEXT            -- for whose runs it was made; NULL if a caller made it
 ) STRICT;
 CREATE INDEX conversations_by_owner ON conversations (account, end_user, id);
+CREATE INDEX conversations_by_agent ON conversations (agent_id) WHERE agent_id IS NOT NULL;
 
 -- Items of responses and conversations, as they came. A log is a conversation, or a
 -- response. The items of a response come into the log of its conversation when it has
