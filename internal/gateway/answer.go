@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -220,8 +221,14 @@ func isError(kind string, data []byte) bool {
 		return true
 	case strings.HasPrefix(kind, responseEvent), member(data, "response") != nil:
 		return false
+	case says(data, "error"), says(data, "errors"), says(data, "fault"):
+		return true
+	case says(data, "choices"), says(data, "delta"):
+		return false
 	default:
-		return says(data, "error") || says(data, "errors") || says(data, "fault")
+		f, o := failureOf(data), spelled(data)
+		coded := kind == "" && f.text != "" && len(f.codes) > 0 && cmp.Or(words(o.Get("code")), words(o.Get("errorcode"))) == f.codes[0]
+		return coded || f.means() != unclear
 	}
 }
 

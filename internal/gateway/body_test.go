@@ -260,6 +260,8 @@ func TestWaits(t *testing.T) {
 	require.Equal(t, 5*time.Second, asksToWait(http.Header{"Retry-After": {"3", "5"}}, now), "sent twice")
 	h := http.Header{"Retry-After": {"3"}, "Retry-After-Ms": {"2500"}}
 	require.Equal(t, 2500*time.Millisecond, asksToWait(h, now), "the more exact one")
+	require.Equal(t, 1500*time.Millisecond, asksToWait(http.Header{"X-Ms-Retry-After-Ms": {"1500"}}, now))
+	require.Equal(t, 30*time.Second, untilReset(http.Header{"Ratelimit": {`"a";r=5;t=90, "b";r=0;t=30`}}, now))
 	h = http.Header{
 		"X-Ratelimit-Remaining-Requests": {"7"}, "X-Ratelimit-Reset-Requests": {"1h"},
 		"X-Ratelimit-Remaining-Tokens": {"0"}, "X-Ratelimit-Reset-Tokens": {"1m5s"},

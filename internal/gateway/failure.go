@@ -186,7 +186,7 @@ func said(raw []byte) failure {
 	case bytes.HasPrefix(raw, []byte("<")):
 		return failure{text: "an HTML page"}
 	}
-	return failure{text: string(raw)}
+	return failure{text: string(raw), wait: waitInWords(string(raw))}
 }
 
 // streamed reads a refusal that is an event stream.
@@ -213,14 +213,14 @@ func failureOf(object []byte) failure {
 	return f
 }
 
+// Members by what they hold, as plain spells them: servers write error_code, errorCode and
+// ErrorCode.
 var (
-	// Members that hold the same failure, or more of it.
-	nested = []string{"error", "errors", "response", "detail", "details", "status_details", "incomplete_details", "last_error", "cause", "fault", "raw"}
+	// The same failure, or more of it.
+	nested = []string{"error", "errors", "response", "detail", "details", "statusdetails", "incompletedetails", "lasterror", "innererror", "cause", "fault", "raw", "baseresp"}
 
-	codeMembers = []string{
-		"code", "type", "error_code", "errorCode", "errorcode", "error_type", "errorType", "status", "status_code", "statusCode", "http_status", "reason", "kind", "__type",
-	}
-	textMembers = []string{"error", "message", "msg", "detail", "error_description", "error_message", "errorMessage", "faultstring", "raw", "description", "title"}
+	codeMembers = []string{"code", "type", "errorcode", "errcode", "errortype", "status", "statuscode", "httpstatus", "httpcode", "reason", "kind"}
+	textMembers = []string{"error", "message", "msg", "detail", "errordescription", "errormessage", "errormsg", "statusmsg", "faultstring", "raw", "description", "title"}
 )
 
 // collect adds what an object says. What lies deeper is more exact.
@@ -228,31 +228,59 @@ func (f *failure) collect(object []byte, levels int) {
 	if levels == 0 || !isObject(object) {
 		return
 	}
-	if e := member(object, "error"); len(e) > 0 && e[0] == '{' {
-		f.into(member(e, "metadata"), levels-1) // where gateways put what they were told
+	o := spelled(object)
+	if e := o.Get("error"); len(e) > 0 && e[0] == '{' {
+		f.into(spelled(e).Get("metadata"), levels-1) // where gateways put what they were told
 	}
 	for _, name := range nested {
-		f.into(member(object, name), levels-1)
+		f.into(o.Get(name), levels-1)
 	}
-	for _, name := range codeMembers {
-		if c := words(member(object, name)); c != "" && !general(c) {
-			*f = f.and(failure{codes: []string{c}})
-		}
-	}
+	f.codesIn(o, levels)
 	for _, name := range textMembers {
-		t := text(member(object, name))
+		t := text(o.Get(name))
 		if isObject([]byte(t)) {
 			f.collect([]byte(t), levels-1)
 			continue
 		}
 		*f = f.and(failure{text: located(object, t)})
 	}
-	for _, p := range []string{text(member(object, "param")), path(object)} {
+	for _, p := range []string{text(o.Get("param")), path(object)} {
 		if p != "" {
 			f.places = append(f.places, place(p))
 		}
 	}
-	f.wait = max(f.wait, waitIn(object), waitIn(rawjson.Object{{Name: "message", Value: rawjson.String(f.text)}}.Encode()))
+	f.wait = max(f.wait, waitIn(o), waitInWords(f.text))
+}
+
+// codesIn adds the codes of an object. A name is one if it means something, and so is
+// that of a member that holds an exception.
+func (f *failure) codesIn(o rawjson.Object, levels int) {
+	for _, name := range codeMembers {
+		if c := words(o.Get(name)); c != "" && !general(c) {
+			*f = f.and(failure{codes: []string{c}})
+		}
+	}
+	if c := text(o.Get("name")); meaningOf(c) != unclear {
+		*f = f.and(failure{codes: []string{c}})
+	}
+	for _, m := range o {
+		if strings.HasSuffix(m.Name, "exception") && len(m.Value) > 0 && m.Value[0] == '{' {
+			f.into(m.Value, levels-1)
+			*f = f.and(failure{codes: []string{m.Name}})
+		}
+	}
+}
+
+// spelled returns the members of an object under plain names. Those that say of which
+// kind of JSON it is keep their mark.
+func spelled(object []byte) rawjson.Object {
+	o := rawjson.ReadObject(object)
+	for i, m := range o {
+		if !strings.HasPrefix(m.Name, "@") {
+			o[i].Name = plain(m.Name)
+		}
+	}
+	return o
 }
 
 func (f *failure) into(value []byte, levels int) {
@@ -291,7 +319,7 @@ func path(object []byte) string {
 // general reports whether a code says no more than that something failed.
 func general(code string) bool {
 	switch code {
-	case "error", "failed", "failure", "incomplete", "completed", "cancelled", "in_progress", "queued", "response", "message", "true", "false", "0":
+	case "error", "failed", "failure", "incomplete", "completed", "cancelled", "in_progress", "queued", "response", "message", "true", "false", "0", "200", "ok", "OK", "success":
 		return true
 	}
 	return strings.HasPrefix(code, responseEvent)

@@ -31,14 +31,14 @@ var codeMeanings = []row{
 	{locked, []string{"apikey", "authentication", "unauthenticated", "unauthorized", "invalidcredential", "invalidtoken", "signatureinvalid"}},
 	{hopeless, []string{
 		"contextlength", "contextwindow", "contextsize", "contextlimit", "contextoverflow", "toolong", "toolarge", "abovemax", "maxtokens", "inputlength", "inputtokens", "prompttokens", "tokenlimitexceeded", "tokenslimitexceeded", "tokenlimitreached",
-		"tokenslimitreached", "maxcontext",
+		"tokenslimitreached", "maxcontext", "lengthlimit", "sizelimit", "bodylimit",
 		"contentpolicy", "contentfilter", "contentblocked", "contentmanagement", "responsibleai", "policyviolation", "usagepolicy", "safety", "moderation", "flagged",
-		"insufficientquota", "billing", "creditbalance", "insufficientcredit", "insufficientbalance", "insufficientfunds", "paymentrequired", "budgetexceeded",
+		"insufficientquota", "billing", "creditbalance", "insufficientcredit", "insufficientbalance", "insufficientfunds", "paymentrequired", "budgetexceeded", "spendlimit", "spendinglimit", "hardlimit", "creditlimit",
 		"permission", "forbidden", "accessdenied", "notauthorized", "notretry", "nonretry", "noretry",
 	}},
 	{limited, []string{
 		"ratelimit", "toomanyrequests", "toomanytokens", "throttl", "resourceexhausted", "quotaexceeded", "exceededquota", "requestlimit", "usagelimit",
-		"limitexceeded", "limitreached", "slowdown", "concurrencylimit",
+		"limitexceeded", "limitreached", "slowdown", "concurren", "toomanyconnections",
 	}},
 	{passing, []string{"notready", "tryagain", "retry", "temporar"}},
 	{rejected, []string{
@@ -46,27 +46,39 @@ var codeMeanings = []row{
 		"unknownparameter", "unknownmodel", "failedprecondition", "unimplemented", "notimplemented", "extraforbidden", "missing",
 	}},
 	{passing, []string{
-		"servererror", "internal", "overload", "unavailable", "timeout", "timedout", "deadlineexceeded", "apierror", "connectionerror", "connectionreset",
-		"shuttingdown", "shutdown", "upstream", "gateway", "busy", "capacity", "queuefull", "loading", "warmingup", "starting", "modelcold", "aborted", "streamerror", "streaminterrupted", "modelerror",
+		"servererror", "internal", "overload", "unavailable", "timeout", "timedout", "deadlineexceeded", "apierror", "connection", "disconnect", "network", "backend",
+		"shuttingdown", "shutdown", "upstream", "gateway", "busy", "capacity", "queuefull", "processingerror", "loading", "warmingup", "starting", "modelcold", "aborted", "streamerror", "streaminterrupted", "modelerror",
 		"modelstream", "serviceerror", "transient",
 	}},
 }
 
+// tooLong are words of texts that tell of a request that never fits. They count for
+// more than a code that says that something broke.
+var tooLong = row{hopeless, []string{
+	"contextlength", "contextwindow", "contextsize", "contextlimit", "maximumcontext", "maxcontext", "promptistoolong", "promptistoolarge", "inputistoolong",
+	"prompttoolong", "inputtoolong", "inputtokencount", "maximumnumberoftokens", "reducethelength", "shorterprompt",
+}}
+
+// alone are words of texts that tell of a request that is over the limit by itself.
+var alone = row{hopeless, []string{"requesttoolarge", "requestistoolarge"}}
+
 // textMeanings says the same of the words that are for people, which are looked
 // at where no code says anything.
 var textMeanings = []row{
+	tooLong,
 	{hopeless, []string{
-		"contextlength", "contextwindow", "contextsize", "contextlimit", "maximumcontext", "maxcontext", "promptistoolong", "promptistoolarge", "inputistoolong",
-		"prompttoolong", "inputtoolong", "inputtokencount", "maximumnumberoftokens", "reducethelength", "shorterprompt", "contentpolicy",
-		"contentfilter", "usagepolic", "permission", "insufficientquota", "checkyourplanandbilling", "creditbalance",
+		"contentpolicy", "contentfilter", "usagepolic", "permission", "insufficientquota", "checkyourplanandbilling", "creditbalance", "availablecredits", "outofcredits",
 		"nottryagain", "donttryagain", "notretry", "dontretry", "notberetried", "retryingwillnot",
 	}},
 	{locked, []string{"invalidapikey", "incorrectapikey", "apikeynotvalid"}},
-	{limited, []string{"ratelimit", "toomanyrequests", "usagelimit", "throttl"}},
+	{limited, []string{
+		"ratelimit", "rateexceeded", "rateofrequests", "toomanyrequests", "toomanyconcurrent", "concurrentrequests", "requestsper", "usagelimit", "limitexceeded", "limitreached", "throttl",
+		"slowdown", "tooquickly", "toofast",
+	}},
 	{passing, []string{
-		"tryagain", "retryyour", "pleaseretry", "retrylater", "againlater", "trylater", "comebacklater", "requestagain", "pleasewait", "overload", "temporar",
-		"atcapacity", "highdemand", "highload", "queueisfull", "unavailable", "isbusy", "isloading", "isstarting", "startingup", "warmingup", "timedout",
-		"shuttingdown", "upstreamconnect", "connectionreset", "badgateway", "gatewaytimeout", "internalservererror",
+		"tryagain", "retryyour", "retrythe", "retryingmay", "pleaseretry", "retrylater", "againlater", "trylater", "comebacklater", "requestagain", "pleasewait", "overload", "temporar",
+		"atcapacity", "highdemand", "highload", "heavyload", "queueisfull", "insufficientcapacity", "unavailable", "isbusy", "toobusy", "isloading", "isstarting", "startingup", "coldstart", "restarting", "warmingup", "timedout",
+		"nohealthyupstream", "shuttingdown", "upstreamconnect", "connectionreset", "badgateway", "gatewaytimeout", "internalservererror",
 	}},
 }
 
@@ -90,6 +102,8 @@ func (f failure) means() meaning {
 	}
 	said := look(f.text, textMeanings)
 	switch {
+	case m == passing && look(f.text, []row{tooLong}) == hopeless, m == limited && look(f.text, []row{alone}) == hopeless:
+		return hopeless
 	case m == rejected && (byStatus == limited || byStatus == passing && f.status != http.StatusInternalServerError):
 		return byStatus // the status is the more exact one
 	case m != unclear:
@@ -130,10 +144,14 @@ func plain(s string) string {
 	}, s)
 }
 
-// statusMeaning returns what a number means as a status of HTTP.
+// statusMeaning returns what a number means as a status of HTTP or gRPC.
 func statusMeaning(code string) meaning {
 	n, err := strconv.Atoi(code)
 	switch {
+	case err == nil && n == 8: // RESOURCE_EXHAUSTED of gRPC
+		return limited
+	case err == nil && (n == 4 || n == 14): // DEADLINE_EXCEEDED and UNAVAILABLE
+		return passing
 	case err != nil || n < 400 || n > 599:
 		return unclear
 	case n == http.StatusTooManyRequests, n == 420: // which some sent before there was 429

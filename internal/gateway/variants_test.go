@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -34,6 +35,22 @@ func TestErrorsThatPass(t *testing.T) {
 		`[{"error":{"code":429,"status":"RESOURCE_EXHAUSTED"}}]`,
 		`{"errors":[{"code":"TOO_MANY_REQUESTS"}]}`,
 		`{"error":"{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}"}`,
+		`{"type":"error","error":{"type":"concurrent_requests_exceeded"}}`,
+		`{"type":"error","error":{"type":"backendError"}}`,
+		`{"type":"error","error":{"type":"network_error"}}`,
+		`{"type":"error","error":{"code":14,"message":"x"}}`,
+		`{"type":"error","error":{"grpc_code":8,"http_code":429,"message":"x"}}`,
+		`{"type":"error","code":"e17","message":"Please slow down."}`,
+		`{"type":"error","code":"e17","message":"You are sending requests too quickly."}`,
+		`{"type":"error","code":"e17","message":"no healthy upstream"}`,
+		`{"type":"error","code":"e17","message":"The server is too busy."}`,
+		`{"type":"error","code":"e17","message":"Quota exceeded for requests per minute"}`,
+		`{"Error":{"Code":"TooManyRequests","Message":"x"}}`,
+		`{"__type":"com.amazon.coral.service#ThrottlingException","Message":"Rate exceeded"}`,
+		`{"throttlingException":{"message":"x"}}`,
+		`{"error_code":18,"error_msg":"Open api qps request limit reached"}`,
+		`{"type":"https://example.com/probs/rate-limit","title":"Too Many Requests","status":429}`,
+		`{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"0.01s"}]}}`,
 		`{"fault":{"faultstring":"Rate limit quota violation","detail":{"errorcode":"policies.ratelimit.QuotaViolation"}}}`,
 	} {
 		t.Run("event "+e, func(t *testing.T) {
@@ -96,6 +113,13 @@ func TestErrorsThatStay(t *testing.T) {
 		`{"type":"error","error":{"type":"billing_not_active","message":"x"}}`,
 		`{"type":"error","error":{"type":"unsupported_country_region_territory"}}`,
 		`{"error":"You do not have permission to use this model"}`,
+		`{"type":"error","error":{"type":"server_error","message":"This model's maximum context length is 8192 tokens."}}`,
+		`{"type":"error","error":{"code":"rate_limit_exceeded","message":"Request too large for the model: Limit 10000, Requested 20000."}}`,
+		`{"type":"error","error":{"code":"payload_size_limit_exceeded"}}`,
+		`{"type":"error","error":{"code":"spend_limit_reached"}}`,
+		`{"code":"InvalidApiKey","message":"x"}`,
+		`{"type":"about:blank","title":"Bad Request","status":400,"detail":"x"}`,
+		`{"Code":"AccessDenied","Message":"x"}`,
 	} {
 		t.Run(e, func(t *testing.T) {
 			require.False(t, reply(t, gatewaytest.Stream(gatewaytest.Created("r"), gatewaytest.Data(e))).failure(t).Retryable)
@@ -111,6 +135,33 @@ func TestErrorsThatStay(t *testing.T) {
 			}).failure(t)
 			require.False(t, f.Retryable, "%d %s", s, e)
 		}
+	}
+}
+
+// TestErrorsThatNoEventHolds are known by what they say, and so is how long to wait.
+func TestErrorsThatNoEventHolds(t *testing.T) {
+	f := reply(t, gatewaytest.Stream(gatewaytest.Created("r"), gatewaytest.Data(`{"Message":"Rate exceeded, please retry in 0.02 seconds","ErrorCode":"ThrottlingException"}`))).failure(t)
+	require.Equal(t, rota.RunErrRateLimited, f.Code)
+	require.Equal(t, 20*time.Millisecond, f.RetryAfter)
+	require.Contains(t, f.Message, "ThrottlingException: Rate exceeded")
+	f = reply(t, gatewaytest.Stream(gatewaytest.Created("r"), gatewaytest.Data(`{"code":"DataInspectionFailed","message":"not this"}`))).failure(t)
+	require.Equal(t, rota.RunErrProvider, f.Code)
+	require.False(t, f.Retryable, "a code that nobody knows")
+	f = reply(t, gatewaytest.Status(429, nil, "Slow down. Retry after 3 seconds.")).failure(t)
+	require.Equal(t, 3*time.Second, f.RetryAfter)
+	f = reply(t, gatewaytest.JSON(503, `{"error":"Model is currently loading","estimated_time":2.5}`)).failure(t)
+	require.Equal(t, 2500*time.Millisecond, f.RetryAfter)
+}
+
+// TestEventsThatAreNoErrors are passed over, whatever words they have.
+func TestEventsThatAreNoErrors(t *testing.T) {
+	for _, e := range []string{
+		`{"type":"ping"}`, `{"type":"keepalive","message":"still here"}`, `{"status":"ok","message":"working"}`, `{"code":200,"message":"fine"}`, `{"type":"heartbeat","status":"in_progress"}`, `{}`,
+	} {
+		a := reply(t, gatewaytest.Stream(gatewaytest.Created("r"), gatewaytest.Data(e), gatewaytest.Completed("r", "x")))
+		require.NoError(t, a.err, e)
+		a = reply(t, gatewaytest.Stream(gatewaytest.Created("r"), gatewaytest.Data(e)))
+		require.Equal(t, rota.RunErrStreamEnded, a.failure(t).Code, e)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rota-run/rota/internal/rawjson"
 )
 
 const (
@@ -20,10 +22,17 @@ const (
 // asksToWait returns how long the headers of an answer ask to wait; zero if they
 // do not say.
 func asksToWait(h http.Header, now time.Time) time.Duration {
-	if d := longest(h.Values("Retry-After-Ms"), time.Millisecond, now); d > 0 {
-		return d
+	for _, name := range []string{"Retry-After-Ms", "X-Ms-Retry-After-Ms"} {
+		if d := longest(h.Values(name), time.Millisecond, now); d > 0 {
+			return d
+		}
 	}
-	return longest(h.Values("Retry-After"), time.Second, now)
+	for _, name := range []string{"Retry-After", "X-Retry-After", "X-Ratelimit-Reset-After"} {
+		if d := longest(h.Values(name), time.Second, now); d > 0 {
+			return d
+		}
+	}
+	return 0
 }
 
 // longest returns the longest span that one of the values asks for.
@@ -57,8 +66,16 @@ func untilReset(h http.Header, now time.Time) (reset time.Duration) {
 			reset = max(reset, span(h.Get(names[1]), time.Second, now))
 		}
 	}
+	for _, limit := range strings.Split(strings.Join(h.Values("Ratelimit"), ","), ",") {
+		if m := usedUp.FindStringSubmatch(limit); m != nil {
+			reset = max(reset, span(m[1], time.Second, now))
+		}
+	}
 	return reset
 }
+
+// "default";r=0;t=30, of a newer draft of the IETF.
+var usedUp = regexp.MustCompile(`;\s*r=0\s*;.*\bt=([0-9]+)`)
 
 // span returns the time that a header asks for: a number of units, a time since
 // 1970, a date, or a span such as 6m0s, PT6M or 6 minutes. It is zero if it is past or none of these.
@@ -115,20 +132,25 @@ func bounded(d float64) time.Duration {
 // "Please try again in 7.66s", "retry after 20 seconds".
 var inWords = regexp.MustCompile(`(?i)\b(?:try again|retry|wait|come back)\s+(?:in|after|for|at least)?\s*(?:about\s+)?((?:[0-9.]+(?:ms|h|m|s))+\b|[0-9.]+\s*(?:milliseconds|seconds?|secs?|minutes?|mins?|hours?))\b`)
 
-// waitIn returns how long an error's object asks to wait; zero if it does not say.
-func waitIn(object []byte) (most time.Duration) {
+// waitIn returns how long an error's object, its names spelled plainly, asks to wait;
+// zero if it does not say.
+func waitIn(o rawjson.Object) (most time.Duration) {
 	var none time.Time // these are never dates
 	for name, unit := range map[string]time.Duration{
-		"retry_after": time.Second, "retryAfter": time.Second, "retry_after_seconds": time.Second, "retryAfterSeconds": time.Second,
-		"retryDelay":     time.Second,
-		"retry_after_ms": time.Millisecond, "retryAfterMs": time.Millisecond,
+		"retryafter": time.Second, "retryafterseconds": time.Second, "retrydelay": time.Second, "estimatedtime": time.Second,
+		"retryafterms": time.Millisecond,
 	} {
-		if v := words(member(object, name)); v != "" {
+		if v := words(o.Get(name)); v != "" {
 			most = max(most, span(v, unit, none))
 		}
 	}
-	if m := inWords.FindStringSubmatch(text(member(object, "message"))); m != nil {
-		most = max(most, span(m[1], time.Second, none))
-	}
 	return most
+}
+
+// waitInWords returns how long a text for people asks to wait.
+func waitInWords(s string) time.Duration {
+	if m := inWords.FindStringSubmatch(s); m != nil {
+		return span(m[1], time.Second, time.Time{})
+	}
+	return 0
 }
