@@ -26,9 +26,9 @@ type CLI struct {
 	Schedules      schedulesCmd      `cmd:"" help:"See, pause and resume the schedules of all agents."`
 	Runs           runsCmd           `cmd:"" help:"See runs and follow them, whatever their agent."`
 	Occurrences    occurrencesCmd    `cmd:"" help:"See what became of the times of all schedules."`
-	Account        accountCmd        `cmd:"" help:"See and change what holds for the account."`
 	EndUsers       endUsersCmd       `cmd:"" help:"See for whom the account has agents, export what they have, and delete it."`
 	Limits         limitsCmd         `cmd:"" help:"See and set what an account and its end users may have."`
+	Retention      retentionCmd      `cmd:"" help:"See and set how long an account keeps what has ended."`
 	Forecast       forecastCmd       `cmd:"" help:"Count the runs ahead, by default those of a day." example:"rota forecast --from 2026-12-01T00:00 --to 2026-12-08T00:00 --timezone Europe/Madrid --bucket 1d"`
 	Keys           keysCmd           `cmd:"" help:"Make keys and revoke them."`
 	System         systemCmd         `cmd:"" help:"Say which version the server is, and what time it has." example:"rota system"`

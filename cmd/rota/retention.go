@@ -9,13 +9,9 @@ import (
 	"github.com/rota-run/rota"
 )
 
-type accountCmd struct {
-	Retention retentionCmd `cmd:"" help:"How long the account keeps what has ended."`
-}
-
 type retentionCmd struct {
-	Get retentionGet `cmd:"" help:"Show how long runs and occurrences are kept." example:"rota account retention get"`
-	Set retentionSet `cmd:"" help:"Set how long runs and occurrences are kept. What is older is deleted in the background; what no flag says is as the server says." example:"rota account retention set --runs 720h --occurrences 2160h"`
+	Get retentionGet `cmd:"" help:"Show how long runs and occurrences are kept." example:"rota retention get"`
+	Set retentionSet `cmd:"" help:"Set how long runs and occurrences are kept. What is older is deleted in the background; what no flag says is as the server says." example:"rota retention set --runs 720h --occurrences 2160h"`
 }
 
 type retentionGet struct{}

@@ -179,7 +179,11 @@ func (c *Control) changeAgent(ctx context.Context, who auth.Caller, operation st
 	if err := c.enter(ctx, who, rota.WriteAgents, operation, on("agent_id", id)); err != nil {
 		return rota.Agent{}, err
 	}
-	a, err := write(ctx, c, who, w.growing(), func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
+	w, err := c.altering(ctx, who, w)
+	if err != nil {
+		return rota.Agent{}, err
+	}
+	a, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
 		a, err := live(ctx, tx, who, id)
 		if err != nil {
 			return a, err
@@ -196,6 +200,9 @@ func alterAgent(ctx context.Context, tx Tx, who auth.Caller, a rota.Agent, w Wri
 	}
 	after, restored, err := fn(ctx, tx, a.AgentConfig)
 	if err != nil || same(a.AgentConfig, after) {
+		return a, err
+	}
+	if err := w.mayBecome(0, 1); err != nil { // the version before stays as well
 		return a, err
 	}
 	a.AgentConfig, a.UpdatedAt = after, rota.InstantOf(now)

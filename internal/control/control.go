@@ -80,7 +80,9 @@ type Write struct {
 	// Precondition. None means any.
 	IfMatch []int64
 
-	grows bool // it adds to what the owner has stored
+	grows  bool           // it adds to what the owner has stored
+	alters bool           // whether it does is for the change to find out; see [Control.altering]
+	full   *rota.LimitUse // the limit that keeps it from doing so; nil if there is none
 }
 
 // write makes a change in one transaction. With an idempotency key, the answer
@@ -99,9 +101,10 @@ func writeInParts[T any](ctx context.Context, c *Control, who auth.Caller, w Wri
 	fn func(ctx context.Context, tx Tx, now time.Time, after rota.ScheduleID) (T, *rota.ScheduleID, error),
 ) (answer T, err error) {
 	now := c.Now().UTC()
-	full, err := c.full(ctx, who.Owner, w)
-	if err != nil {
-		return answer, err
+	if !w.alters {
+		if w.full, err = c.full(ctx, who.Owner, w); err != nil {
+			return answer, err
+		}
 	}
 	for next := new(rota.ScheduleID); next != nil && err == nil; {
 		after := *next
@@ -114,8 +117,8 @@ func writeInParts[T any](ctx context.Context, c *Control, who auth.Caller, w Wri
 					return err
 				}
 			}
-			if full != nil {
-				return full.Err()
+			if w.full != nil && !w.alters {
+				return w.full.Err()
 			}
 			var err error
 			if answer, next, err = fn(ctx, tx, now, after); err != nil || next != nil || w.IdempotencyKey == "" {

@@ -19,11 +19,15 @@ type Put[T any] struct {
 
 // put is [write] for an object that is put under its key. If somebody else creates it at
 // the same moment, it is there the second time.
-func put[T any](ctx context.Context, c *Control, who auth.Caller, w Write, fn func(context.Context, Tx, time.Time) (Put[T], error)) (Put[T], error) {
-	w = w.growing()
-	p, err := write(ctx, c, who, w, fn)
+func put[T any](ctx context.Context, c *Control, who auth.Caller, w Write, fn func(context.Context, Write, Tx, time.Time) (Put[T], error)) (Put[T], error) {
+	w, err := c.altering(ctx, who, w)
+	if err != nil {
+		return Put[T]{}, err
+	}
+	once := func(ctx context.Context, tx Tx, now time.Time) (Put[T], error) { return fn(ctx, w, tx, now) }
+	p, err := write(ctx, c, who, w, once)
 	if p.Created && errors.Is(err, rota.Conflict) {
-		return write(ctx, c, who, w, fn)
+		return write(ctx, c, who, w, once)
 	}
 	return p, err
 }
@@ -42,13 +46,13 @@ func (c *Control) PutSchedule(ctx context.Context, who auth.Caller, agent rota.A
 	if err := checkNote(in); err != nil {
 		return Put[rota.Schedule]{}, err
 	}
-	p, err := put(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (p Put[rota.Schedule], err error) {
+	p, err := put(ctx, c, who, w, func(ctx context.Context, w Write, tx Tx, now time.Time) (p Put[rota.Schedule], err error) {
 		if _, err := live(ctx, tx, who, agent); err != nil {
 			return p, err
 		}
 		before, err := tx.ScheduleByKey(ctx, who.Owner, agent, key)
 		if errors.Is(err, rota.NotFound) {
-			if err := mustExist(w); err != nil {
+			if err := mayCreate(w); err != nil {
 				return p, err
 			}
 			p.Object, err = c.addSchedule(ctx, tx, who, agent, in, now)
@@ -104,10 +108,10 @@ func (c *Control) PutAgent(ctx context.Context, who auth.Caller, key string, in 
 	if err := setKey(&in.Key, key); err != nil {
 		return Put[rota.Agent]{}, err
 	}
-	p, err := put(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (p Put[rota.Agent], err error) {
+	p, err := put(ctx, c, who, w, func(ctx context.Context, w Write, tx Tx, now time.Time) (p Put[rota.Agent], err error) {
 		p.Object, err = tx.AgentByKey(ctx, who.Owner, key)
 		if errors.Is(err, rota.NotFound) {
-			if err := mustExist(w); err != nil {
+			if err := mayCreate(w); err != nil {
 				return p, err
 			}
 			p.Object, err = c.addAgent(ctx, tx, who, in, now)
@@ -154,11 +158,11 @@ func setKey(given *rota.Opt[string], key string) error {
 	return nil
 }
 
-// mustExist returns Precondition if the caller wants to change what there is, and
-// nothing is there.
-func mustExist(w Write) error {
+// mayCreate returns Precondition if the caller wants to change what there is, and
+// nothing is there; and an error if the owner has stored as much as it may.
+func mayCreate(w Write) error {
 	if len(w.IfMatch) == 0 {
-		return nil
+		return w.mayBecome(0, 1)
 	}
 	return rota.Errorf(rota.Precondition, "nothing has this key: without If-Match it would be created")
 }

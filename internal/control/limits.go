@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"regexp"
 	"time"
 
@@ -41,6 +42,33 @@ const rowBytes = 500
 func (w Write) growing() Write {
 	w.grows = true
 	return w
+}
+
+// altering returns the write of a change of what there is, which may add to what its
+// owner has stored: whoever makes the change asks whether it may become that long.
+func (c *Control) altering(ctx context.Context, who auth.Caller, w Write) (_ Write, err error) {
+	w = w.growing()
+	w.alters = true
+	w.full, err = c.full(ctx, who.Owner, w)
+	return w, err
+}
+
+// mayBecome returns an error if the owner has stored as much as it may, and what is of a
+// length is to become longer.
+func (w Write) mayBecome(before, after int) error {
+	if w.full == nil || after <= before {
+		return nil
+	}
+	return w.full.Err()
+}
+
+// textLength returns the length of what people write into a schedule.
+func textLength(s rota.Schedule) int {
+	text, err := json.Marshal([]any{s.Input, s.Name, s.Description, s.Metadata, s.Conversation, s.ContextManagement})
+	if err != nil {
+		panic(err) // all of it came as JSON
+	}
+	return len(text)
 }
 
 // full returns the limit that keeps an owner from storing more; nil if there is none,

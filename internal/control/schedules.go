@@ -148,7 +148,11 @@ func (c *Control) Schedules(ctx context.Context, who auth.Caller, agent rota.Age
 // UpdateSchedule changes what in names, at once: also for runs that wait in
 // the queue. Scope write:agents.
 func (c *Control) UpdateSchedule(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.ScheduleID, in rota.ScheduleUpdate, w Write) (rota.Schedule, error) {
-	s, err := c.change(ctx, who, "update_schedule", agent, id, w.growing(), func(ctx context.Context, tx Tx, s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
+	w, err := c.altering(ctx, who, w)
+	if err != nil {
+		return rota.Schedule{}, err
+	}
+	s, err := c.change(ctx, who, "update_schedule", agent, id, w, func(ctx context.Context, tx Tx, s rota.TimedSchedule, now time.Time) (_ rota.TimedSchedule, err error) {
 		s = updateContent(s, in)
 		if !in.AgentVersion.IsZero() {
 			if s.Timer, err = c.pin(ctx, tx, who, s.Timer, in.AgentVersion); err != nil {
@@ -238,6 +242,9 @@ func alter(ctx context.Context, tx Tx, who auth.Caller, before rota.TimedSchedul
 	after.Schedule = after.WithTimer(after.Timer)
 	if same(before, after) {
 		return before.Schedule, nil
+	}
+	if err := w.mayBecome(textLength(before.Schedule), textLength(after.Schedule)); err != nil {
+		return before.Schedule, err
 	}
 	if err := undecided(ctx, tx, after.Timer, now); err != nil {
 		return before.Schedule, err

@@ -125,7 +125,7 @@ func TestStoredBytesAreLimited(t *testing.T) {
 	large := `{"input":"` + strings.Repeat("x", 10_000) + `"}`
 	key := []string{"Idempotency-Key", "k"}
 	first := ana.send(http.MethodPost, agent+"/runs", large, key...).is(http.StatusCreated)
-	schedule := agent + "/schedules/" + ana.send(http.MethodPost, agent+"/schedules", `{"input":"hi","schedule":{"type":"interval","interval_seconds":60}}`).is(http.StatusCreated).id()
+	schedule := agent + "/schedules/" + ana.send(http.MethodPost, agent+"/schedules", `{"key":"daily","input":"hi","schedule":{"type":"interval","interval_seconds":60}}`).is(http.StatusCreated).id()
 	run := agent + "/runs/" + ana.send(http.MethodPost, agent+"/runs", large).is(http.StatusCreated).id()
 
 	for request, body := range map[string]string{
@@ -134,7 +134,7 @@ func TestStoredBytesAreLimited(t *testing.T) {
 		"PUT /api/v1/agents/by-key/k":   `{"name":"b","model":"m"}`,
 		"POST " + agent + "/runs":       `{"input":"hi"}`,
 		"POST " + agent + "/schedules":  `{"input":"hi","schedule":{"type":"interval","interval_seconds":60}}`,
-		"POST " + schedule:              `{"input":"ho"}`,
+		"POST " + schedule:              `{"input":"hello"}`,
 		"POST " + schedule + "/trigger": ``,
 	} {
 		method, path, _ := strings.Cut(request, " ")
@@ -149,6 +149,14 @@ func TestStoredBytesAreLimited(t *testing.T) {
 	c.as("bo").newAgent("a")
 
 	ana.send(http.MethodGet, schedule, "").is(http.StatusOK)
+	for _, smaller := range []string{
+		`{"input":"h"}`, `{"schedule":{"type":"interval","interval_seconds":86400}}`, `{"policy":{"max_runs":1,"overlap":"buffer_one"}}`, `{}`,
+	} {
+		ana.send(http.MethodPost, schedule, smaller).is(http.StatusOK)
+	}
+	ana.send(http.MethodPut, agent+"/schedules/by-key/daily", `{"input":"h","schedule":{"type":"interval","interval_seconds":86400}}`).is(http.StatusOK)
+	ana.send(http.MethodPut, agent+"/schedules/by-key/daily", `{"input":"hello","schedule":{"type":"interval","interval_seconds":86400}}`).is(http.StatusTooManyRequests)
+	ana.send(http.MethodPut, agent+"/schedules/by-key/other", `{"input":"h","schedule":{"type":"interval","interval_seconds":86400}}`).is(http.StatusTooManyRequests)
 	ana.send(http.MethodPost, schedule+"/pause", "").is(http.StatusOK)
 	ana.send(http.MethodPost, run+"/cancel", "").is(http.StatusOK)
 	ana.send(http.MethodDelete, schedule, "").is(http.StatusOK)
