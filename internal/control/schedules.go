@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -246,29 +245,28 @@ func alter(ctx context.Context, tx Tx, who auth.Caller, before rota.TimedSchedul
 	if err := w.mayBecome(textLength(before.Schedule), textLength(after.Schedule)); err != nil {
 		return before.Schedule, err
 	}
-	if err := undecided(ctx, tx, after.Timer, now); err != nil {
-		return before.Schedule, err
-	}
 	if after, err = nextVersion(ctx, tx, before, after, now); err != nil {
 		return before.Schedule, err
 	}
-	return save(ctx, tx, before.Timer, after, now)
+	saved, err := save(ctx, tx, before.Timer, after, now)
+	if err == nil {
+		err = undecided(ctx, tx, after.Timer, now)
+	}
+	return saved, err
 }
 
 // undecided returns Invalid if the timer's next time has just passed, which a
-// once schedule's may, and is on record already.
+// once schedule's may, and is on record already, alone or inside of a span, be it by the
+// change itself.
 func undecided(ctx context.Context, tx Tx, t rota.Timer, now time.Time) error {
 	if t.NextRunAt.IsZero() || t.NextRunAt.After(now) {
 		return nil
 	}
-	o, err := occurrenceAt(ctx, tx, t, t.NextRunAt)
-	switch {
-	case errors.Is(err, rota.NotFound):
-		return nil
-	case err != nil:
+	rows, err := tx.Ledger(ctx, t.Owner, t.ScheduleID, t.NextRunAt, t.NextRunAt, 1)
+	if err != nil || len(rows) == 0 {
 		return err
 	}
-	return rota.InvalidField("schedule.run_at", "must be another time: this one is on record as %s", o.Outcome)
+	return rota.InvalidField("schedule.run_at", "must be another time: this one is on record as %s", rows[0].Outcome)
 }
 
 // save writes back a schedule whose content or timer has changed, and puts on

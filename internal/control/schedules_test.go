@@ -386,6 +386,21 @@ func TestWhatAChangeDropsIsOnRecord(t *testing.T) {
 	}
 }
 
+// A time inside of what the same change puts on record would be there twice.
+func TestUpdateToATimeThatItDrops(t *testing.T) {
+	w := newWorld(t)
+	s := w.schedule(minutely, "")
+	w.at(2*time.Minute + 10*time.Second) // the engine is busy
+	_, err := w.tryUpdate(s, `{"schedule":{"type":"once","run_at":"2026-11-23T09:01:40Z"}}`)
+	var e *rota.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, "schedule.run_at", e.Field)
+	require.Empty(t, w.ledger(s), "nothing has changed")
+	w.update(s, `{"schedule":{"type":"once","run_at":"2026-11-23T09:02:05Z"}}`)
+	require.Equal(t, []string{"blocked 1..2=2"}, w.ledger(s))
+	require.Len(t, w.fire(), 1)
+}
+
 // A bound that is set after a time that waits for its jitter takes that time away.
 func TestUpdateOfTheStartWhileATimeWaits(t *testing.T) {
 	w := newWorld(t)
