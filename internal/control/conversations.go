@@ -27,7 +27,7 @@ func (c *Control) CreateConversation(ctx context.Context, who auth.Caller, body 
 	if err != nil {
 		return rota.ConversationRecord{}, err
 	}
-	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.ConversationRecord, error) {
+	return write(ctx, c, who, w.growing(), func(ctx context.Context, tx Tx, now time.Time) (rota.ConversationRecord, error) {
 		at := rota.InstantOf(now)
 		v := rota.ConversationRecord{ID: rota.NewConversationID(now), Owner: who.Owner, Metadata: metadata, CreatedAt: at, UpdatedAt: at}
 		if err := tx.AddConversation(ctx, v); err != nil || len(items) == 0 {
@@ -148,7 +148,7 @@ func (c *Control) AddConversationItems(ctx context.Context, who auth.Caller, id 
 	if err != nil {
 		return none, err
 	}
-	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.List[rota.ItemRecord], error) {
+	return write(ctx, c, who, w.growing(), func(ctx context.Context, tx Tx, now time.Time) (rota.List[rota.ItemRecord], error) {
 		v, err := tx.Conversation(ctx, who.Owner, id)
 		if err == nil {
 			err = free(v)

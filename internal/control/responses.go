@@ -125,7 +125,7 @@ func (c *Control) beginResponse(ctx context.Context, who auth.Caller, r answer.R
 		return prepare(ctx, c.Store.ResponseReader, c.Now().UTC())
 	}
 	var work rota.ResponseWork
-	id, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.ResponseID, error) {
+	id, err := write(ctx, c, who, w.growing(), func(ctx context.Context, tx Tx, now time.Time) (rota.ResponseID, error) {
 		var err error
 		if work, err = prepare(ctx, tx.ResponseReader, now); err != nil {
 			return "", err

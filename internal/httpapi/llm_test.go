@@ -301,6 +301,28 @@ func TestAResponseInTheBackground(t *testing.T) {
 	c.send(http.MethodPost, responsesPath, `{"model":"echo","input":"x","previous_response_id":"`+queued["id"].(string)+`"}`).is(http.StatusBadRequest)
 }
 
+// What a response goes on from may be deleted while it waits. Then it fails, and is not
+// tried for ever.
+func TestAResponseLosesWhatItGoesOnFrom(t *testing.T) {
+	s := newLLM(t)
+	c := s.acme()
+	first := c.create(`{"model":"echo","input":"hi"}`)["id"].(string)
+	waits := c.create(`{"model":"echo","input":"go on","background":true,"previous_response_id":"` + first + `"}`)["id"].(string)
+	c.send(http.MethodDelete, responsesPath+"/"+first, "").is(http.StatusOK)
+	working, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.responder.Run(working)
+	}()
+	valid(t, c.send(http.MethodGet, responsesPath+"/"+waits+"?stream=true", "").is(http.StatusOK).responseEvents())
+	stop()
+	<-done
+	r := c.send(http.MethodGet, responsesPath+"/"+waits, "").is(http.StatusOK).object()
+	require.Equal(t, "failed", r["status"])
+	require.Contains(t, r["error"].(map[string]any)["message"], "there is no response")
+}
+
 // The same key gets the same response.
 func TestAResponseUnderAKey(t *testing.T) {
 	s := newLLM(t)

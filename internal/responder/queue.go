@@ -2,11 +2,13 @@ package responder
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/budget"
 	"github.com/rota-run/rota/internal/events"
 )
 
@@ -142,7 +144,9 @@ func (r *Responder) take(ctx, working context.Context) {
 // goOn works on a response in the background, or ends one whose caller is gone with its
 // process.
 func (r *Responder) goOn(ctx context.Context, o rota.OpenResponse) {
-	w, err := r.load(ctx, o)
+	room := r.Memory.Open()
+	defer room.Release()
+	w, err := r.load(ctx, o, room)
 	if err != nil {
 		r.Log.Error("a response cannot be read; it is tried again", "response_id", o.ID, "err", err)
 		return
@@ -153,8 +157,18 @@ func (r *Responder) goOn(ctx context.Context, o rota.OpenResponse) {
 	_, _ = r.Answer(ctx, w, func(events.Event) {}) // its end is on record
 }
 
-// load reads the work on a response.
-func (r *Responder) load(ctx context.Context, o rota.OpenResponse) (w rota.ResponseWork, err error) {
+// readCost is what the items of a response take of memory, as a multiple of their bytes.
+const readCost = 8
+
+// load reads the work on a response, after it has taken memory for it.
+func (r *Responder) load(ctx context.Context, o rota.OpenResponse, room *budget.Account) (w rota.ResponseWork, err error) {
+	size, err := r.Store.ResponseBytes(ctx, o.ID)
+	if err == nil {
+		err = room.Hold(ctx, readCost*int64(size))
+	}
+	if err != nil {
+		return w, err
+	}
 	w.Kept, w.Lost = true, o.Orphan && !o.Background
 	if w.ResponseRecord, w.Input, err = r.Store.ResponseWork(ctx, o.ID); err != nil {
 		return w, err
@@ -162,11 +176,32 @@ func (r *Responder) load(ctx context.Context, o rota.OpenResponse) (w rota.Respo
 	if w.Steps, err = r.Store.ResponseSteps(ctx, o.ID); err != nil {
 		return w, err
 	}
+	conversation, previous := rota.ConversationID(""), rota.ResponseID("")
 	switch {
 	case w.Conversation != nil:
-		w.Turns, err = r.Store.ConversationTurns(ctx, *w.Conversation)
+		conversation = *w.Conversation
 	case w.Previous != nil:
-		w.Turns, err = r.Store.ChainTurns(ctx, w.Owner, *w.Previous)
+		previous = *w.Previous
+	default:
+		return w, nil
 	}
-	return w, err
+	if size, err = r.Store.TurnBytes(ctx, w.Owner, conversation, previous); err == nil {
+		err = room.Hold(ctx, room.Held()+readCost*int64(size))
+	}
+	if err == nil {
+		w.Turns, err = r.Store.TurnsBefore(ctx, w.Owner, conversation, previous)
+	}
+	return rootless(w, err)
+}
+
+// rootless returns the work on a response of which what came before is not there any
+// more: it ends as failed.
+func rootless(w rota.ResponseWork, err error) (rota.ResponseWork, error) {
+	var e *rota.Error
+	if !errors.As(err, &e) || e.Code != rota.PreviousNotFound && e.Code != rota.NotFound {
+		return w, err
+	}
+	w.Lost = true
+	w.Steps = append(w.Steps, rota.ResponseStep{Kind: rota.StepFailed, Code: rota.RunErrRejected, Message: e.Msg})
+	return w, nil
 }

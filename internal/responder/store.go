@@ -26,11 +26,15 @@ type Reader interface {
 
 	ResponseSteps(ctx context.Context, id rota.ResponseID) ([]rota.ResponseStep, error)
 
-	// ConversationTurns returns what a conversation has, the oldest first.
-	ConversationTurns(ctx context.Context, id rota.ConversationID) ([]rota.Turn, error)
+	// ResponseBytes returns how many bytes ResponseWork is to return, about.
+	ResponseBytes(ctx context.Context, id rota.ResponseID) (int, error)
 
-	// ChainTurns returns what a response and those before it have, the oldest first.
-	ChainTurns(ctx context.Context, o rota.Owner, id rota.ResponseID) ([]rota.Turn, error)
+	// TurnBytes returns how many bytes TurnsBefore is to return.
+	TurnBytes(ctx context.Context, o rota.Owner, c rota.ConversationID, previous rota.ResponseID) (int, error)
+
+	// TurnsBefore returns what came before a response, the oldest first: the items of its
+	// conversation or, if it has none, of the responses before it.
+	TurnsBefore(ctx context.Context, o rota.Owner, c rota.ConversationID, previous rota.ResponseID) ([]rota.Turn, error)
 }
 
 // A Tx writes what comes of responses.

@@ -51,8 +51,7 @@ func (c Context) items(next []Item) []Item {
 	)
 	for _, t := range append(slices.Clip(c.Turns[min(c.From, len(c.Turns)):]), Turn{Input: next}) {
 		all = o.cutOff(all, t.Input) // the last turn's
-		all = append(all, t.Input...)
-		o.note(t.Input)
+		all = o.answer(all, t.Input)
 		all = o.cutOff(all, nil)
 		kept := sendable(t.Output)
 		all = append(all, kept...)
@@ -108,6 +107,19 @@ func (o *openCalls) note(items []Item) {
 			*o = slices.Delete(*o, at, at+1)
 		}
 	}
+}
+
+// answer adds the items of an input, but for outputs of calls that are not there: the
+// turn that has called was deleted.
+func (o *openCalls) answer(all, input []Item) []Item {
+	for n, i := range input {
+		if callOf(i.Type) != "" && o.answeredBy(i) < 0 {
+			continue
+		}
+		all = append(all, i)
+		o.note(input[n : n+1])
+	}
+	return all
 }
 
 // answeredBy returns the index of the call that an item is the output of, or -1.

@@ -224,3 +224,16 @@ func BenchmarkContext(b *testing.B) {
 		_ = shorter.Input(next)
 	}
 }
+
+// TestATurnThatIsDeletedLeavesNoOutputs: a turn that has called may be taken out of a
+// conversation, and the outputs stay.
+func TestATurnThatIsDeletedLeavesNoOutputs(t *testing.T) {
+	output := item(t, `{"type":"function_call_output","call_id":"call_1","output":"x"}`)
+	c := responses.Context{Turns: []responses.Turn{
+		{Input: []responses.Item{user(t, "a")}},
+		{Input: []responses.Item{output, user(t, "b")}},
+	}}
+	sent := c.Input([]responses.Item{user(t, "c")})
+	require.NoError(t, strict(sent))
+	require.Len(t, rawjson.List(sent), 3)
+}

@@ -80,7 +80,8 @@ CREATE TABLE conversations (
   agent_id text COLLATE "C",
   PRIMARY KEY (id)
 );
-CREATE INDEX conversations_by_agent ON conversations USING btree (agent_id) WHERE (agent_id IS NOT NULL);
+CREATE INDEX conversations_by_account ON conversations USING btree (account, id);
+CREATE INDEX conversations_by_agent ON conversations USING btree (agent_id, id) WHERE (agent_id IS NOT NULL);
 CREATE INDEX conversations_by_owner ON conversations USING btree (account, end_user, id);
 
 CREATE TABLE engine (
@@ -278,6 +279,7 @@ CREATE TABLE responses (
   error text,
   PRIMARY KEY (id)
 );
+CREATE INDEX responses_by_account ON responses USING btree (account, id);
 CREATE INDEX responses_by_agent ON responses USING btree (agent_id, id) WHERE (agent_id IS NOT NULL);
 CREATE INDEX responses_by_owner ON responses USING btree (account, end_user, id);
 

@@ -83,7 +83,9 @@ CREATE TABLE conversations (
   agent_id   TEXT            -- for whose runs it was made; NULL if a caller made it
 ) STRICT;
 
-CREATE INDEX conversations_by_agent ON conversations (agent_id) WHERE agent_id IS NOT NULL;
+CREATE INDEX conversations_by_account ON conversations (account, id);
+
+CREATE INDEX conversations_by_agent ON conversations (agent_id, id) WHERE agent_id IS NOT NULL;
 
 CREATE INDEX conversations_by_owner ON conversations (account, end_user, id);
 
@@ -288,6 +290,8 @@ CREATE TABLE responses (
   total_tokens         INTEGER,
   error                TEXT
 ) STRICT;
+
+CREATE INDEX responses_by_account ON responses (account, id);
 
 CREATE INDEX responses_by_agent ON responses (agent_id, id) WHERE agent_id IS NOT NULL;
 

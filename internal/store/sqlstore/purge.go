@@ -83,6 +83,12 @@ func (q Queries) purgeSome(ctx context.Context, p *rota.Purge, limit int) error 
 		{`DELETE FROM occurrences WHERE (schedule_id, scheduled_for) IN (SELECT o.schedule_id, o.scheduled_for FROM schedules s
 			JOIN occurrences o ON o.schedule_id = s.id WHERE s.agent_id = ? LIMIT ?)`, &p.Occurrences},
 		{`DELETE FROM runs WHERE id IN (SELECT r.id FROM runs r WHERE r.agent_id = ? ORDER BY r.id LIMIT ?)`, &p.Runs},
+		{`DELETE FROM items WHERE (log, position) IN (SELECT i.log, i.position FROM responses r JOIN items i ON i.response_id = r.id
+			WHERE r.agent_id = ? AND (i.log = r.id OR EXISTS (SELECT 1 FROM conversations c WHERE c.id = i.log AND (c.agent_id = r.agent_id OR c.deleted_at IS NOT NULL))) LIMIT ?)`, &ended},
+		{`DELETE FROM responses WHERE id IN (SELECT r.id FROM responses r WHERE r.agent_id = ? ORDER BY r.id LIMIT ?)`, &ended},
+		{`DELETE FROM items WHERE (log, position) IN (SELECT i.log, i.position FROM conversations c JOIN items i ON i.log = c.id
+			WHERE c.agent_id = ? AND NOT EXISTS (SELECT 1 FROM responses r WHERE r.id = i.response_id) LIMIT ?)`, &ended},
+		{`DELETE FROM conversations WHERE id IN (SELECT c.id FROM conversations c WHERE c.agent_id = ? ORDER BY c.id LIMIT ?)`, &ended},
 		{`DELETE FROM schedule_versions WHERE (schedule_id, version) IN (SELECT v.schedule_id, v.version FROM schedules s
 			JOIN schedule_versions v ON v.schedule_id = s.id WHERE s.agent_id = ? LIMIT ?)`, &ended},
 		{`DELETE FROM timers WHERE schedule_id IN (SELECT t.schedule_id FROM schedules s

@@ -161,7 +161,7 @@ func (q Queries) SaveResponseObject(ctx context.Context, id rota.ResponseID, obj
 }
 
 // DeleteResponse deletes a response that has ended. Items that are in a conversation stay
-// there.
+// there, unless that is deleted.
 func (q Queries) DeleteResponse(ctx context.Context, o rota.Owner, id rota.ResponseID) error {
 	n, err := q.exec(ctx, `DELETE FROM responses WHERE id = ? AND account = ? AND end_user = ?`, id, o.Account, o.EndUser)
 	if err := must("response", n, err); err != nil {
@@ -170,7 +170,8 @@ func (q Queries) DeleteResponse(ctx context.Context, o rota.Owner, id rota.Respo
 	if err := q.write(ctx, `DELETE FROM response_steps WHERE response_id = ?`, id); err != nil {
 		return err
 	}
-	return q.write(ctx, `DELETE FROM items WHERE log = ?`, id)
+	return q.write(ctx, `DELETE FROM items WHERE response_id = ? AND (log = ?
+		OR EXISTS (SELECT 1 FROM conversations c WHERE c.id = items.log AND c.deleted_at IS NOT NULL))`, id, id)
 }
 
 // RenewLeases gives a worker its responses for longer, and returns which they are.

@@ -24,8 +24,9 @@ func bytesOf(columns ...string) string {
 	return b.String() + "?"
 }
 
-// storedKinds are the queries of what is counted, in their order. The last two have a
-// part for each call: what they count is named by what follows a place.
+// storedKinds are the queries of what is counted, in their order. Those from
+// kindOccurrences on have a part for each call: what they count is named by what follows
+// a place.
 func storedKinds() []string {
 	return []string{
 		`SELECT a.end_user, CAST(SUM(` + bytesOf("a.name", "a.description", "a.instructions", "a.tools", "a.tool_choice", "a.text", "a.reasoning", "a.metadata") + `) AS BIGINT), ''
@@ -42,13 +43,19 @@ func storedKinds() []string {
 			WHERE o.account = ? AND o.outcome <> 'fired' AND (o.outcome, o.id) > (?, ?) ORDER BY o.outcome, o.id LIMIT ?`),
 		part(`SELECT r.end_user, r.id AS place, ` + bytesOf("r.input", "r.conversation", "r.context_management", "r.metadata", "r.function_tools", "r.response", "r.usage", "r.error", "r.history", "r.request") + ` AS bytes FROM runs r
 			WHERE r.account = ? AND r.id > ? ORDER BY r.id LIMIT ?`),
+		part(`SELECT r.end_user, r.id AS place, ` + itemBytes("r.id") + ` + (SELECT COALESCE(SUM(octet_length(x.data)), 0) FROM response_steps x WHERE x.response_id = r.id) + ` +
+			bytesOf("r.request", "r.object", "r.shape", "r.usage", "r.error") + ` AS bytes FROM responses r WHERE r.account = ? AND r.id > ? ORDER BY r.id LIMIT ?`),
+		part(`SELECT c.end_user, c.id AS place, ` + itemBytes("c.id") + ` + ` + bytesOf("c.metadata") + ` AS bytes FROM conversations c
+			WHERE c.account = ? AND c.id > ? ORDER BY c.id LIMIT ?`),
 	}
 }
 
-const (
-	kindOccurrences = 5
-	kindRuns        = 6
-)
+const kindOccurrences = 5
+
+// itemBytes returns the sum of the lengths of the items in a log: each is in one.
+func itemBytes(log string) string {
+	return `(SELECT COALESCE(SUM(octet_length(i.item)), 0) FROM items i WHERE i.log = ` + log + `)`
+}
 
 // part sums what a query finds, by end user.
 func part(query string) string {
@@ -60,11 +67,11 @@ func part(query string) string {
 func (q Queries) StoredBytes(ctx context.Context, account string, from rota.StoredPlace) ([]rota.StoredBytes, rota.StoredPlace, error) {
 	kinds := storedKinds()
 	args := []any{rowBytes, account}
-	switch from.Kind {
-	case kindOccurrences:
+	switch {
+	case from.Kind == kindOccurrences:
 		outcome, id, _ := strings.Cut(from.After, "/")
 		args = append(args, outcome, id, countAtOnce)
-	case kindRuns:
+	case from.Kind > kindOccurrences:
 		args = append(args, from.After, countAtOnce)
 	}
 	next := rota.StoredPlace{Kind: from.Kind}

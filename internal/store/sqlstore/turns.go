@@ -113,6 +113,12 @@ func (q Queries) TurnBytes(ctx context.Context, o rota.Owner, c rota.Conversatio
 		FROM chain c CROSS JOIN items i WHERE i.response_id = c.id`, previous, o.Account, o.EndUser, maxChain)
 }
 
+// ResponseBytes returns how many bytes a response has with its items.
+func (q Queries) ResponseBytes(ctx context.Context, id rota.ResponseID) (int, error) {
+	return one(ctx, q.db, "response", scanNumber, `SELECT CAST(octet_length(r.request) + octet_length(r.object)
+		+ (SELECT COALESCE(SUM(octet_length(i.item)), 0) FROM items i WHERE i.response_id = r.id) AS BIGINT) FROM responses r WHERE r.id = ?`, id)
+}
+
 // TurnsBefore returns what came before a run or a response, the oldest first: the items
 // of its conversation or, if it has none, of the responses before it. It is NotFound if
 // there is no such conversation, and otherwise fails as ChainTurns does.

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -18,6 +19,8 @@ var continuity = []testCase{
 	{"a run waits for a response in its conversation", runBehindResponse},
 	{"runs go on from each other", runChain},
 	{"a run whose conversation is not there starts", noConversation},
+	{"what responses and conversations have is counted", countedTurns},
+	{"what an agent's runs have said is purged with it", purgedTurns},
 }
 
 // addRunIn adds a run that joins a conversation.
@@ -180,4 +183,66 @@ func noConversation(w *world) {
 	_, err := w.store.TurnsBefore(w.Context(), w.owner, "conv_none", "")
 	require.ErrorIs(w, err, rota.NotFound)
 	w.finish(run, w.failed(rota.RunErrRejected))
+}
+
+// countedTurns: what runs and responses keep is counted once, wherever its items are.
+func countedTurns(w *world) {
+	a := w.addAgent().ID
+	before := w.stored()[w.owner.EndUser]
+	c := w.addConversation()
+	run := w.addRunIn(a, c)
+	w.at(time.Second)
+	w.started()
+	r := w.answered(a, &c, nil)
+	r.Turn.Output[0].Raw = json.RawMessage(`"` + strings.Repeat("é", 5000) + `"`)
+	w.finish(run, r)
+	size, err := w.store.ResponseBytes(w.Context(), r.Turn.Response.ID)
+	require.NoError(w, err)
+	require.InDelta(w, 10_000, size, 200)
+	w.endResponse(w.addResponse(nil, nil))
+	require.InDelta(w, before+4*500+10_000, w.stored()[w.owner.EndUser], 900)
+}
+
+// purgedTurns: with an agent goes what its runs have said, and the conversations that
+// were made for them. What they said in the conversation of a caller stays there.
+func purgedTurns(w *world) {
+	a := w.addAgent()
+	at := rota.InstantOf(w.next())
+	own := rota.ConversationRecord{ID: rota.NewConversationID(at.Time), Owner: w.owner, Agent: a.ID, Metadata: map[string]string{}, CreatedAt: at, UpdatedAt: at}
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddConversation(ctx, own) })
+	theirs := w.addConversation()
+	var said []rota.ResponseID
+	for _, c := range []rota.ConversationID{own.ID, theirs} {
+		run := w.addRunIn(a.ID, c)
+		w.at(time.Second)
+		w.started()
+		r := w.answered(a.ID, &c, nil)
+		w.finish(run, r)
+		said = append(said, r.Turn.Response.ID)
+	}
+	callers := w.addResponse(&own.ID, nil)
+	w.endResponse(callers)
+	w.deleteAgent(a.ID)
+	w.at(2 * time.Hour)
+	for done, steps := false, 0; !done; steps++ {
+		require.Less(w, steps, 30)
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+			p, err := tx.PurgeAgent(ctx, w.now, 1)
+			done = p.Done
+			return err
+		})
+	}
+	_, err := w.store.Conversation(w.Context(), w.owner, own.ID)
+	require.ErrorIs(w, err, rota.NotFound)
+	for _, id := range said {
+		_, err := w.store.StoredResponse(w.Context(), w.owner, id)
+		require.ErrorIs(w, err, rota.NotFound)
+	}
+	items, err := w.store.ConversationItems(w.Context(), theirs, rota.Page{Limit: 10})
+	require.NoError(w, err)
+	require.Len(w, items.Data, 2)
+	r, err := w.store.StoredResponse(w.Context(), w.owner, callers)
+	require.NoError(w, err)
+	require.NotEqual(w, "[]", string(r.Output), "a caller's response keeps its items")
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.DeleteResponse(ctx, w.owner, callers) })
 }

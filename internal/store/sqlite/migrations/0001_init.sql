@@ -377,6 +377,7 @@ CREATE TABLE responses (
   error                TEXT
 ) STRICT;
 CREATE INDEX responses_by_owner ON responses (account, end_user, id);
+CREATE INDEX responses_by_account ON responses (account, id);
 CREATE INDEX responses_by_agent ON responses (agent_id, id) WHERE agent_id IS NOT NULL;
 
 -- The responses that have not ended. With a worker whose lease is over, a response is
@@ -412,7 +413,8 @@ CREATE TABLE conversations (
   agent_id   TEXT            -- for whose runs it was made; NULL if a caller made it
 ) STRICT;
 CREATE INDEX conversations_by_owner ON conversations (account, end_user, id);
-CREATE INDEX conversations_by_agent ON conversations (agent_id) WHERE agent_id IS NOT NULL;
+CREATE INDEX conversations_by_account ON conversations (account, id);
+CREATE INDEX conversations_by_agent ON conversations (agent_id, id) WHERE agent_id IS NOT NULL;
 
 -- Items of responses and conversations, as they came. A log is a conversation, or a
 -- response. The items of a response come into the log of its conversation when it has
