@@ -156,6 +156,7 @@ func (p parts) withUpkeep(work func(context.Context) error) func(context.Context
 		tidying, stop := context.WithCancel(ctx)
 		var group sync.WaitGroup
 		group.Go(func() { u.Run(tidying) })
+		group.Go(func() { u.Fold(tidying) })
 		defer group.Wait()
 		defer stop()
 		return work(ctx)

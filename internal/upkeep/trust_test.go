@@ -35,6 +35,12 @@ func (d *due) PurgeAgent(context.Context, time.Time, int) (rota.Purge, error) {
 	return rota.Purge{AgentID: "agt_1", Done: true}, nil
 }
 
+func (d *due) TalliesLogged(context.Context) (bool, error) { return false, nil }
+
+func (d *due) FoldTallies(context.Context) (bool, error) { return false, nil }
+
+func (d *due) DeleteTallies(context.Context, time.Time, int) (int64, error) { return 0, nil }
+
 func (d *due) DeleteEnded(context.Context, []rota.RunID) (int64, error) { return 0, nil }
 
 func (d *due) DeleteOccurrences(context.Context, []rota.OldOccurrence) (int64, error) { return 0, nil }

@@ -1,8 +1,9 @@
 // Package upkeep removes what is over, in the leader: agents whose retention has
-// ended, with all that is their own, and then runs and occurrences that are older than
-// their accounts keep them. It works in small transactions, with a pause after each, so
-// that it is in nobody's way. It does nothing in the first hour, nor within an hour
-// after the clock has jumped forward.
+// ended, with all that is their own, counts that are older than they are kept, and then
+// runs and occurrences that are older than their accounts keep them. It works in small transactions, with a pause after each, so
+// that it is in nobody's way. It removes nothing in the first hour, nor within an hour
+// after the clock has jumped forward. It also folds what was counted
+// lately: see Fold.
 package upkeep
 
 import (
@@ -14,9 +15,10 @@ import (
 )
 
 const (
-	every  = time.Minute           // between looks, when there was nothing to do
-	pause  = 50 * time.Millisecond // between transactions
-	atOnce = 500                   // rows in one transaction
+	every     = time.Minute           // between looks, when there was nothing to do
+	foldEvery = 5 * time.Second       // the same for what was counted
+	pause     = 50 * time.Millisecond // between transactions
+	atOnce    = 500                   // rows in one transaction
 )
 
 // A Store is where the upkeep finds what is over.
@@ -33,6 +35,9 @@ type Store interface {
 type DueReader interface {
 	// PurgeDue reports whether PurgeAgent may have something to do.
 	PurgeDue(ctx context.Context, now time.Time) (bool, error)
+
+	// TalliesLogged reports whether FoldTallies has something to do.
+	TalliesLogged(ctx context.Context) (bool, error)
 }
 
 // A Tx is one transaction.
@@ -50,6 +55,14 @@ type Tx interface {
 	// read, and returns how many. Each schedule keeps in mind the last nominal time
 	// that it loses.
 	DeleteOccurrences(ctx context.Context, old []rota.OldOccurrence) (int64, error)
+
+	// DeleteTallies deletes up to limit counts of each kind of the hours before an
+	// instant, and returns how many.
+	DeleteTallies(ctx context.Context, before time.Time, limit int) (int64, error)
+
+	// FoldTallies adds a part of what was counted lately to the counts of its hours, and
+	// reports whether there was anything.
+	FoldTallies(ctx context.Context) (bool, error)
 }
 
 // Upkeep is the loop. Store, Now and Log are required.
@@ -72,20 +85,44 @@ type Upkeep struct {
 
 // Run works until ctx ends. While the store fails, it tries again.
 func (u *Upkeep) Run(ctx context.Context) {
+	u.repeat(ctx, u.step, every, "removing what is over failed; it is tried again")
+}
+
+// Fold adds up what is counted, every few seconds, until ctx ends. While the store
+// fails, it tries again.
+func (u *Upkeep) Fold(ctx context.Context) {
+	u.repeat(ctx, u.fold, foldEvery, "adding up what was counted failed; it is tried again")
+}
+
+// repeat makes steps until ctx ends: the next one soon if there may be more to do, or
+// else later.
+func (u *Upkeep) repeat(ctx context.Context, step func(context.Context) (more bool, err error), later time.Duration, failed string) {
 	for ctx.Err() == nil {
-		more, err := u.step(ctx)
+		more, err := step(ctx)
 		wait := pause
 		if err != nil && ctx.Err() == nil {
-			u.Log.Error("removing what is over failed; it is tried again", "err", err)
+			u.Log.Error(failed, "err", err)
 		}
 		if err != nil || !more {
-			wait = every
+			wait = later
 		}
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
 		}
 	}
+}
+
+// fold moves a part of what was counted to where it stays.
+func (u *Upkeep) fold(ctx context.Context) (more bool, err error) {
+	if some, err := u.Store.TalliesLogged(ctx); err != nil || !some {
+		return false, err
+	}
+	err = u.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+		more, err = tx.FoldTallies(ctx)
+		return err
+	})
+	return more, err
 }
 
 // step makes one transaction, if there is anything to do, and reports whether there
@@ -107,6 +144,12 @@ func (u *Upkeep) step(ctx context.Context) (more bool, err error) {
 	}
 	if purged, err := u.purge(ctx, now); purged || err != nil {
 		return purged, err
+	}
+	n, err := u.inTx(ctx, func(ctx context.Context, tx Tx) (int64, error) {
+		return tx.DeleteTallies(ctx, now.Add(-rota.TallyKept), atOnce)
+	})
+	if n > 0 || err != nil {
+		return n > 0, err
 	}
 	return u.age(ctx, now)
 }

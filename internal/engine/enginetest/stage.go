@@ -26,6 +26,7 @@ type stage struct {
 	order     []*run // the runs, as they were first seen
 	calls     int    // of the model that have been looked at
 	gaps      []gap
+	looks     int       // so many there were
 	seen      time.Time // the last look
 }
 
@@ -64,6 +65,7 @@ func (s *stage) look() {
 	}
 	s.checkCalls()
 	s.checkWorkers(now)
+	s.fold()
 	s.seen = now
 }
 
@@ -211,4 +213,5 @@ func (s *stage) finish() {
 	for _, r := range s.schedules {
 		r.checkLedger()
 	}
+	s.checkTallies()
 }

@@ -409,6 +409,67 @@ CREATE TABLE signing_keys (
 );
 CREATE INDEX signing_keys_by_end ON signing_keys USING btree (retired_at);
 
+CREATE TABLE tallies (
+  account text COLLATE "C" NOT NULL,
+  end_user text COLLATE "C" NOT NULL,
+  hour bigint NOT NULL,
+  fired bigint NOT NULL,
+  skipped_overlap bigint NOT NULL,
+  skipped_requested bigint NOT NULL,
+  buffered bigint NOT NULL,
+  missed bigint NOT NULL,
+  blocked bigint NOT NULL,
+  completed bigint NOT NULL,
+  incomplete bigint NOT NULL,
+  failed bigint NOT NULL,
+  cancelled bigint NOT NULL,
+  input_tokens bigint NOT NULL,
+  cached_tokens bigint NOT NULL,
+  output_tokens bigint NOT NULL,
+  reasoning_tokens bigint NOT NULL,
+  total_tokens bigint NOT NULL,
+  late_0 bigint NOT NULL,
+  late_1 bigint NOT NULL,
+  late_2 bigint NOT NULL,
+  late_3 bigint NOT NULL,
+  late_4 bigint NOT NULL,
+  late_5 bigint NOT NULL,
+  late_6 bigint NOT NULL,
+  late_7 bigint NOT NULL,
+  late_8 bigint NOT NULL,
+  late_9 bigint NOT NULL,
+  late_10 bigint NOT NULL,
+  late_11 bigint NOT NULL,
+  late_12 bigint NOT NULL,
+  late_13 bigint NOT NULL,
+  late_14 bigint NOT NULL,
+  late_15 bigint NOT NULL,
+  late_16 bigint NOT NULL,
+  late_17 bigint NOT NULL,
+  late_18 bigint NOT NULL,
+  late_19 bigint NOT NULL,
+  PRIMARY KEY (account, end_user, hour)
+);
+CREATE INDEX tallies_by_hour ON tallies USING btree (hour);
+
+CREATE TABLE tally_errors (
+  account text COLLATE "C" NOT NULL,
+  end_user text COLLATE "C" NOT NULL,
+  hour bigint NOT NULL,
+  phase text COLLATE "C" NOT NULL,
+  code text COLLATE "C" NOT NULL,
+  count bigint NOT NULL,
+  PRIMARY KEY (account, end_user, hour, phase, code)
+);
+CREATE INDEX tally_errors_by_hour ON tally_errors USING btree (hour);
+
+CREATE TABLE tally_log (
+  account text COLLATE "C" NOT NULL,
+  id bigint NOT NULL,
+  body bytea NOT NULL,
+  PRIMARY KEY (account, id)
+);
+
 CREATE TABLE timers (
   schedule_id text COLLATE "C" NOT NULL,
   agent_id text COLLATE "C" NOT NULL,

@@ -65,9 +65,13 @@ func (s *Store) once(ctx context.Context, fn func(context.Context, sqlstore.Quer
 	}
 	defer conn.Release() // closes a connection that has a transaction
 	d := newDialog(conn.Conn(), &s.steps)
-	err = call(ctx, fn, sqlstore.NewShared(d))
+	tx := sqlstore.NewShared(d)
+	err = call(ctx, fn, tx)
 	if err == nil {
 		err = d.failure // which fn kept to itself
+	}
+	if err == nil {
+		err = tx.Flush(ctx, tx.Pending())
 	}
 	if err == nil {
 		err = s.commit(ctx, d, conn.Release)

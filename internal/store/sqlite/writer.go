@@ -192,15 +192,23 @@ func (w *writer) transact(batch []*update) error {
 	return err
 }
 
-// together commits what run makes of the updates.
-func (w *writer) together(ctx context.Context, batch []*update, run func(context.Context, *update) error) error {
+// together commits what run makes of the updates, and what they have counted.
+func (w *writer) together(ctx context.Context, batch []*update, run func(context.Context, *update) (*sqlstore.Pending, error)) error {
 	if _, err := w.db.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
+	counted := sqlstore.NewPending()
 	for _, u := range batch {
-		if err := run(ctx, u); err != nil {
+		pending, err := run(ctx, u)
+		if err != nil {
 			return errors.Join(err, w.rollback(ctx))
 		}
+		if u.err == nil {
+			counted.Merge(pending)
+		}
+	}
+	if err := sqlstore.New(w.db).Flush(ctx, counted); err != nil {
+		return errors.Join(err, w.rollback(ctx))
 	}
 	if _, err := w.db.exec(ctx, "COMMIT"); err != nil {
 		return errors.Join(err, w.rollback(ctx))
@@ -222,36 +230,38 @@ func (w *writer) rollback(ctx context.Context) error {
 var errSpoiled = errors.New("an update failed in the middle")
 
 // run makes one update without a savepoint, which costs more than many an
-// update: few fail, and fewer when they have written. Its error is about the
-// whole batch.
-func (w *writer) run(_ context.Context, u *update) error {
+// update: few fail, and fewer when they have written. It returns what the update has
+// counted. Its error is about the whole batch.
+func (w *writer) run(_ context.Context, u *update) (*sqlstore.Pending, error) {
 	guard := &guarded{DB: w.db}
-	u.err = call(u.ctx, u.fn, sqlstore.New(guard))
+	tx := sqlstore.New(guard)
+	u.err = call(u.ctx, u.fn, tx)
 	switch {
 	case guard.failure != nil:
-		return guard.failure
+		return nil, guard.failure
 	case u.err != nil && guard.wrote:
-		return errSpoiled
+		return nil, errSpoiled
 	}
-	return nil
+	return tx.Pending(), nil
 }
 
 // runApart makes one update in a savepoint, so that it can be taken back by
 // itself. Its error is about the whole batch.
-func (w *writer) runApart(ctx context.Context, u *update) error {
+func (w *writer) runApart(ctx context.Context, u *update) (*sqlstore.Pending, error) {
 	if _, err := w.db.exec(ctx, "SAVEPOINT one"); err != nil {
-		return err
+		return nil, err
 	}
-	if err := w.run(ctx, u); err != nil && !errors.Is(err, errSpoiled) {
-		return err
+	counted, err := w.run(ctx, u)
+	if err != nil && !errors.Is(err, errSpoiled) {
+		return nil, err
 	}
 	if u.err != nil {
 		if _, err := w.db.exec(ctx, "ROLLBACK TO one"); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	_, err := w.db.exec(ctx, "RELEASE one")
-	return err
+	_, err = w.db.exec(ctx, "RELEASE one")
+	return counted, err
 }
 
 // A guarded DB does nothing more once the file has failed: SQLite may have

@@ -86,7 +86,7 @@ func (q Queries) eraseKind(ctx context.Context, o rota.Owner, e *rota.Erasure, n
 			return n > 0, err
 		}
 	}
-	return false, nil
+	return q.eraseTallies(ctx, o, limit)
 }
 
 // erasableLLM are keys, and what there is of responses and conversations.

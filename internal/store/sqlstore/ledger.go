@@ -71,8 +71,12 @@ func (q Queries) takeOff(ctx context.Context, id rota.ScheduleID, times []rota.I
 	for i, t := range times {
 		at[i] = t.UnixMilli()
 	}
-	return all(ctx, q.db, scanRow, `DELETE FROM occurrences WHERE schedule_id = ?
+	gone, err := all(ctx, q.db, scanRow, `DELETE FROM occurrences WHERE schedule_id = ?
 		AND scheduled_for IN (SELECT CAST(given.value AS BIGINT) FROM `+q.list("given")+`) RETURNING `+removedColumns, id, js(at))
+	for i := range gone {
+		q.pending.count(&gone[i], gone[i].Outcome, -1)
+	}
+	return gone, err
 }
 
 // removedColumns are occurrenceColumns where the table has no other name.
@@ -87,9 +91,16 @@ func (q Queries) record(ctx context.Context, outcomes []rota.Occurrence, more []
 		return nil, err
 	}
 	if affected[0]+affected[1] < int64(len(outcomes)) {
-		return q.reconcile(ctx, outcomes)
+		if void, err = q.reconcile(ctx, outcomes); err != nil {
+			return nil, err
+		}
 	}
-	return nil, nil
+	for i := range outcomes {
+		if !void[i] {
+			q.pending.outcome(&outcomes[i])
+		}
+	}
+	return void, nil
 }
 
 // recordSteps returns the two steps that put outcomes on record: where there is
@@ -123,6 +134,9 @@ func (q Queries) reconcile(ctx context.Context, outcomes []rota.Occurrence) (voi
 		case isOn(row, *o):
 		case o.Replaces(row):
 			o.Was = row.Outcome
+			if row.Outcome == rota.Buffered {
+				o.Trigger = row.Trigger
+			}
 			err = q.db.Write(ctx, Single(replaceOccurrence, replacementRow(o)...))
 		default:
 			void[i] = true

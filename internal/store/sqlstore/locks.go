@@ -18,7 +18,9 @@ import (
 //
 // An engine outside may lead a shared database. It has columns for that, which
 // are written together with the rest of their rows: see [External].
-func NewShared(db DB) Queries { return Queries{db: checked{db}, shared: true, remote: true} }
+func NewShared(db DB) Queries {
+	return Queries{db: checked{db}, shared: true, remote: true, pending: NewPending()}
+}
 
 // ifShared returns SQL that only a shared database has, or "".
 func (q Queries) ifShared(sql string) string {

@@ -90,7 +90,7 @@ func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, se
 		return rota.Finish{}, err
 	}
 	open, err := one(ctx, q.db, "open run", scanOpen, `DELETE FROM open_runs WHERE run_id = ? AND `+ofAttempt+`
-		RETURNING phase, started_at, first_start, attempts, response_id, model, history, conversation_id`, id, r.Attempt)
+		RETURNING phase, started_at, first_start, attempts, response_id, model, history, conversation_id, owner`, id, r.Attempt)
 	if isNotFound(err) {
 		return rota.Finish{}, nil
 	}
@@ -98,6 +98,7 @@ func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, se
 		return rota.Finish{}, err
 	}
 	done := rota.Finish{Ended: true}
+	q.pending.ended(open.owner, r)
 	if err := q.endRun(ctx, id, open, r); err != nil {
 		return done, err
 	}
@@ -150,11 +151,12 @@ type openRun struct {
 	responseID, model     sql.NullString
 	history               []rota.RunAttempt
 	conversation          *rota.ConversationID // that it holds, or waits in line for
+	owner                 rota.Owner
 }
 
 func scanOpen(row Scanner) (openRun, error) {
 	var o openRun
-	err := row.Scan(&o.phase, &o.startedAt, &o.firstStart, &o.attempts, &o.responseID, &o.model, jsonText{&o.history}, &o.conversation)
+	err := row.Scan(&o.phase, &o.startedAt, &o.firstStart, &o.attempts, &o.responseID, &o.model, jsonText{&o.history}, &o.conversation, ownerColumn{&o.owner})
 	return o, err
 }
 

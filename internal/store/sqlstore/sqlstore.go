@@ -89,9 +89,10 @@ func number(query, prefix string) string {
 // exist or belongs to another owner. The error of a write may be that of a later
 // one, or of the commit.
 type Queries struct {
-	db     DB
-	shared bool // by several processes: see [NewShared]
-	remote bool // in PostgreSQL, whose functions for text and JSON are others
+	db      DB
+	shared  bool     // by several processes: see [NewShared]
+	remote  bool     // in PostgreSQL, whose functions for text and JSON are others
+	pending *Pending // counts that are to be written before the commit
 }
 
 // exec runs one statement and returns how many rows it changed.
@@ -110,7 +111,7 @@ func (q Queries) write(ctx context.Context, query string, args ...any) error {
 
 // New returns the queries over a SQLite database: a pool of readers, or the transactions
 // of its one writer.
-func New(db DB) Queries { return Queries{db: checked{db}} }
+func New(db DB) Queries { return Queries{db: checked{db}, pending: NewPending()} }
 
 // NewReader returns the queries over a pool of readers of PostgreSQL.
 func NewReader(db DB) Queries { return Queries{db: checked{db}, remote: true} }

@@ -54,7 +54,12 @@ func erase(w *world) {
 	require.NoError(w, err)
 	require.Equal(w, []rota.RunID{open}, ids)
 	w.finish(open, w.completed())
+	counted := w.tallies(rota.Owners{Owner: mine, All: true})
+	require.NotEmpty(w, w.tallies(rota.Owners{Owner: mine}))
 	e := w.eraseAll(mine, 1)
+	require.Equal(w, counted, w.tallies(rota.Owners{Owner: mine, All: true}), "what the account has in common stays")
+	require.Empty(w, w.tallies(rota.Owners{Owner: mine}), "also where it was not folded")
+	require.NotEmpty(w, w.tallies(rota.Owners{Owner: rota.Owner{Account: "acme", EndUser: "u-2"}}))
 	require.Equal(w, rota.Erasure{
 		Object: rota.ObjectErasure, ID: mine.EndUser, Deleted: true, Agents: 2, Versions: 2, Schedules: 2, Occurrences: 1, Runs: 2, CancelledRuns: 1, Keys: 1, Answers: 4, Responses: 2, Conversations: 1,
 	}, e)

@@ -157,6 +157,72 @@ CREATE TABLE retentions (
   occurrences BIGINT
 );
 
+-- What became of occurrences, by the hour of the nominal time, and of runs, by that of
+-- their end. Whatever is deleted of the record later, these counts stay. What was
+-- counted lately is in tally_log.
+CREATE TABLE tallies (
+  account           TEXT COLLATE "C" NOT NULL,
+  end_user          TEXT COLLATE "C" NOT NULL,  -- '' for the account itself, * for all
+  hour              BIGINT NOT NULL,
+  fired             BIGINT NOT NULL,
+  skipped_overlap   BIGINT NOT NULL,
+  skipped_requested BIGINT NOT NULL,
+  buffered          BIGINT NOT NULL,
+  missed            BIGINT NOT NULL,
+  blocked           BIGINT NOT NULL,
+  completed         BIGINT NOT NULL,
+  incomplete        BIGINT NOT NULL,
+  failed            BIGINT NOT NULL,
+  cancelled         BIGINT NOT NULL,
+  input_tokens      BIGINT NOT NULL,
+  cached_tokens     BIGINT NOT NULL,
+  output_tokens     BIGINT NOT NULL,
+  reasoning_tokens  BIGINT NOT NULL,
+  total_tokens      BIGINT NOT NULL,
+  late_0            BIGINT NOT NULL,  -- fired at most so late: see rota.LatenessBucket
+  late_1            BIGINT NOT NULL,
+  late_2            BIGINT NOT NULL,
+  late_3            BIGINT NOT NULL,
+  late_4            BIGINT NOT NULL,
+  late_5            BIGINT NOT NULL,
+  late_6            BIGINT NOT NULL,
+  late_7            BIGINT NOT NULL,
+  late_8            BIGINT NOT NULL,
+  late_9            BIGINT NOT NULL,
+  late_10           BIGINT NOT NULL,
+  late_11           BIGINT NOT NULL,
+  late_12           BIGINT NOT NULL,
+  late_13           BIGINT NOT NULL,
+  late_14           BIGINT NOT NULL,
+  late_15           BIGINT NOT NULL,
+  late_16           BIGINT NOT NULL,
+  late_17           BIGINT NOT NULL,
+  late_18           BIGINT NOT NULL,
+  late_19           BIGINT NOT NULL,
+  PRIMARY KEY (account, end_user, hour)
+);
+
+CREATE TABLE tally_errors (
+  account  TEXT COLLATE "C" NOT NULL,
+  end_user TEXT COLLATE "C" NOT NULL,
+  hour     BIGINT NOT NULL,
+  phase    TEXT COLLATE "C" NOT NULL,
+  code     TEXT COLLATE "C" NOT NULL,
+  count    BIGINT NOT NULL,
+  PRIMARY KEY (account, end_user, hour, phase, code)
+);
+
+CREATE INDEX tallies_by_hour ON tallies (hour);
+CREATE INDEX tally_errors_by_hour ON tally_errors (hour);
+
+-- What transactions have counted and nobody has added to tallies and tally_errors yet.
+CREATE TABLE tally_log (
+  account TEXT COLLATE "C" NOT NULL,
+  id      BIGINT NOT NULL,  -- a random number
+  body    BYTEA NOT NULL,     -- by end user and hour, all that is not zero: see sqlstore/tallylog.go
+  PRIMARY KEY (account, id)
+);
+
 -- What people write of a schedule, but for its times and its policy: see timers.
 CREATE TABLE schedules (
   id                   TEXT COLLATE "C" PRIMARY KEY,

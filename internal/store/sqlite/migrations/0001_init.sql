@@ -155,6 +155,72 @@ CREATE TABLE retentions (
   occurrences INTEGER
 ) STRICT;
 
+-- What became of occurrences, by the hour of the nominal time, and of runs, by that of
+-- their end. Whatever is deleted of the record later, these counts stay. What was
+-- counted lately is in tally_log.
+CREATE TABLE tallies (
+  account           TEXT NOT NULL,
+  end_user          TEXT NOT NULL,  -- '' for the account itself, * for all
+  hour              INTEGER NOT NULL,
+  fired             INTEGER NOT NULL,
+  skipped_overlap   INTEGER NOT NULL,
+  skipped_requested INTEGER NOT NULL,
+  buffered          INTEGER NOT NULL,
+  missed            INTEGER NOT NULL,
+  blocked           INTEGER NOT NULL,
+  completed         INTEGER NOT NULL,
+  incomplete        INTEGER NOT NULL,
+  failed            INTEGER NOT NULL,
+  cancelled         INTEGER NOT NULL,
+  input_tokens      INTEGER NOT NULL,
+  cached_tokens     INTEGER NOT NULL,
+  output_tokens     INTEGER NOT NULL,
+  reasoning_tokens  INTEGER NOT NULL,
+  total_tokens      INTEGER NOT NULL,
+  late_0            INTEGER NOT NULL,  -- fired at most so late: see rota.LatenessBucket
+  late_1            INTEGER NOT NULL,
+  late_2            INTEGER NOT NULL,
+  late_3            INTEGER NOT NULL,
+  late_4            INTEGER NOT NULL,
+  late_5            INTEGER NOT NULL,
+  late_6            INTEGER NOT NULL,
+  late_7            INTEGER NOT NULL,
+  late_8            INTEGER NOT NULL,
+  late_9            INTEGER NOT NULL,
+  late_10           INTEGER NOT NULL,
+  late_11           INTEGER NOT NULL,
+  late_12           INTEGER NOT NULL,
+  late_13           INTEGER NOT NULL,
+  late_14           INTEGER NOT NULL,
+  late_15           INTEGER NOT NULL,
+  late_16           INTEGER NOT NULL,
+  late_17           INTEGER NOT NULL,
+  late_18           INTEGER NOT NULL,
+  late_19           INTEGER NOT NULL,
+  PRIMARY KEY (account, end_user, hour)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tally_errors (
+  account  TEXT NOT NULL,
+  end_user TEXT NOT NULL,
+  hour     INTEGER NOT NULL,
+  phase    TEXT NOT NULL,
+  code     TEXT NOT NULL,
+  count    INTEGER NOT NULL,
+  PRIMARY KEY (account, end_user, hour, phase, code)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX tallies_by_hour ON tallies (hour);
+CREATE INDEX tally_errors_by_hour ON tally_errors (hour);
+
+-- What transactions have counted and nobody has added to tallies and tally_errors yet.
+CREATE TABLE tally_log (
+  account TEXT NOT NULL,
+  id      INTEGER NOT NULL,  -- a random number
+  body    BLOB NOT NULL,     -- by end user and hour, all that is not zero: see sqlstore/tallylog.go
+  PRIMARY KEY (account, id)
+) STRICT, WITHOUT ROWID;
+
 -- What people write of a schedule, but for its times and its policy: see timers.
 CREATE TABLE schedules (
   id                   TEXT PRIMARY KEY,
