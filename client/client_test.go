@@ -183,6 +183,9 @@ func allSchedulesCalls() []sent {
 		{`POST /api/v1/schedules/resume {"agent_id":"agt_1","pause_reason":"failures"}`, func(ctx context.Context, c *client.Client) error {
 			return only(c.Schedules.ResumeAll(ctx, rota.BulkResume{AgentID: rota.Some[rota.AgentID]("agt_1"), Reason: rota.Some(rota.PausedByFailures)}))
 		}},
+		{`GET /api/v1/summary?bucket=86400&end_user=%2A&from=2026-12-24T00%3A00%3A00.000Z&to=2026-12-31T00%3A00%3A00.000Z `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Summary(ctx, day, day.AddDate(0, 0, 7), 24*time.Hour, client.OfEndUser("*")))
+		}},
 		{`GET /api/v1/forecast `, func(ctx context.Context, c *client.Client) error {
 			return only(c.Schedules.Forecast(ctx, time.Time{}, time.Time{}, 0))
 		}},

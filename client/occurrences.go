@@ -92,6 +92,18 @@ func (s Schedules) Forecast(ctx context.Context, from, to time.Time, bucket time
 	return call[rota.Forecast](ctx, s.s, http.MethodGet, []string{"forecast"}, nil, with(opts, span))
 }
 
+// Summary counts what became of nominal times and how runs ended, from an instant up
+// to another, in buckets of whole hours. What is zero is left to the server: the hours of
+// the last day. [OfEndUser] says of whom.
+func (s Schedules) Summary(ctx context.Context, from, to time.Time, bucket time.Duration, opts ...CallOption) (rota.Summary, error) {
+	width := ""
+	if bucket != 0 {
+		width = strconv.FormatInt(int64(bucket/time.Second), 10)
+	}
+	span := query("from", instant(from), "to", instant(to), "bucket", width)
+	return call[rota.Summary](ctx, s.s, http.MethodGet, []string{"summary"}, nil, with(opts, span))
+}
+
 func allSchedulesPath(more ...string) []string {
 	return append([]string{"schedules"}, more...)
 }

@@ -195,6 +195,8 @@ func allSchedulesVerbs() []verbCase {
 		{"schedules|resume|--all", `POST /api/v1/schedules/resume {}`},
 		{"schedules|resume|--metadata|team=ops|--pause-reason|failures", `POST /api/v1/schedules/resume {"metadata":{"team":"ops"},"pause_reason":"failures"}`},
 		{"forecast", `GET /api/v1/forecast `},
+		{"summary", `GET /api/v1/summary `},
+		{"summary|--end-user|*|--from|2026-12-01T00:00|--to|2026-12-08T00:00|--timezone|Europe/Madrid|--bucket|1d", `GET /api/v1/summary?bucket=86400&end_user=%2A&from=2026-11-30T23%3A00%3A00.000Z&to=2026-12-07T23%3A00%3A00.000Z `},
 		{"forecast|--from|2026-12-01T00:00|--to|2026-12-08T00:00|--timezone|Europe/Madrid|--bucket|1d", `GET /api/v1/forecast?bucket=86400&from=2026-11-30T23%3A00%3A00.000Z&to=2026-12-07T23%3A00%3A00.000Z `},
 	}
 }

@@ -214,6 +214,10 @@ type LedgerReader interface {
 	// began before. It takes no longer for a long ledger.
 	Ledger(ctx context.Context, o rota.Owner, id rota.ScheduleID, from, to time.Time, limit int) ([]rota.Occurrence, error)
 
+	// Tallies returns what was counted for owners in the hours from one up to another,
+	// which is not part of it, in their order. Hours without anything are left out.
+	Tallies(ctx context.Context, o rota.Owners, from, to time.Time) ([]rota.HourTally, error)
+
 	// LastOnRecord returns the last nominal time of a schedule that has an outcome, or
 	// had one that was deleted for its age, apart from the times of triggers; zero if
 	// none has.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
@@ -20,6 +21,9 @@ func (a *api) accountOperations() []*operation {
 		lists(Route{http.MethodGet, "/api/v1/occurrences", rota.ReadAgents, http.StatusOK, "list_occurrences"}, a.listAllOccurrences).
 			says("Occurrences", "List what became of the times of all schedules", "In the order of the nominal times. What a pause that has not ended keeps from starting is in the list of its schedule alone. With the scope read:account, end_user names one end user, or everybody. "+looksOn).
 			with("end_user_filter", "agent_filter", "schedule_filter", "outcome", "trigger", "from", "to", "with_count", "phase", "error_code", "occurrence_search").byTime(),
+		answers(Route{http.MethodGet, "/api/v1/summary", rota.ReadAgents, http.StatusOK, "get_summary"}, a.summary).
+			says("Occurrences", "Count what happened", "What became of nominal times, how runs ended and why, the tokens that they used, and how late occurrences fired, in buckets of whole hours. Without parameters, the hours of the last day. What has been deleted since stays counted. With the scope read:account, end_user names one end user, or everybody.").
+			with("end_user_filter", "summary_from", "summary_to", "hours"),
 		a.endUserOperation(),
 		answers(Route{http.MethodDelete, endUserPath, rota.WriteAccount, http.StatusOK, "delete_end_user"}, a.deleteEndUser).
 			says("Accounts", "Delete an end user with all that is theirs", "Agents, versions, schedules, occurrences, runs, function tools, and the keys that act for this end user alone. Runs that have not ended are cancelled first. It may take long, and goes on if the client hangs up or the server stops. The answer counts what went; nothing of it comes back."),
@@ -52,6 +56,23 @@ var (
 	triggers    = []string{string(rota.TriggerSchedule), string(rota.TriggerManual), string(rota.TriggerBackfill)}
 	runTriggers = append([]string{string(rota.TriggerAPI)}, triggers...)
 )
+
+func (a *api) summary(ctx context.Context, c call) (rota.Summary, error) {
+	q := c.URL.Query()
+	from, to, err := between(q)
+	if err != nil {
+		return rota.Summary{}, err
+	}
+	bucket, err := numberParam(q, "bucket", 3600, 604_800, 3600)
+	if err != nil {
+		return rota.Summary{}, err
+	}
+	user, err := endUserParam(q)
+	if err != nil {
+		return rota.Summary{}, err
+	}
+	return a.Control.Summary(ctx, c.who, user, from, to, time.Duration(bucket)*time.Second)
+}
 
 func (a *api) listAllRuns(ctx context.Context, c call, p rota.Page) (rota.List[rota.Run], error) {
 	q := c.URL.Query()

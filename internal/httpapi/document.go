@@ -261,6 +261,7 @@ func parameters() map[string]*huma.Param {
 
 // accountParams are those of lists across agents, and of keys.
 func accountParams() map[string]*huma.Param {
+	hour, week := 3600.0, 604_800.0
 	moment := &huma.Schema{Type: huma.TypeString, Format: "date-time"}
 	all := map[string]*huma.Param{
 		"descends_from": query("descends_from", "Only keys that descend from this one: that it has made, or a key that descends from it.", text(1, 0)),
@@ -281,6 +282,10 @@ func accountParams() map[string]*huma.Param {
 		"run_trigger":     query("trigger", "Only those with this trigger.", &huma.Schema{Type: huma.TypeString, Enum: anys(runTriggers)}),
 		"created_from":    query("from", "Only runs that were made at or after this instant.", moment),
 		"created_to":      query("to", "Only runs that were made at or before this instant.", moment),
+
+		"summary_from": query("from", "Where the summary begins: the beginning of this hour, within the last 400 days. Default: a day before to.", moment),
+		"summary_to":   query("to", "Where it ends: the end of this hour. At most 366 days after from. Default: now.", moment),
+		"hours":        query("bucket", "Seconds in a bucket: a multiple of 3600; at most 1000 buckets.", &huma.Schema{Type: huma.TypeInteger, Minimum: &hour, Maximum: &week, Default: 3600}),
 	}
 	maps.Copy(all, filterParams())
 	return all
