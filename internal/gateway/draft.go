@@ -353,10 +353,10 @@ func (d *draft) fill(object []byte) []byte {
 	return withMember(object, "output", rawjson.EncodeList(drafted))
 }
 
-// spelledOut returns a response object without output with the text that it has
-// beside it, if any, as output.
+// spelledOut returns a response object without items as output with the text that it
+// has beside or in place of them, if any, as an item.
 func spelledOut(object []byte) []byte {
-	whole := text(member(object, "output_text"))
+	whole := cmp.Or(text(member(object, "output_text")), text(member(object, "output")))
 	if whole == "" {
 		return object
 	}

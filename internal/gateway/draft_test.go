@@ -112,6 +112,7 @@ func TestAnswersThatOnlyEventsTell(t *testing.T) {
 			began, delta(`"output_index":0,`, "hello"),
 			`{"type":"response.output_item.done","output_index":0,"item":{"type":"function_call","name":"get","arguments":"{}"}}`, empty,
 		), "hello\nget{}"},
+		"the text as the output":        {frame(`{"type":"response.completed","response":{"id":"r1","output":"hello"}}`), "hello"},
 		"the text at the top":           {frame(`{"type":"response.completed","response":{"id":"r1","output":[],"output_text":"hello"}}`), "hello"},
 		"done":                          {frame(began, delta("", "hello"), `{"type":"response.done","response":{"id":"r1","status":"completed","output":[]}}`), "hello"},
 		"all done, but no last event":   {frame(began, `{"type":"response.output_text.done","item_id":"a","text":"hello"}`, "[DONE]"), "hello"},

@@ -233,7 +233,7 @@ func TestOutput(t *testing.T) {
 				`{"type":"message","content":[{"type":"refusal","refusal":"c"}]}]`,
 		},
 		{name: "tools", fields: `,"output":[{"type":"function_call","name":"f"}]`, tools: true},
-		{name: "odd types", fields: `,"output":"x","usage":7,"output_text":["y"]`},
+		{name: "odd types", fields: `,"output":7,"usage":7,"output_text":["y"]`},
 		{name: "one odd item", fields: `,"output":[{"type":"message","content":7},{"type":"web_search_call"}]`, tools: true},
 		{name: "a text for a list", fields: `,"output":[{"type":"message","content":"x"}]`, output: "x"},
 	} {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -53,4 +54,64 @@ func TestRateLimits(t *testing.T) {
 	require.EqualValues(t, 10, refused.Load())
 	require.Error(t, one.stop(syscall.SIGKILL))
 	require.ErrorIs(t, ask(t.Context(), join()), rota.RateLimited)
+}
+
+// TestLimitsOfEndUsers: what an account's end user may have is the same through two
+// processes as through one, whichever of them was told so.
+func TestLimitsOfEndUsers(t *testing.T) {
+	t.Parallel()
+	databaseURL := postgrestest.URL(t)
+	join := func() *server {
+		s := launch(t, t.TempDir(), []string{"ROTA_BOOTSTRAP_KEY=" + key, "ROTA_DATABASE=" + databaseURL}, "--role", "api")
+		require.NotEmpty(t, s.url)
+		return s
+	}
+	one, two := join(), join()
+	inUse, err := one.client().Keys.InUse(t.Context())
+	require.NoError(t, err)
+	limit := func(s *server, openRuns, perDay int) {
+		_, err := s.client().Limits.Set(t.Context(), inUse.Account, rota.AccountLimitsSet{EndUser: rota.LimitsSet{
+			OpenRuns: &openRuns, Requests: &[]rota.RateLimit{{Requests: perDay, Per: rota.PerDay}},
+		}})
+		require.NoError(t, err)
+	}
+	of := func(s *server, user string) *client.Client { return client.New(s.url, key, client.OnBehalfOf(user)) }
+	agent, err := of(one, "ana").Agents.Create(t.Context(), rota.AgentCreate{Name: "a", Model: "echo"})
+	require.NoError(t, err)
+	run := func(s *server) error {
+		_, err := of(s, "ana").Runs.Create(t.Context(), agent.ID, rota.RunCreate{Input: rota.InputText("hi")})
+		return err
+	}
+
+	limit(one, 4, 1000)
+	for i := range 4 { // nobody works on them
+		require.NoError(t, run([]*server{one, two}[i%2]))
+	}
+	refused := func(s *server) func() bool { return func() bool { return errors.Is(run(s), rota.LimitReached) } }
+	require.True(t, refused(one)())
+	require.Eventually(t, refused(two), time.Minute, 10*time.Millisecond, "it hears of the limit")
+	limit(two, 100, 1000)
+	require.Eventually(t, func() bool { return run(one) == nil }, time.Minute, 10*time.Millisecond, "and so does the other")
+
+	limit(one, 100, 20)
+	list := func(s *server, user string) error {
+		_, err := of(s, user).Agents.List(t.Context(), rota.Page{})
+		return err
+	}
+	for _, s := range []*server{one, two} { // each hears of it
+		require.Eventually(t, func() bool { return errors.Is(list(s, "cy"), rota.RateLimited) }, time.Minute, 10*time.Millisecond)
+	}
+	var passed atomic.Int64
+	var group sync.WaitGroup
+	for i := range 30 {
+		group.Go(func() {
+			if err := list([]*server{one, two}[i%2], "bo"); err == nil {
+				passed.Add(1)
+			} else if !errors.Is(err, rota.RateLimited) {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	require.EqualValues(t, 20, passed.Load())
 }
