@@ -139,9 +139,23 @@ func (l listing[T]) order(ascending bool) string {
 // count returns how many rows there are, up to one more than the page holds.
 func (l listing[T]) count(ctx context.Context, db DB, p rota.Page) (int, error) {
 	query, args := l.bounded(p)
-	_, tables, _ := strings.Cut(query, " FROM ")
 	return one(ctx, db, "list", func(row Scanner) (n int, err error) { return n, row.Scan(&n) },
-		"SELECT COUNT(*) FROM (SELECT 1 AS one FROM "+tables+" LIMIT ?) AS rows_of_page", append(args, p.Limit+1)...)
+		"SELECT COUNT(*) FROM (SELECT 1 AS one"+fromOn(query)+" LIMIT ?) AS rows_of_page", append(args, p.Limit+1)...)
+}
+
+// fromOn returns a query from its FROM on, which is not one in parentheses.
+func fromOn(query string) string {
+	for at, depth := 0, 0; at < len(query); at++ {
+		switch {
+		case query[at] == '(':
+			depth++
+		case query[at] == ')':
+			depth--
+		case depth == 0 && strings.HasPrefix(query[at:], " FROM "):
+			return query[at:]
+		}
+	}
+	return ""
 }
 
 // errEnough ends the reading of a page that is cut.

@@ -90,6 +90,9 @@ func responseEnds(w *world) {
 	list, err := w.store.Responses(w.Context(), w.owner, rota.Page{Limit: 10})
 	require.NoError(w, err)
 	require.Equal(w, []rota.ResponseID{second, id}, []rota.ResponseID{list.Data[0].ID, list.Data[1].ID})
+	list, err = w.store.Responses(w.Context(), w.owner, rota.Page{Limit: 10, Before: string(id), Bytes: 1 << 20})
+	require.NoError(w, err)
+	require.Equal(w, []rota.ResponseID{second}, []rota.ResponseID{list.Data[0].ID})
 	for _, o := range w.strangers() {
 		_, err := w.store.StoredResponse(w.Context(), o, id)
 		require.ErrorIs(w, err, rota.NotFound)
