@@ -23,13 +23,16 @@ import (
 // AnswerTTL is how long the answer to an Idempotency-Key is remembered.
 const AnswerTTL = 24 * time.Hour
 
-// Models tells which provider serves a model.
+// Models tells which models there are, and which provider serves one.
 type Models interface {
 	// Resolve returns the provider of an agent's model, and the model's name
 	// there. The error is [rota.Invalid] if no agent should have the model; any
 	// other is the operator's to mend. With an error, the provider is the one
 	// under which runs wait to fail.
 	Resolve(model string) (provider, name string, err error)
+
+	// Models lists what can be asked. It blocks for a few seconds at most.
+	Models(ctx context.Context) []rota.Model
 }
 
 // Control is the set of operations. All fields are required.

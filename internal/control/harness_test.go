@@ -48,6 +48,8 @@ func (e *engine) Cancel(id rota.RunID)      { e.cancelled = append(e.cancelled, 
 type models struct{}
 
 // Resolve implements control.Models.
+func (models) Models(context.Context) []rota.Model { return nil }
+
 func (models) Resolve(model string) (string, string, error) {
 	provider, name, _ := strings.Cut(model, "/")
 	switch provider {

@@ -409,6 +409,19 @@ func (c *Control) CancelResponse(ctx context.Context, who auth.Caller, id rota.R
 	return r, err
 }
 
+// WakeResponse gives a sleeping response new input. A response that does not sleep is a
+// Conflict, and until there are tools that sleep, none does. Scope write:responses.
+func (c *Control) WakeResponse(ctx context.Context, who auth.Caller, id rota.ResponseID) error {
+	if err := c.enter(ctx, who, rota.WriteResponses, "wake_response", on("response_id", id)); err != nil {
+		return err
+	}
+	status, err := c.Store.ResponseStatus(ctx, who.Owner, id)
+	if err != nil {
+		return err
+	}
+	return rota.Errorf(rota.Conflict, "the response does not sleep: its status is %s", status)
+}
+
 // cancelWait is how long the worker of a response that is cancelled may take to put on
 // record what there is of it.
 const cancelWait = 2 * time.Second

@@ -57,6 +57,10 @@ func (idle) Cancel(rota.RunID)         {}
 
 type oneProvider struct{}
 
+func (oneProvider) Models(context.Context) []rota.Model {
+	return []rota.Model{rota.NewModel("small", "test"), rota.NewModel("org/large", "test")}
+}
+
 func (oneProvider) Resolve(model string) (provider, name string, err error) {
 	return "test", model, nil
 }

@@ -30,20 +30,18 @@ func (a *api) connectorOperations() []*operation {
 	list.output = reflect.TypeFor[NoConnectors]()
 	return []*operation{
 		list,
-		notOffered(http.MethodPost, connectorsPath, rota.WriteAgents, "create_agent_connector", "Create a connector"),
-		notOffered(http.MethodPost, connectorsPath+"/whatsapp/setup", rota.WriteAgents, "setup_whats_app_app_webhook", "Set up a WhatsApp webhook"),
-		notOffered(http.MethodGet, connectorPath, rota.ReadAgents, "get_agent_connector", "Get a connector"),
-		notOffered(http.MethodDelete, connectorPath, rota.WriteAgents, "delete_agent_connector", "Delete a connector"),
-		notOffered(http.MethodPost, connectorPath+"/activate", rota.WriteAgents, "activate_agent_connector", "Activate a connector"),
+		noConnectors(http.MethodPost, connectorsPath, rota.WriteAgents, "create_agent_connector", "Create a connector"),
+		noConnectors(http.MethodPost, connectorsPath+"/whatsapp/setup", rota.WriteAgents, "setup_whats_app_app_webhook", "Set up a WhatsApp webhook"),
+		noConnectors(http.MethodGet, connectorPath, rota.ReadAgents, "get_agent_connector", "Get a connector"),
+		noConnectors(http.MethodDelete, connectorPath, rota.WriteAgents, "delete_agent_connector", "Delete a connector"),
+		noConnectors(http.MethodPost, connectorPath+"/activate", rota.WriteAgents, "activate_agent_connector", "Activate a connector"),
 	}
 }
 
-// notOffered returns an operation that the published API has and Rota has not.
-func notOffered(method, path string, scope rota.Scope, id, summary string) *operation {
-	op := answers(Route{method, path, scope, http.StatusNotImplemented, id}, func(context.Context, call) (ErrorBody, error) {
-		return ErrorBody{}, rota.Errorf(rota.NotImplemented, "connectors to Telegram and WhatsApp are not offered by this version; agents run on schedules and by the runs API")
-	})
-	return op.says("Connectors", summary, "Not offered by this version: it always answers 501.")
+// noConnectors returns an operation of connectors, which are not offered.
+func noConnectors(method, path string, scope rota.Scope, id, summary string) *operation {
+	return notOffered(Route{method, path, scope, http.StatusNotImplemented, id}, "Connectors", summary,
+		"connectors to Telegram and WhatsApp are not offered by this version; agents run on schedules and by the runs API")
 }
 
 func (a *api) listConnectors(ctx context.Context, c call, _ rota.Page) (rota.List[rota.Object], error) {

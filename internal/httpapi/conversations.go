@@ -26,7 +26,7 @@ func (a *api) conversationOperations() []*operation {
 		like(`{"metadata": {"topic": "weather"}, "items": [{"type": "message", "role": "user", "content": "Hello."}]}`).
 		with("idempotency_key").maybe()
 	list := shows[rota.List[Conversation]](lists(Route{http.MethodGet, conversationsPath, rota.ReadConversations, http.StatusOK, "list_conversations"}, a.listConversations)).
-		says(tag, "List conversations", "In the order in which they were made, the oldest first.").oldestFirst()
+		says(tag, "List conversations", "In the order in which they were made, the oldest first. search and metadata are not offered, and answer 501.").oldestFirst().may(rota.NotImplemented)
 	addItems := shows[rota.List[ResponseItem]](large[ConversationItemsCreate](answers(Route{http.MethodPost, itemsPath, rota.WriteConversations, http.StatusOK, "create_conversation_items"}, a.createItems))).
 		says(tag, "Add items to a conversation", "Appends up to 20 items. A conversation in which a response is under way answers 409.").
 		like(`{"items": [{"type": "message", "role": "user", "content": "Hello."}]}`).
@@ -72,6 +72,11 @@ func (a *api) createConversation(ctx context.Context, c call) (Conversation, err
 }
 
 func (a *api) listConversations(ctx context.Context, c call, p rota.Page) (rota.List[Conversation], error) {
+	for name := range c.URL.Query() {
+		if name == "search" || name == "metadata" || metadataKey.MatchString(name) {
+			return rota.List[Conversation]{}, &rota.Error{Code: rota.NotImplemented, Field: name, Msg: "searching conversations is not offered by this version: list all, and look at their metadata"}
+		}
+	}
 	l, err := a.Control.Conversations(ctx, c.who, p)
 	return converted(l, shownConversation), err
 }

@@ -103,3 +103,13 @@ func TestItemsThatDoNotFit(t *testing.T) {
 	}
 	c.send(http.MethodGet, conversationsPath+"/"+id+"/items?after=msg_none", "").is(http.StatusBadRequest)
 }
+
+// A filter that is not offered is not passed over: a caller would take the whole list for
+// what it has asked for.
+func TestConversationsAreNotSearched(t *testing.T) {
+	c := newAPI(t).acme()
+	for _, query := range []string{"search=rain", "metadata=x", "metadata[a]=b", "metadata%5Ba%5D=b"} {
+		c.send(http.MethodGet, conversationsPath+"?"+query, "").is(http.StatusNotImplemented)
+	}
+	c.send(http.MethodGet, conversationsPath+"?include=x", "").is(http.StatusOK)
+}

@@ -98,6 +98,7 @@ func New(cfg Config) http.Handler {
 	for _, op := range ops {
 		a.muxOf(op.Path).Handle(op.Method+" "+op.Path, a.handler(op))
 	}
+	a.addAbsent()
 	a.named.HandleFunc("/", a.unmatched)
 	a.mux.HandleFunc("GET /.well-known/jwks.json", a.publicKeys)
 	a.mux.Handle("GET /openapi.json", compressed(constant(mediaJSON, a.doc.json)))

@@ -20,6 +20,7 @@ var goodBody = map[string]string{
 	"update_agent_schedule": `{"name":"b"}`,
 	"create_agent_run":      `{"input":"hi"}`,
 	"wake_agent_run":        `{"input":"hi"}`,
+	"wake_response":         `{"input":"hi"}`,
 	"create_function_tool":  `{"type":"function","name":"f","parameters":{}}`,
 	"update_function_tool":  `{"type":"function","name":"g","parameters":{}}`,
 
@@ -69,8 +70,8 @@ func TestOthersSeeNothing(t *testing.T) {
 	} {
 		ids := tt.owner.things()
 		for _, r := range httpapi.Routes() {
-			if !strings.Contains(r.Path, "{") || r.OperationID == "revoke_key" || r.OperationID == "put_agent" || strings.Contains(r.Path, "{account_id}") || strings.Contains(r.Path, "{end_user_id}") || r.Status == http.StatusNotImplemented {
-				continue // keys, limits and end users belong to accounts, and everybody can put agents
+			if !strings.Contains(r.Path, "{") || r.OperationID == "revoke_key" || r.OperationID == "put_agent" || r.OperationID == "get_model" || strings.Contains(r.Path, "{account_id}") || strings.Contains(r.Path, "{end_user_id}") || r.Status == http.StatusNotImplemented {
+				continue // keys, limits and end users belong to accounts, everybody can put agents, and models are everybody's
 			}
 			theirs := tt.others.send(r.Method, ids.in(r.Path), ids.in(goodBody[r.OperationID]))
 			nothing := tt.others.send(r.Method, nowhere.in(r.Path), nowhere.in(goodBody[r.OperationID]))
@@ -135,7 +136,7 @@ func TestEveryOperationNeedsItsScopeOnly(t *testing.T) {
 		narrow := s.key("acme", "rk_only-for-"+r.OperationID, r.Scope)
 		want := r.Status
 		switch r.OperationID {
-		case "wake_agent_run", "create_agent_run_mcp_approval", "cancel_response", "delete_agent_run":
+		case "wake_agent_run", "wake_response", "create_agent_run_mcp_approval", "cancel_response", "delete_agent_run":
 			want = http.StatusConflict // no run sleeps or asks; the response has ended, the run has not
 		}
 		narrow.send(r.Method, ids.in(r.Path), ids.in(goodBody[r.OperationID])).is(want)
@@ -164,7 +165,7 @@ func (c caller) things() things {
 	conversation := c.send(http.MethodPost, conversationsPath, `{"items":[{"role":"user","content":"hello"}]}`).is(http.StatusOK).id()
 	item := read[listed](c.send(http.MethodGet, conversationsPath+"/"+conversation+"/items", "").is(http.StatusOK)).ids()[0]
 	return things{
-		"account_id": "acme", "end_user_id": "eve", "agent_id": last(agent), "schedule_id": last(schedule), "run_id": last(c.newRun(agent)), "version": "1", "key": url.PathEscape(key), "function_tool_id": function, "next_run_at": next,
+		"account_id": "acme", "model_id": "small", "end_user_id": "eve", "agent_id": last(agent), "schedule_id": last(schedule), "run_id": last(c.newRun(agent)), "version": "1", "key": url.PathEscape(key), "function_tool_id": function, "next_run_at": next,
 		"response_id":     c.send(http.MethodPost, responsesPath, `{"model":"echo","input":"hi"}`).is(http.StatusOK).id(),
 		"conversation_id": conversation, "item_id": item,
 	}

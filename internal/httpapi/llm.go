@@ -60,7 +60,16 @@ func (a *api) responseOperations() []*operation {
 		shows[Response](answers(Route{http.MethodPost, responsePath + "/cancel", rota.WriteResponses, http.StatusOK, "cancel_response"}, a.cancelResponse)).
 			says(tag, "Cancel a response", "Ends a response that has not ended. One that is cancelled stays as it is; one that ended otherwise answers 409.").may(rota.Conflict),
 		input,
+		accepts(Route{http.MethodPost, responsePath + "/wake", rota.WriteResponses, http.StatusOK, "wake_response"}, a.wakeResponse).
+			says(tag, "Wake a response", "Gives a sleeping response new input. None sleeps yet, so that it answers 409.").
+			like(`{"input": "There is news."}`).may(rota.Conflict),
+		notOffered(Route{http.MethodPost, responsesPath + "/compact", rota.WriteResponses, http.StatusNotImplemented, "compact_response"}, tag, "Compact a response",
+			"compacting is not offered by this version: begin a conversation anew with what should stay"),
 	}
+}
+
+func (a *api) wakeResponse(ctx context.Context, c call, _ ResponseWakeCreate) (ResponseWake, error) {
+	return ResponseWake{}, a.Control.WakeResponse(ctx, c.who, c.response())
 }
 
 // anyID accepts every cursor: the ids of items are those of callers and models.

@@ -334,3 +334,54 @@ func TestAResponseUnderAKey(t *testing.T) {
 	require.Len(t, s.models.server.Calls(), 1)
 	c.send(http.MethodPost, responsesPath, `{"model":"test/m","input":"ho"}`, "Idempotency-Key", "k").is(http.StatusConflict)
 }
+
+// What the published API has beside responses and conversations is refused in words,
+// whatever the path and the method.
+func TestPartsThatAreNotOffered(t *testing.T) {
+	s := newAPI(t)
+	c := s.acme()
+	for _, tt := range [][2]string{
+		{http.MethodGet, "/skills"},
+		{http.MethodPost, "/skills"},
+		{http.MethodDelete, "/skills/skill_1"},
+		{http.MethodGet, "/files/file_1/content"},
+		{http.MethodPatch, "/evals/schedules/es_1"},
+		{http.MethodGet, "/evals/suites"},
+		{http.MethodPost, "/mcp/servers/srv_1/test"},
+		{http.MethodPost, "/memory_stores"},
+		{http.MethodPost, "/responses/compact"},
+	} {
+		f := c.sendUnlike(tt[0], "/api/v1/llm"+tt[1], "").is(http.StatusNotImplemented).failure() // the document has the first of each alone
+		require.Contains(t, f.Message, "not offered", tt[1])
+	}
+	c.sendUnlike(http.MethodGet, "/api/v1/llm/skills2", "").is(http.StatusNotFound)
+}
+
+// Nothing sleeps yet, and what is not there cannot be woken.
+func TestAResponseDoesNotSleep(t *testing.T) {
+	c := newLLM(t).acme()
+	id := c.create(`{"model":"test","input":"Hello."}`)["id"].(string)
+	c.send(http.MethodPost, responsesPath+"/"+id+"/wake", `{"input":"Up!"}`).is(http.StatusConflict)
+	c.send(http.MethodPost, responsesPath+"/resp_none/wake", `{"input":"Up!"}`).is(http.StatusNotFound)
+}
+
+// A page that ends before a response begins with those behind it.
+func TestResponsesBeforeOne(t *testing.T) {
+	c := newLLM(t).acme()
+	var ids []any
+	for range 3 {
+		ids = append(ids, c.create(`{"model":"test","input":"Hello."}`)["id"])
+	}
+	l := c.send(http.MethodGet, responsesPath+"?order=asc&before="+ids[2].(string), "").is(http.StatusOK).object()
+	require.Len(t, l["data"], 2)
+	require.Equal(t, ids[0], l["first_id"])
+}
+
+func TestModels(t *testing.T) {
+	c := newAPI(t).acme()
+	all := c.send(http.MethodGet, "/api/v1/llm/models", "").is(http.StatusOK).object()["data"].([]any)
+	require.Len(t, all, 2)
+	require.Equal(t, "org/large", all[1].(map[string]any)["id"])
+	require.Equal(t, all[1], any(c.send(http.MethodGet, "/api/v1/llm/models/org%2Flarge", "").is(http.StatusOK).object()))
+	c.send(http.MethodGet, "/api/v1/llm/models/other", "").is(http.StatusNotFound)
+}

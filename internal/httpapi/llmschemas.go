@@ -61,6 +61,18 @@ type (
 		Conversation       *ConversationRef  `json:"conversation,omitempty" doc:"The conversation that the response is in, if there is one."`
 	}
 
+	// ResponseWakeCreate is the body that wakes a response.
+	ResponseWakeCreate struct {
+		Input string `json:"input" minLength:"1"`
+	}
+
+	// ResponseWake is the answer to waking a response.
+	ResponseWake struct {
+		Object     string       `json:"object" enum:"response.sleep_wake"`
+		ResponseID string       `json:"response_id"`
+		CreatedAt  rota.Instant `json:"created_at"`
+	}
+
 	// ResponseFailure says why a response failed.
 	ResponseFailure struct {
 		Code    string `json:"code"`

@@ -28,6 +28,8 @@ func (idle) Cancel(rota.RunID)         {}
 
 type models struct{}
 
+func (models) Models(context.Context) []rota.Model { return nil }
+
 func (models) Resolve(model string) (provider, name string, err error) { return "test", model, nil }
 
 // TestRetention: a deleted agent is there for thirty days, and then it is not; one

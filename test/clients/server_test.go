@@ -5,11 +5,13 @@ package clients
 import (
 	"bufio"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -154,6 +156,8 @@ func model(t *testing.T) *gatewaytest.Server {
 		"hold":   hold,
 		"quiet":  quiet(silence),
 		"linger": quiet(2 * time.Second),
+		"call":   gatewaytest.Stream(gatewaytest.Created("resp_c"), ended(`{"type":"function_call","id":"fc_1","call_id":"call_1","name":"look_up","arguments":"{\"q\":\"weather\"}","status":"completed"}`)),
+		"think":  gatewaytest.Stream(gatewaytest.Created("resp_t"), ended(`{"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"Hm."}]},`+done)),
 	}
 	okay, broken := gatewaytest.Text("done"), gatewaytest.JSON(http.StatusServiceUnavailable, `{"error":{"message":"no"}}`)
 	m.Default(func(w http.ResponseWriter, r *http.Request, c gatewaytest.Call) {
@@ -163,12 +167,41 @@ func model(t *testing.T) *gatewaytest.Server {
 				reply = other
 			}
 		}
+		if strings.HasSuffix(r.URL.Path, "/models") {
+			reply = gatewaytest.JSON(http.StatusOK, `{"data":[{"id":"small","context_window":4096}]}`)
+		}
+		if strings.Contains(string(c.Body), `"recall"`) {
+			reply = gatewaytest.Text(told(c.Body))
+		}
 		if strings.Contains(string(c.Body), `"model":"broken"`) {
 			reply = broken
 		}
 		reply(w, r, c)
 	})
 	return m
+}
+
+// done is an item with an answer.
+const done = `{"type":"message","id":"msg_1","role":"assistant","status":"completed","content":[{"type":"output_text","text":"done","annotations":[]}]}`
+
+// ended is the event that ends a response with these items.
+func ended(items string) string {
+	return gatewaytest.Data(`{"type":"response.completed","sequence_number":2,"response":{"id":"resp_x","object":"response","created_at":1,"status":"completed","model":"test",` +
+		`"output":[` + items + `],"usage":{"input_tokens":1,"output_tokens":1,"total_tokens":2}}}`)
+}
+
+var texts = regexp.MustCompile(`"(?:text|content|output|arguments|input)":\s*("(?:[^"\\]|\\.)*")`)
+
+// told is what the input of a request says, in its order.
+func told(body []byte) string {
+	var all []string
+	for _, m := range texts.FindAllSubmatch(body, -1) {
+		var text string
+		if json.Unmarshal(m[1], &text) == nil {
+			all = append(all, text)
+		}
+	}
+	return strings.Join(all, " | ")
 }
 
 // hold answers when its caller has gone, or nobody cancels its run.

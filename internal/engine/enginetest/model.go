@@ -42,6 +42,9 @@ type call struct {
 	err      error     // how it ended; nil while it lasts
 }
 
+// Models implements control.Models: nobody asks.
+func (m *model) Models(context.Context) []rota.Model { return nil }
+
 // Resolve implements runner.Gateway: a model is named provider/model.
 func (m *model) Resolve(name string) (string, string, error) {
 	provider, rest, _ := strings.Cut(name, "/")

@@ -115,6 +115,8 @@ func storeOf(s store.Store, watched func(engine.Queue) engine.Queue) temporal.St
 // one is a provider that serves all models.
 type one struct{}
 
+func (one) Models(context.Context) []rota.Model { return nil }
+
 func (one) Resolve(model string) (provider, name string, err error) { return "mock", model, nil }
 
 // start starts a process, which stops at the end of the test or when stop is
