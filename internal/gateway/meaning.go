@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -58,6 +59,13 @@ var tooLong = row{hopeless, []string{
 	"contextlength", "contextwindow", "contextsize", "contextlimit", "maximumcontext", "maxcontext", "promptistoolong", "promptistoolarge", "inputistoolong",
 	"prompttoolong", "inputtoolong", "inputtokencount", "maximumnumberoftokens", "reducethelength", "shorterprompt",
 }}
+
+// TooLong reports whether the provider has refused the request because it is longer than
+// the model's context.
+func (e *Error) TooLong() bool {
+	says := func(s string) bool { return look(s, []row{tooLong}) == hopeless }
+	return e.Answered && (slices.ContainsFunc(e.told.codes, says) || says(e.told.text))
+}
 
 // alone are words of texts that tell of a request that is over the limit by itself.
 var alone = row{hopeless, []string{"requesttoolarge", "requestistoolarge"}}

@@ -245,10 +245,15 @@ func (c Context) Shorten(next []Item, l Load, most int) (shorter Context, ok boo
 }
 
 // Halve returns the context with about the older half of the turns that are sent
-// dropped. It is for a provider that refuses a context as too long, when nobody knows
+// dropped, up to a round number of turns, so that a longer context is mostly cut at the
+// same place. It is for a provider that refuses a context as too long, when nobody knows
 // how long it may be. ok is false if there is none to drop.
 func (c Context) Halve(next []Item) (shorter Context, ok bool) {
-	for from := c.From + (len(c.Turns)-c.From+1)/2; from > c.From && from <= len(c.Turns); from++ {
+	step := 1
+	for sent := len(c.Turns) - c.From; step*8 <= sent; {
+		step *= 2
+	}
+	for from := (c.From + (len(c.Turns)-c.From+1)/2 + step - 1) / step * step; from > c.From && from <= len(c.Turns); from++ {
 		if c.cuttable(from, next) {
 			return Context{Turns: c.Turns, From: from}, true
 		}

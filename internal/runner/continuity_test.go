@@ -294,3 +294,44 @@ func (b *bench) killed() {
 		return err
 	})
 }
+
+// TestAConversationOutgrowsItsModel: what a model refuses as too long is asked again
+// without the oldest turns, mostly without the same ones from turn to turn.
+func TestAConversationOutgrowsItsModel(t *testing.T) {
+	b := newBench(t, nil)
+	b.attempt(t.Context())
+	c := b.converse()
+	const most = 81 // items
+	answer := gatewaytest.Text("ok")
+	b.model.Default(func(w http.ResponseWriter, r *http.Request, call gatewaytest.Call) {
+		var body struct{ Input []json.RawMessage }
+		_ = json.Unmarshal(call.Body, &body)
+		if len(body.Input) > most {
+			gatewaytest.JSON(400, `{"error":{"code":"context_length_exceeded","message":"too long"}}`)(w, r, call)
+			return
+		}
+		answer(w, r, call)
+	})
+	cuts := map[string]bool{}
+	for n := range 100 {
+		b.next(func(r *rota.Run) {
+			r.Input, r.Conversation = rota.InputText(strconv.Itoa(n)), rota.ConversationOf(c)
+		})
+		r := b.attempt(t.Context())
+		require.Equal(t, rota.PhaseCompleted, r.Phase)
+		require.Len(t, r.Attempts, 1)
+		items := b.asked()
+		require.NoError(t, strict(items))
+		require.Equal(t, 2*n+1 <= most, len(r.Request.NotSent) == 0, n)
+		cuts[string(items[0])] = true
+	}
+	require.Less(t, len(cuts), 10)
+	keys := map[string]bool{}
+	for _, call := range b.model.Calls() {
+		require.False(t, keys[call.IdempotencyKey()], "each question has a key of its own")
+		keys[call.IdempotencyKey()] = true
+	}
+	b.model.Script(gatewaytest.JSON(400, `{"error":{"code":"context_length_exceeded","message":"too long"}}`))
+	b.next(func(*rota.Run) {})
+	require.Equal(t, rota.PhaseFailed, b.attempt(t.Context()).Phase, "there is nothing to leave out")
+}

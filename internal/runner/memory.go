@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/rota-run/rota"
@@ -16,8 +17,9 @@ import (
 // A memory is what a run goes on from: what a conversation has, or a chain of responses.
 // A nil one is that of a run that begins afresh.
 type memory struct {
-	before []rota.Turn
-	input  []responses.Item // of the run
+	before  []rota.Turn
+	context responses.Context // the same, but for turns that are not sent
+	input   []responses.Item  // of the run
 }
 
 // remember takes room for what the run goes on from, and reads it.
@@ -46,6 +48,7 @@ func (r *Runner) remember(ctx context.Context, log *slog.Logger, w rota.Work, ro
 	if text, ok := refusal(err); ok {
 		return nil, rejected(text)
 	}
+	m.context = answer.Context(m.before)
 	return m, err
 }
 
@@ -73,12 +76,32 @@ func (m *memory) with(input json.RawMessage) (json.RawMessage, error) {
 	}
 	var err error
 	if m.input, err = answer.ReadInput(input); err == nil {
-		input, err = answer.InputAfter(m.before, m.input)
+		input, err = answer.InputAfter(m.context, m.input)
 	}
 	if text, ok := refusal(err); ok {
 		err = rejected(text)
 	}
 	return input, err
+}
+
+// shorten drops the oldest turns if the model has refused the request as too long, and
+// reports whether it has.
+func (m *memory) shorten(err error) bool {
+	var f *gateway.Error
+	if m == nil || !errors.As(err, &f) || !f.TooLong() {
+		return false
+	}
+	shorter, ok := m.context.Halve(m.input)
+	m.context = shorter
+	return ok
+}
+
+// notSent names the turns that are not sent.
+func (m *memory) notSent() []string {
+	if m == nil || m.context.From == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("the oldest %d of %d earlier turns", m.context.From, len(m.before))}
 }
 
 // keep makes the answer one that others can go on from.

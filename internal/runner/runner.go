@@ -5,8 +5,10 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -157,37 +159,53 @@ func (r *Runner) ask(ctx context.Context, w rota.Work, m *memory, log *slog.Logg
 		c.err = &gateway.Error{Code: rota.RunErrMisconfigured, Message: "the model has no provider: " + err.Error(), Err: err}
 		return c
 	}
-	body, sent, err := request(w, model, m)
-	if err != nil {
-		c.err = err
-		return c
-	}
-	c.request, c.body = &sent, body
 	before := room.Held()
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(w.Policy.TimeoutSeconds)*time.Second, context.DeadlineExceeded)
 	defer cancel()
 
 	pub := publisher{log: eventLog, seq: events.FirstSeq(w.Run.Attempt), end: events.FirstSeq(w.Run.Attempt + 1), noDeltas: w.Run.NoDeltas}
-	c.resp, c.err = r.Gateway.Stream(ctx, gateway.Request{
-		Provider:       provider,
-		Body:           body,
-		IdempotencyKey: idempotencyKey(w),
-		ResumeID:       w.ResponseID,
-		Hold:           func(ctx context.Context, bytes int) error { return room.Hold(ctx, before+answerCost*int64(bytes)) },
-	}, func(id string) {
-		n.writing.Go(func() { r.note(log, n, w.At(), id) })
-	}, pub.publish)
+	key := idempotencyKey(w)
+	for {
+		body, sent, err := request(w, model, m)
+		if err != nil {
+			c.err = err
+			return c
+		}
+		c.request, c.body = &sent, body
+		c.resp, c.err = r.Gateway.Stream(ctx, gateway.Request{
+			Provider:       provider,
+			Body:           body,
+			IdempotencyKey: key,
+			ResumeID:       w.ResponseID,
+			Hold:           func(ctx context.Context, bytes int) error { return room.Hold(ctx, before+answerCost*int64(bytes)) },
+		}, func(id string) {
+			n.writing.Go(func() { r.note(log, n, w.At(), id) })
+		}, pub.publish)
+		if pub.output || !m.shorten(c.err) {
+			break
+		}
+		key = fmt.Sprintf("%s-from-%d", idempotencyKey(w), m.context.From)
+		log.Info("the model takes no more: it is asked without the oldest turns", "turns", len(m.before), "not_sent", m.context.From)
+	}
 	c.output = pub.output
-	if names := notSent(c); len(names) > 0 {
+	if names := slices.Concat(notSent(c), m.notSent()); len(names) > 0 {
 		c.request.NotSent = names
 	}
-	if c.err == nil && c.resp.Status == "completed" && c.resp.Output == "" && !c.resp.ToolActivity && !pub.spoke {
-		c.err = &gateway.Error{
-			Code: rota.RunErrEmptyOutput, Message: "the answer is empty and no tool was used",
-			Response: c.resp.Body, Usage: c.resp.Usage, ResponseID: c.resp.ID,
-		}
+	if !pub.spoke {
+		c.err = cmp.Or(c.err, c.empty())
 	}
 	return c
+}
+
+// empty returns a failure if an answer without words has nothing else either.
+func (c call) empty() error {
+	if c.err != nil || c.resp.Status != "completed" || c.resp.Output != "" || c.resp.ToolActivity {
+		return nil
+	}
+	return &gateway.Error{
+		Code: rota.RunErrEmptyOutput, Message: "the answer is empty and no tool was used",
+		Response: c.resp.Body, Usage: c.resp.Usage, ResponseID: c.resp.ID,
+	}
 }
 
 // stored returns what is stored of the request; nil if nothing was sent.
