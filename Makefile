@@ -48,6 +48,7 @@ tests: ## All tests of the main module, with the race detector but for ten simul
 	$(GO) test -race -timeout 15m ./...
 	@# go test says nothing of what it skips.
 	@$(GO) test -race -v -run '^TestPython$$' ./test/clients | awk '/is not tried/ { print "SKIPPED: test/clients:", $$0 }'
+	@command -v chromium chromium-browser google-chrome >/dev/null || echo "SKIPPED: test/e2e: no page is looked at in a browser, since there is no chromium"
 	@# This one must have run: the race detector cannot be there, so it is not among those above.
 	$(GO) test -v -run '^TestTenYears$$' ./internal/engine/embedded | awk '{ print } /^--- PASS: TestTenYears/ { ran = 1 } END { exit !ran }'
 
