@@ -205,6 +205,29 @@ func ReadItems(name string, list []byte) ([]responses.Item, error) {
 
 func rawString(n int) string { return string(rawjson.Int(int64(n))) }
 
+// Apart returns items that follow turns in a conversation, where an id is that of one
+// item. An item whose id is taken loses it, and gets another one when it is kept: some
+// clients send the same id with every message.
+func Apart(turns []rota.Turn, items []responses.Item) []responses.Item {
+	taken := map[string]bool{}
+	for _, t := range turns {
+		for _, i := range slices.Concat(t.Input, t.Output) {
+			taken[i.ID] = true
+		}
+	}
+	items = slices.Clone(items)
+	for n, i := range items {
+		if i.Type == "item_reference" || i.ID == "" {
+			continue
+		}
+		if taken[i.ID] {
+			items[n] = i.WithoutID()
+		}
+		taken[i.ID] = true
+	}
+	return items
+}
+
 // Records returns items as they are kept, with ids for those that have none.
 func Records(items []responses.Item, response *rota.ResponseID, now time.Time) []rota.ItemRecord {
 	all := make([]rota.ItemRecord, len(items))

@@ -55,7 +55,7 @@ func readConversation(body []byte) (metadata map[string]string, items []response
 	if items, err = readNewItems(body, 0); err != nil {
 		return nil, nil, err
 	}
-	return metadata, items, fits("items", nil, items, true)
+	return metadata, answer.Apart(nil, items), fits("items", nil, items)
 }
 
 // readNewItems reads the items of a body, of which there must be at least so many.
@@ -160,30 +160,18 @@ func (c *Control) AddConversationItems(ctx context.Context, who auth.Caller, id 
 		if err != nil {
 			return none, err
 		}
-		if err := fits("items", turns, items, true); err != nil {
+		if err := fits("items", turns, items); err != nil {
 			return none, err
 		}
-		records := answer.Records(items, nil, now)
+		records := answer.Records(answer.Apart(turns, items), nil, now)
 		l := rota.NewList(records, func(i rota.ItemRecord) string { return i.ID }, false)
 		return l, tx.AddItems(ctx, v, records, now)
 	})
 }
 
 // fits returns an error if items cannot follow the turns: one of them is the output of no
-// call, or, where ids are to be unique, is there already.
-func fits(member string, turns []rota.Turn, items []responses.Item, unique bool) error {
-	known := map[string]bool{}
-	for _, t := range turns {
-		for _, i := range slices.Concat(t.Input, t.Output) {
-			known[i.ID] = true
-		}
-	}
-	for n, i := range items {
-		if unique && i.ID != "" && known[i.ID] {
-			return rota.InvalidField(member+"."+string(rawjson.Int(int64(n)))+".id", "is that of another item in the conversation")
-		}
-		known[i.ID] = true
-	}
+// call.
+func fits(member string, turns []rota.Turn, items []responses.Item) error {
 	var wrong *responses.ItemError
 	if errors.As(answer.Context(turns).Check(items), &wrong) {
 		return rota.InvalidField(member+"."+string(rawjson.Int(int64(wrong.Index))), "%s", wrong.Why)

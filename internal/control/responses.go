@@ -119,7 +119,10 @@ func (c *Control) beginResponse(ctx context.Context, who auth.Caller, r answer.R
 		if work.Turns, err = turnsBefore(ctx, tx, who.Owner, r); err != nil {
 			return work, err
 		}
-		return work, fits("input", work.Turns, r.Input, r.Conversation != "")
+		if r.Conversation != "" {
+			work.Input = answer.Records(answer.Apart(work.Turns, r.Input), &work.ID, now)
+		}
+		return work, fits("input", work.Turns, r.Input)
 	}
 	if !r.Store {
 		return prepare(ctx, c.Store.ResponseReader, c.Now().UTC())

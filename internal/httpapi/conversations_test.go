@@ -93,14 +93,22 @@ func TestABusyConversation(t *testing.T) {
 }
 
 func TestItemsThatDoNotFit(t *testing.T) {
-	c := newAPI(t).acme()
+	c := newLLM(t).acme()
 	id := c.send(http.MethodPost, conversationsPath, `{"items":[{"id":"msg_1","role":"user","content":"x"}]}`).is(http.StatusOK).id()
 	for body, param := range map[string]string{
-		`{"items":[]}`: "items", `{}`: "items", `{"items":[{"id":"msg_1","role":"user","content":"x"}]}`: "items.0.id",
+		`{"items":[]}`: "items", `{}`: "items",
 		`{"items":[{"type":"function_call_output","call_id":"c","output":"x"}]}`: "items.0",
 	} {
 		require.Equal(t, param, c.send(http.MethodPost, conversationsPath+"/"+id+"/items", body).is(http.StatusBadRequest).failure().param(), body)
 	}
+	// Some clients send the same id with every message.
+	c.send(http.MethodPost, conversationsPath+"/"+id+"/items", `{"items":[{"id":"msg_1","role":"user","content":"y"}]}`).is(http.StatusOK)
+	c.send(http.MethodPost, responsesPath, `{"model":"test/m","input":[{"id":"msg_1","role":"user","content":"z"}],"conversation":"`+id+`"}`).is(http.StatusOK)
+	ids := map[any]bool{}
+	for _, i := range c.send(http.MethodGet, conversationsPath+"/"+id+"/items", "").is(http.StatusOK).object()["data"].([]any) {
+		ids[i.(map[string]any)["id"]] = true
+	}
+	require.Len(t, ids, 4, "each item has an id of its own")
 	c.send(http.MethodGet, conversationsPath+"/"+id+"/items?after=msg_none", "").is(http.StatusBadRequest)
 }
 

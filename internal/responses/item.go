@@ -109,6 +109,14 @@ func readItem(raw []byte) Item {
 // Raw returns the item as it came.
 func (i Item) Raw() json.RawMessage { return i.raw }
 
+// WithoutID returns the item without its id.
+func (i Item) WithoutID() Item {
+	o := rawjson.ReadObject(i.raw)
+	o.Delete("id")
+	i.ID, i.raw = "", o.Encode()
+	return i
+}
+
 // IDPrefix returns what the ids begin with that are made for items of this type.
 func (i Item) IDPrefix() string {
 	if k, ok := itemKinds[i.Type]; ok && k.prefix != "" {

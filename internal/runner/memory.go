@@ -76,6 +76,7 @@ func (m *memory) with(input json.RawMessage) (json.RawMessage, error) {
 	}
 	var err error
 	if m.input, err = answer.ReadInput(input); err == nil {
+		m.input = answer.Apart(m.before, m.input)
 		input, err = answer.InputAfter(m.context, m.input)
 	}
 	if text, ok := refusal(err); ok {
