@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
 var errNoPython = errors.New("there is no Python 3.10 or newer with the module venv")
@@ -25,30 +23,51 @@ func Python(tb testing.TB, name, packages string) string {
 	if err != nil {
 		Missing(tb, errNoPython)
 	}
-	cache, err := os.UserCacheDir()
-	require.NoError(tb, err)
 	sum := sha256.Sum256(append(version, packages...))
-	dir := filepath.Join(cache, "rota-test-python", name+"-"+hex.EncodeToString(sum[:6]))
-	require.NoError(tb, os.MkdirAll(dir, 0o700))
-	lock, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	require.NoError(tb, err)
-	defer lock.Close() // which also unlocks it
-	require.NoError(tb, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
-	python, done := filepath.Join(dir, "bin", "python"), filepath.Join(dir, "complete")
-	if _, err := os.Stat(done); err != nil {
-		require.NoError(tb, install(dir, python, packages))
-		require.NoError(tb, os.WriteFile(done, nil, 0o600))
+	python, err := environment(name+"-"+hex.EncodeToString(sum[:6]), packages)
+	if err != nil {
+		tb.Fatal(err)
 	}
 	return python
 }
 
+// environment makes an environment, unless it is there, and returns its interpreter.
+func environment(name, packages string) (python string, err error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, "rota-test-python", name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	lock, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close() // which also unlocks it
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return "", err
+	}
+	python, done := filepath.Join(dir, "bin", "python"), filepath.Join(dir, "complete")
+	if _, err := os.Stat(done); err == nil {
+		return python, nil
+	}
+	if err := install(dir, python, packages); err != nil {
+		return "", err
+	}
+	return python, os.WriteFile(done, nil, 0o600)
+}
+
 func install(dir, python, packages string) error {
 	list := filepath.Join(dir, "requirements.txt")
-	return errors.Join(
-		command("python3", "-m", "venv", "--clear", dir),
-		os.WriteFile(list, []byte(packages), 0o600),
-		command(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", list),
-	)
+	if err := command("python3", "-m", "venv", "--clear", dir); err != nil {
+		return err
+	}
+	if err := os.WriteFile(list, []byte(packages), 0o600); err != nil {
+		return err
+	}
+	return command(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", list)
 }
 
 func command(name string, args ...string) error {

@@ -101,7 +101,8 @@ func (k kind) filled(t *testing.T, n int) string {
 // are one, and so every reference has what it refers to.
 func addOddRows(t *testing.T, db database) {
 	t.Helper()
-	texts := []string{"", "\U0010ffff é e\u0301 \u202e '\"\\", strings.Repeat("x", 70_000)}
+	// PostgreSQL can index a key of four of the long ones.
+	texts := []string{"", "\U0010ffff é e\u0301 \u202e '\"\\", strings.Repeat("x", 50_000)}
 	blobs := [][]byte{{}, {0}, {0xff, 0xc3, 0, 0x28}}
 	tables, err := db.Tables(t.Context())
 	require.NoError(t, err)
