@@ -23,6 +23,8 @@ type CLI struct {
 	FunctionTools  functionToolsCmd  `cmd:"" help:"Save functions that agents refer to."`
 	AgentSchedules agentSchedulesCmd `cmd:"" help:"Put agents on a schedule."`
 	AgentRuns      agentRunsCmd      `cmd:"" help:"Run agents, and see what came of it."`
+	Today          todayCmd          `cmd:"" help:"Say whether everything ran in the last 24 hours; exit 4 if something needs you." example:"rota today --end-user '*'"`
+	Why            whyCmd            `cmd:"" help:"Say what became of a time of a schedule, or why there was nothing." example:"rota why Mornings 09:00"`
 	Schedules      schedulesCmd      `cmd:"" help:"See, pause and resume the schedules of all agents."`
 	Runs           runsCmd           `cmd:"" help:"See runs and follow them, whatever their agent."`
 	Occurrences    occurrencesCmd    `cmd:"" help:"See what became of the times of all schedules."`

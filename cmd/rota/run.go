@@ -23,7 +23,7 @@ const (
 	exitRefused     = 1   // the server said no for a reason that has no code here, or a run failed
 	exitUsage       = 2   // the command line is wrong
 	exitUnreachable = 3   // the server cannot be reached, or is not ready
-	exitNothing     = 4   // nothing matched
+	exitNothing     = 4   // nothing matched, or something needs somebody
 	exitNotFound    = 5   // there is no such thing: 404
 	exitDenied      = 6   // the key is not valid, or may not: 401, 403
 	exitConflict    = 7   // the state of things does not allow it: 409, 412
@@ -101,6 +101,9 @@ func reportJSON(w io.Writer, f failure) {
 	}
 	d := &body.Error
 	d.Message, d.ExitCode, d.Code = withoutPasswords(explain(f.err, f.code)), f.code, localCodes[f.code]
+	if errors.Is(f.err, errNeedsYou) {
+		d.Code = "needs_you"
+	}
 	var e *rota.Error
 	if errors.As(f.err, &e) && f.code != exitInterrupted {
 		d.Code, d.Param = string(e.Code), e.Field
@@ -208,7 +211,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.As(err, &usage), errors.Is(err, rota.Invalid) && !errors.As(err, &answered):
 		return exitUsage
-	case errors.Is(err, errNothing):
+	case errors.Is(err, errNothing), errors.Is(err, errNeedsYou):
 		return exitNothing
 	default:
 		return exitOfRefusal(err)
