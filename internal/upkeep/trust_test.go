@@ -35,6 +35,8 @@ func (d *due) PurgeAgent(context.Context, time.Time, int) (rota.Purge, error) {
 	return rota.Purge{AgentID: "agt_1", Done: true}, nil
 }
 
+func (d *due) TalliesBefore(context.Context, time.Time) (bool, error) { return false, nil }
+
 func (d *due) TalliesLogged(context.Context) (bool, error) { return false, nil }
 
 func (d *due) FoldTallies(context.Context) (bool, error) { return false, nil }

@@ -38,6 +38,9 @@ type DueReader interface {
 
 	// TalliesLogged reports whether FoldTallies has something to do.
 	TalliesLogged(ctx context.Context) (bool, error)
+
+	// TalliesBefore reports whether there are counts of hours before an instant.
+	TalliesBefore(ctx context.Context, before time.Time) (bool, error)
 }
 
 // A Tx is one transaction.
@@ -145,13 +148,19 @@ func (u *Upkeep) step(ctx context.Context) (more bool, err error) {
 	if purged, err := u.purge(ctx, now); purged || err != nil {
 		return purged, err
 	}
-	n, err := u.inTx(ctx, func(ctx context.Context, tx Tx) (int64, error) {
-		return tx.DeleteTallies(ctx, now.Add(-rota.TallyKept), atOnce)
-	})
-	if n > 0 || err != nil {
-		return n > 0, err
+	if forgotten, err := u.forget(ctx, now.Add(-rota.TallyKept)); forgotten || err != nil {
+		return forgotten, err
 	}
 	return u.age(ctx, now)
+}
+
+// forget deletes counts of hours before an instant, and reports whether there were any.
+func (u *Upkeep) forget(ctx context.Context, before time.Time) (bool, error) {
+	if old, err := u.Store.TalliesBefore(ctx, before); err != nil || !old {
+		return false, err
+	}
+	n, err := u.inTx(ctx, func(ctx context.Context, tx Tx) (int64, error) { return tx.DeleteTallies(ctx, before, atOnce) })
+	return n > 0, err
 }
 
 // purge makes a step of purging an agent, and reports whether there was one.

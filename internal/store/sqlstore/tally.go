@@ -322,6 +322,20 @@ func scanTally(row Scanner, account string, hours *Pending, pick func(tallyKey) 
 	return nil
 }
 
+// TalliesBefore reports whether there are counts of hours before an instant.
+func (q Queries) TalliesBefore(ctx context.Context, before time.Time) (bool, error) {
+	for _, query := range []string{
+		`SELECT t.account FROM tallies t WHERE t.hour < ? ORDER BY t.hour LIMIT 1`,
+		`SELECT t.account FROM tally_errors t WHERE t.hour < ? ORDER BY t.hour LIMIT 1`,
+	} {
+		some, err := all(ctx, q.db, scanText, query, before.UnixMilli())
+		if len(some) > 0 || err != nil {
+			return len(some) > 0, err
+		}
+	}
+	return false, nil
+}
+
 // DeleteTallies deletes up to limit counts of the hours before an instant, and returns
 // how many. Those of the log, which is short, come to be deleted when they have been
 // folded.

@@ -117,12 +117,20 @@ func oldTallies(w *world) {
 		})
 		return n
 	}
+	old := func(before time.Time) bool {
+		some, err := w.store.TalliesBefore(w.Context(), before)
+		require.NoError(w, err)
+		return some
+	}
 	hour := start.Truncate(time.Hour)
+	require.False(w, old(hour))
+	require.True(w, old(hour.Add(time.Hour)))
 	require.Zero(w, gone(hour))
 	require.Equal(w, want, w.everyTally())
 	for range 2 { // the end user's, and the sum
 		require.EqualValues(w, 2, gone(hour.Add(time.Hour)))
 	}
+	require.False(w, old(hour.Add(time.Hour)))
 	require.Zero(w, gone(hour.Add(time.Hour)))
 	require.Equal(w, make([][]rota.HourTally, len(want)), w.everyTally())
 }
