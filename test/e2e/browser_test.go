@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -43,7 +45,10 @@ func browse(t *testing.T, s *server, script string, more map[string]any) {
 	}
 	b, err := json.Marshal(args)
 	require.NoError(t, err)
-	out, err := exec.CommandContext(t.Context(), prereqtest.Python(t, "browser", browserPackages), filepath.Join("testdata", "browser", script), string(b)).CombinedOutput()
+	python := prereqtest.Python(t, "browser", browserPackages)
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Minute) // a browser that hangs is a failure with words
+	defer stop()
+	out, err := exec.CommandContext(ctx, python, filepath.Join("testdata", "browser", script), string(b)).CombinedOutput()
 	require.NoError(t, err, string(out))
 }
 
