@@ -84,24 +84,23 @@ func (s Schedules) ResumeAll(ctx context.Context, body rota.BulkResume, opts ...
 // instant up to another, in buckets of whole seconds. What is zero is left to
 // the server: the hours of the day that begins now.
 func (s Schedules) Forecast(ctx context.Context, from, to time.Time, bucket time.Duration, opts ...CallOption) (rota.Forecast, error) {
-	width := ""
-	if bucket != 0 {
-		width = strconv.FormatInt(int64(bucket/time.Second), 10)
-	}
-	span := query("from", instant(from), "to", instant(to), "bucket", width)
-	return call[rota.Forecast](ctx, s.s, http.MethodGet, []string{"forecast"}, nil, with(opts, span))
+	return call[rota.Forecast](ctx, s.s, http.MethodGet, []string{"forecast"}, nil, with(opts, buckets(from, to, bucket)))
 }
 
 // Summary counts what became of nominal times and how runs ended, from an instant up
 // to another, in buckets of whole hours. What is zero is left to the server: the hours of
 // the last day. [OfEndUser] says of whom.
 func (s Schedules) Summary(ctx context.Context, from, to time.Time, bucket time.Duration, opts ...CallOption) (rota.Summary, error) {
+	return call[rota.Summary](ctx, s.s, http.MethodGet, []string{"summary"}, nil, with(opts, buckets(from, to, bucket)))
+}
+
+// buckets asks for what happens from an instant up to another, in buckets.
+func buckets(from, to time.Time, bucket time.Duration) CallOption {
 	width := ""
 	if bucket != 0 {
 		width = strconv.FormatInt(int64(bucket/time.Second), 10)
 	}
-	span := query("from", instant(from), "to", instant(to), "bucket", width)
-	return call[rota.Summary](ctx, s.s, http.MethodGet, []string{"summary"}, nil, with(opts, span))
+	return query("from", instant(from), "to", instant(to), "bucket", width)
 }
 
 func allSchedulesPath(more ...string) []string {

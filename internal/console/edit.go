@@ -1,7 +1,6 @@
 package console
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -60,7 +59,7 @@ func (c *console) edit(e editor) http.Handler {
 			c.showEditor(w, v, e, http.StatusOK, d)
 			return
 		}
-		if d.Form.Values, err = readForm(w, r); err != nil {
+		if d.Form.Values, err = readForm(w, r, maxEdit); err != nil {
 			c.problem(w, v, err)
 			return
 		}
@@ -68,33 +67,43 @@ func (c *console) edit(e editor) http.Handler {
 	})
 }
 
-// submit does what a form says. What cannot be done is said at its field.
+// submit does what a form says, or shows what would come of it. What cannot be done is
+// said at its field.
 func (c *console) submit(w http.ResponseWriter, v visit, e editor, d editData, now url.Values) {
-	if e.preview != nil {
-		p, err := e.preview(v, d.Form)
-		if d.Preview = &p; err != nil {
-			d.Preview, d.Form.Problem = nil, rota.Public(err)
-		}
-		if d.Form.Has("preview") {
-			c.showEditor(w, v, e, http.StatusOK, d)
-			return
-		}
+	if e.preview != nil && d.Form.Has("preview") {
+		c.showEditor(w, v, e, http.StatusOK, e.previewed(v, d))
+		return
 	}
 	at, did, err := e.save(v, d.Form)
 	if err == nil {
 		http.Redirect(w, v.Request, leads(at, did), http.StatusSeeOther)
 		return
 	}
-	switch p := rota.Public(err); {
-	case p.Code == rota.Internal || p.Code == rota.NotFound:
+	p := rota.Public(err)
+	if p.Code == rota.Internal || p.Code == rota.NotFound {
 		c.problem(w, v, err)
-	case errors.Is(err, rota.Precondition):
-		d.Form = d.Form.merge(now)
-		fallthrough
-	default:
-		d.Form.Problem = p
-		c.showEditor(w, v, e, c.Status(p.Code), d)
+		return
 	}
+	d = e.previewed(v, d)
+	if p.Code == rota.Precondition {
+		d.Form = d.Form.merge(now)
+	}
+	d.Form.Problem = p
+	c.showEditor(w, v, e, c.Status(p.Code), d)
+}
+
+// previewed returns d with what would come of its form, or with why that cannot be said.
+func (e editor) previewed(v visit, d editData) editData {
+	if e.preview == nil {
+		return d
+	}
+	p, err := e.preview(v, d.Form)
+	if err != nil {
+		d.Form.Problem = rota.Public(err)
+		return d
+	}
+	d.Preview = &p
+	return d
 }
 
 func (c *console) showEditor(w http.ResponseWriter, v visit, e editor, status int, d editData) {
@@ -105,9 +114,9 @@ func (c *console) showEditor(w http.ResponseWriter, v visit, e editor, status in
 	c.show(w, v, status, view{Template: e.template, Title: title, Still: true, Here: e.here, Data: d})
 }
 
-// readForm returns what a form has, with the line ends of JSON.
-func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxEdit)
+// readForm returns what a form has, of so many bytes at most, with the line ends of JSON.
+func readForm(w http.ResponseWriter, r *http.Request, most int64) (url.Values, error) {
+	r.Body = http.MaxBytesReader(w, r.Body, most)
 	if err := r.ParseForm(); err != nil {
 		return nil, rota.Errorf(rota.Invalid, "the form could not be read: %v", err)
 	}

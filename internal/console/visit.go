@@ -75,15 +75,11 @@ func (c *console) action(do action) http.Handler {
 		if !ok {
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
-			c.problem(w, v, rota.Errorf(rota.Invalid, "the form could not be read: %v", err))
+		if _, err := readForm(w, r, maxForm); err != nil {
+			c.problem(w, v, err)
 			return
 		}
-		did, err := "", checkForm(r.PostForm)
-		if err == nil {
-			did, err = do(v)
-		}
+		did, err := do(v)
 		if err != nil {
 			c.problem(w, v, err)
 			return

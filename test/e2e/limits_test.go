@@ -16,16 +16,21 @@ import (
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
 )
 
-// TestRateLimits: a key may make as many requests through two processes at once as
-// through one, and one that dies does not give it more.
-func TestRateLimits(t *testing.T) {
-	t.Parallel()
-	databaseURL := postgrestest.URL(t)
-	join := func() *server {
+// apisOn returns what starts another process that serves the API on a database.
+func apisOn(t *testing.T, databaseURL string) (join func() *server) {
+	return func() *server {
+		t.Helper()
 		s := launch(t, t.TempDir(), []string{"ROTA_BOOTSTRAP_KEY=" + key, "ROTA_DATABASE=" + databaseURL}, "--role", "api")
 		require.NotEmpty(t, s.url)
 		return s
 	}
+}
+
+// TestRateLimits: a key may make as many requests through two processes at once as
+// through one, and one that dies does not give it more.
+func TestRateLimits(t *testing.T) {
+	t.Parallel()
+	join := apisOn(t, postgrestest.URL(t))
 	one, two := join(), join()
 	limited, err := one.client().Keys.Create(t.Context(), rota.KeyCreate{
 		Name: "limited", RateLimits: rota.Some([]rota.RateLimit{{Requests: 20, Per: rota.PerDay}}),
@@ -60,12 +65,7 @@ func TestRateLimits(t *testing.T) {
 // processes as through one, whichever of them was told so.
 func TestLimitsOfEndUsers(t *testing.T) {
 	t.Parallel()
-	databaseURL := postgrestest.URL(t)
-	join := func() *server {
-		s := launch(t, t.TempDir(), []string{"ROTA_BOOTSTRAP_KEY=" + key, "ROTA_DATABASE=" + databaseURL}, "--role", "api")
-		require.NotEmpty(t, s.url)
-		return s
-	}
+	join := apisOn(t, postgrestest.URL(t))
 	one, two := join(), join()
 	inUse, err := one.client().Keys.InUse(t.Context())
 	require.NoError(t, err)
