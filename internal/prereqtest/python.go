@@ -14,30 +14,46 @@ import (
 
 var errNoPython = errors.New("there is no Python 3.10 or newer with the module venv")
 
-// Python returns the interpreter of an environment that has the packages of a list in
-// the form of pip. Environments are kept between runs, under the user's directory for
-// caches. It is [Missing] where there is no Python.
+// Python returns the interpreter of an [Environment]. It is [Missing] where there is no
+// Python.
 func Python(tb testing.TB, name, packages string) string {
 	tb.Helper()
-	version, err := exec.Command("python3", "-c", "import sys, venv, ensurepip; print(sys.version); sys.exit(sys.version_info < (3, 10))").Output()
-	if err != nil {
-		Missing(tb, errNoPython)
+	python, err := Environment("rota-test-python", name, packages)
+	if errors.Is(err, errNoPython) {
+		Missing(tb, err)
 	}
-	sum := sha256.Sum256(append(version, packages...))
-	python, err := environment(name+"-"+hex.EncodeToString(sum[:6]), packages)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return python
 }
 
-// environment makes an environment, unless it is there, and returns its interpreter.
-func environment(name, packages string) (python string, err error) {
+// FindPython returns the name and the version of a Python that environments can be made
+// with, or an error that says that there is none.
+func FindPython() (name, version string, err error) {
+	for _, name := range []string{"python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"} {
+		out, err := exec.Command(name, "-c", "import sys, venv, ensurepip; print(sys.version); sys.exit(sys.version_info < (3, 10))").Output()
+		if err == nil {
+			return name, string(out), nil
+		}
+	}
+	return "", "", errNoPython
+}
+
+// Environment returns the interpreter of an environment that has the packages of a list
+// in the form of pip. It is made if it is not there, and kept between runs in a group
+// under the user's directory for caches. Other processes that want it wait.
+func Environment(group, name, packages string) (python string, err error) {
+	base, version, err := FindPython()
+	if err != nil {
+		return "", err
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, "rota-test-python", name)
+	sum := sha256.Sum256([]byte(version + packages))
+	dir := filepath.Join(cache, group, name+"-"+hex.EncodeToString(sum[:6]))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
@@ -53,15 +69,15 @@ func environment(name, packages string) (python string, err error) {
 	if _, err := os.Stat(done); err == nil {
 		return python, nil
 	}
-	if err := install(dir, python, packages); err != nil {
+	if err := install(base, dir, python, packages); err != nil {
 		return "", err
 	}
 	return python, os.WriteFile(done, nil, 0o600)
 }
 
-func install(dir, python, packages string) error {
+func install(base, dir, python, packages string) error {
 	list := filepath.Join(dir, "requirements.txt")
-	if err := command("python3", "-m", "venv", "--clear", dir); err != nil {
+	if err := command(base, "-m", "venv", "--clear", dir); err != nil {
 		return err
 	}
 	if err := os.WriteFile(list, []byte(packages), 0o600); err != nil {
