@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"io"
@@ -38,13 +39,14 @@ func firstPart[T any](ctx context.Context, c call, p rota.Page, fn func(context.
 	if err != nil || !first.Cut {
 		return first, err
 	}
-	return parts[T]{first: first, next: func(after string, taken int) (rota.List[T], error) {
+	more := first.HasMore
+	return &parts[T]{first: first, next: func(after string, taken int) (rota.List[T], error) {
 		rest := p
 		rest.After, rest.Offset, rest.Limit, rest.Count = after, 0, p.Limit-taken, false
 		c.memory.Release() // the part before is written
 		l, err := charge(ctx, c, rest, fn)
 		if p.Before != "" {
-			l.HasMore = first.HasMore // what follows ends at Before
+			l.HasMore = more // what follows ends at Before
 		}
 		return l, err
 	}}, nil
@@ -63,7 +65,7 @@ func charge[T any](ctx context.Context, c call, p rota.Page, fn func(context.Con
 }
 
 // write implements longList.
-func (p parts[T]) write(w io.Writer) error {
+func (p *parts[T]) write(w io.Writer) error {
 	if _, err := io.WriteString(w, `{"object":"list","data":[`); err != nil {
 		return errors.Join(errClient, err)
 	}
@@ -91,7 +93,7 @@ func (p parts[T]) write(w io.Writer) error {
 }
 
 // end writes what follows the rows, as [rota.List] has it.
-func (p parts[T]) end(w io.Writer, last *string, more bool) error {
+func (p *parts[T]) end(w io.Writer, last *string, more bool) error {
 	b, err := encode(rota.List[T]{Object: "list", Data: []T{}, FirstID: p.first.FirstID, LastID: last, HasMore: more, Count: p.first.Count, CountIsMinimum: p.first.CountIsMinimum})
 	if err != nil {
 		return err
@@ -103,16 +105,45 @@ func (p parts[T]) end(w io.Writer, last *string, more bool) error {
 	return nil
 }
 
-// writeRow encodes a row into the answer: a large one is not copied once more.
+// writeRow encodes a row into the answer.
 func writeRow(w io.Writer, row any, follows bool) error {
 	if follows {
 		if _, err := io.WriteString(w, ","); err != nil {
 			return errors.Join(errClient, err)
 		}
 	}
+	if r, ok := row.(rota.Run); ok && len(r.GatewayResponse.RawMessage) > copiedBytes {
+		return writeLargeRun(w, r)
+	}
+	return encodeRow(w, row)
+}
+
+func encodeRow(w io.Writer, row any) error {
 	e := json.NewEncoder(rowWriter{w})
 	e.SetEscapeHTML(false)
 	return e.Encode(row)
+}
+
+// copiedBytes is how large an answer of a run may be that is encoded with its run. The
+// encoder makes several copies of what it encodes.
+const copiedBytes = 64 << 10
+
+// writeLargeRun writes a run with its answer as it was read, without a copy. The answer
+// takes the place of a word that nobody can guess.
+func writeLargeRun(w io.Writer, r rota.Run) error {
+	word, raw := rota.AnyOf(rand.Text()), r.GatewayResponse.RawMessage
+	r.GatewayResponse = word
+	var b bytes.Buffer
+	if err := encodeRow(&b, r); err != nil {
+		return err
+	}
+	before, after, _ := bytes.Cut(b.Bytes(), word.RawMessage)
+	for _, part := range [][]byte{before, raw, after} {
+		if _, err := w.Write(part); err != nil {
+			return errors.Join(errClient, err)
+		}
+	}
+	return nil
 }
 
 // A rowWriter leaves out the end of the line that follows a row.

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -209,4 +210,19 @@ func TestLargePages(t *testing.T) {
 	whole := c.send(http.MethodGet, runs+"?limit=5", "").is(http.StatusOK)
 	require.True(t, strings.HasPrefix(string(whole.Body), `{"object":"list","data":[{"object":"agent.run","id":"`+down[0]), "in the order of the document")
 	require.True(t, strings.HasSuffix(string(whole.Body), `],"first_id":"`+down[0]+`","last_id":"`+down[4]+`","has_more":false}`+"\n"))
+}
+
+// TestLargeAnswersInAPage: a run in a page is what it is alone, however large its
+// answer is.
+func TestLargeAnswersInAPage(t *testing.T) {
+	c := newAPI(t).acme()
+	runs := c.newAgent("a") + "/runs"
+	var alone []map[string]any
+	for _, size := range []int{10, 60_000, 70_000, 1_200_000, 2_000_000} {
+		run := read[struct{ ID string }](c.send(http.MethodPost, runs, `{"input":"x"}`).is(http.StatusCreated))
+		c.finishWith(rota.RunID(run.ID), rota.AnyOf(map[string]string{"id": "resp_1", "text": strings.Repeat("\u2028<é&\"", size/8)}))
+		alone = append(alone, c.send(http.MethodGet, runs+"/"+run.ID, "").is(http.StatusOK).object())
+	}
+	page := read[struct{ Data []map[string]any }](c.send(http.MethodGet, runs+"?order=asc", "").is(http.StatusOK))
+	require.True(t, reflect.DeepEqual(alone, page.Data)) // a difference of megabytes tells nobody anything
 }

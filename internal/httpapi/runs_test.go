@@ -59,12 +59,17 @@ func TestCancel(t *testing.T) {
 // finish ends a run as an engine would.
 func (s *server) finish(id rota.RunID) {
 	s.t.Helper()
+	s.finishWith(id, rota.AnyOf(map[string]string{"id": "resp_1", "object": "response"}))
+}
+
+func (s *server) finishWith(id rota.RunID, response rota.Any) {
+	s.t.Helper()
 	require.NoError(s.t, s.store.Update(s.t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
 		if _, err := tx.ClaimRuns(ctx, s.clock.Now(), rota.Claim{Provider: "test", Limit: 10}); err != nil {
 			return err
 		}
 		_, err := tx.FinishRun(ctx, id, rota.Result{
-			Phase: rota.PhaseCompleted, ResponseID: "resp_1", Response: rota.AnyOf(map[string]string{"id": "resp_1", "object": "response"}),
+			Phase: rota.PhaseCompleted, ResponseID: "resp_1", Response: response,
 			Usage: rota.AnyOf(map[string]int{"total_tokens": 7}), Tokens: &rota.Tokens{Input: 5, Cached: 1, Output: 2, Total: 7}, CompletedAt: s.clock.Now(),
 		}, policy.Settle)
 		return err
