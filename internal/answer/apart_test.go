@@ -19,7 +19,7 @@ func TestApart(t *testing.T) {
 		return i
 	}
 	message := read(`{"id":"msg_1","role":"user","content":"Hello"}`)
-	items := []responses.Item{message, message, read(`{"role":"user","content":"no id"}`), read(`{"type":"item_reference","id":"msg_1"}`)}
+	items := []responses.Item{message, message, read(`{"role":"user","content":"no id"}`)}
 	texts := func(items []responses.Item) (all []string) {
 		for _, i := range items {
 			all = append(all, string(i.Raw()))
@@ -27,7 +27,7 @@ func TestApart(t *testing.T) {
 		return all
 	}
 	require.Equal(t, []string{
-		`{"id":"msg_1","role":"user","content":"Hello"}`, `{"role":"user","content":"Hello"}`, `{"role":"user","content":"no id"}`, `{"type":"item_reference","id":"msg_1"}`,
+		`{"id":"msg_1","role":"user","content":"Hello"}`, `{"role":"user","content":"Hello"}`, `{"role":"user","content":"no id"}`,
 	}, texts(answer.Apart(nil, items)))
 	require.Equal(t, `{"role":"user","content":"Hello"}`, texts(answer.Apart([]rota.Turn{{Input: answer.Records(items[:1], nil, time.Unix(0, 0))}}, items[:1]))[0], "of an earlier turn")
 	require.Equal(t, "msg_1", items[1].ID, "what was given is as it was")

@@ -2,6 +2,7 @@ package answer
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -183,7 +184,7 @@ func userMessage(text json.RawMessage) json.RawMessage {
 	return append(append(b, text...), `}]}`...)
 }
 
-// ReadItems reads a list of items, the value of a member.
+// ReadItems reads a list of items, the value of a member. Some may be references.
 func ReadItems(name string, list []byte) ([]responses.Item, error) {
 	raws := rawjson.List(list)
 	if len(raws) > maxItems {
@@ -196,12 +197,39 @@ func ReadItems(name string, list []byte) ([]responses.Item, error) {
 		if all[n], err = responses.ReadItem(raw); err != nil {
 			return nil, rota.InvalidField(at, "%v", err)
 		}
-		if all[n].Type == "item_reference" {
-			return nil, rota.InvalidField(at, "must be the item itself: references are not offered by this version")
+	}
+	return all, nil
+}
+
+// maxReferred is how many bytes the items may have together that an input refers to.
+const maxReferred = 32 << 20
+
+// Dereferenced returns items, the value of a member, with those that find returns in
+// place of references. find returns [rota.NotFound] for an id that nobody has.
+func Dereferenced(name string, items []responses.Item, find func(id string) (rota.ItemRecord, error)) ([]responses.Item, error) {
+	all, size := slices.Clone(items), 0
+	for n, i := range items {
+		if i.Type != reference {
+			continue
+		}
+		at := name + "." + rawString(n)
+		found, err := find(i.ID)
+		switch size += len(found.Raw); {
+		case errors.Is(err, rota.NotFound):
+			return nil, rota.InvalidField(at, "there is no item %q: it must be of a response or a conversation that is kept", i.ID)
+		case err != nil:
+			return nil, err
+		case size > maxReferred:
+			return nil, rota.InvalidField(at, "the items that are referred to have more than %d MiB together", maxReferred>>20)
+		}
+		if all[n], err = responses.ReadItem(found.Raw); err != nil {
+			return nil, rota.InvalidField(at, "the item %q cannot be told to a model: %v", i.ID, err)
 		}
 	}
 	return all, nil
 }
+
+const reference = "item_reference"
 
 func rawString(n int) string { return string(rawjson.Int(int64(n))) }
 
@@ -217,7 +245,7 @@ func Apart(turns []rota.Turn, items []responses.Item) []responses.Item {
 	}
 	items = slices.Clone(items)
 	for n, i := range items {
-		if i.Type == "item_reference" || i.ID == "" {
+		if i.ID == "" {
 			continue
 		}
 		if taken[i.ID] {

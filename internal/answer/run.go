@@ -16,6 +16,11 @@ import (
 func ReadInput(input json.RawMessage) ([]responses.Item, error) {
 	m := reader{object: rawjson.Object{{Name: "input", Value: input}}}
 	items := m.items("input")
+	for n, i := range items {
+		if i.Type == reference {
+			return nil, rota.InvalidField("input."+rawString(n), "must be the item itself: a run cannot refer to items")
+		}
+	}
 	return items, m.err
 }
 

@@ -27,6 +27,14 @@ func (c *Control) CreateConversation(ctx context.Context, who auth.Caller, body 
 	if err != nil {
 		return rota.ConversationRecord{}, err
 	}
+	room := c.room()
+	defer room.release()
+	if items, err = c.dereferenced(ctx, who, "items", items, room); err != nil {
+		return rota.ConversationRecord{}, err
+	}
+	if items = answer.Apart(nil, items); fits("items", nil, items) != nil {
+		return rota.ConversationRecord{}, fits("items", nil, items)
+	}
 	return write(ctx, c, who, w.growing(), func(ctx context.Context, tx Tx, now time.Time) (rota.ConversationRecord, error) {
 		at := rota.InstantOf(now)
 		v := rota.ConversationRecord{ID: rota.NewConversationID(now), Owner: who.Owner, Metadata: metadata, CreatedAt: at, UpdatedAt: at}
@@ -52,10 +60,8 @@ func readConversation(body []byte) (metadata map[string]string, items []response
 	if m != nil {
 		metadata = m
 	}
-	if items, err = readNewItems(body, 0); err != nil {
-		return nil, nil, err
-	}
-	return metadata, answer.Apart(nil, items), fits("items", nil, items)
+	items, err = readNewItems(body, 0)
+	return metadata, items, err
 }
 
 // readNewItems reads the items of a body, of which there must be at least so many.
@@ -146,6 +152,14 @@ func (c *Control) AddConversationItems(ctx context.Context, who auth.Caller, id 
 	}
 	items, err := readNewItems(body, 1)
 	if err != nil {
+		return none, err
+	}
+	room := c.room()
+	defer room.release()
+	if err := c.holdTurns(ctx, who, id, "", room); err != nil {
+		return none, err
+	}
+	if items, err = c.dereferenced(ctx, who, "items", items, room); err != nil {
 		return none, err
 	}
 	return write(ctx, c, who, w.growing(), func(ctx context.Context, tx Tx, now time.Time) (rota.List[rota.ItemRecord], error) {

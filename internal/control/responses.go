@@ -32,9 +32,47 @@ type Responder interface {
 	// Changed says that responses may wait for a process.
 	Changed()
 
+	// Room is how memory is taken for what is read beside a request, and how all of it
+	// is given back. take blocks until there is as much, or ctx ends.
+	Room() (take func(ctx context.Context, bytes int64) error, release func())
+
 	// Pause blocks for as long as nobody need look again at a response that is worked
 	// on elsewhere, or until ctx ends.
 	Pause(ctx context.Context) error
+}
+
+// A room is memory that is taken for what is read beside a request.
+type room struct {
+	responder Responder
+	take      func(ctx context.Context, bytes int64) error // nil until some is taken
+	release   func()
+}
+
+func (c *Control) room() *room { return &room{responder: c.Responder, release: func() {}} }
+
+// handOver returns what releases the memory; the room itself does not any more.
+func (r *room) handOver() (release func()) {
+	release, r.release = r.release, func() {}
+	return release
+}
+
+const (
+	turnCost = 8               // what earlier turns take of memory, as a multiple of their bytes
+	roomWait = 2 * time.Second // how long they wait for memory
+)
+
+// hold takes memory for items, or refuses the request.
+func (r *room) hold(ctx context.Context, items int) error {
+	if r.take == nil {
+		r.take, r.release = r.responder.Room()
+	}
+	within, cancel := context.WithTimeout(ctx, roomWait)
+	defer cancel()
+	err := r.take(within, turnCost*int64(items))
+	if err != nil && ctx.Err() == nil {
+		return &rota.Error{Code: rota.Unavailable, Msg: "the server has no memory to spare for this request; try again later", RetryAfter: roomWait}
+	}
+	return err
 }
 
 // An Answer is a response, or the events of one.
@@ -60,6 +98,14 @@ func (c *Control) CreateResponse(ctx context.Context, who auth.Caller, body []by
 	if err != nil {
 		return Answer{}, err
 	}
+	room := c.room()
+	defer func() { room.release() }()
+	if err := c.holdTurns(ctx, who, r.Conversation, r.Previous, room); err != nil {
+		return Answer{}, err
+	}
+	if r.Input, err = c.dereferenced(ctx, who, "input", r.Input, room); err != nil {
+		return Answer{}, err
+	}
 	work, err := c.beginResponse(ctx, who, r, w)
 	switch {
 	case err != nil:
@@ -76,8 +122,31 @@ func (c *Control) CreateResponse(ctx context.Context, who auth.Caller, body []by
 		object, err := c.Responder.Answer(ctx, work, func(events.Event) {})
 		return Answer{Object: object}, err
 	}
-	e, err := c.stream(ctx, work)
+	e, err := c.stream(ctx, work, room.handOver())
 	return Answer{Events: e}, err
+}
+
+// holdTurns takes memory for what came before a request.
+func (c *Control) holdTurns(ctx context.Context, who auth.Caller, v rota.ConversationID, previous rota.ResponseID, room *room) error {
+	if v == "" && previous == "" {
+		return nil
+	}
+	size, err := c.Store.TurnBytes(ctx, who.Owner, v, previous)
+	if err != nil {
+		return err
+	}
+	return room.hold(ctx, size)
+}
+
+// dereferenced returns items with those in place of references that the caller has.
+func (c *Control) dereferenced(ctx context.Context, who auth.Caller, member string, items []responses.Item, room *room) ([]responses.Item, error) {
+	return answer.Dereferenced(member, items, func(id string) (rota.ItemRecord, error) {
+		i, err := c.Store.Item(ctx, who.Owner, id)
+		if err == nil {
+			err = room.hold(ctx, len(i.Raw))
+		}
+		return i, err
+	})
 }
 
 func (c *Control) readResponse(who auth.Caller, body []byte, w Write) (answer.Request, error) {
@@ -179,12 +248,14 @@ func turnsBefore(ctx context.Context, tx ResponseReader, o rota.Owner, r answer.
 	}
 }
 
-// stream lets a response begin, and returns its events as they come.
-func (c *Control) stream(ctx context.Context, w rota.ResponseWork) (EventReader, error) {
+// stream lets a response begin, and returns its events as they come. It releases the
+// memory when the response has ended.
+func (c *Control) stream(ctx context.Context, w rota.ResponseWork, release func()) (EventReader, error) {
 	s := &answerStream{events: make(chan events.Event, 16), done: make(chan struct{})}
 	begun := make(chan struct{}, 1)
 	go func() {
 		defer close(s.done)
+		defer release()
 		_, s.err = c.Responder.Answer(ctx, w, func(e events.Event) {
 			select {
 			case begun <- struct{}{}:

@@ -415,6 +415,14 @@ type ConversationReader interface {
 	// ConversationItems returns the items of a conversation, whosever it is.
 	ConversationItems(ctx context.Context, id rota.ConversationID, p rota.Page) (rota.List[rota.ItemRecord], error)
 	ConversationItem(ctx context.Context, id rota.ConversationID, item string) (rota.ItemRecord, error)
+
+	// Item returns an item of a response or a conversation that is kept. If several have
+	// the id, which providers and callers give, it is one of them.
+	Item(ctx context.Context, o rota.Owner, id string) (rota.ItemRecord, error)
+
+	// TurnBytes returns how many bytes the items have that came before a response: those
+	// of its conversation or, if it has none, of the responses before it.
+	TurnBytes(ctx context.Context, o rota.Owner, c rota.ConversationID, previous rota.ResponseID) (int, error)
 }
 
 // ConversationWriter writes conversations.

@@ -234,7 +234,7 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 		`{"model":"echo","input":"x","conversation":{}}`:                                        {"conversation", "id of a conversation"},
 		`{"model":"echo","input":"x","previous_response_id":"resp_none"}`:                       {"previous_response_id", "resp_none"},
 		`{"model":"echo","input":"x","conversation":"c","store":false}`:                         {"conversation", "store"},
-		`{"model":"echo","input":[{"type":"item_reference","id":"msg_1"}]}`:                     {"input.0", "references"},
+		`{"model":"echo","input":[{"type":"item_reference","id":"msg_1"}]}`:                     {"input.0", "no item \"msg_1\""},
 		`{"model":"echo","input":[{"type":"function_call_output","call_id":"c","output":"x"}]}`: {"input.0", "no open function_call"},
 	} {
 		f := c.send(http.MethodPost, responsesPath, body).is(http.StatusBadRequest).failure()
@@ -355,6 +355,41 @@ func TestPartsThatAreNotOffered(t *testing.T) {
 		require.Contains(t, f.Message, "not offered", tt[1])
 	}
 	c.sendUnlike(http.MethodGet, "/api/v1/llm/skills2", "").is(http.StatusNotFound)
+}
+
+// A reference stands for an item of a response or a conversation of the caller. The model
+// is told the item itself, and so is who asks for the input later.
+func TestItemsThatAreReferredTo(t *testing.T) {
+	s := newLLM(t)
+	c := s.acme()
+	s.models.server.Script(gatewaytest.Text("Paris."))
+	first := c.create(`{"model":"test/m","input":"The capital of France?"}`)
+	said := first["output"].([]any)[0].(map[string]any)["id"].(string)
+	conversation := c.send(http.MethodPost, "/api/v1/llm/conversations", `{"items":[{"role":"user","content":"I am Ada."},{"type":"item_reference","id":"`+said+`"}]}`).is(http.StatusOK).id()
+	items := c.send(http.MethodGet, "/api/v1/llm/conversations/"+conversation+"/items?order=asc", "").is(http.StatusOK).object()["data"].([]any)
+	require.Len(t, items, 2)
+	require.Equal(t, "assistant", items[1].(map[string]any)["role"])
+	ada := items[0].(map[string]any)["id"].(string)
+
+	r := c.create(`{"model":"test/m","input":[{"role":"user","content":"The capital of France?"},{"id":"` + said + `"},{"type":"item_reference","id":"` + ada + `"}]}`)
+	asked := string(s.models.asked(t)[1]["input"])
+	require.Contains(t, asked, "Paris.")
+	require.Contains(t, asked, "I am Ada.")
+	require.NotContains(t, asked, "item_reference")
+	kept := c.send(http.MethodGet, responsesPath+"/"+r["id"].(string)+"/input_items?order=asc", "").is(http.StatusOK).object()["data"].([]any)
+	require.Equal(t, said, kept[1].(map[string]any)["id"])
+
+	refer := func(id string) string {
+		return `{"model":"test/m","input":[{"type":"item_reference","id":"` + id + `"}]}`
+	}
+	for _, other := range []caller{s.key("globex", "rk_the-first-key-of-globex"), c.as("alice")} {
+		f := other.send(http.MethodPost, responsesPath, refer(said)).is(http.StatusBadRequest).failure()
+		require.Equal(t, "input.0", f.param(), "the items of others are not there")
+	}
+	c.send(http.MethodDelete, responsesPath+"/"+first["id"].(string), "").is(http.StatusOK)
+	c.create(refer(said)) // the conversation and the second response have it
+	unkept := c.create(`{"model":"echo","input":"hi","store":false}`)["output"].([]any)[0].(map[string]any)["id"].(string)
+	c.send(http.MethodPost, responsesPath, refer(unkept)).is(http.StatusBadRequest)
 }
 
 // Nothing sleeps yet, and what is not there cannot be woken.

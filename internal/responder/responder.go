@@ -84,6 +84,13 @@ func (r *Responder) Answer(ctx context.Context, w rota.ResponseWork, emit func(e
 	return j.run()
 }
 
+// Room is how memory is taken for what is read before a response is worked on, and how
+// all of it is given back. take blocks until there is as much, or ctx ends.
+func (r *Responder) Room() (take func(ctx context.Context, bytes int64) error, release func()) {
+	room := r.Memory.Open()
+	return room.Take, room.Release
+}
+
 func (r *Responder) note(id rota.ResponseID, here *running) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

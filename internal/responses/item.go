@@ -66,6 +66,9 @@ func ReadItem(raw []byte) (Item, error) {
 		return Item{}, fmt.Errorf("an item is a JSON object")
 	}
 	i := readItem(raw)
+	if refers(raw) {
+		i.Type = "item_reference"
+	}
 	if strings.Contains(i.Type, ":") {
 		return i, nil
 	}
@@ -77,6 +80,12 @@ func ReadItem(raw []byte) (Item, error) {
 		return Item{}, fmt.Errorf("an item of type %q needs the member %s%s", i.Type, name, k.input[name].words())
 	}
 	return i, nil
+}
+
+// refers reports whether an item without a type is a reference: clients leave the type out.
+func refers(raw []byte) bool {
+	o := rawjson.ReadObject(raw)
+	return rawjson.Kind(o.Get("type")) == 'n' && o.Get("id") != nil && o.Get("role") == nil && o.Get("content") == nil
 }
 
 // words says what may stand there.

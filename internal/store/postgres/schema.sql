@@ -140,7 +140,7 @@ CREATE TABLE items (
   item text NOT NULL,
   PRIMARY KEY (log, "position")
 );
-CREATE INDEX items_by_id ON items USING btree (log, id);
+CREATE INDEX items_by_id ON items USING btree (id, log);
 CREATE INDEX items_by_response ON items USING btree (response_id, "position") WHERE (response_id IS NOT NULL);
 
 CREATE TABLE keys (

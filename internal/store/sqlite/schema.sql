@@ -143,7 +143,7 @@ CREATE TABLE items (
   PRIMARY KEY (log, position)
 ) STRICT;
 
-CREATE INDEX items_by_id ON items (log, id);
+CREATE INDEX items_by_id ON items (id, log);
 
 CREATE INDEX items_by_response ON items (response_id, position) WHERE response_id IS NOT NULL;
 

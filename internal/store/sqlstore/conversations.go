@@ -144,6 +144,15 @@ func (q Queries) ConversationItem(ctx context.Context, id rota.ConversationID, i
 		ORDER BY i.position LIMIT 1`, id, item)
 }
 
+// Item returns an item of a response or a conversation that its owner has. If several have
+// the id, it is one of them, and always the same.
+func (q Queries) Item(ctx context.Context, o rota.Owner, id string) (rota.ItemRecord, error) {
+	return one(ctx, q.db, "item", scanItem, `SELECT `+itemColumns+` FROM items i WHERE i.id = ? AND (
+		EXISTS (SELECT 1 FROM responses r WHERE r.id = i.response_id AND r.account = ? AND r.end_user = ?)
+		OR NOT i.hidden AND EXISTS (SELECT 1 FROM conversations c WHERE c.id = i.log AND c.account = ? AND c.end_user = ? AND c.deleted_at IS NULL))
+		ORDER BY i.log DESC, i.position LIMIT 1`, id, o.Account, o.EndUser, o.Account, o.EndUser)
+}
+
 // DeleteItem takes an item out of a conversation. That of a response stays there.
 func (q Queries) DeleteItem(ctx context.Context, id rota.ConversationID, item string, now time.Time) error {
 	found, err := q.ConversationItem(ctx, id, item)

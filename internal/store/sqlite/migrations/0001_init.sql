@@ -495,5 +495,5 @@ CREATE TABLE items (
   item        TEXT NOT NULL,
   PRIMARY KEY (log, position)
 ) STRICT;
-CREATE INDEX items_by_id ON items (log, id);
+CREATE INDEX items_by_id ON items (id, log);
 CREATE INDEX items_by_response ON items (response_id, position) WHERE response_id IS NOT NULL;
