@@ -40,7 +40,6 @@ type document struct {
 	openapi *huma.OpenAPI
 	ops     []*operation
 	check   checker
-	json    []byte
 }
 
 // newDocument describes the operations, and gives each the schema of its body.
@@ -75,7 +74,7 @@ func newDocument(version string, ops []*operation) *document {
 	}
 	refine(r)
 	finish(r, requests)
-	return &document{openapi: o, ops: ops, check: checker{registry: r, patterns: new(sync.Map)}, json: indented(o)}
+	return &document{openapi: o, ops: ops, check: checker{registry: r, patterns: new(sync.Map)}}
 }
 
 // tags are the groups of operations, in their order.
@@ -98,8 +97,9 @@ func tags() []*huma.Tag {
 	}
 }
 
-func indented(o *huma.OpenAPI) []byte {
-	compact, err := json.Marshal(o)
+// json returns the document as it is served.
+func (d *document) json() []byte {
+	compact, err := json.Marshal(d.openapi)
 	if err != nil {
 		panic(fmt.Errorf("encode the OpenAPI document: %w", err)) // it depends on nothing but the program
 	}

@@ -151,23 +151,27 @@ func TestCredentials(t *testing.T) {
 // Every operation asks for a key, and then for its scope, before it looks at
 // anything else.
 func TestEveryRouteIsGuarded(t *testing.T) {
-	everything := rota.Key{ID: "key_1", Account: "acme"}
+	lacking := keyring{} // keys with every scope but one, which is the secret
+	for _, without := range rota.AllScopes() {
+		key := rota.Key{ID: "key_1", Account: "acme"}
+		for _, s := range rota.AllScopes() {
+			if s != without {
+				key.Scopes = append(key.Scopes, s)
+			}
+		}
+		lacking[string(without)] = key
+	}
+	h := newServer(t, errReached, func(c *httpapi.Config) { c.Keys = lacking })
 	for _, route := range httpapi.Routes() {
 		if route.Scope == "" {
 			require.Regexp(t, `^/api/v1/(system|keys/self|authentication/api-keys?/exchange-token)$`, route.Path, "every other route needs a scope")
 			continue
 		}
 		require.Contains(t, rota.AllScopes(), route.Scope, route.OperationID)
-		everything.Scopes = nil
-		for _, s := range rota.AllScopes() {
-			if s != route.Scope {
-				everything.Scopes = append(everything.Scopes, s)
-			}
-		}
-		h := newServer(t, errReached, func(c *httpapi.Config) { c.Keys = keyring{secret: everything} })
 		path := regexp.MustCompile(`\{\w+\}`).ReplaceAllString(route.Path, "x")
 
 		r := request(route.Method, path, "not JSON", "Idempotency-Key", "")
+		r.Header.Set("Authorization", "Bearer "+string(route.Scope))
 		w := answer(h, r)
 		assert.Equal(t, http.StatusForbidden, w.Code, route.OperationID)
 		assert.Equal(t, "the key lacks the scope "+string(route.Scope), failed(t, w).Message)

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/rs/cors"
@@ -101,8 +102,8 @@ func New(cfg Config) http.Handler {
 	a.addAbsent()
 	a.named.HandleFunc("/", a.unmatched)
 	a.mux.HandleFunc("GET /.well-known/jwks.json", a.publicKeys)
-	a.mux.Handle("GET /openapi.json", compressed(constant(mediaJSON, a.doc.json)))
-	a.mux.Handle("GET /docs", compressed(reference(a.doc, a.PublicURL)))
+	a.mux.Handle("GET /openapi.json", compressed(lazily(func() http.HandlerFunc { return constant(mediaJSON, a.doc.json()) })))
+	a.mux.Handle("GET /docs", compressed(lazily(func() http.HandlerFunc { return reference(a.doc, a.PublicURL) })))
 	var first http.Handler
 	for pattern, page := range a.Pages {
 		if page = compressed(page); pattern == firstPage {
@@ -138,7 +139,7 @@ func (a *api) addProbes() {
 // OpenAPI returns the document that a server of the version serves at
 // /openapi.json.
 func OpenAPI(version string) []byte {
-	return newDocument(version, new(api).operations()).json
+	return newDocument(version, new(api).operations()).json()
 }
 
 // Routes returns every operation under /api/.
@@ -163,6 +164,12 @@ func (a *api) ready(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.write(w, r, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+// lazily makes a handler when it is first asked.
+func lazily(made func() http.HandlerFunc) http.HandlerFunc {
+	once := sync.OnceValue(made)
+	return func(w http.ResponseWriter, r *http.Request) { once()(w, r) }
 }
 
 func constant(contentType string, body []byte) http.HandlerFunc {

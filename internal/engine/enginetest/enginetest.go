@@ -12,6 +12,7 @@ package enginetest
 import (
 	"cmp"
 	"context"
+	"iter"
 	"log/slog"
 	"os"
 	"slices"
@@ -267,16 +268,27 @@ func (w *world) ledger(s rota.Schedule) []rota.Occurrence {
 // occurrences returns those that are on record and pass a filter, the oldest first.
 func (w *world) occurrences(s rota.Schedule, f rota.OccurrenceFilter) []rota.Occurrence {
 	w.Helper()
-	var out []rota.Occurrence
-	p := rota.Page{Limit: 100, Ascending: true}
-	for {
-		l, err := w.control.Occurrences(w.Context(), caller, s.AgentID, s.ID, f, p)
-		require.NoError(w, err)
-		out = append(out, slices.DeleteFunc(l.Data, func(o rota.Occurrence) bool { return o.Open })...)
-		if !l.HasMore {
-			return out
+	all := slices.Collect(everything(w, true, func(p rota.Page) (rota.List[rota.Occurrence], error) {
+		return w.control.Occurrences(w.Context(), caller, s.AgentID, s.ID, f, p)
+	}))
+	return slices.DeleteFunc(all, func(o rota.Occurrence) bool { return o.Open })
+}
+
+// everything reads a list to its end, the oldest first or last.
+func everything[T any](t tester, ascending bool, read func(rota.Page) (rota.List[T], error)) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for p, more := (rota.Page{Limit: 100, Ascending: ascending}), true; more; {
+			l, err := read(p)
+			require.NoError(t, err)
+			for _, row := range l.Data {
+				if !yield(row) {
+					return
+				}
+			}
+			if more = l.HasMore; more {
+				p.After = *l.LastID
+			}
 		}
-		p.After = *l.LastID
 	}
 }
 

@@ -40,8 +40,6 @@ type observed struct {
 // A plan is where nominal times come from, and what is to become of them.
 type plan struct {
 	rota.Policy
-	spec        rota.Spec
-	anchor      time.Time
 	cal         calendar.Calendar
 	made, until time.Time // until is zero while it is in force
 }
@@ -102,26 +100,19 @@ func (r *observed) replan(now time.Time) {
 	}
 	require.NoError(r, err)
 	t := timed.Timer
-	p := plan{Policy: t.Policy, spec: t.Spec, anchor: t.Anchor, made: now}
-	p.cal, err = calendar.Parse(t.Spec, t.Anchor)
+	cal, err := calendar.Parse(t.Spec, t.Anchor)
 	require.NoError(r, err)
-	times := func(p plan) []any {
-		return []any{p.spec, p.anchor.UnixMilli(), p.StartAt, p.EndAt, p.MaxRuns, p.JitterSeconds}
-	}
-	same := false
 	if n := len(r.plans); n > 0 {
 		old := &r.plans[n-1]
-		if same = reflect.DeepEqual(times(*old), times(p)); same && reflect.DeepEqual(old.Policy, p.Policy) {
+		if old.cal == cal && reflect.DeepEqual(old.Policy, t.Policy) {
 			return
 		}
 		old.until = now
-		if !same && r.NextRunAt != nil {
+		if r.NextRunAt != nil {
 			r.demand(now)
 		}
 	}
-	if r.plans = append(r.plans, p); same {
-		return
-	}
+	r.plans = append(r.plans, plan{Policy: t.Policy, cal: cal, made: now})
 	if r.walked = now; !t.NextRunAt.IsZero() && !t.NextRunAt.After(now) {
 		r.walked = t.NextRunAt.Add(-time.Millisecond)
 	}

@@ -37,7 +37,6 @@ type run struct {
 	began, ended time.Time // ended is zero while it is open
 	calls        []int     // of the model
 	cancelled    bool      // somebody asked for it
-	checked      bool      // its end was looked at
 }
 
 // A gap is a time in which nobody looked.
@@ -71,23 +70,19 @@ func (s *stage) look() {
 
 // discover notes runs that have begun since the last look.
 func (s *stage) discover() {
-	for p := (rota.Page{Limit: 100}); ; {
-		l, err := s.control.AllRuns(s.Context(), caller, "", rota.RunFilter{}, p)
-		require.NoError(s, err)
-		for _, x := range l.Data {
-			if s.runs[x.ID] != nil {
-				continue
-			}
+	for x := range everything(s, false, func(p rota.Page) (rota.List[rota.Run], error) {
+		return s.control.AllRuns(s.Context(), caller, "", rota.RunFilter{}, p)
+	}) {
+		if x.CreatedAt.Before(s.seen.Add(-2 * longestSetBack)) {
+			return
+		}
+		if s.runs[x.ID] == nil {
 			require.NotNil(s, x.ScheduleID, "nobody has started a run")
 			i := slices.IndexFunc(s.schedules, func(r *observed) bool { return r.ID == *x.ScheduleID })
 			begun := s.begin(x)
 			begun.of = s.schedules[i]
 			begun.of.begin(begun)
 		}
-		if n := len(l.Data); !l.HasMore || l.Data[n-1].CreatedAt.Before(s.seen.Add(-2*time.Minute)) { // a clock may have been set back
-			return
-		}
-		p.After = *l.LastID
 	}
 }
 
@@ -123,8 +118,7 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// checkCalls looks at what the model was asked since the last look, and at the ends
-// of runs.
+// checkCalls looks at what the model was asked since the last look.
 func (s *stage) checkCalls() {
 	all := s.model.calls()
 	for i := s.calls; i < len(all); i++ {
@@ -134,11 +128,6 @@ func (s *stage) checkCalls() {
 		x.calls = append(x.calls, i)
 	}
 	s.calls = len(all)
-	for _, x := range s.order {
-		if !x.ended.IsZero() && !x.checked {
-			s.checkEnd(x, all)
-		}
-	}
 }
 
 // checkCall checks that the model could be asked: while the run was open; when no
@@ -161,7 +150,7 @@ func (s *stage) checkCall(x *run, c call, all []call) {
 // checkEnd checks that a run ended as its last call did, unless somebody asked for
 // its end, or it was not to be asked again.
 func (s *stage) checkEnd(x *run, all []call) {
-	x.checked = true
+	require.False(s, x.ended.IsZero(), "a run is still %s", x.Phase)
 	var last call
 	if n := len(x.calls); n > 0 {
 		last = all[x.calls[n-1]]
@@ -208,7 +197,7 @@ func (s *stage) finish() {
 	s.pass(2 * time.Hour)
 	s.look()
 	for _, x := range s.order {
-		require.False(s, x.ended.IsZero(), "a run is still %s", x.Phase)
+		s.checkEnd(x, s.model.calls())
 	}
 	for _, r := range s.schedules {
 		r.checkLedger()

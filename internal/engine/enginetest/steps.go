@@ -91,15 +91,11 @@ var steps = []struct {
 
 // step draws a step.
 func (d dice) step() step {
-	likely := 0
+	var all []step
 	for _, s := range steps {
-		likely += s.likely
+		all = append(all, slices.Repeat([]step{s.step}, s.likely)...)
 	}
-	i := 0
-	for drawn := d.IntN(likely); drawn >= steps[i].likely; i++ {
-		drawn -= steps[i].likely
-	}
-	return steps[i].step
+	return oneOf(d, all...)
 }
 
 func errOf[T any](_ T, err error) error { return err }

@@ -46,17 +46,17 @@ func (s *stage) recount(o rota.Owners) []rota.HourTally {
 		}
 		return hours[hour]
 	}
-	for row := range everything(func(p rota.Page) (rota.List[rota.Occurrence], error) {
+	for row := range everything(s, true, func(p rota.Page) (rota.List[rota.Occurrence], error) {
 		return s.store.Reader().AllOccurrences(s.Context(), o, rota.OccurrenceFilter{}, p)
-	}, s) {
+	}) {
 		row.Counted(func(at time.Time, n int64) { *in(at).Outcome(row.Outcome) += n })
 		if row.Outcome == rota.Fired && row.Trigger != rota.TriggerBackfill {
 			in(row.ScheduledFor.Time).Late[rota.LatenessBucket(*row.LatenessMS)]++
 		}
 	}
-	for r := range everything(func(p rota.Page) (rota.List[rota.Run], error) {
+	for r := range everything(s, true, func(p rota.Page) (rota.List[rota.Run], error) {
 		return s.store.Reader().AllRuns(s.Context(), o, rota.RunFilter{}, p)
-	}, s) {
+	}) {
 		if r.CompletedAt == nil {
 			continue
 		}
@@ -80,22 +80,4 @@ func (s *stage) recount(o rota.Owners) []rota.HourTally {
 		out = append(out, h)
 	}
 	return out
-}
-
-// everything reads a list to its end.
-func everything[T any](read func(rota.Page) (rota.List[T], error), s *stage) func(yield func(T) bool) {
-	return func(yield func(T) bool) {
-		for p, more := (rota.Page{Limit: 100, Ascending: true}), true; more; {
-			l, err := read(p)
-			require.NoError(s, err)
-			for _, row := range l.Data {
-				if !yield(row) {
-					return
-				}
-			}
-			if more = l.HasMore; more {
-				p.After = *l.LastID
-			}
-		}
-	}
 }
