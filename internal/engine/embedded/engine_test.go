@@ -19,6 +19,7 @@ import (
 	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlite/sqlitetest"
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
@@ -43,7 +44,7 @@ type rig struct {
 func inBubble(t *testing.T, fn func(*rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{T: t, dir: t.TempDir(), takes: time.Second}
+		r := &rig{T: t, dir: sqlitetest.Dir(t), takes: time.Second}
 		r.cfg = embedded.Config{
 			Step: engine.Step{
 				Provider:          func(model string) string { return model },

@@ -13,6 +13,7 @@ import (
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
 	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlite/sqlitetest"
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
@@ -52,7 +53,7 @@ func TestSuiteInRealTime(t *testing.T) {
 }
 
 var onSQLite = enginetest.Rig{
-	Place: enginetest.MemoryDir,
+	Place: sqlitetest.Dir,
 	Open: func(ctx context.Context, dir string) (store.Store, error) {
 		return sqlite.Open(ctx, dir, sqlite.Options{})
 	},

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
-	"github.com/rota-run/rota/internal/engine/enginetest"
+	"github.com/rota-run/rota/internal/store/sqlite/sqlitetest"
 	"github.com/rota-run/rota/internal/zoneinfo"
 )
 
@@ -90,7 +90,7 @@ func TestTenYears(t *testing.T) {
 	}
 	inBubble(t, func(r *rig) {
 		r.stop()
-		r.dir, r.look, r.takes = enginetest.MemoryDir(t), 30*24*time.Hour, 0
+		r.dir, r.look, r.takes = sqlitetest.Dir(t), 30*24*time.Hour, 0
 		r.open()
 		r.addAgent("large")
 		r.start()

@@ -14,7 +14,6 @@ import (
 	"context"
 	"iter"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -37,7 +36,8 @@ import (
 // A Rig is one kind of engine over one kind of store.
 type Rig struct {
 	// Place returns where a server keeps all that it has, such as a directory
-	// or the URL of a database. Nobody else has it, and there is nothing in it.
+	// or the URL of a database. Nobody else has it, and there is nothing in it but perhaps
+	// the schema.
 	Place func(testing.TB) string
 
 	// Open opens the store that is kept at a place, and makes it if there is
@@ -123,18 +123,6 @@ func newWorld(t tester, rig Rig, place string) *world {
 		Log:    slog.New(slog.DiscardHandler),
 	}
 	return w
-}
-
-// MemoryDir returns a directory in memory, where there is such a thing, which
-// is gone when the test ends. Waiting for a disk takes longer than all the rest,
-// and what a loss of power does is not tested here.
-func MemoryDir(tb testing.TB) string {
-	dir, err := os.MkdirTemp("/dev/shm", "rota")
-	if err != nil {
-		return tb.TempDir()
-	}
-	tb.Cleanup(func() { require.NoError(tb, os.RemoveAll(dir)) })
-	return dir
 }
 
 // start starts a server over what the last one left.

@@ -10,6 +10,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlite/sqlitetest"
 )
 
 // An idle engine does nothing.
@@ -27,7 +28,7 @@ func TestAnEngineThatDoesNothingFails(t *testing.T) {
 		"what waits for its jitter is on record when its schedule changes": true, // by package control
 	}
 	rig := Rig{
-		Place: MemoryDir,
+		Place: sqlitetest.Dir,
 		Open: func(ctx context.Context, dir string) (store.Store, error) {
 			return sqlite.Open(ctx, dir, sqlite.Options{})
 		},
