@@ -22,6 +22,7 @@ import (
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
 	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlite/sqlitetest"
 )
 
 // A world is a whole server but for its listener, in a bubble of time: a real
@@ -39,7 +40,7 @@ type world struct {
 func inBubble(t *testing.T, fn func(*world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{T: t, dir: t.TempDir()}
+		w := &world{T: t, dir: sqlitetest.Dir(t)}
 		w.start()
 		fn(w)
 		w.stop()

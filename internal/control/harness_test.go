@@ -20,6 +20,7 @@ import (
 	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlite/sqlitetest"
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
@@ -65,9 +66,7 @@ var caller = auth.Caller{Key: "key_1", Owner: rota.Owner{Account: "acme"}, Scope
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	store := sqlitetest.Open(t)
 	w := &world{T: t, db: store, now: start, engine: &engine{}}
 	w.Control = &control.Control{
 		Store: ports.Control(store), Engine: w.engine, Hub: events.NewHub(), Models: models{},

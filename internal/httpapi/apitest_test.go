@@ -22,7 +22,7 @@ import (
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/responder"
 	"github.com/rota-run/rota/internal/store"
-	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlite/sqlitetest"
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
@@ -67,9 +67,7 @@ func (oneProvider) Resolve(model string) (provider, name string, err error) {
 
 func newAPI(t *testing.T, ofKeys ...rota.RateLimit) *server {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	store := sqlitetest.Open(t)
 	s := &server{t: t, store: store, clock: new(clock), hub: events.NewHub(), keeper: &limits.Keeper{Store: ports.Limits(store)}}
 	s.handler = newServer(t, nil, func(c *httpapi.Config) {
 		c.Now, c.Keys, c.Limits = s.clock.Now, store, &auth.Limiter{Store: ports.Limiter(store), Default: ofKeys, Of: s.keeper.Of}

@@ -19,6 +19,7 @@ import (
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/runner"
 	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlite/sqlitetest"
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
@@ -50,10 +51,7 @@ func newBench(t *testing.T, change func(*rota.Agent, *rota.Run)) *bench {
 func newSilentBench(t *testing.T, change func(*rota.Agent, *rota.Run)) *bench {
 	t.Helper()
 	b := &bench{T: t, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
-	var err error
-	b.store, err = sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, b.store.Close()) })
+	b.store = sqlitetest.Open(t)
 	b.runner = &runner.Runner{
 		Store: ports.Runner(b.store), Hub: events.NewHub(), Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return b.now }, Changed: func() { b.woken++ },

@@ -16,7 +16,7 @@ import (
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/limits"
 	"github.com/rota-run/rota/internal/ports"
-	"github.com/rota-run/rota/internal/store/sqlite"
+	"github.com/rota-run/rota/internal/store/sqlite/sqlitetest"
 	"github.com/rota-run/rota/internal/upkeep"
 )
 
@@ -36,9 +36,7 @@ func (models) Resolve(model string) (provider, name string, err error) { return 
 // that is restored meanwhile stays.
 func TestRetention(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
-		require.NoError(t, err)
-		defer store.Close()
+		store := sqlitetest.Open(t)
 		who := auth.Caller{Key: "key_1", Owner: rota.Owner{Account: "acme"}, Scopes: rota.AllScopes()}
 		c := &control.Control{
 			Store: ports.Control(store), Engine: idle{}, Hub: events.NewHub(), Models: models{}, Now: time.Now, Audit: slog.New(slog.DiscardHandler),
@@ -67,7 +65,7 @@ func TestRetention(t *testing.T) {
 			ids = append(ids, a.ID)
 		}
 		time.Sleep(30*24*time.Hour - time.Second)
-		_, err = c.Agent(t.Context(), who, ids[0])
+		_, err := c.Agent(t.Context(), who, ids[0])
 		require.NoError(t, err)
 		_, err = c.RestoreAgent(t.Context(), who, ids[1], control.Write{})
 		require.NoError(t, err)
@@ -87,9 +85,7 @@ func TestRetention(t *testing.T) {
 // has not ended stays.
 func TestAges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
-		require.NoError(t, err)
-		defer store.Close()
+		store := sqlitetest.Open(t)
 		kept := control.Retention{Runs: 48 * time.Hour}
 		c := &control.Control{
 			Store: ports.Control(store), Engine: idle{}, Hub: events.NewHub(), Models: models{}, Now: time.Now, Audit: slog.New(slog.DiscardHandler),
@@ -116,7 +112,7 @@ func TestAges(t *testing.T) {
 				runs = append(runs, r.ID)
 			}
 		}
-		_, err = c.PutRetention(t.Context(), who[0], rota.RetentionPut{RunsSeconds: rota.Some[int64](60)}, control.Write{})
+		_, err := c.PutRetention(t.Context(), who[0], rota.RetentionPut{RunsSeconds: rota.Some[int64](60)}, control.Write{})
 		require.ErrorContains(t, err, "runs_seconds: must be 0, for ever, or at least 3600")
 		_, err = c.PutRetention(t.Context(), who[1], rota.RetentionPut{RunsSeconds: rota.Some[int64](0)}, control.Write{})
 		require.NoError(t, err)
