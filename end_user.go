@@ -10,6 +10,6 @@ type EndUser struct {
 	Agents          int64    `json:"agents" doc:"Agents that are not deleted."`
 	ActiveSchedules int64    `json:"active_schedules"`
 	PausedSchedules int64    `json:"paused_schedules"`
-	OpenRuns        int64    `json:"open_runs" doc:"Runs of schedules that have not ended."`
-	LastRunAt       *Instant `json:"last_run_at" doc:"When a schedule last started a run."`
+	OpenRuns        int64    `json:"open_runs" doc:"Runs that have not ended."`
+	LastRunAt       *Instant `json:"last_run_at" doc:"When the newest run on record was made."`
 }

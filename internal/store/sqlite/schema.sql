@@ -513,6 +513,8 @@ CREATE TABLE timers (
 
 CREATE INDEX timers_catch_up ON timers (catch_up, schedule_id) WHERE catch_up IS NOT NULL;
 
+CREATE INDEX timers_completed ON timers (account, end_user) WHERE status = 'completed';
+
 CREATE INDEX timers_due ON timers (due_at, schedule_id) WHERE due_at IS NOT NULL;
 
-CREATE INDEX timers_paused ON timers (schedule_id) WHERE status = 'paused';
+CREATE INDEX timers_paused ON timers (account, end_user) WHERE status = 'paused';

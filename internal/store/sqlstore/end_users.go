@@ -12,10 +12,12 @@ func (q Queries) EndUsers(ctx context.Context, account string, p rota.Page) (rot
 	return listing[rota.EndUser]{
 		query: `SELECT u.end_user,
 			(SELECT COUNT(*) FROM agents a WHERE a.account = u.account AND a.end_user = u.end_user AND a.deleted_at IS NULL),
-			(SELECT COUNT(*)` + timersOfUser + ` AND t.status = 'active'),
+			(SELECT COUNT(*) FROM schedules s WHERE s.account = u.account AND s.end_user = u.end_user AND s.deleted_at IS NULL),
 			(SELECT COUNT(*)` + timersOfUser + ` AND t.status = 'paused'),
-			(SELECT COALESCE(SUM(t.open_runs), 0)` + timersOfUser + `),
-			(SELECT MAX(t.last_run_at)` + timersOfUser + `)
+			(SELECT COUNT(*)` + timersOfUser + ` AND t.status = 'completed'),
+			(SELECT COUNT(*)` + openRunsOfUser + ` AND o.phase = 'running') + (SELECT COUNT(*)` + openRunsOfUser + ` AND o.phase <> 'running'),
+			(SELECT MAX((SELECT r.created_at FROM runs r WHERE r.agent_id = a.id ORDER BY r.id DESC LIMIT 1))
+				FROM agents a WHERE a.account = u.account AND a.end_user = u.end_user)
 			FROM (SELECT DISTINCT x.account, x.end_user FROM agents x) u WHERE u.account = ? AND u.end_user <> ''`,
 		key:  "u.end_user",
 		args: []any{account},
@@ -24,13 +26,18 @@ func (q Queries) EndUsers(ctx context.Context, account string, p rota.Page) (rot
 	}.page(ctx, q.db, p)
 }
 
-const timersOfUser = ` FROM schedules s CROSS JOIN timers t WHERE t.schedule_id = s.id AND s.account = u.account AND s.end_user = u.end_user
-	AND s.deleted_at IS NULL`
+// Indexes answer these without the rows, which are many.
+const (
+	timersOfUser   = ` FROM timers t WHERE t.account = u.account AND t.end_user = u.end_user`
+	openRunsOfUser = ` FROM open_runs o WHERE o.owner = u.account || '/' || u.end_user`
+)
 
 func scanEndUser(row Scanner) (rota.EndUser, error) {
 	u := rota.EndUser{Object: rota.ObjectEndUser}
 	var last msTime
-	err := row.Scan(&u.EndUser, &u.Agents, &u.ActiveSchedules, &u.PausedSchedules, &u.OpenRuns, &last)
+	var completed int64
+	err := row.Scan(&u.EndUser, &u.Agents, &u.ActiveSchedules, &u.PausedSchedules, &completed, &u.OpenRuns, &last)
+	u.ActiveSchedules -= u.PausedSchedules + completed
 	u.LastRunAt = last.orNil()
 	return u, err
 }

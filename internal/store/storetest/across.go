@@ -214,10 +214,11 @@ func endUsers(w *world) {
 	w.asOwners(bo, itself, ana, rota.Owner{Account: "other", EndUser: "eve"})
 	w.owner = bo
 	w.addSchedule(w.addAgent().ID, func(_ *rota.Schedule, t *rota.Timer) { t.Status, t.DueAt = rota.SchedulePaused, time.Time{} })
+	w.addSchedule(w.addAgent().ID, func(_ *rota.Schedule, t *rota.Timer) { t.Status, t.DueAt = rota.ScheduleCompleted, time.Time{} })
 	last := p(rota.InstantOf(w.now))
 	want := []rota.EndUser{
-		{Object: rota.ObjectEndUser, EndUser: "ana", Agents: 1, ActiveSchedules: 1, OpenRuns: 1, LastRunAt: last},
-		{Object: rota.ObjectEndUser, EndUser: "bo", Agents: 2, ActiveSchedules: 1, PausedSchedules: 1, OpenRuns: 1, LastRunAt: last},
+		{Object: rota.ObjectEndUser, EndUser: "ana", Agents: 1, ActiveSchedules: 1, OpenRuns: 2, LastRunAt: last},
+		{Object: rota.ObjectEndUser, EndUser: "bo", Agents: 3, ActiveSchedules: 1, PausedSchedules: 1, OpenRuns: 2, LastRunAt: last},
 	}
 	for _, c := range []struct {
 		page rota.Page
