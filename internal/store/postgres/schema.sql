@@ -504,5 +504,5 @@ CREATE TABLE timers (
 CREATE INDEX timers_catch_up ON timers USING btree (catch_up, schedule_id) WHERE (catch_up IS NOT NULL);
 CREATE INDEX timers_completed ON timers USING btree (account, end_user) WHERE (status = 'completed'::text);
 CREATE INDEX timers_due ON timers USING btree (due_at, schedule_id) WHERE (due_at IS NOT NULL);
-CREATE INDEX timers_paused ON timers USING btree (account, end_user) WHERE (status = 'paused'::text);
+CREATE INDEX timers_paused ON timers USING btree (account, end_user, schedule_id) WHERE (status = 'paused'::text);
 CREATE INDEX timers_sync ON timers USING btree (sync_at, schedule_id) WHERE (sync_at IS NOT NULL);

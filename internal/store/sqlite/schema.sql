@@ -517,4 +517,4 @@ CREATE INDEX timers_completed ON timers (account, end_user) WHERE status = 'comp
 
 CREATE INDEX timers_due ON timers (due_at, schedule_id) WHERE due_at IS NOT NULL;
 
-CREATE INDEX timers_paused ON timers (account, end_user) WHERE status = 'paused';
+CREATE INDEX timers_paused ON timers (account, end_user, schedule_id) WHERE status = 'paused';

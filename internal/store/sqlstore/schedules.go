@@ -102,6 +102,10 @@ func (q Queries) AllSchedules(ctx context.Context, o rota.Owners, f rota.Schedul
 	if f.AgentID != "" {
 		l.where(` AND s.agent_id = ?`, f.AgentID)
 	}
+	if f.Status == rota.SchedulePaused {
+		l.paused(o)
+		f.Status = ""
+	}
 	n := q.narrowSchedules(f)
 	by, sorted := scheduleSort(p.Sort)
 	if n.asked || sorted {
@@ -112,6 +116,16 @@ func (q Queries) AllSchedules(ctx context.Context, o rota.Owners, f rota.Schedul
 		l.sort(by)
 	}
 	return l.page(ctx, q.db, p)
+}
+
+// paused narrows a list to the schedules of owners that are paused. They are few, as a
+// rule, and have an index of their own.
+func (l *listing[T]) paused(o rota.Owners) {
+	among, args := ` AND s.id IN (SELECT p.schedule_id FROM timers p WHERE p.status = 'paused' AND p.account = ?`, []any{o.Account}
+	if !o.All {
+		among, args = among+` AND p.end_user = ?`, append(args, o.EndUser)
+	}
+	l.where(among+`)`, args...)
 }
 
 // narrowSchedules returns the conditions of a filter that no index answers.

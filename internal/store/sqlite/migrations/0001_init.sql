@@ -292,9 +292,9 @@ CREATE TABLE timers (
 ) STRICT;
 -- The engine reads this and nothing else to find what is due.
 CREATE INDEX timers_due ON timers (due_at, schedule_id) WHERE due_at IS NOT NULL;
--- Those that are not active are counted by these; the active ones are the rest. No index
+-- Those that are not active are found and counted by these; the active ones are the rest. No index
 -- of all has the status, since each fire writes it.
-CREATE INDEX timers_paused ON timers (account, end_user) WHERE status = 'paused';
+CREATE INDEX timers_paused ON timers (account, end_user, schedule_id) WHERE status = 'paused';
 CREATE INDEX timers_completed ON timers (account, end_user) WHERE status = 'completed';
 CREATE INDEX timers_catch_up ON timers (catch_up, schedule_id) WHERE catch_up IS NOT NULL;
 
