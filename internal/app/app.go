@@ -81,29 +81,30 @@ func Run(ctx context.Context, s settings.Settings, version string, out, logs io.
 		return fmt.Errorf("--listen: %w", err)
 	}
 	defer listener.Close()
-	key, err := prepare(ctx, s, parts)
+	words, err := prepare(ctx, s, parts, "http://"+listener.Addr().String())
 	if err != nil {
 		return err
 	}
-	greet(ctx, out, parts.control, s, "http://"+listener.Addr().String(), key)
+	greet(ctx, out, parts.control, s, words)
 	return parts.serve(ctx, listener, version, log)
 }
 
-// prepare puts into the store what callers need, if this process serves any:
-// the first key, whose secret it returns, and the demo.
-func prepare(ctx context.Context, s settings.Settings, parts server) (key string, err error) {
+// prepare puts into the store what callers need, if this process serves any: the first
+// key, the demo, and a link to it. It returns what to say of them.
+func prepare(ctx context.Context, s settings.Settings, parts server, url string) (greeting, error) {
+	g := greeting{url: url}
 	if !s.ServesAPI() {
-		return "", nil
+		return g, nil
 	}
-	if key, err = firstKey(ctx, parts.store, settings.Secret(s.BootstrapKey), time.Now()); err != nil {
-		return "", err
+	var err error
+	if g.key, err = firstKey(ctx, parts.store, settings.Secret(s.BootstrapKey), time.Now()); err != nil || !s.Demo {
+		return g, err
 	}
-	if s.Demo {
-		if err := addDemo(ctx, parts.control); err != nil {
-			return "", fmt.Errorf("add the demo: %w", err)
-		}
+	if err := addDemo(ctx, parts.control); err != nil {
+		return g, fmt.Errorf("add the demo: %w", err)
 	}
-	return key, nil
+	g.link, err = parts.signInLink(ctx, url)
+	return g, err
 }
 
 func openStore(ctx context.Context, s settings.Settings, m *metrics, log *slog.Logger) (store.Store, error) {
@@ -217,11 +218,15 @@ func (s server) pages(version string, log *slog.Logger) map[string]http.Handler 
 	if !s.console {
 		return nil
 	}
-	read := s.store.Reader()
 	return console.Pages(console.Config{
 		Control: s.control, Limits: s.limits, System: system(version), Now: time.Now, Log: log, Status: httpapi.Status, Decode: httpapi.Decoder(),
-		Sessions: auth.Sessions{Keys: read, Reader: read, Store: ports.Limiter(s.store)},
+		Sessions: s.sessions(),
 	})
+}
+
+func (s server) sessions() auth.Sessions {
+	read := s.store.Reader()
+	return auth.Sessions{Keys: read, Reader: read, Store: ports.Limiter(s.store)}
 }
 
 func (s server) handler(version string, log *slog.Logger) http.Handler {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
@@ -79,8 +81,34 @@ func findDemo(ctx context.Context, c *control.Control) (*rota.Agent, error) {
 	}
 }
 
+// signInLink returns the address at which whoever started a demo is signed in to its
+// pages, once; empty if there are no pages, or no key of the default account may do
+// everything.
+func (s server) signInLink(ctx context.Context, url string) (string, error) {
+	if !s.console {
+		return "", nil
+	}
+	l, err := s.control.Keys(ctx, demoCaller, rota.Page{Limit: 100, Ascending: true})
+	if err != nil {
+		return "", err
+	}
+	now := time.Now()
+	i := slices.IndexFunc(l.Data, func(k rota.Key) bool {
+		return auth.Usable(k, now) && k.EndUser == nil && len(k.Scopes) == len(rota.AllScopes())
+	})
+	if i < 0 {
+		return "", nil
+	}
+	secret, err := s.sessions().Link(ctx, l.Data[i], now)
+	return url + "/sign-in?link=" + secret, err
+}
+
+// A greeting is what is told at the terminal; key and link are empty if there is none.
+type greeting struct{ url, key, link string }
+
 // greet tells a person at the terminal where the server is and what to try.
-func greet(ctx context.Context, out io.Writer, c *control.Control, s settings.Settings, url, key string) {
+func greet(ctx context.Context, out io.Writer, c *control.Control, s settings.Settings, g greeting) {
+	url, key := g.url, g.key
 	if !s.ServesAPI() {
 		fmt.Fprintf(out, "Rota listens on %s (a worker: only /healthz, /readyz and /metrics)\n", url)
 		return
@@ -94,6 +122,9 @@ func greet(ctx context.Context, out io.Writer, c *control.Control, s settings.Se
 	}
 	if !s.Demo {
 		return
+	}
+	if g.link != "" {
+		fmt.Fprintf(out, "\nSee it in a browser (this link signs you in once, within %d minutes):\n\n  %s\n", int(auth.LinkLife.Minutes()), g.link)
 	}
 	a, err := findDemo(ctx, c)
 	if err != nil || a == nil {

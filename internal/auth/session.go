@@ -4,13 +4,25 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/rota-run/rota"
 )
 
-// SessionLife is how long a session lasts.
-const SessionLife = 12 * time.Hour
+const (
+	// SessionLife is how long a session lasts.
+	SessionLife = 12 * time.Hour
+
+	// LinkLife is how long a link can be followed that signs somebody in.
+	LinkLife = 15 * time.Minute
+)
+
+// What begins the secrets of sessions and of links: one is no use as the other.
+const (
+	sessionPrefix = "rs_"
+	linkPrefix    = "rl_"
+)
 
 // Sessions stand for keys in browsers, which are to keep no key.
 type Sessions struct {
@@ -30,26 +42,77 @@ func (s Sessions) Begin(ctx context.Context, key string, now time.Time) (secret 
 	if err != nil {
 		return "", err
 	}
-	secret = "rs_" + rand.Text() + rand.Text()
+	secret = newSecret(sessionPrefix)
 	return secret, s.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		return tx.AddSession(ctx, Hash(secret), rota.Session{Key: who.Key, Generation: who.Generation, ExpiresAt: now.Add(SessionLife)}, now)
+	})
+}
+
+func newSecret(prefix string) string { return prefix + rand.Text() + rand.Text() }
+
+// Link returns the secret of a link that signs in once, within LinkLife, with a key.
+func (s Sessions) Link(ctx context.Context, k rota.Key, now time.Time) (secret string, err error) {
+	secret = newSecret(linkPrefix)
+	return secret, s.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+		return tx.AddSession(ctx, Hash(secret), rota.Session{Key: k.ID, Generation: k.Generation, ExpiresAt: now.Add(LinkLife)}, now)
+	})
+}
+
+// Follow begins a session with the secret of a link, and returns the secret of the
+// session. The error is Unauthenticated if the link has been followed, is too old at now,
+// or its key is not valid.
+func (s Sessions) Follow(ctx context.Context, link string, now time.Time) (secret string, err error) {
+	k, err := s.key(ctx, linkPrefix, link, now)
+	if err != nil {
+		return "", err
+	}
+	secret = newSecret(sessionPrefix)
+	return secret, s.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+		first, err := tx.RemoveSession(ctx, Hash(link))
+		if err == nil && !first {
+			err = ended(linkPrefix)
+		}
+		if err != nil {
+			return err
+		}
+		return tx.AddSession(ctx, Hash(secret), rota.Session{Key: k.ID, Generation: k.Generation, ExpiresAt: now.Add(SessionLife)}, now)
 	})
 }
 
 // Caller returns the caller whose browser shows the secret of a session. The error is
 // Unauthenticated unless the session lasts at now, and its key is valid.
 func (s Sessions) Caller(ctx context.Context, secret string, now time.Time) (Caller, error) {
-	k, err := s.Reader.KeyOfSession(ctx, Hash(secret), now)
-	switch {
-	case errors.Is(err, rota.NotFound), err == nil && !Usable(k, now):
-		return Caller{}, rota.Errorf(rota.Unauthenticated, "the session has ended")
-	case err != nil:
+	k, err := s.key(ctx, sessionPrefix, secret, now)
+	if err != nil {
 		return Caller{}, err
 	}
 	return callerOf(k), nil
 }
 
+// key returns the key for which a secret stands that begins with a prefix.
+func (s Sessions) key(ctx context.Context, prefix, secret string, now time.Time) (rota.Key, error) {
+	if !strings.HasPrefix(secret, prefix) {
+		return rota.Key{}, ended(prefix)
+	}
+	k, err := s.Reader.KeyOfSession(ctx, Hash(secret), now)
+	if errors.Is(err, rota.NotFound) || err == nil && !Usable(k, now) {
+		return rota.Key{}, ended(prefix)
+	}
+	return k, err
+}
+
+// ended says that what a secret stood for is over.
+func ended(prefix string) error {
+	if prefix == linkPrefix {
+		return rota.Errorf(rota.Unauthenticated, "the link has been followed already, or is older than %d minutes", int(LinkLife.Minutes()))
+	}
+	return rota.Errorf(rota.Unauthenticated, "the session has ended")
+}
+
 // End ends a session.
 func (s Sessions) End(ctx context.Context, secret string) error {
-	return s.Store.Update(ctx, func(ctx context.Context, tx Tx) error { return tx.RemoveSession(ctx, Hash(secret)) })
+	return s.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+		_, err := tx.RemoveSession(ctx, Hash(secret))
+		return err
+	})
 }

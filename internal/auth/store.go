@@ -47,8 +47,8 @@ type Tx interface {
 	// ended before now.
 	AddSession(ctx context.Context, hash []byte, s rota.Session, now time.Time) error
 
-	// RemoveSession ends a session. One that is not there has ended.
-	RemoveSession(ctx context.Context, hash []byte) error
+	// RemoveSession ends a session, and reports whether it was there.
+	RemoveSession(ctx context.Context, hash []byte) (bool, error)
 }
 
 // SessionReader finds sessions.

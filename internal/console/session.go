@@ -12,14 +12,25 @@ import (
 
 const cookieName = "rota_session"
 
-// showSignIn answers with the page that asks for a key.
+// showSignIn answers with the page that asks for a key, or signs in who has followed a
+// link.
 func (c *console) showSignIn(w http.ResponseWriter, r *http.Request) {
+	if link := r.URL.Query().Get("link"); link != "" && r.Method == http.MethodGet {
+		c.begin(w, r, func() (string, error) { return c.Sessions.Follow(r.Context(), link, c.Now()) })
+		return
+	}
 	c.show(w, visit{Request: r, now: c.Now()}, http.StatusOK, view{Template: "sign-in", Still: true, Title: "Sign in", Data: r.URL.Query().Get("to")})
 }
 
 func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	secret, err := c.Sessions.Begin(r.Context(), strings.TrimSpace(r.PostFormValue("key")), c.Now())
+	key := strings.TrimSpace(r.PostFormValue("key"))
+	c.begin(w, r, func() (string, error) { return c.Sessions.Begin(r.Context(), key, c.Now()) })
+}
+
+// begin begins a session, whose secret the browser keeps.
+func (c *console) begin(w http.ResponseWriter, r *http.Request, begin func() (secret string, err error)) {
+	secret, err := begin()
 	if err != nil {
 		c.refuse(w, r, err)
 		return

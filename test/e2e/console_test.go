@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -147,6 +148,38 @@ func TestConsole(t *testing.T) {
 	require.Contains(t, b.open("/schedules?q=nights"), "There is none that matches.")
 	require.Contains(t, b.submit(b.open("/"), "/sign-out", nil, http.StatusOK), "Sign in")
 	require.Contains(t, b.open("/runs"), "Sign in", "the session has ended")
+}
+
+// TestSignInLink: the link that a demo prints at each start signs in once, also at
+// another process.
+func TestSignInLink(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for range 2 {
+		s := start(t, dir, "--demo")
+		require.NoError(t, s.stop(syscall.SIGTERM))
+		link := regexp.MustCompile(`/sign-in\?link=rl_\w+`).FindString(s.said.String())
+		s = start(t, dir)
+		b := newBrowser(t, s.url)
+		b.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		head, err := b.http.Head(s.url + link)
+		require.NoError(t, err)
+		require.NoError(t, head.Body.Close())
+		require.Empty(t, head.Cookies(), "a look is not a visit")
+		b.http.CheckRedirect = nil
+		require.Contains(t, b.open(link), "Sign out")
+		require.Contains(t, b.open("/schedules"), "Every 10 seconds")
+
+		other := newBrowser(t, s.url)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+link, nil)
+		require.NoError(t, err)
+		require.Contains(t, other.send(req, http.StatusUnauthorized), "has been followed already")
+		at, err := url.Parse(s.url)
+		require.NoError(t, err)
+		other.http.Jar.SetCookies(at, []*http.Cookie{{Name: "rota_session", Value: strings.TrimPrefix(link, "/sign-in?link=")}})
+		require.Contains(t, other.open("/schedules"), "Rota shows what a key may see", "it is no session")
+		require.NoError(t, s.stop(syscall.SIGTERM))
+	}
 }
 
 // TestConsoleShowsWhatNeedsSomebody: a failure is on the first page, with its reason.

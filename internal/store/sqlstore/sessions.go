@@ -24,7 +24,8 @@ func (q Queries) KeyOfSession(ctx context.Context, hash []byte, now time.Time) (
 		WHERE s.hash = ? AND s.expires_at > ?`, hash, now.UnixMilli())
 }
 
-// RemoveSession ends a session. One that is not there has ended.
-func (q Queries) RemoveSession(ctx context.Context, hash []byte) error {
-	return q.write(ctx, `DELETE FROM sessions WHERE hash = ?`, hash)
+// RemoveSession ends a session, and reports whether it was there.
+func (q Queries) RemoveSession(ctx context.Context, hash []byte) (bool, error) {
+	n, err := q.exec(ctx, `DELETE FROM sessions WHERE hash = ?`, hash)
+	return n > 0, err
 }

@@ -281,7 +281,13 @@ func sessions(w *world) {
 
 	begin(3, start.Add(4*time.Hour), start.Add(2*time.Hour)) // what has ended is forgotten
 	require.False(w, lasts(1, start))
-	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.RemoveSession(ctx, []byte{2}) })
+	for _, there := range []bool{true, false} {
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+			removed, err := tx.RemoveSession(ctx, []byte{2})
+			require.Equal(w, there, removed)
+			return err
+		})
+	}
 	require.False(w, lasts(2, start))
 	require.True(w, lasts(3, start))
 
