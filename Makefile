@@ -106,7 +106,7 @@ generators: ## Make clients of docs/openapi.json with the generators that people
 	$(test-module)
 
 .PHONY: models
-models: ## Have a real model server, llama.cpp, answer runs; the first time installs it.
+models: ## Have a real model server, llama.cpp, answer runs and the clients that people have; the first time installs it.
 	$(test-module)
 
 .PHONY: release

@@ -1,14 +1,10 @@
 package prereqtest
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 )
 
@@ -48,35 +44,12 @@ func Environment(group, name, packages string) (python string, err error) {
 	if err != nil {
 		return "", err
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256([]byte(version + packages))
-	dir := filepath.Join(cache, group, name+"-"+hex.EncodeToString(sum[:6]))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	lock, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return "", err
-	}
-	defer lock.Close() // which also unlocks it
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return "", err
-	}
-	python, done := filepath.Join(dir, "bin", "python"), filepath.Join(dir, "complete")
-	if _, err := os.Stat(done); err == nil {
-		return python, nil
-	}
-	if err := install(base, dir, python, packages); err != nil {
-		return "", err
-	}
-	return python, os.WriteFile(done, nil, 0o600)
+	dir, err := filled(group, name, version+packages, func(dir string) error { return install(base, dir, packages) })
+	return filepath.Join(dir, "bin", "python"), err
 }
 
-func install(base, dir, python, packages string) error {
-	list := filepath.Join(dir, "requirements.txt")
+func install(base, dir, packages string) error {
+	python, list := filepath.Join(dir, "bin", "python"), filepath.Join(dir, "requirements.txt")
 	if err := command(base, "-m", "venv", "--clear", dir); err != nil {
 		return err
 	}
@@ -84,11 +57,4 @@ func install(base, dir, python, packages string) error {
 		return err
 	}
 	return command(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", list)
-}
-
-func command(name string, args ...string) error {
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s %q: %w\n%s", name, args, err, out)
-	}
-	return nil
 }

@@ -164,7 +164,22 @@ func rota(t *testing.T, model string, env ...string) server {
 	t.Helper()
 	path, err := binary()
 	require.NoError(t, err)
-	cmd := exec.Command(path, "serve", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--model-url", model, "--model-key-env", "MODEL_KEY")
+	return serve(t, exec.Command(path, "serve", "--model-url", model, "--model-key-env", "MODEL_KEY"), env...)
+}
+
+// rotaWith starts rota with a settings file.
+func rotaWith(t *testing.T, settings string, env ...string) server {
+	t.Helper()
+	path, err := binary()
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "rota.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(settings), 0o600))
+	return serve(t, exec.Command(path, "serve", "--config", file), env...)
+}
+
+func serve(t *testing.T, cmd *exec.Cmd, env ...string) server {
+	t.Helper()
+	cmd.Args = append(cmd.Args, "--listen", "127.0.0.1:0", "--data", t.TempDir())
 	cmd.Env = append(os.Environ(), append([]string{"ROTA_BOOTSTRAP_KEY=" + rotaKey, "MODEL_KEY=" + modelKey}, env...)...)
 	const says = "Rota listens on "
 	return server{t, start(t, cmd, says, says)}
