@@ -22,8 +22,10 @@ type Occurrence struct {
 	LatenessMS      *int64       `json:"lateness_ms" doc:"From the nominal time to the decision."`
 	RecordedAt      Instant      `json:"recorded_at"`
 
-	Run     *OccurrenceRun `json:"run" doc:"How the run stands or ended; null if none was started."`
-	Account string         `json:"-"`
+	Run          *OccurrenceRun   `json:"run" doc:"How the run stands or ended; null if none was started."`
+	Acknowledged *Acknowledgement `json:"acknowledged" doc:"Who has acknowledged that it was missed or blocked, or how its run ended; null if nobody has."`
+
+	Account string `json:"-"`
 
 	// Was is the outcome that this one takes the place of; empty if the nominal time has
 	// none on record. A store neither returns nor keeps it.
@@ -45,12 +47,19 @@ type OccurrenceFilter struct {
 	ScheduleID ScheduleID // likewise
 	Trigger    Trigger    // likewise
 	Outcome    Outcome
-	From, To   time.Time // nominal times at or after, at or before; a span passes if any of it does
+	ID         OccurrenceID // likewise
+	From, To   time.Time    // nominal times at or after, at or before; a span passes if any of it does
 
 	// Only in lists across agents:
 	Phase     Phase  // of its run
 	ErrorCode string // of its run
 	Q         string // a part of its reason or of its schedule's name; the case of ASCII letters does not count
+	Reason    string // the code of its reason
+
+	// Unseen lets those pass alone that were missed or blocked and that nobody has
+	// acknowledged.
+	Unseen bool
+	AsOf   time.Time // on record at or before
 }
 
 // Passes reports whether the filter lets an occurrence pass.

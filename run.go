@@ -37,6 +37,7 @@ type Run struct {
 	Usage              Any               `json:"usage" doc:"The usage object of the response as the provider sent it, or null."`
 	Tokens             *Tokens           `json:"tokens" doc:"What all attempts together used; null until the run has ended, and if no provider said."`
 	LatenessMS         *int64            `json:"lateness_ms" doc:"From the nominal time to the first start."`
+	Acknowledged       *Acknowledgement  `json:"acknowledged" doc:"Who has acknowledged that it failed or is incomplete; null if nobody has."`
 
 	// Attempt is the number of the last attempt that began; 0 before the first.
 	Attempt int `json:"-"`
@@ -219,6 +220,11 @@ type RunFilter struct {
 	From, To   time.Time         // created at or after, at or before
 	Metadata   map[string]string // all of these
 	Q          string            // a part of its input or error; the case of ASCII letters does not count
+
+	// Unseen lets those pass alone that failed or are incomplete and that nobody has
+	// acknowledged.
+	Unseen bool
+	AsOf   time.Time // ended at or before
 }
 
 // Work is a run that its worker is about to start.

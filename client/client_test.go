@@ -212,6 +212,18 @@ func runAndKeyCalls() []sent {
 		{`GET /api/v1/occurrences?agent_id=agt_1&outcome=missed&trigger=schedule `, func(ctx context.Context, c *client.Client) error {
 			return only(c.Schedules.AllOccurrences(ctx, rota.OccurrenceFilter{AgentID: "agt_1", Outcome: rota.MissedOutcome, Trigger: rota.TriggerSchedule}, rota.Page{}))
 		}},
+		{`POST /api/v1/occurrences/occ_1/acknowledge `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Acknowledge(ctx, "occ_1"))
+		}},
+		{`POST /api/v1/occurrences/acknowledge {"reason":"late"}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.AcknowledgeAll(ctx, rota.AcknowledgeOccurrences{Reason: rota.Some("late")}))
+		}},
+		{`POST /api/v1/runs/arun_1/acknowledge `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Runs.Acknowledge(ctx, "arun_1"))
+		}},
+		{`POST /api/v1/runs/acknowledge {"error_code":"timeout"}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.Runs.AcknowledgeAll(ctx, rota.AcknowledgeRuns{ErrorCode: rota.Some("timeout")}))
+		}},
 		{`GET /api/v1/end-users?limit=5&order=asc `, func(ctx context.Context, c *client.Client) error {
 			return only(c.EndUsers.List(ctx, rota.Page{Limit: 5, Ascending: true}))
 		}},

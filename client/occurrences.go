@@ -26,8 +26,20 @@ func (s Schedules) Occurrences(ctx context.Context, agent rota.AgentID, id rota.
 // schedule, the latest first.
 func (s Schedules) AllOccurrences(ctx context.Context, f rota.OccurrenceFilter, p rota.Page, opts ...CallOption) (rota.List[rota.Occurrence], error) {
 	filter := query("agent_id", string(f.AgentID), "schedule_id", string(f.ScheduleID), "outcome", string(f.Outcome),
-		"trigger", string(f.Trigger), "from", instant(f.From), "to", instant(f.To), "phase", string(f.Phase), "error_code", f.ErrorCode, "q", f.Q)
+		"trigger", string(f.Trigger), "from", instant(f.From), "to", instant(f.To), "phase", string(f.Phase), "error_code", f.ErrorCode, "q", f.Q,
+		"reason", f.Reason, "unseen", flag(f.Unseen), "as_of", instant(f.AsOf))
 	return list[rota.Occurrence](ctx, s.s, []string{"occurrences"}, p, with(opts, filter))
+}
+
+// Acknowledge acknowledges that an occurrence was missed or blocked, or how its run ended.
+func (s Schedules) Acknowledge(ctx context.Context, id rota.OccurrenceID, opts ...CallOption) (rota.Occurrence, error) {
+	return call[rota.Occurrence](ctx, s.s, http.MethodPost, []string{"occurrences", string(id), "acknowledge"}, nil, opts)
+}
+
+// AcknowledgeAll acknowledges every occurrence that was missed or blocked and that body
+// matches, and says how many those were.
+func (s Schedules) AcknowledgeAll(ctx context.Context, body rota.AcknowledgeOccurrences, opts ...CallOption) (rota.Acknowledgements, error) {
+	return call[rota.Acknowledgements](ctx, s.s, http.MethodPost, []string{"occurrences", "acknowledge"}, body, opts)
 }
 
 // Upcoming returns the next nominal times of a schedule, at most count
@@ -116,6 +128,14 @@ func query(pairs ...string) CallOption {
 			}
 		}
 	}
+}
+
+// flag returns the wire form of true; what is false is left out.
+func flag(on bool) string {
+	if on {
+		return "true"
+	}
+	return ""
 }
 
 // instant returns the wire form of a time, or nothing if it is zero.

@@ -25,7 +25,8 @@ func (r Runs) List(ctx context.Context, agent rota.AgentID, p rota.Page, opts ..
 // All returns one page of the runs, whatever their agent.
 func (r Runs) All(ctx context.Context, f rota.RunFilter, p rota.Page, opts ...CallOption) (rota.List[rota.Run], error) {
 	filter := query("agent_id", string(f.AgentID), "schedule_id", string(f.ScheduleID), "phase", string(f.Phase),
-		"error_code", f.ErrorCode, "trigger", string(f.Trigger), "from", instant(f.From), "to", instant(f.To), "q", f.Q)
+		"error_code", f.ErrorCode, "trigger", string(f.Trigger), "from", instant(f.From), "to", instant(f.To), "q", f.Q,
+		"unseen", flag(f.Unseen), "as_of", instant(f.AsOf))
 	return list[rota.Run](ctx, r.s, []string{"runs"}, p, with(with(opts, filter), metadata(f.Metadata)))
 }
 
@@ -37,6 +38,17 @@ func (r Runs) Get(ctx context.Context, agent rota.AgentID, id rota.RunID, opts .
 // Find returns a run whose agent the caller does not know.
 func (r Runs) Find(ctx context.Context, id rota.RunID, opts ...CallOption) (rota.Run, error) {
 	return call[rota.Run](ctx, r.s, http.MethodGet, []string{"runs", string(id)}, nil, opts)
+}
+
+// Acknowledge acknowledges that a run failed or is incomplete.
+func (r Runs) Acknowledge(ctx context.Context, id rota.RunID, opts ...CallOption) (rota.Run, error) {
+	return call[rota.Run](ctx, r.s, http.MethodPost, []string{"runs", string(id), "acknowledge"}, nil, opts)
+}
+
+// AcknowledgeAll acknowledges every run that failed or is incomplete and that body matches,
+// and says how many those were.
+func (r Runs) AcknowledgeAll(ctx context.Context, body rota.AcknowledgeRuns, opts ...CallOption) (rota.Acknowledgements, error) {
+	return call[rota.Acknowledgements](ctx, r.s, http.MethodPost, []string{"runs", "acknowledge"}, body, opts)
 }
 
 // Cancel ends a run that has not ended, and returns it.

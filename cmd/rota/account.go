@@ -31,7 +31,8 @@ func endUserColumn[T any](f endUserFlag, user func(T) *string) []column[T] {
 }
 
 type occurrencesCmd struct {
-	List occurrencesList `cmd:"" help:"List what became of the times of all schedules." example:"rota occurrences list --end-user '*' --outcome missed --from 2026-12-01T00:00"`
+	List        occurrencesList        `cmd:"" help:"List what became of the times of all schedules." example:"rota occurrences list --end-user '*' --outcome missed --from 2026-12-01T00:00"`
+	Acknowledge occurrencesAcknowledge `cmd:"" help:"Say that you have seen that occurrences were missed or blocked: they need nobody any more." example:"rota occurrences acknowledge --reason worker_lost --dry-run"`
 }
 
 type occurrencesList struct {
@@ -43,6 +44,8 @@ type occurrencesList struct {
 	Phase      *rota.Phase     `enum:"queued,running,waiting,completed,failed,cancelled,incomplete" placeholder:"PHASE" help:"Only those whose run is in this phase: queued, running, waiting, completed, failed, cancelled or incomplete."`
 	ErrorCode  string          `placeholder:"CODE" help:"Only those whose run failed or was cancelled with this code, such as timeout."`
 	Search     string          `placeholder:"TEXT" help:"Only those with this in their reason or in the name of their schedule; capitals do not count."`
+	Reason     string          `placeholder:"CODE" help:"Only those whose reason has this code, such as worker_lost."`
+	Unseen     bool            `help:"Only those that were missed or blocked and that nobody has acknowledged."`
 	betweenFlags
 	totalFlag
 	Part listFlags `embed:""`
@@ -56,6 +59,7 @@ func (c *occurrencesList) Run(ctx context.Context, s *session) error {
 	f := rota.OccurrenceFilter{
 		AgentID: c.AgentID, ScheduleID: c.ScheduleID, Outcome: rota.Outcome(text(c.Outcome)), Trigger: rota.Trigger(text(c.Trigger)), From: from, To: to,
 		Phase: rota.Phase(text(c.Phase)), ErrorCode: c.ErrorCode, Q: c.Search,
+		Reason: c.Reason, Unseen: c.Unseen,
 	}
 	columns := endUserColumn(c.endUserFlag, func(o rota.Occurrence) *string { return o.EndUser })
 	columns = append(columns, column[rota.Occurrence]{"SCHEDULE", func(o rota.Occurrence) string { return string(o.ScheduleID) }})
@@ -71,6 +75,7 @@ type runsList struct {
 	Phase      *rota.Phase     `enum:"queued,running,waiting,completed,failed,cancelled,incomplete" placeholder:"PHASE" help:"Only runs in this phase: queued, running, waiting, completed, failed, cancelled or incomplete."`
 	ErrorCode  string          `placeholder:"CODE" help:"Only runs that failed or were cancelled with this code, such as timeout."`
 	Trigger    *rota.Trigger   `enum:"api,schedule,manual,backfill" placeholder:"TRIGGER" help:"Only runs with this trigger: api, schedule, manual or backfill."`
+	Unseen     bool            `help:"Only those that failed or are incomplete and that nobody has acknowledged."`
 	betweenFlags
 	searchFlags
 	totalFlag
@@ -84,7 +89,7 @@ func (c *runsList) Run(ctx context.Context, s *session) error {
 	}
 	f := rota.RunFilter{
 		AgentID: c.AgentID, ScheduleID: c.ScheduleID, Phase: rota.Phase(text(c.Phase)), ErrorCode: c.ErrorCode,
-		Trigger: rota.Trigger(text(c.Trigger)), From: from, To: to, Metadata: c.Metadata, Q: c.Search,
+		Trigger: rota.Trigger(text(c.Trigger)), From: from, To: to, Metadata: c.Metadata, Q: c.Search, Unseen: c.Unseen,
 	}
 	columns := endUserColumn(c.endUserFlag, func(r rota.Run) *string { return r.EndUser })
 	columns = append(columns, column[rota.Run]{"AGENT", func(r rota.Run) string { return string(r.AgentID) }})

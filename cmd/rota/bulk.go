@@ -58,14 +58,6 @@ func (m matchFlags) check() error {
 	return nil
 }
 
-// dry is whether to count alone, if that was asked for.
-func (m matchFlags) dry() rota.Opt[bool] {
-	if m.DryRun {
-		return rota.Some(true)
-	}
-	return rota.Opt[bool]{}
-}
-
 type schedulesPause struct {
 	Match matchFlags `embed:""`
 	Note  noteFlag   `embed:""`
@@ -75,7 +67,7 @@ func (c *schedulesPause) Run(ctx context.Context, s *session) error {
 	if err := c.Match.check(); err != nil {
 		return err
 	}
-	body := rota.BulkPause{AgentID: some(c.Match.AgentID), Metadata: c.Match.Metadata, Note: clearable(c.Note.Note), Name: some(c.Match.Name), Q: some(c.Match.Search), EndUser: some(c.Match.EndUser), DryRun: c.Match.dry()}
+	body := rota.BulkPause{AgentID: some(c.Match.AgentID), Metadata: c.Match.Metadata, Note: clearable(c.Note.Note), Name: some(c.Match.Name), Q: some(c.Match.Search), EndUser: some(c.Match.EndUser), DryRun: onlyIf(c.Match.DryRun)}
 	return changed(s, "no schedule that matches is active")(s.Schedules.PauseAll(ctx, body, s.call...))
 }
 
@@ -88,7 +80,7 @@ func (c *schedulesResume) Run(ctx context.Context, s *session) error {
 	if err := c.Match.check(); err != nil {
 		return err
 	}
-	body := rota.BulkResume{AgentID: some(c.Match.AgentID), Metadata: c.Match.Metadata, Reason: some(c.PauseReason), Name: some(c.Match.Name), Q: some(c.Match.Search), EndUser: some(c.Match.EndUser), DryRun: c.Match.dry()}
+	body := rota.BulkResume{AgentID: some(c.Match.AgentID), Metadata: c.Match.Metadata, Reason: some(c.PauseReason), Name: some(c.Match.Name), Q: some(c.Match.Search), EndUser: some(c.Match.EndUser), DryRun: onlyIf(c.Match.DryRun)}
 	reason := rota.PausedManually
 	body.Reason.Apply(&reason)
 	return changed(s, "no schedule that matches is paused for the reason "+string(reason))(s.Schedules.ResumeAll(ctx, body, s.call...))

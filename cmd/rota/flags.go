@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/client"
@@ -104,6 +105,22 @@ func some[T any](flag *T) rota.Opt[T] {
 		return rota.Opt[T]{}
 	}
 	return rota.Some(*flag)
+}
+
+// onlyIf is a field that is sent if it is true.
+func onlyIf(flag bool) rota.Opt[bool] {
+	if !flag {
+		return rota.Opt[bool]{}
+	}
+	return rota.Some(true)
+}
+
+// someTime is a field that is sent unless the time is zero.
+func someTime(at time.Time) rota.Opt[rota.Instant] {
+	if at.IsZero() {
+		return rota.Opt[rota.Instant]{}
+	}
+	return rota.Some(rota.InstantOf(at))
 }
 
 // clearable is some for a field that an empty value clears.

@@ -166,6 +166,13 @@ func occurrenceVerbs() []verbCase {
 		{"schedules|list|--order|asc", `GET /api/v1/schedules?order=asc `},
 		{"runs|list|--search|x|--metadata|k=v|--count", `GET /api/v1/runs?count=true&metadata%5Bk%5D=v&q=x `},
 		{"occurrences|list|--phase|failed|--error-code|timeout|--search|x|--count", `GET /api/v1/occurrences?count=true&error_code=timeout&phase=failed&q=x `},
+		{"occurrences|list|--reason|late|--unseen", `GET /api/v1/occurrences?reason=late&unseen=true `},
+		{"runs|list|--unseen", `GET /api/v1/runs?unseen=true `},
+		{"occurrences|acknowledge|occ_1", `POST /api/v1/occurrences/occ_1/acknowledge `},
+		{"occurrences|acknowledge|--all|--end-user|*|--dry-run", `POST /api/v1/occurrences/acknowledge {"end_user":"*","dry_run":true}`},
+		{"occurrences|acknowledge|--outcome|missed|--reason|late|--from|2026-12-01T00:00Z", `POST /api/v1/occurrences/acknowledge {"outcome":"missed","reason":"late","from":"2026-12-01T00:00:00.000Z"}`},
+		{"runs|acknowledge|arun_1", `POST /api/v1/runs/arun_1/acknowledge `},
+		{"runs|acknowledge|--error-code|timeout|--phase|failed|--metadata|a=b|--search|x", `POST /api/v1/runs/acknowledge {"phase":"failed","error_code":"timeout","metadata":{"a":"b"},"q":"x"}`},
 		{"schedules|pause|--all|--end-user|*|--dry-run", `POST /api/v1/schedules/pause {"end_user":"*","dry_run":true}`},
 		{"schedules|pause|--name|a|--search|b", `POST /api/v1/schedules/pause {"name":"a","q":"b"}`},
 		{"schedules|resume|--all|--end-user|ana", `POST /api/v1/schedules/resume {"end_user":"ana"}`},
@@ -256,7 +263,7 @@ func allVerbs() []verbCase {
 func TestVerbsSendRequests(t *testing.T) {
 	for _, test := range allVerbs() {
 		t.Run(test.args, func(t *testing.T) {
-			f := newFake(t, answer{200, `{"changed":1}`})
+			f := newFake(t, answer{200, `{"changed":1,"acknowledged":1}`})
 			got := rotaCmd("", strings.Split(test.args, "|")...)
 			require.Equal(t, exitOK, got.code, got.err)
 			if len(f.seen) == 2 { // whose zone is it?

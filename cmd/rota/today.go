@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,12 +37,17 @@ func (c *todayCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	unseen, err := c.unseen(ctx, s, to.Add(-day))
+	if err != nil {
+		return err
+	}
+	needs := needsYou(unseen, paused)
 	if s.json {
 		err = printJSON(s.out, answer)
 	} else {
-		err = printCard(s.out, s.width, todayCard(sum, paused, zone))
+		err = printCard(s.out, s.width, todayCard(sum, needs, unseen, paused, zone))
 	}
-	if needs := needsYou(sum.Total, paused); err == nil && len(needs) > 0 {
+	if err == nil && len(needs) > 0 {
 		return fmt.Errorf("%w: %s", errNeedsYou, strings.Join(needs, ", "))
 	}
 	return err
@@ -60,31 +67,114 @@ func (c *todayCmd) pausedByRota(ctx context.Context, s *session) ([]rota.Schedul
 	return all, nil
 }
 
+// A matter is what has happened for one reason and nobody has acknowledged.
+type matter struct {
+	what      string // missed, blocked, failed, incomplete
+	code      string
+	times     int64
+	schedules map[rota.ScheduleID]bool
+}
+
+// maxMatters bounds how many rows of a kind are read.
+const maxMatters = 10 * maxPage
+
+// unseen returns what nobody has acknowledged since a time.
+func (c *todayCmd) unseen(ctx context.Context, s *session, since time.Time) ([]matter, error) {
+	var all []matter
+	for _, outcome := range []rota.Outcome{rota.MissedOutcome, rota.Blocked} {
+		f := rota.OccurrenceFilter{Outcome: outcome, Unseen: true, From: since}
+		err := upTo(maxMatters, func(p rota.Page) (rota.List[rota.Occurrence], error) {
+			return s.Schedules.AllOccurrences(ctx, f, p, c.options(s)...)
+		}, func(o rota.Occurrence) {
+			code := ""
+			if o.Reason != nil {
+				code = o.Reason.Code
+			}
+			all = addMatter(all, matter{what: string(outcome), code: code, times: o.Count}, &o.ScheduleID)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, phase := range []rota.Phase{rota.PhaseFailed, rota.PhaseIncomplete} {
+		f := rota.RunFilter{Phase: phase, Unseen: true, From: since}
+		err := upTo(maxMatters, func(p rota.Page) (rota.List[rota.Run], error) {
+			return s.Runs.All(ctx, f, p, c.options(s)...)
+		}, func(r rota.Run) {
+			code := ""
+			if r.Error != nil {
+				code = r.Error.Code
+			}
+			all = addMatter(all, matter{what: string(phase), code: code, times: 1}, r.ScheduleID)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// upTo reads a list to its end, or until so many rows have been read.
+func upTo[T any](most int, read func(rota.Page) (rota.List[T], error), row func(T)) error {
+	p := rota.Page{Limit: maxPage}
+	for {
+		l, err := read(p)
+		if err != nil {
+			return err
+		}
+		for _, v := range l.Data {
+			row(v)
+		}
+		if most -= len(l.Data); most <= 0 || !l.HasMore || l.LastID == nil {
+			return nil
+		}
+		p.After = *l.LastID
+	}
+}
+
+// addMatter adds a matter, or counts it to one with the same reason.
+func addMatter(all []matter, m matter, schedule *rota.ScheduleID) []matter {
+	i := slices.IndexFunc(all, func(have matter) bool { return have.what == m.what && have.code == m.code })
+	if i < 0 {
+		m.schedules = map[rota.ScheduleID]bool{}
+		all, i = append(all, m), len(all)
+	} else {
+		all[i].times += m.times
+	}
+	if schedule != nil {
+		all[i].schedules[*schedule] = true
+	}
+	return all
+}
+
 // needsYou returns what somebody should look at, each with its number.
-func needsYou(t rota.SummaryCounts, paused []rota.Schedule) (all []string) {
-	for _, n := range []struct {
-		count     int64
-		one, many string
-	}{
-		{t.Runs.Failed, "run failed", "runs failed"},
-		{t.Runs.Incomplete, "run is incomplete", "runs are incomplete"},
-		{t.Occurrences.Missed, "time was missed", "times were missed"},
-		{t.Occurrences.Blocked, "time was blocked", "times were blocked"},
-		{int64(len(paused)), "schedule was paused by Rota", "schedules were paused by Rota"},
+func needsYou(unseen []matter, paused []rota.Schedule) (all []string) {
+	total := map[string]int64{"paused": int64(len(paused))}
+	for _, m := range unseen {
+		total[m.what] += m.times
+	}
+	for _, n := range [][3]string{
+		{"failed", "run failed", "runs failed"},
+		{"incomplete", "run is incomplete", "runs are incomplete"},
+		{"missed", "time was missed", "times were missed"},
+		{"blocked", "time was blocked", "times were blocked"},
+		{"paused", "schedule was paused by Rota", "schedules were paused by Rota"},
 	} {
-		switch {
-		case n.count == 1:
-			all = append(all, "1 "+n.one)
-		case n.count > 1:
-			all = append(all, fmt.Sprint(n.count, " ", n.many))
+		switch count := total[n[0]]; {
+		case count == 1:
+			all = append(all, "1 "+n[1])
+		case count > 1:
+			all = append(all, fmt.Sprint(count, " ", n[2]))
 		}
 	}
 	return all
 }
 
-func todayCard(s rota.Summary, paused []rota.Schedule, zone *time.Location) []line {
-	needs := needsYou(s.Total, paused)
+func todayCard(s rota.Summary, needs []string, unseen []matter, paused []rota.Schedule, zone *time.Location) []line {
 	answer := "Everything ran that should have."
+	if seen := s.Total.Runs.Failed + s.Total.Runs.Incomplete + s.Total.Occurrences.Missed + s.Total.Occurrences.Blocked; seen > 0 {
+		answer = "Nothing needs you: what did not run has been acknowledged."
+	}
 	if len(needs) > 0 {
 		answer = "Not everything ran: " + strings.Join(needs, ", ") + "."
 	}
@@ -93,8 +183,17 @@ func todayCard(s rota.Summary, paused []rota.Schedule, zone *time.Location) []li
 		{"since", nominal(s.From.In(zone))},
 		{"completed", number(&s.Total.Runs.Completed)},
 		{"tokens", number(&s.Total.Tokens.Total)},
-		{"errors", tableText(errorColumns(), s.Total.Errors)},
+		{"needs you", tableText(matterColumns(), unseen)},
 		{"paused", tableText(pausedColumns(zone), paused)},
+	}
+}
+
+func matterColumns() []column[matter] {
+	return []column[matter]{
+		{"WHAT", func(m matter) string { return m.what }},
+		{"CODE", func(m matter) string { return m.code }},
+		{"TIMES", func(m matter) string { return strconv.FormatInt(m.times, 10) }},
+		{"SCHEDULES", func(m matter) string { return strconv.Itoa(len(m.schedules)) }},
 	}
 }
 

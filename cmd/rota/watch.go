@@ -15,9 +15,10 @@ import (
 )
 
 type runsCmd struct {
-	List  runsList  `cmd:"" help:"List the runs of all agents." example:"rota runs list --end-user '*' --phase failed --from 2026-12-01T00:00"`
-	Get   runsGet   `cmd:"" help:"Show a run." example:"rota runs get $RUN"`
-	Watch runsWatch `cmd:"" help:"Print what a run says as it says it, and how it ended." example:"rota runs watch $RUN"`
+	List        runsList        `cmd:"" help:"List the runs of all agents." example:"rota runs list --end-user '*' --phase failed --from 2026-12-01T00:00"`
+	Get         runsGet         `cmd:"" help:"Show a run." example:"rota runs get $RUN"`
+	Acknowledge runsAcknowledge `cmd:"" help:"Say that you have seen that runs failed: they need nobody any more." example:"rota runs acknowledge --error-code timeout --dry-run"`
+	Watch       runsWatch       `cmd:"" help:"Print what a run says as it says it, and how it ended." example:"rota runs watch $RUN"`
 }
 
 // textFlag asks for what a run said and nothing else.

@@ -60,6 +60,7 @@ func Pages(cfg Config) map[string]http.Handler {
 		"GET /end-users": c.page(c.endUsers),
 
 		"GET /agents/{agent}/schedules/{schedule}": c.page(c.schedule),
+		"POST /acknowledge":                        c.action(c.acknowledge),
 		"POST /runs/{run_id}/cancel":               c.action(c.cancel),
 		"POST /agents/{agent}/delete":              c.action(c.deleteAgent),
 	}

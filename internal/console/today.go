@@ -14,17 +14,22 @@ const (
 	most     = 100 // of each kind, on the first page
 )
 
-// A matter is what needs somebody: times of one schedule that did not run for one
-// reason, runs of it that failed with one code, or a pause that nobody asked for.
+// A matter is what needs somebody: times that did not run for one reason, runs that failed
+// with one code, or pauses that nobody asked for, of however many schedules.
 type matter struct {
-	place
-	Kind       string // missed, blocked, failed, paused
-	Name       string
+	Kind       string // missed, blocked, failed, incomplete, paused
 	Code, Text string
+	Asked      bool // calls started runs of it
 	Times      int64
 	Last       time.Time
-	Run        *rota.RunID
+	Run        *rota.RunID // the last
+	RunUser    *string     // whose that is
+	Places     []place     // the first schedules
+	More       int         // schedules besides
 }
+
+// shownPlaces bounds how many schedules of a matter are named.
+const shownPlaces = 5
 
 type todayData struct {
 	Matters  []matter
@@ -45,10 +50,21 @@ func (c *console) today(v visit) (view, error) {
 			return view{}, err
 		}
 	}
-	slices.SortFunc(d.Matters, func(a, b matter) int { return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(a.Schedule, b.Schedule)) })
-	if err := c.nameSchedules(v, d.Matters); err != nil {
+	slices.SortFunc(d.Matters, func(a, b matter) int {
+		return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Code, b.Code))
+	})
+	var named []place
+	for i := range d.Matters {
+		m := &d.Matters[i]
+		m.More = max(len(m.Places)-shownPlaces, 0)
+		m.Places = m.Places[:len(m.Places)-m.More]
+		named = append(named, m.Places...)
+	}
+	names, err := c.names(v, append(named, ofRuns(slices.Concat(d.Open.Data, d.Recent.Data))...))
+	if err != nil {
 		return view{}, err
 	}
+	d.Names = names
 	title := "Today"
 	if n := len(d.Matters); n > 0 {
 		title = count(n, "thing needs you", "things need you")
@@ -71,14 +87,14 @@ func (v visit) owners() string {
 // unfired adds the times that were missed or blocked.
 func (c *console) unfired(v visit, d *todayData) error {
 	for _, outcome := range []rota.Outcome{rota.MissedOutcome, rota.Blocked} {
-		l, err := c.Control.AllOccurrences(v.Context(), v.who, v.owners(), rota.OccurrenceFilter{Outcome: outcome, From: d.From}, rota.Page{Limit: most})
+		l, err := c.Control.AllOccurrences(v.Context(), v.who, v.owners(), rota.OccurrenceFilter{Outcome: outcome, Unseen: true, From: d.From}, rota.Page{Limit: most})
 		if err != nil {
 			return err
 		}
 		d.More = d.More || l.HasMore
 		for _, o := range l.Data {
 			d.add(matter{
-				Kind: string(outcome), place: place{o.ScheduleID, o.AgentID, o.EndUser}, Code: value(o.Reason).Code, Text: reasonWords(o),
+				Kind: string(outcome), Places: []place{{o.ScheduleID, o.AgentID, o.EndUser}}, Code: value(o.Reason).Code, Text: reasonWords(o),
 				Times: o.Count, Last: cmp.Or(o.ScheduledUntil, &o.ScheduledFor).Time,
 			})
 		}
@@ -86,19 +102,21 @@ func (c *console) unfired(v visit, d *todayData) error {
 	return nil
 }
 
-// failed adds the runs of schedules that failed.
+// failed adds the runs that failed or are incomplete.
 func (c *console) failed(v visit, d *todayData) error {
-	l, err := c.Control.AllRuns(v.Context(), v.who, v.owners(), rota.RunFilter{Phase: rota.PhaseFailed, From: d.From}, rota.Page{Limit: most})
-	if err != nil {
-		return err
-	}
-	d.More = d.More || l.HasMore
-	for _, r := range l.Data {
-		why := value(r.Error)
-		d.add(matter{
-			Kind: "failed", place: place{value(r.ScheduleID), r.AgentID, r.EndUser}, Code: why.Code, Text: why.Message,
-			Times: 1, Last: cmp.Or(r.CompletedAt, &r.CreatedAt).Time, Run: &r.ID,
-		})
+	for _, phase := range []rota.Phase{rota.PhaseFailed, rota.PhaseIncomplete} {
+		l, err := c.Control.AllRuns(v.Context(), v.who, v.owners(), rota.RunFilter{Phase: phase, Unseen: true, From: d.From}, rota.Page{Limit: most})
+		if err != nil {
+			return err
+		}
+		d.More = d.More || l.HasMore
+		for _, r := range l.Data {
+			why := value(r.Error)
+			d.add(matter{
+				Kind: string(phase), Places: ofRuns([]rota.Run{r}), Code: why.Code, Text: cmp.Or(why.Message, "A limit stopped the model."), Asked: r.ScheduleID == nil,
+				Times: 1, Last: cmp.Or(r.CompletedAt, &r.CreatedAt).Time, Run: &r.ID, RunUser: r.EndUser,
+			})
+		}
 	}
 	return nil
 }
@@ -113,7 +131,7 @@ func (c *console) pausedByRota(v visit, d *todayData) error {
 		why := value(s.PauseReason)
 		if why.Code == rota.PausedByFailures || why.Code == rota.PausedByKey {
 			d.add(matter{
-				Kind: "paused", place: place{s.ID, s.AgentID, s.EndUser}, Name: value(s.Name), Code: string(why.Code),
+				Kind: "paused", Places: []place{{s.ID, s.AgentID, s.EndUser}}, Code: string(why.Code),
 				Text: "Rota paused it: " + pauseWords(why.Code), Times: 1, Last: why.At.Time,
 			})
 		}
@@ -143,39 +161,59 @@ func (c *console) lately(v visit, d *todayData) (err error) {
 	if d.Recent, err = c.Control.AllRuns(v.Context(), v.who, v.owners(), rota.RunFilter{}, rota.Page{Limit: 10}); err != nil {
 		return err
 	}
-	if d.Names, err = c.names(v, ofRuns(slices.Concat(d.Open.Data, d.Recent.Data))); err != nil {
-		return err
-	}
 	all, err := c.Control.AllSchedules(v.Context(), v.who, v.owners(), rota.ScheduleFilter{}, rota.Page{Limit: 1})
 	d.Empty = len(all.Data) == 0
 	return err
 }
 
-// add adds a matter, or counts it to an equal one.
+// add adds a matter, or counts it to one for the same reason.
 func (d *todayData) add(m matter) {
-	for i := range d.Matters {
-		if have := &d.Matters[i]; have.Kind == m.Kind && have.Schedule == m.Schedule && have.Agent == m.Agent && have.Code == m.Code {
-			have.Times += m.Times
-			if m.Last.After(have.Last) {
-				have.Last, have.Run = m.Last, m.Run
-			}
-			return
+	i := slices.IndexFunc(d.Matters, func(have matter) bool {
+		return have.Kind == m.Kind && have.Code == m.Code
+	})
+	if i < 0 {
+		d.Matters = append(d.Matters, m)
+		return
+	}
+	have := &d.Matters[i]
+	have.Times, have.Asked = have.Times+m.Times, have.Asked || m.Asked
+	if m.Last.After(have.Last) {
+		have.Last, have.Text, have.Run, have.RunUser = m.Last, m.Text, m.Run, m.RunUser
+	}
+	for _, p := range m.Places {
+		if !slices.ContainsFunc(have.Places, func(known place) bool { return known.Schedule == p.Schedule }) {
+			have.Places = append(have.Places, p)
 		}
 	}
-	d.Matters = append(d.Matters, m)
 }
 
-// nameSchedules says what the schedules of matters are called.
-func (c *console) nameSchedules(v visit, matters []matter) error {
-	var unknown []place
-	for _, m := range matters {
-		if m.Name == "" && m.Schedule != "" {
-			unknown = append(unknown, m.place)
-		}
+// acknowledge does with a matter of the first page what its button says, as far as the page has
+// shown it.
+func (c *console) acknowledge(v visit) (string, error) {
+	kind, code := v.PostForm.Get("kind"), v.PostForm.Get("code")
+	asOf, err := v.nominal()
+	if err != nil {
+		return "", err
 	}
-	names, err := c.names(v, unknown)
-	for i := range matters {
-		matters[i].Name = cmp.Or(matters[i].Name, names[matters[i].Schedule])
+	filter := rota.Opt[string]{}
+	if code != "" {
+		filter = rota.Some(code)
 	}
-	return err
+	user := rota.Opt[string]{}
+	if o := v.owners(); o != "" {
+		user = rota.Some(o)
+	}
+	switch kind {
+	case string(rota.MissedOutcome), string(rota.Blocked):
+		_, err = c.Control.AcknowledgeOccurrences(v.Context(), v.who, rota.AcknowledgeOccurrences{
+			Outcome: rota.Some(rota.Outcome(kind)), Reason: filter, AsOf: rota.Some(asOf), EndUser: user,
+		}, v.write())
+	case string(rota.PhaseFailed), string(rota.PhaseIncomplete):
+		_, err = c.Control.AcknowledgeRuns(v.Context(), v.who, rota.AcknowledgeRuns{
+			Phase: rota.Some(rota.Phase(kind)), ErrorCode: filter, AsOf: rota.Some(asOf), EndUser: user,
+		}, v.write())
+	default:
+		err = rota.InvalidField("kind", "must be missed, blocked, failed or incomplete")
+	}
+	return "seen", err
 }

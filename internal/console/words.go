@@ -298,7 +298,7 @@ func didWords(did string) string {
 	return map[string]string{
 		"triggered": "It runs now, or as soon as a worker is free.", "paused": "The schedule is paused.", "resumed": "The schedule runs again.",
 		"made": "Created.", "changed": "Saved.", "deleted": "Deleted.", "backfilled": "These times run, one after the other.",
-		"skipped": "That time will be skipped.", "unskipped": "That time will not be skipped.", "cancelled": "The run is cancelled.",
+		"skipped": "That time will be skipped.", "unskipped": "That time will not be skipped.", "cancelled": "The run is cancelled.", "seen": "It is acknowledged, and needs nobody any more.",
 	}[did]
 }
 

@@ -49,6 +49,7 @@ type Tx struct {
 	ScheduleWriter
 	LedgerReader
 	LedgerWriter
+	Acknowledger
 	RunReader
 	RunWriter
 	KeyWriter
@@ -253,6 +254,17 @@ type LedgerWriter interface {
 
 	// Fire does with a timer what was decided of it.
 	Fire(ctx context.Context, now time.Time, before rota.Timer, d rota.Decision) ([]rota.Fire, error)
+}
+
+// An Acknowledger acknowledges what did not run as it should have. What needs nobody is
+// left alone.
+type Acknowledger interface {
+	// Acknowledge acknowledges those of some occurrences of owners that were missed or
+	// blocked and that nobody has acknowledged, and returns how many.
+	Acknowledge(ctx context.Context, o rota.Owners, ids []rota.OccurrenceID, a rota.Acknowledgement) (int, error)
+
+	// AcknowledgeRuns does so with runs that failed or are incomplete.
+	AcknowledgeRuns(ctx context.Context, o rota.Owners, ids []rota.RunID, a rota.Acknowledgement) (int, error)
 }
 
 // RunReader reads runs, also those of deleted agents. Their answers are

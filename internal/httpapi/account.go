@@ -17,10 +17,10 @@ func (a *api) accountOperations() []*operation {
 	return slices.Concat([]*operation{
 		lists(Route{http.MethodGet, "/api/v1/runs", rota.ReadAgents, http.StatusOK, "list_runs"}, a.listAllRuns).
 			says("Runs", "List the runs of all agents", "Newest first, whatever started them. With the scope read:account, end_user names one end user, or everybody. "+looksOn).
-			with("end_user_filter", "agent_filter", "schedule_filter", "phase", "error_code", "run_trigger", "created_from", "created_to", "with_count", "metadata_filter", "run_search"),
+			with("end_user_filter", "agent_filter", "schedule_filter", "phase", "error_code", "run_trigger", "created_from", "created_to", "with_count", "metadata_filter", "run_search", "unseen_runs", "ended_by"),
 		lists(Route{http.MethodGet, "/api/v1/occurrences", rota.ReadAgents, http.StatusOK, "list_occurrences"}, a.listAllOccurrences).
 			says("Occurrences", "List what became of the times of all schedules", "In the order of the nominal times. What a pause that has not ended keeps from starting is in the list of its schedule alone. With the scope read:account, end_user names one end user, or everybody. "+looksOn).
-			with("end_user_filter", "agent_filter", "schedule_filter", "outcome", "trigger", "from", "to", "with_count", "phase", "error_code", "occurrence_search").byTime(),
+			with("end_user_filter", "agent_filter", "schedule_filter", "outcome", "trigger", "from", "to", "with_count", "phase", "error_code", "occurrence_search", "reason_filter", "unseen_occurrences", "recorded_by").byTime(),
 		answers(Route{http.MethodGet, "/api/v1/summary", rota.ReadAgents, http.StatusOK, "get_summary"}, a.summary).
 			says("Occurrences", "Count what happened", "What became of nominal times, how runs ended and why, the tokens that they used, and how late occurrences fired, in buckets of whole hours. Without parameters, the hours of the last day. What has been deleted since stays counted. With the scope read:account, end_user names one end user, or everybody.").
 			with("end_user_filter", "summary_from", "summary_to", "hours"),
@@ -33,7 +33,7 @@ func (a *api) accountOperations() []*operation {
 		accepts(Route{http.MethodPut, "/api/v1/account/retention", rota.WriteAccount, http.StatusOK, "put_retention"}, a.putRetention).
 			says("Accounts", "Set how long the account keeps what has ended", "What is older is deleted in the background, within minutes, and does not come back. Runs that have not ended stay, and so do occurrences that wait. No nominal time runs again because its record is gone.").
 			like(`{"runs_seconds": 2592000, "occurrences_seconds": 7776000}`).with("idempotency_key"),
-	}, a.limitOperations())
+	}, a.limitOperations(), a.acknowledgeOperations())
 }
 
 // looksOn says what a page is that has not found enough.
@@ -105,7 +105,10 @@ func runFilter(q url.Values) (rota.RunFilter, error) {
 	if f.Metadata, err = metadataParam(q); err != nil {
 		return f, err
 	}
-	f.Q, err = textParam(q, "q", maxSearch)
+	if f.Q, err = textParam(q, "q", maxSearch); err != nil {
+		return f, err
+	}
+	f.Unseen, f.AsOf, err = unseen(q)
 	return f, err
 }
 
@@ -128,6 +131,12 @@ func (a *api) listAllOccurrences(ctx context.Context, c call, p rota.Page) (rota
 		return rota.List[rota.Occurrence]{}, err
 	}
 	if f.Q, err = textParam(q, "q", maxSearch); err != nil {
+		return rota.List[rota.Occurrence]{}, err
+	}
+	if f.Reason, err = textParam(q, "reason", 64); err != nil {
+		return rota.List[rota.Occurrence]{}, err
+	}
+	if f.Unseen, f.AsOf, err = unseen(q); err != nil {
 		return rota.List[rota.Occurrence]{}, err
 	}
 	f.AgentID, f.ScheduleID, f.Trigger = rota.AgentID(q.Get("agent_id")), rota.ScheduleID(q.Get("schedule_id")), rota.Trigger(trigger)

@@ -136,8 +136,8 @@ func TestEveryOperationNeedsItsScopeOnly(t *testing.T) {
 		narrow := s.key("acme", "rk_only-for-"+r.OperationID, r.Scope)
 		want := r.Status
 		switch r.OperationID {
-		case "wake_agent_run", "wake_response", "create_agent_run_mcp_approval", "cancel_response", "delete_agent_run":
-			want = http.StatusConflict // no run sleeps or asks; the response has ended, the run has not
+		case "wake_agent_run", "wake_response", "create_agent_run_mcp_approval", "cancel_response", "delete_agent_run", "acknowledge_run", "acknowledge_occurrence":
+			want = http.StatusConflict // no run sleeps or asks, or has failed; the response has ended, the run has not
 		}
 		narrow.send(r.Method, ids.in(r.Path), ids.in(goodBody[r.OperationID])).is(want)
 	}
@@ -150,7 +150,7 @@ type things map[string]string
 var nowhere = things{
 	"agent_id": "agt_00000000000000000000000000000000", "schedule_id": "asch_00000000000000000000000000000000",
 	"run_id": "arun_00000000000000000000000000000000", "version": "1", "key": "none", "function_tool_id": "ftool_00000000000000000000000000000000",
-	"response_id": "resp_00000000000000000000000000000000", "conversation_id": "conv_00000000000000000000000000000000", "item_id": "msg_none", "next_run_at": "2027-01-01T00:00:00.000Z",
+	"response_id": "resp_00000000000000000000000000000000", "conversation_id": "conv_00000000000000000000000000000000", "item_id": "msg_none", "occurrence_id": "occ_00000000000000000000000000000000", "next_run_at": "2027-01-01T00:00:00.000Z",
 }
 
 // things makes one of each.
@@ -168,6 +168,7 @@ func (c caller) things() things {
 		"account_id": "acme", "model_id": "small", "end_user_id": "eve", "agent_id": last(agent), "schedule_id": last(schedule), "run_id": last(c.newRun(agent)), "version": "1", "key": url.PathEscape(key), "function_tool_id": function, "next_run_at": next,
 		"response_id":     c.send(http.MethodPost, responsesPath, `{"model":"echo","input":"hi"}`).is(http.StatusOK).id(),
 		"conversation_id": conversation, "item_id": item,
+		"occurrence_id": c.send(http.MethodPost, schedule+"/trigger", "").is(http.StatusOK).id(),
 	}
 }
 

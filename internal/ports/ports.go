@@ -27,7 +27,7 @@ func Control(s store.Store) control.Store {
 
 func controlTx(q sqlstore.Queries) control.Tx {
 	return control.Tx{
-		AgentReader: q, KeyedReader: q, AgentWriter: q, FunctionToolReader: q, FunctionToolWriter: q, ScheduleReader: q, ScheduleWriter: q, LedgerReader: q, LedgerWriter: q,
+		AgentReader: q, KeyedReader: q, AgentWriter: q, FunctionToolReader: q, FunctionToolWriter: q, ScheduleReader: q, ScheduleWriter: q, LedgerReader: q, LedgerWriter: q, Acknowledger: q,
 		RunReader: q, RunWriter: q, KeyWriter: q, DescendantReader: q, RetentionWriter: q, LimitWriter: q, Eraser: q, Answers: q,
 		ResponseReader: q, ResponseWriter: q, ConversationReader: q, ConversationWriter: q,
 	}

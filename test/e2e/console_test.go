@@ -197,10 +197,19 @@ func TestConsoleShowsWhatNeedsSomebody(t *testing.T) {
 	_, err = s.client().Schedules.Trigger(t.Context(), agent.ID, made.ID)
 	require.NoError(t, err)
 	awaitNoOpenRuns(t, s)
-	page := newBrowser(t, s.url).signIn(key, "/")
+	b := newBrowser(t, s.url)
+	page := b.signIn(key, "/")
 	require.Contains(t, page, "1 thing needs you")
 	require.Contains(t, page, "the model is out of order")
 	require.Contains(t, page, ">Report</a>")
+
+	seen := b.submit(page, "/acknowledge", nil, http.StatusOK)
+	require.Contains(t, seen, "It is acknowledged")
+	require.Contains(t, seen, "Everything ran that should have.")
+	require.NotContains(t, seen, "needs you")
+	runs, err := s.client().Runs.All(t.Context(), rota.RunFilter{Phase: rota.PhaseFailed}, rota.Page{})
+	require.NoError(t, err)
+	require.NotNil(t, runs.Data[0].Acknowledged)
 }
 
 // TestConsoleKeepsPeopleApart: a page shows and does what the key may, and nobody else's

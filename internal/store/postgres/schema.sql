@@ -181,6 +181,8 @@ CREATE TABLE occurrences (
   trigger text COLLATE "C" NOT NULL,
   lateness_ms bigint,
   recorded_at bigint NOT NULL,
+  acknowledged_at bigint,
+  acknowledged_by text,
   PRIMARY KEY (schedule_id, scheduled_for)
 );
 CREATE INDEX occurrences_asked ON occurrences USING btree (account, trigger, id) WHERE (trigger <> 'schedule'::text);
@@ -336,6 +338,8 @@ CREATE TABLE runs (
   model text,
   history text,
   request text,
+  acknowledged_at bigint,
+  acknowledged_by text,
   PRIMARY KEY (id)
 );
 CREATE INDEX runs_asked ON runs USING btree (account, trigger, id) WHERE (trigger <> 'schedule'::text);

@@ -185,6 +185,8 @@ CREATE TABLE occurrences (
   trigger         TEXT NOT NULL,
   lateness_ms     INTEGER,
   recorded_at     INTEGER NOT NULL,
+  acknowledged_at INTEGER,
+  acknowledged_by TEXT,  -- the key that was used
   PRIMARY KEY (schedule_id, scheduled_for)
 ) STRICT, WITHOUT ROWID;
 
@@ -339,7 +341,9 @@ CREATE TABLE runs (
   completed_at         INTEGER,
   model                TEXT,           -- of the last attempt, as the agent names it
   history              TEXT,           -- the attempts, unless there was one and it brought the answer
-  request              TEXT            -- what the last attempt asked, but for what the agent or the input says
+  request              TEXT,           -- what the last attempt asked, but for what the agent or the input says
+  acknowledged_at      INTEGER,
+  acknowledged_by      TEXT            -- the key that was used
 ) STRICT;
 
 CREATE INDEX runs_asked ON runs (account, trigger, id) WHERE trigger <> 'schedule';

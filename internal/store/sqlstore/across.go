@@ -79,6 +79,8 @@ func (q Queries) narrowRuns(f rota.RunFilter) narrowing {
 	n.is("r.trigger", only(f.Trigger, rota.TriggerSchedule))
 	q.has(&n, "r.metadata", f.Metadata)
 	q.contains(&n, f.Q, "r.input", "COALESCE(r.error, '')")
+	n.holds(f.Unseen, unseenRun)
+	n.until("r.completed_at", f.AsOf)
 	return n
 }
 
@@ -133,6 +135,9 @@ func (q Queries) narrowOccurrences(l *listing[rota.Occurrence], f rota.Occurrenc
 	n.is("o.trigger", only(f.Trigger, rota.TriggerSchedule))
 	n.is("COALESCE(w.phase, r.phase)", string(f.Phase))
 	n.is("r.error_code", f.ErrorCode)
+	n.is(q.member("o.reason", "code"), f.Reason)
+	n.holds(f.Unseen, unseenOccurrence)
+	n.until("o.recorded_at", f.AsOf)
 	q.contains(&n, f.Q, "COALESCE(o.reason, '')", "COALESCE((SELECT s.name FROM schedules s WHERE s.id = o.schedule_id), '')")
 	if n.asked {
 		l.look("occurrences o", "o.id", maxLongLook)
@@ -164,6 +169,9 @@ func occurrenceListing(o rota.Owners, f rota.OccurrenceFilter) listing[rota.Occu
 	}
 	indexed := false
 	switch {
+	case f.ID != "":
+		l.where(` AND o.id = ?`, f.ID)
+		indexed = true
 	case f.ScheduleID != "":
 		l.where(` AND o.schedule_id = ?`, f.ScheduleID)
 		l.key, l.place = "o.scheduled_for", func(id string) any { return nominal(rota.OccurrenceID(id)) }

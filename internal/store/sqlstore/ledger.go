@@ -174,7 +174,7 @@ func occurrenceRow(o *rota.Occurrence) []any {
 // replaceOccurrence puts an outcome on record in the place of another one, a
 // replacementRow. Whoever asked for what waits has asked for what becomes of it.
 const replaceOccurrence = `UPDATE occurrences SET outcome = ?, reason = ?, run_id = ?, lateness_ms = ?, recorded_at = ?, schedule_version = ?,
-	trigger = CASE WHEN outcome = 'buffered' THEN trigger ELSE ? END` + fromEach + `
+	acknowledged_at = NULL, acknowledged_by = NULL, trigger = CASE WHEN outcome = 'buffered' THEN trigger ELSE ? END` + fromEach + `
 	WHERE schedule_id = ? AND scheduled_for = ? AND outcome = ? AND count = ?`
 
 func replacementRow(o *rota.Occurrence) []any {

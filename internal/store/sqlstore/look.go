@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rota-run/rota"
 )
@@ -108,6 +109,25 @@ type narrowing struct {
 // is adds the condition that a text is another; none for an empty one.
 func (n *narrowing) is(text, value string) {
 	n.add(value, text+` = ?`, value)
+}
+
+// holds adds a condition, if it is asked for.
+func (n *narrowing) holds(asked bool, condition string) {
+	flag := ""
+	if asked {
+		flag = "asked"
+	}
+	n.add(flag, condition)
+}
+
+// until adds the condition that an instant is another one or before it; none for the zero
+// time.
+func (n *narrowing) until(column string, at time.Time) {
+	flag, most := "", int64(0)
+	if !at.IsZero() {
+		flag, most = "asked", at.UnixMilli()
+	}
+	n.add(flag, column+` <= ?`, most)
 }
 
 func (n *narrowing) add(value, condition string, args ...any) {

@@ -12,20 +12,22 @@ import (
 )
 
 const occurrenceColumns = `o.id, o.account, o.end_user, o.agent_id, o.schedule_id, o.schedule_version, o.scheduled_for, o.scheduled_until, o.count, o.outcome, o.reason,
-	o.run_id, o.trigger, o.lateness_ms, o.recorded_at`
+	o.run_id, o.trigger, o.lateness_ms, o.recorded_at, o.acknowledged_at, o.acknowledged_by`
 
-const occurrenceRunColumns = `, COALESCE(w.phase, r.phase), r.error_code`
+const occurrenceRunColumns = `, COALESCE(w.phase, r.phase), r.error_code, r.acknowledged_at, r.acknowledged_by`
 
 func occurrenceDest(o *rota.Occurrence) ([]any, func()) {
 	var scheduled, until, recorded msTime
+	var seen acknowledgement
 	o.Object = rota.ObjectOccurrence
 	return []any{
 		&o.ID, &o.Account,
 		userText{&o.EndUser},
 		&o.AgentID, &o.ScheduleID, &o.ScheduleVersion, &scheduled, &until, &o.Count, &o.Outcome,
 		jsonText{&o.Reason},
-		&o.RunID, &o.Trigger, &o.LatenessMS, &recorded,
+		&o.RunID, &o.Trigger, &o.LatenessMS, &recorded, &seen.at, &seen.by,
 	}, func() {
+		o.Acknowledged = seen.orNil()
 		o.ScheduledFor, o.ScheduledUntil, o.RecordedAt = scheduled.instant(), until.orNil(), recorded.instant()
 	}
 }
@@ -34,9 +36,13 @@ func occurrenceDest(o *rota.Occurrence) ([]any, func()) {
 func scanOccurrence(row Scanner) (rota.Occurrence, error) {
 	var o rota.Occurrence
 	var phase, code sql.NullString
+	var seen acknowledgement
 	dest, done := occurrenceDest(&o)
-	err := row.Scan(append(dest, &phase, &code)...)
+	err := row.Scan(append(dest, &phase, &code, &seen.at, &seen.by)...)
 	done()
+	if o.Acknowledged == nil {
+		o.Acknowledged = seen.orNil()
+	}
 	if phase.Valid {
 		o.Run = &rota.OccurrenceRun{Phase: rota.Phase(phase.String), ErrorCode: ptr[string](code)}
 	}

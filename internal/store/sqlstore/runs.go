@@ -20,7 +20,8 @@ const runColumns = `r.id, r.agent_id, r.end_user, r.agent_version, r.schedule_id
 	COALESCE(o.first_start, r.started_at), COALESCE(o.attempts, r.attempts),
 	COALESCE(o.first_start - r.scheduled_for, r.lateness_ms), COALESCE(o.response_id, r.response_id), ` + responseColumns + `, r.usage,
 	r.input_tokens, r.cached_tokens, r.output_tokens, r.reasoning_tokens, r.total_tokens,
-	r.error, r.completed_at, COALESCE(o.model, r.model), o.started_at, COALESCE(o.history, r.history), o.ready_at`
+	r.error, r.completed_at, COALESCE(o.model, r.model), o.started_at, COALESCE(o.history, r.history), o.ready_at,
+	r.acknowledged_at, r.acknowledged_by`
 
 // workColumns leave out what had come of an answer, which no attempt needs.
 var workColumns = strings.Replace(runColumns, responseColumns, "0, NULL", 1)
@@ -31,6 +32,7 @@ func runDest(r *rota.Run) ([]any, func()) {
 	var schedule, response, model sql.NullString
 	var scheduledFor, created, started, completed, attempt, ready msTime
 	var used usage
+	var seen acknowledgement
 	r.Object = rota.ObjectRun
 	return []any{
 		&r.ID, &r.AgentID,
@@ -51,8 +53,9 @@ func runDest(r *rota.Run) ([]any, func()) {
 		jsonText{&r.Error},
 		&completed, &model, &attempt,
 		jsonText{&r.Attempts},
-		&ready,
+		&ready, &seen.at, &seen.by,
 	}, func() {
+		r.Acknowledged = seen.orNil()
 		r.ScheduleID, r.GatewayResponseID = ptr[rota.ScheduleID](schedule), ptr[string](response)
 		r.ScheduledFor, r.CreatedAt = scheduledFor.orNil(), created.instant()
 		r.StartedAt, r.CompletedAt = started.orNil(), completed.orNil()

@@ -319,6 +319,8 @@ CREATE TABLE occurrences (
   trigger         TEXT COLLATE "C" NOT NULL,
   lateness_ms     BIGINT,
   recorded_at     BIGINT NOT NULL,
+  acknowledged_at BIGINT,
+  acknowledged_by TEXT,  -- the key that was used
   PRIMARY KEY (schedule_id, scheduled_for)
 );
 -- Few occurrences did not fire, and they are what people look for.
@@ -365,7 +367,9 @@ CREATE TABLE runs (
   completed_at         BIGINT,
   model                TEXT,           -- of the last attempt, as the agent names it
   history              TEXT,           -- the attempts, unless there was one and it brought the answer
-  request              TEXT            -- what the last attempt asked, but for what the agent or the input says
+  request              TEXT,           -- what the last attempt asked, but for what the agent or the input says
+  acknowledged_at      BIGINT,
+  acknowledged_by      TEXT            -- the key that was used
 );
 CREATE INDEX runs_by_agent ON runs (agent_id, id);
 CREATE INDEX runs_by_account ON runs (account, id);
