@@ -24,6 +24,16 @@ type BulkResume struct {
 	DryRun   Opt[bool]         `json:"dry_run,omitzero" doc:"Count what would change, and change nothing; default false."`
 }
 
+// BulkTrigger is the body that lets every active schedule run now that the filter matches.
+type BulkTrigger struct {
+	AgentID  Opt[AgentID]      `json:"agent_id,omitzero" minLength:"1" maxLength:"64" doc:"Only schedules of this agent."`
+	Metadata map[string]string `json:"metadata,omitempty" doc:"Only schedules that have all of these."`
+	Name     Opt[string]       `json:"name,omitzero" minLength:"1" maxLength:"120" doc:"Only schedules with this name."`
+	Q        Opt[string]       `json:"q,omitzero" minLength:"1" maxLength:"200" doc:"Only schedules with this in their name, description, key or input. The case of ASCII letters does not count."`
+	EndUser  Opt[string]       `json:"end_user,omitzero" minLength:"1" maxLength:"150" doc:"Those of this end user; * for those of the account and all of its end users. Needs the scope write:account. Absent: those for whom the request is."`
+	DryRun   Opt[bool]         `json:"dry_run,omitzero" doc:"Count what would run, and change nothing; default false."`
+}
+
 // ObjectBulk is the object field of a BulkResult.
 const ObjectBulk = "schedule.bulk"
 

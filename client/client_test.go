@@ -212,6 +212,9 @@ func runAndKeyCalls() []sent {
 		{`GET /api/v1/occurrences?agent_id=agt_1&outcome=missed&trigger=schedule `, func(ctx context.Context, c *client.Client) error {
 			return only(c.Schedules.AllOccurrences(ctx, rota.OccurrenceFilter{AgentID: "agt_1", Outcome: rota.MissedOutcome, Trigger: rota.TriggerSchedule}, rota.Page{}))
 		}},
+		{`POST /api/v1/schedules/trigger {"name":"a"}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.TriggerAll(ctx, rota.BulkTrigger{Name: rota.Some("a")}))
+		}},
 		{`POST /api/v1/occurrences/occ_1/acknowledge `, func(ctx context.Context, c *client.Client) error {
 			return only(c.Schedules.Acknowledge(ctx, "occ_1"))
 		}},

@@ -92,6 +92,12 @@ func (s Schedules) ResumeAll(ctx context.Context, body rota.BulkResume, opts ...
 	return call[rota.BulkResult](ctx, s.s, http.MethodPost, allSchedulesPath("resume"), body, opts)
 }
 
+// TriggerAll lets every active schedule of the caller run now that body matches, as PauseAll
+// pauses them.
+func (s Schedules) TriggerAll(ctx context.Context, body rota.BulkTrigger, opts ...CallOption) (rota.BulkResult, error) {
+	return call[rota.BulkResult](ctx, s.s, http.MethodPost, allSchedulesPath("trigger"), body, opts)
+}
+
 // Forecast counts the runs that the caller's active schedules plan, from an
 // instant up to another, in buckets of whole seconds. What is zero is left to
 // the server: the hours of the day that begins now.

@@ -12,6 +12,7 @@ type schedulesCmd struct {
 	List    schedulesList    `cmd:"" help:"List the schedules of all agents." example:"rota schedules list --status paused"`
 	Preview schedulesPreview `cmd:"" help:"See what a schedule would do, before there is one." example:"rota schedules preview --cron '0 9 * * MON-FRI' --timezone Europe/Madrid --count 3"`
 	Pause   schedulesPause   `cmd:"" help:"Pause many schedules." example:"rota schedules pause --metadata team=ops --note 'the provider is down' --dry-run"`
+	Trigger schedulesTrigger `cmd:"" help:"Let many schedules run now." example:"rota schedules trigger --metadata team=ops --dry-run"`
 	Resume  schedulesResume  `cmd:"" help:"Resume many paused schedules." example:"rota schedules resume --metadata team=ops"`
 }
 
@@ -69,6 +70,18 @@ func (c *schedulesPause) Run(ctx context.Context, s *session) error {
 	}
 	body := rota.BulkPause{AgentID: some(c.Match.AgentID), Metadata: c.Match.Metadata, Note: clearable(c.Note.Note), Name: some(c.Match.Name), Q: some(c.Match.Search), EndUser: some(c.Match.EndUser), DryRun: onlyIf(c.Match.DryRun)}
 	return changed(s, "no schedule that matches is active")(s.Schedules.PauseAll(ctx, body, s.call...))
+}
+
+type schedulesTrigger struct {
+	Match matchFlags `embed:""`
+}
+
+func (c *schedulesTrigger) Run(ctx context.Context, s *session) error {
+	if err := c.Match.check(); err != nil {
+		return err
+	}
+	body := rota.BulkTrigger{AgentID: some(c.Match.AgentID), Metadata: c.Match.Metadata, Name: some(c.Match.Name), Q: some(c.Match.Search), EndUser: some(c.Match.EndUser), DryRun: onlyIf(c.Match.DryRun)}
+	return changed(s, "no schedule that matches is active")(s.Schedules.TriggerAll(ctx, body, s.call...))
 }
 
 type schedulesResume struct {

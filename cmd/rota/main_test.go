@@ -175,6 +175,7 @@ func occurrenceVerbs() []verbCase {
 		{"runs|acknowledge|--error-code|timeout|--phase|failed|--metadata|a=b|--search|x", `POST /api/v1/runs/acknowledge {"phase":"failed","error_code":"timeout","metadata":{"a":"b"},"q":"x"}`},
 		{"schedules|pause|--all|--end-user|*|--dry-run", `POST /api/v1/schedules/pause {"end_user":"*","dry_run":true}`},
 		{"schedules|pause|--name|a|--search|b", `POST /api/v1/schedules/pause {"name":"a","q":"b"}`},
+		{"schedules|trigger|--all|--end-user|ana|--dry-run", `POST /api/v1/schedules/trigger {"end_user":"ana","dry_run":true}`},
 		{"schedules|resume|--all|--end-user|ana", `POST /api/v1/schedules/resume {"end_user":"ana"}`},
 		{"forecast|--end-user|*", `GET /api/v1/forecast?end_user=%2A `},
 		{"agent-schedules|upcoming|--agent-id|agt_1|--schedule-id|asch_1", `GET /api/v1/agents/agt_1/schedules/asch_1/upcoming `},

@@ -20,10 +20,10 @@ func (c *Control) PauseSchedules(ctx context.Context, who auth.Caller, in rota.B
 	in.Note.ApplyNullable(&why.Note)
 	b := bulk{who: who, operation: "pause_schedules", write: w, filter: rota.ScheduleFilter{Status: rota.ScheduleActive, Metadata: in.Metadata}}
 	b.match(in.AgentID, in.Name, in.Q, in.EndUser, in.DryRun)
-	b.change = func(t rota.Timer, now time.Time) (rota.Timer, error) {
+	b.page = saving(func(t rota.Timer, now time.Time) (rota.Timer, error) {
 		why.At = rota.InstantOf(now)
 		return policy.Pause(t, why)
-	}
+	})
 	return c.changeAll(ctx, b)
 }
 
@@ -34,7 +34,7 @@ func (c *Control) ResumeSchedules(ctx context.Context, who auth.Caller, in rota.
 	in.Reason.Apply(&code)
 	b := bulk{who: who, operation: "resume_schedules", write: w, filter: rota.ScheduleFilter{Status: rota.SchedulePaused, PauseReason: code, Metadata: in.Metadata}}
 	b.match(in.AgentID, in.Name, in.Q, in.EndUser, in.DryRun)
-	b.change = policy.Resume
+	b.page = saving(policy.Resume)
 	return c.changeAll(ctx, b)
 }
 
@@ -46,7 +46,9 @@ type bulk struct {
 	endUser   string // see [Control.owners]
 	filter    rota.ScheduleFilter
 	dry       bool // whether to count alone
-	change    func(rota.Timer, time.Time) (rota.Timer, error)
+
+	// page makes the change of the schedules on a page.
+	page func(ctx context.Context, tx Tx, page []rota.TimedSchedule, now time.Time) error
 }
 
 // match takes over which schedules a body names.
@@ -63,9 +65,15 @@ const (
 	bulkLook = 1_000 // schedules that are looked at in one
 )
 
-// changeAll makes the change page by page, each in a transaction, and remembers
-// the answer in the last one. After a crash in between, asking again goes on
-// with what is left.
+// A bulkProgress is what is remembered of a bulk with an idempotency key: how far it came.
+type bulkProgress struct {
+	rota.BulkResult
+	After string `json:"after,omitempty"` // the last schedule that was changed; empty at the end
+}
+
+// changeAll makes the change page by page, each in a transaction. With an idempotency key,
+// each remembers how far it came: asking again after a crash goes on from there, and no
+// schedule is changed twice.
 func (c *Control) changeAll(ctx context.Context, b bulk) (rota.BulkResult, error) {
 	result := rota.BulkResult{Object: rota.ObjectBulk, DryRun: b.dry}
 	o, err := c.ownersOf(ctx, b.who, b.operation, b.endUser, rota.WriteAgents, rota.WriteAccount)
@@ -75,40 +83,54 @@ func (c *Control) changeAll(ctx context.Context, b bulk) (rota.BulkResult, error
 	if b.dry {
 		return c.countMatches(ctx, o, b, result)
 	}
-	p, begun := bulkPages(), false
-	for {
-		var l rota.List[rota.TimedSchedule]
-		var next rota.BulkResult
-		err := c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-			now := c.Now().UTC()
-			next = result
-			if b.write.IdempotencyKey != "" && !begun {
-				l = rota.List[rota.TimedSchedule]{}
-				if done, err := replay(ctx, tx, b.who, b.write, now, &next); done || err != nil {
-					return err
-				}
-			}
-			var err error
-			if l, err = tx.AllSchedules(ctx, o, b.filter, p); err != nil {
-				return err
-			}
-			changed, err := b.page(ctx, tx, l.Data, now)
-			next.Changed += changed
-			if err != nil || l.HasMore || b.write.IdempotencyKey == "" {
-				return err
-			}
-			return remember(ctx, tx, b.who, b.write, now, next)
+	came := bulkProgress{BulkResult: result}
+	for done := false; !done; {
+		var next bulkProgress
+		err := c.Store.Update(ctx, func(ctx context.Context, tx Tx) (err error) {
+			next, done, err = c.changePage(ctx, tx, o, b, came)
+			return err
 		})
 		if err != nil {
-			return result, err
+			return came.BulkResult, err
 		}
-		result, begun = next, true
-		if !l.HasMore {
-			c.Engine.Changed()
-			return result, nil
-		}
-		p.After = *l.LastID
+		came = next
 	}
+	c.Engine.Changed()
+	return came.BulkResult, nil
+}
+
+// changePage changes one page, after what came before it, and reports whether it was the last.
+func (c *Control) changePage(ctx context.Context, tx Tx, o rota.Owners, b bulk, came bulkProgress) (_ bulkProgress, done bool, err error) {
+	now, kept := c.Now().UTC(), b.write.IdempotencyKey != ""
+	if kept {
+		have := bulkProgress{}
+		found, err := replay(ctx, tx, b.who, b.write, now, &have)
+		switch {
+		case err != nil:
+			return came, false, err
+		case found && have.After == "":
+			return have, true, nil
+		case found: // another request may have the same key
+			came = have
+		}
+	}
+	p := bulkPages()
+	p.After = came.After
+	l, err := tx.AllSchedules(ctx, o, b.filter, p)
+	if err != nil {
+		return came, false, err
+	}
+	if err := b.page(ctx, tx, l.Data, now); err != nil {
+		return came, false, err
+	}
+	came.Changed, came.After = came.Changed+len(l.Data), ""
+	if l.HasMore {
+		came.After = *l.LastID
+	}
+	if kept {
+		err = remember(ctx, tx, b.who, b.write, now, came)
+	}
+	return came, !l.HasMore, err
 }
 
 // bulkPages is the first page of those that are walked one after the other.
@@ -130,18 +152,21 @@ func (c *Control) countMatches(ctx context.Context, o rota.Owners, b bulk, resul
 	}
 }
 
-func (b bulk) page(ctx context.Context, tx Tx, page []rota.TimedSchedule, now time.Time) (int, error) {
-	for _, s := range page {
-		before := s.Timer
-		var err error
-		if s.Timer, err = b.change(before, now); err != nil {
-			return 0, err
+// saving changes timers, and saves them.
+func saving(change func(rota.Timer, time.Time) (rota.Timer, error)) func(context.Context, Tx, []rota.TimedSchedule, time.Time) error {
+	return func(ctx context.Context, tx Tx, page []rota.TimedSchedule, now time.Time) error {
+		for _, s := range page {
+			before := s.Timer
+			var err error
+			if s.Timer, err = change(before, now); err != nil {
+				return err
+			}
+			if _, err := save(ctx, tx, before, s, now); err != nil {
+				return err
+			}
 		}
-		if _, err := save(ctx, tx, before, s, now); err != nil {
-			return 0, err
-		}
+		return nil
 	}
-	return len(page), nil
 }
 
 const (

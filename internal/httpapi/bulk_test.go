@@ -60,3 +60,40 @@ func TestBulk(t *testing.T) {
 	again := all.send(http.MethodPost, allSchedules+"/pause", `{"end_user":"*"}`, "Idempotency-Key", "k").is(http.StatusOK)
 	require.JSONEq(t, string(first.Body), string(again.Body))
 }
+
+// Many schedules run now, once however often that is asked for with one key, and within the
+// limits of each owner.
+func TestBulkTrigger(t *testing.T) {
+	s := newAPI(t)
+	account := s.key("acme", "rk_that-changes-the-whole-account", append(rota.DefaultScopes(), rota.ReadAccount, rota.WriteAccount)...)
+	ana := account.as("ana")
+	agent := ana.newAgent("a")
+	for range 120 { // more than one transaction
+		ana.send(http.MethodPost, agent+"/schedules", everyHour).is(http.StatusCreated)
+	}
+	account.newSchedule(account.newAgent("of the account itself"))
+	paused := ana.newSchedule(agent)
+	ana.send(http.MethodPost, paused+"/pause", "").is(http.StatusOK)
+	do := func(body string, headers ...string) float64 {
+		return account.send(http.MethodPost, allSchedules+"/trigger", body, headers...).is(http.StatusOK).object()["changed"].(float64)
+	}
+	fired := func(query string) float64 {
+		return account.send(http.MethodGet, "/api/v1/occurrences?trigger=manual&count=true&"+query, "").is(http.StatusOK).object()["count"].(float64)
+	}
+	require.Equal(t, 121.0, do(`{"end_user":"*","dry_run":true}`))
+	require.Zero(t, fired("end_user=*"))
+	require.Equal(t, 1.0, do(""), "those of the account itself")
+	for range 2 {
+		require.Equal(t, 120.0, do(`{"end_user":"ana"}`, "Idempotency-Key", "k"))
+		require.Equal(t, 120.0, fired("end_user=ana&outcome=fired"))
+	}
+	account.send(http.MethodPut, "/api/v1/accounts/acme/limits", `{"end_user":{"open_runs":121}}`).is(http.StatusOK)
+	more := ana.newAgent("b")
+	for range 2 {
+		ana.send(http.MethodPost, more+"/schedules", everyHour).is(http.StatusCreated)
+	}
+	require.Equal(t, 2.0, do(`{"end_user":"ana","agent_id":"`+more[len(agents)+1:]+`"}`))
+	require.Equal(t, 1.0, fired("end_user=ana&outcome=blocked"), "a limit is on record")
+	require.Equal(t, 121.0, fired("end_user=ana&outcome=fired"))
+	require.Contains(t, s.acme().send(http.MethodPost, allSchedules+"/trigger", `{"end_user":"*"}`).is(http.StatusForbidden).failure().Message, "write:account")
+}

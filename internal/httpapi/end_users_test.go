@@ -62,7 +62,7 @@ func TestDeleteEndUser(t *testing.T) {
 		}
 		require.Equal(t, map[string]int{
 			"end_user.export": 1, "end_user.export.end": 1, "agent": 3, "agent.version": 3, "agent.function_tool": 1, "agent.schedule": 2,
-			"schedule.occurrence": 1, "agent.run": 2, "key": 1, "response": 1, "conversation": 1, "": 2, // two items
+			"schedule.occurrence": 2, "agent.run": 3, "key": 1, "response": 1, "conversation": 1, "": 2, // two items
 		}, count)
 
 		report := acme.send(http.MethodDelete, path, "").is(http.StatusOK).object()

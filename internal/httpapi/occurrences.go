@@ -44,6 +44,9 @@ func (a *api) occurrenceOperations() []*operation {
 		accepts(Route{http.MethodPost, allSchedulesPath + "/resume", rota.WriteAgents, http.StatusOK, "resume_schedules"}, a.resumeAll).
 			says("Schedules", "Resume many schedules", "Every schedule that the filter matches and that was paused for the reason: a schedule that failures paused is not woken by those that somebody paused. The filter and dry_run are those of pausing.").
 			like(`{"metadata": {"team": "ops"}}`).with("idempotency_key").maybe(),
+		accepts(Route{http.MethodPost, allSchedulesPath + "/trigger", rota.WriteAgents, http.StatusOK, "trigger_schedules"}, a.triggerAll).
+			says("Schedules", "Run many schedules now", "Every active schedule that the filter matches; without a body, all of the caller's. Overlap policies apply, and limits: the occurrences say what became of each. The filter and dry_run are those of pausing. With an Idempotency-Key, a request that is sent again goes on where the first one stopped, and runs nothing twice.").
+			like(`{"metadata": {"team": "ops"}}`).with("idempotency_key").maybe().once(),
 		answers(Route{http.MethodGet, "/api/v1/forecast", rota.ReadAgents, http.StatusOK, "get_forecast"}, a.forecast).
 			says(tag, "Count the runs ahead", "The planned runs of all active schedules, in buckets of time. Without parameters, the hours of a day from now.").
 			with("forecast_from", "forecast_to", "bucket", "end_user_filter"),
@@ -109,6 +112,10 @@ func (a *api) preview(ctx context.Context, c call, in rota.PreviewCreate) (rota.
 
 func (a *api) pauseAll(ctx context.Context, c call, in rota.BulkPause) (rota.BulkResult, error) {
 	return a.Control.PauseSchedules(ctx, c.who, in, c.write)
+}
+
+func (a *api) triggerAll(ctx context.Context, c call, in rota.BulkTrigger) (rota.BulkResult, error) {
+	return a.Control.TriggerSchedules(ctx, c.who, in, c.write)
 }
 
 func (a *api) resumeAll(ctx context.Context, c call, in rota.BulkResume) (rota.BulkResult, error) {
