@@ -67,8 +67,8 @@ func TestDeleteEndUser(t *testing.T) {
 
 		report := acme.send(http.MethodDelete, path, "").is(http.StatusOK).object()
 		require.Equal(t, map[string]any{
-			"object": "end_user.deleted", "id": user, "deleted": true, "agents": 3.0, "versions": 3.0, "schedules": 2.0, "occurrences": 1.0,
-			"runs": 2.0, "cancelled_runs": 2.0, "function_tools": 1.0, "keys": 1.0, "answers": 0.0, "responses": 1.0, "conversations": 1.0,
+			"object": "end_user.deleted", "id": user, "deleted": true, "agents": 3.0, "versions": 3.0, "schedules": 2.0, "occurrences": 2.0,
+			"runs": 3.0, "cancelled_runs": 3.0, "function_tools": 1.0, "keys": 1.0, "answers": 0.0, "responses": 1.0, "conversations": 1.0,
 		}, report)
 		theirs.send(http.MethodGet, agents, "").is(http.StatusUnauthorized)
 		kinds, _ = lines(t, acme.send(http.MethodGet, path+"/export", "").is(http.StatusOK).Body)
