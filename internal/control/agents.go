@@ -193,6 +193,16 @@ func (c *Control) changeAgent(ctx context.Context, who auth.Caller, operation st
 	return c.withWarnings(a), err
 }
 
+// mayAlter returns an error if the owner has stored as much as it may, and a change of an
+// agent is refused for it.
+func (w Write) mayAlter(before, after rota.AgentConfig) error {
+	after.Model, after.FallbackModels = before.Model, before.FallbackModels
+	if same(before, after) {
+		return w.mayMove()
+	}
+	return w.mayBecome(0, 1) // the version before stays as well
+}
+
 // alterAgent gives an agent the configuration that fn returns, if that is another one.
 func alterAgent(ctx context.Context, tx Tx, who auth.Caller, a rota.Agent, w Write, now time.Time, fn changeConfig) (rota.Agent, error) {
 	if err := match(w, a.Version); err != nil {
@@ -202,7 +212,7 @@ func alterAgent(ctx context.Context, tx Tx, who auth.Caller, a rota.Agent, w Wri
 	if err != nil || same(a.AgentConfig, after) {
 		return a, err
 	}
-	if err := w.mayBecome(0, 1); err != nil { // the version before stays as well
+	if err := w.mayAlter(a.AgentConfig, after); err != nil {
 		return a, err
 	}
 	a.AgentConfig, a.UpdatedAt = after, rota.InstantOf(now)

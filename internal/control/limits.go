@@ -62,6 +62,16 @@ func (w Write) mayBecome(before, after int) error {
 	return w.full.Err()
 }
 
+// mayMove is mayBecome for a change of nothing but the models of an agent: it is taken
+// until a tenth more is stored than may be. An agent whose model is gone is of no use,
+// and each change keeps another version.
+func (w Write) mayMove() error {
+	if w.full == nil || w.full.Used < w.full.Max+w.full.Max/10 {
+		return nil
+	}
+	return w.full.Err()
+}
+
 // textLength returns the length of what people write into a schedule.
 func textLength(s rota.Schedule) int {
 	text, err := json.Marshal([]any{s.Input, s.Name, s.Description, s.Metadata, s.Conversation, s.ContextManagement})

@@ -41,6 +41,9 @@ type failureCase struct {
 
 var refusals = []failureCase{
 	{name: "429", reply: gatewaytest.Status(429, nil, "slow down"), code: rota.RunErrRateLimited, message: "answered 429: slow down", again: true, answered: true},
+	{name: "no such model under 500 (old Ollama)", reply: gatewaytest.JSON(500, `{"error":{"message":"model 'llama9' not found, try pulling it first","type":"api_error","param":null,"code":null}}`), code: rota.RunErrRejected, message: "try pulling it first", answered: true},
+	{name: "no such model under 500, in a word", reply: gatewaytest.JSON(500, `{"error":"model "llama9" not found, try pulling it first"}`), code: rota.RunErrRejected, message: "try pulling it first", answered: true},
+	{name: "no such model under 503 (a router)", reply: gatewaytest.JSON(503, `{"error":{"message":"Model not found: no worker has it now"}}`), code: rota.RunErrProvider, message: "Model not found", again: true, answered: true},
 	{name: "500", reply: gatewaytest.JSON(500, `{"error":{"message":"it broke"}}`), code: rota.RunErrProvider, message: "answered 500: it broke", again: true, answered: true},
 	{name: "502 from a proxy", reply: gatewaytest.HTML(502), code: rota.RunErrProvider, message: "answered 502: an HTML page", again: true},
 	{name: "503", reply: gatewaytest.JSON(503, `{"error":"busy"}`), code: rota.RunErrProvider, message: "answered 503: busy", again: true, answered: true},

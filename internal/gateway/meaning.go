@@ -60,6 +60,16 @@ var tooLong = row{hopeless, []string{
 	"prompttoolong", "inputtoolong", "inputtokencount", "maximumnumberoftokens", "reducethelength", "shorterprompt",
 }}
 
+// noModel are words of texts that tell of a model that the server does not have. Ollama
+// said so with 500 for long.
+var noModel = row{hopeless, []string{"trypullingit", "modelnotfound", "nosuchmodel", "unknownmodel", "modeldoesnotexist"}}
+
+// lacksModel reports whether the server says that it does not have the model. With 502
+// and more, a router may have none that serves it now.
+func (f failure) lacksModel() bool {
+	return (f.status == 0 || f.status == http.StatusInternalServerError) && look(f.text, []row{noModel}) == hopeless
+}
+
 // TooLong reports whether the provider has refused the request because it is longer than
 // the model's context.
 func (e *Error) TooLong() bool {
@@ -110,7 +120,7 @@ func (f failure) means() meaning {
 	}
 	said := look(f.text, textMeanings)
 	switch {
-	case m == passing && look(f.text, []row{tooLong}) == hopeless, m == limited && look(f.text, []row{alone}) == hopeless:
+	case (m == passing || m == unclear) && f.lacksModel(), m == passing && look(f.text, []row{tooLong}) == hopeless, m == limited && look(f.text, []row{alone}) == hopeless:
 		return hopeless
 	case m == rejected && (byStatus == limited || byStatus == passing && f.status != http.StatusInternalServerError):
 		return byStatus // the status is the more exact one

@@ -162,6 +162,12 @@ func TestStoredBytesAreLimited(t *testing.T) {
 	ana.send(http.MethodPut, agent+"/schedules/by-key/daily", `{"input":"h","schedule":{"type":"interval","interval_seconds":86400}}`).is(http.StatusOK)
 	ana.send(http.MethodPut, agent+"/schedules/by-key/daily", `{"input":"hello","schedule":{"type":"interval","interval_seconds":86400}}`).is(http.StatusTooManyRequests)
 	ana.send(http.MethodPut, agent+"/schedules/by-key/other", `{"input":"h","schedule":{"type":"interval","interval_seconds":86400}}`).is(http.StatusTooManyRequests)
+
+	s.keeper.Server.EndUser.Bytes = new(int64(35_000)) // what is stored is up to a tenth more
+	ana.send(http.MethodPost, agent, `{"model":"another-model","fallback_models":["m"]}`).is(http.StatusOK)
+	ana.send(http.MethodPost, agent, `{"model":"a-third-model","name":"c"}`).is(http.StatusTooManyRequests)
+	s.keeper.Server.EndUser.Bytes = new(int64(20_000))
+	ana.send(http.MethodPost, agent, `{"model":"a-third-model"}`).is(http.StatusTooManyRequests) // a tenth more is stored already
 	ana.send(http.MethodPost, schedule+"/pause", "").is(http.StatusOK)
 	ana.send(http.MethodPost, run+"/cancel", "").is(http.StatusOK)
 	ana.send(http.MethodDelete, schedule, "").is(http.StatusOK)

@@ -90,7 +90,7 @@ func TestIfMatch(t *testing.T) {
 	require.Equal(t, "b", c.send(http.MethodGet, path, "").object()["name"])
 
 	c.send(http.MethodPost, path, `{"name":"c"}`, "If-Match", `W/"2"`).is(http.StatusOK) // by way of a proxy that compresses
-	for _, tag := range []string{"*", `"7", W/"3"`, `"3-0123456789abcdef-gzip"`, `"3-0123456789abcdef;br"`, `W/"3-0123456789abcdef--zstd"`, `"3:0"`} {
+	for _, tag := range []string{"*", `"7", W/"3"`, `"3-0123456789abcdef-gzip"`, `"3-0123456789abcdef;br"`, `W/"3-0123456789abcdef--zstd"`, `"3:0"`, "3", "W/3", "3-0123456789abcdef"} {
 		c.send(http.MethodPost, path, `{"name":"c"}`, "If-Match", tag).is(http.StatusOK)
 	}
 	stale := c.send(http.MethodPost, path, `{"name":"d"}`, "If-Match", `"7", W/"22-gzip", "99999999999999999999"`).is(http.StatusPreconditionFailed)

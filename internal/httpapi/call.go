@@ -103,8 +103,8 @@ func idempotencyKey(op *operation, h http.Header) (string, error) {
 }
 
 // validETag is an ETag of an object with a version, which it begins with. A proxy that
-// compresses makes it weak, or adds to it what it likes.
-var validETag = regexp.MustCompile(`^(?:W/)?"([1-9][0-9]*)(?:[^0-9"][^"]*)?"$`)
+// compresses makes it weak, or adds to it what it likes. Shells and clients lose the quotes.
+var validETag = regexp.MustCompile(`^(?:W/)?(?:"([1-9][0-9]*)(?:[^0-9"][^"]*)?"|([1-9][0-9]*)(?:-[0-9A-Za-z-]+)?)$`)
 
 // ifMatch returns the versions that If-Match names; none for any.
 func ifMatch(h http.Header) (versions []int64, err error) {
@@ -117,7 +117,7 @@ func ifMatch(h http.Header) (versions []int64, err error) {
 		if m == nil {
 			return nil, rota.InvalidField(headerIfMatch, `must be the ETag of an answer, such as "3", or *`)
 		}
-		v, err := strconv.ParseInt(m[1], 10, 64)
+		v, err := strconv.ParseInt(m[1]+m[2], 10, 64)
 		if err != nil {
 			v = math.MaxInt64 // which no object has
 		}

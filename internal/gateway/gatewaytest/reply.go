@@ -164,7 +164,7 @@ func head(w http.ResponseWriter) { w.Header()["Content-Type"] = []string{"text/e
 // send gives up when the caller has gone.
 func send(w http.ResponseWriter, chunks []string) {
 	head(w)
-	w.WriteHeader(http.StatusOK)
+	_ = http.NewResponseController(w).Flush() // the status, unless it was sent
 	for _, chunk := range chunks {
 		if _, err := io.WriteString(w, chunk); err != nil {
 			return

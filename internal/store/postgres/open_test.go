@@ -207,6 +207,26 @@ func TestNotify(t *testing.T) {
 	<-done
 }
 
+// TestListeningOutlivesIdleSessions: an administrator may have sessions end that say
+// nothing for a while, and a listener says nothing.
+func TestListeningOutlivesIdleSessions(t *testing.T) {
+	databaseURL := postgrestest.URL(t)
+	s := open(t, databaseURL, postgres.Options{})
+	postgrestest.Exec(t, databaseURL, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET idle_session_timeout = 50', current_database()); END $$`)
+	ctx, cancel := context.WithCancel(t.Context())
+	messages, done := make(chan string, 10), make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Listen(ctx, slog.New(slog.DiscardHandler), func(message string) { messages <- message })
+	}()
+	require.Empty(t, <-messages, "it has connected")
+	postgrestest.Exec(t, databaseURL, "SELECT pg_sleep(0.5)")
+	require.NoError(t, s.Notify(t.Context(), []string{"a"}))
+	require.Equal(t, "a", <-messages, "it had not to connect again")
+	cancel()
+	<-done
+}
+
 func openError(t *testing.T, databaseURL string) string {
 	t.Helper()
 	s, err := postgres.Open(t.Context(), databaseURL, postgres.Options{})

@@ -14,9 +14,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// session are parameters that Rota sets for its sessions, unless the URL does. They
-// are set by statements: a pooler refuses parameters at the start that it does not
-// know.
+// session are parameters that Rota sets for its sessions, unless the URL does, or the
+// server does not have them. They are set by statements: a pooler refuses parameters at
+// the start that it does not know.
 type session map[string]string
 
 var ordinary = session{
@@ -24,19 +24,24 @@ var ordinary = session{
 }
 
 // watched is for sessions that hold a lock or listen: PostgreSQL notices within
-// seconds when this process is gone.
+// seconds when this process is gone, and does not end them because nothing is said.
 var watched = session{
+	"idle_session_timeout": "0", // PostgreSQL 14
 	"tcp_keepalives_idle": "1", "tcp_keepalives_interval": "1", "tcp_keepalives_count": "2",
 }
 
 // on lets the connections of config begin with these parameters as well.
 func (s session) on(config *pgx.ConnConfig) {
-	var set strings.Builder
+	var rows []string
 	for _, name := range slices.Sorted(maps.Keys(s)) {
 		if config.RuntimeParams[name] == "" {
-			fmt.Fprintf(&set, "SET %s = %s;", name, s[name])
+			rows = append(rows, fmt.Sprintf("('%s','%s')", name, s[name]))
 		}
 	}
+	if len(rows) == 0 {
+		return
+	}
+	set := "SELECT set_config(name, to_be, false) FROM pg_catalog.pg_settings JOIN (VALUES " + strings.Join(rows, ",") + ") v(name, to_be) USING (name)"
 	before, timeout := config.AfterConnect, cmp.Or(config.ConnectTimeout, connectTimeout)
 	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
 		if before != nil {
@@ -44,16 +49,13 @@ func (s session) on(config *pgx.ConnConfig) {
 				return err
 			}
 		}
-		return begin(ctx, conn, set.String(), timeout)
+		return begin(ctx, conn, set, timeout)
 	}
 }
 
 // begin sets parameters. A pooler whose sessions are all in use lets clients wait
 // here.
 func begin(ctx context.Context, conn *pgconn.PgConn, set string, timeout time.Duration) error {
-	if set == "" {
-		return nil
-	}
 	soon, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	_, err := conn.Exec(soon, set).ReadAll()
