@@ -3,6 +3,8 @@ package e2e
 import (
 	"context"
 	"errors"
+	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/client"
+	"github.com/rota-run/rota/internal/gateway/gatewaytest"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
 )
 
@@ -93,6 +96,30 @@ func TestLimitsOfEndUsers(t *testing.T) {
 	limit(two, 100, 1000)
 	require.Eventually(t, func() bool { return run(one) == nil }, time.Minute, 10*time.Millisecond, "and so does the other")
 
+	bytes := func(s *server, most int64) {
+		_, err := s.client().Limits.Set(t.Context(), inUse.Account, rota.AccountLimitsSet{EndUser: rota.LimitsSet{OpenRuns: new(10_000), Bytes: &most}})
+		require.NoError(t, err)
+	}
+	full := func(s *server) bool {
+		err := run(s)
+		return err != nil && strings.Contains(err.Error(), "limits.end_user.bytes")
+	}
+	eventually := func(is func(*server) bool, words string) {
+		for _, s := range []*server{one, two} {
+			require.Eventually(t, func() bool { return is(s) }, time.Minute, 10*time.Millisecond, words)
+		}
+	}
+	bytes(two, 500)
+	eventually(full, "it has stored more")
+	bytes(one, 500_000)
+	eventually(func(s *server) bool { return run(s) == nil }, "it hears of the limit")
+	stored := 0
+	for s := one; stored < 1000 && !full(s); stored++ {
+		s = map[*server]*server{one: two, two: one}[s]
+	}
+	require.Less(t, stored, 1000, "each counts what the other has stored")
+	eventually(full, "and so does the other")
+
 	limit(one, 100, 20)
 	list := func(s *server, user string) error {
 		_, err := of(s, user).Agents.List(t.Context(), rota.Page{})
@@ -114,4 +141,59 @@ func TestLimitsOfEndUsers(t *testing.T) {
 	}
 	group.Wait()
 	require.EqualValues(t, 20, passed.Load())
+}
+
+// TestLimitOfWorkers: a limit that one process was told holds for runs that were started
+// by way of another, and worked on by a third.
+func TestLimitOfWorkers(t *testing.T) {
+	t.Parallel()
+	databaseURL := postgrestest.URL(t)
+	model, release := gatewaytest.New(t), make(chan struct{})
+	var asked atomic.Int64
+	model.Default(func(w http.ResponseWriter, r *http.Request, c gatewaytest.Call) {
+		asked.Add(1)
+		select {
+		case <-release:
+			gatewaytest.Text("done")(w, r, c)
+		case <-r.Context().Done():
+		}
+	})
+	join := func(role string) *server {
+		return launch(t, t.TempDir(), []string{"ROTA_BOOTSTRAP_KEY=" + key, "ROTA_DATABASE=" + databaseURL}, "--role", role, "--model-url", model.URL)
+	}
+	one, two := join("api"), join("api")
+	inUse, err := one.client().Keys.InUse(t.Context())
+	require.NoError(t, err)
+	limit := func(s *server, workers int) {
+		_, err := s.client().Limits.Set(t.Context(), inUse.Account, rota.AccountLimitsSet{EndUser: rota.LimitsSet{Workers: &workers}})
+		require.NoError(t, err)
+	}
+	limit(one, 2)
+	agent, err := one.client().Agents.Create(t.Context(), rota.AgentCreate{Name: "a", Model: "any"})
+	require.NoError(t, err)
+	var runs []rota.Run
+	for i := range 8 {
+		r, err := []*server{one, two}[i%2].client().Runs.Create(t.Context(), agent.ID, rota.RunCreate{Input: rota.InputText("hi")})
+		require.NoError(t, err)
+		runs = append(runs, r)
+	}
+	join("worker")
+	eventually := func(is func() bool, words string) {
+		require.Eventually(t, is, time.Minute, 10*time.Millisecond, words)
+	}
+	eventually(func() bool { return asked.Load() == 2 }, "two work")
+	limit(two, 5)
+	eventually(func() bool { return asked.Load() == 5 }, "the worker hears of the limit")
+	close(release)
+	eventually(func() bool {
+		for _, r := range runs {
+			got, err := two.client().Runs.Get(t.Context(), agent.ID, r.ID)
+			require.NoError(t, err)
+			if got.Status != rota.RunCompleted {
+				return false
+			}
+		}
+		return true
+	}, "all have run")
+	require.EqualValues(t, len(runs), asked.Load(), "each once")
 }

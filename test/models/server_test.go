@@ -23,7 +23,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,48 +44,18 @@ var script string
 // An environment is a Python with llama.cpp, and the model beside it.
 type environment struct{ python, model string }
 
-var errNoPython = errors.New("no real model server is tried: there is no Python 3.10 or newer with the module venv")
-
 var theEnvironment = sync.OnceValues(func() (e environment, err error) {
-	version, err := exec.Command("python3", "-c", "import sys, venv, ensurepip; print(sys.version); sys.exit(sys.version_info < (3, 10))").Output()
-	if err != nil {
-		return e, errNoPython
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
+	if e.python, err = prereqtest.Environment("rota-test-models", "llama", requirements); err != nil {
 		return e, err
 	}
-	sum := sha256.Sum256([]byte(string(version) + requirements + script))
-	dir := filepath.Join(cache, "rota-test-models", hex.EncodeToString(sum[:6]))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return e, err
-	}
-	e = environment{filepath.Join(dir, "bin", "python"), filepath.Join(dir, "tiny.gguf")}
-	return e, e.make(dir)
-})
-
-// make installs the packages and makes the model, unless an earlier run has. It
-// waits for a run that is at it.
-func (e environment) make(dir string) error {
-	lock, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return err
-	}
+	sum := sha256.Sum256([]byte(script))
+	e.model = filepath.Join(filepath.Dir(filepath.Dir(e.python)), "tiny-"+hex.EncodeToString(sum[:6])+".gguf")
 	if _, err := os.Stat(e.model); err == nil {
-		return nil
+		return e, nil
 	}
-	made := e.model + ".new"
-	return errors.Join(
-		run("python3", "-m", "venv", "--clear", dir),
-		run(e.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"),
-		run(e.python, "tiny_gguf.py", made),
-		os.Rename(made, e.model),
-	)
-}
+	made := fmt.Sprintf("%s.%d", e.model, os.Getpid())
+	return e, errors.Join(run(e.python, "tiny_gguf.py", made), os.Rename(made, e.model))
+})
 
 func run(name string, args ...string) error {
 	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
@@ -98,10 +67,10 @@ func run(name string, args ...string) error {
 // llama starts llama.cpp and returns its base URL. It ends with the test.
 func llama(t *testing.T, keys ...string) string {
 	t.Helper()
-	e, err := theEnvironment()
-	if errors.Is(err, errNoPython) {
-		prereqtest.Missing(t, err)
+	if _, _, err := prereqtest.FindPython(); err != nil {
+		prereqtest.Missing(t, fmt.Errorf("no real model server is tried: %w", err))
 	}
+	e, err := theEnvironment()
 	require.NoError(t, err)
 	return start(t, exec.Command(e.python, append([]string{"serve.py", e.model}, keys...)...), "http", "")
 }
