@@ -27,7 +27,7 @@ var ordinary = session{
 // seconds when this process is gone, and does not end them because nothing is said.
 var watched = session{
 	"idle_session_timeout": "0", // PostgreSQL 14
-	"tcp_keepalives_idle": "1", "tcp_keepalives_interval": "1", "tcp_keepalives_count": "2",
+	"tcp_keepalives_idle":  "1", "tcp_keepalives_interval": "1", "tcp_keepalives_count": "2",
 }
 
 // on lets the connections of config begin with these parameters as well.
