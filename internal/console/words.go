@@ -29,7 +29,7 @@ func words() template.FuncMap {
 		"field": newField, "choice": newChoice, "planned": newPlanned, "may": may, "operator": operator, "acting": acting,
 		"nothing": func() url.Values { return nil },
 		"string":  func(id rota.ScheduleID) string { return string(id) },
-		"tab":     newTab, "rows": newRows, "pages": newPages,
+		"tabs":    tabsOf, "rows": newRows, "pages": newPages,
 		"turned": func(l []rota.Occurrence) []rota.Occurrence {
 			l = slices.Clone(l)
 			slices.Reverse(l)
@@ -41,6 +41,7 @@ func words() template.FuncMap {
 type (
 	tab struct {
 		To, Name string
+		Key      string // leads there, after g
 		Here     bool
 	}
 	rows struct {
@@ -56,7 +57,25 @@ type (
 	}
 )
 
-func newTab(v view, to, name string) tab { return tab{To: to, Name: name, Here: v.Here == to} }
+// tabsOf returns the parts of the console that the caller may see.
+func tabsOf(v view) []tab {
+	all := []tab{
+		{To: "/", Name: "Today", Key: "t"},
+		{To: "/schedules", Name: "Schedules", Key: "s"},
+		{To: "/runs", Name: "Runs", Key: "r"},
+		{To: "/agents", Name: "Agents", Key: "a"},
+		{To: "/end-users", Name: "End users", Key: "e"},
+		{To: "/keys", Name: "Keys", Key: "k"},
+		{To: "/system", Name: "System", Key: "y"},
+	}
+	if !operator(v) {
+		all = slices.DeleteFunc(all, func(t tab) bool { return t.To == "/end-users" })
+	}
+	for i := range all {
+		all[i].Here = v.Here == all[i].To
+	}
+	return all
+}
 
 // newRows returns what a table of rows needs, with the names of what it shows.
 func newRows(v view, list any, names ...any) rows {

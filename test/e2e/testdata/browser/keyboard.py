@@ -28,6 +28,24 @@ def run(browser, args):
     tab_to("Run now")
     page.keyboard.press("Enter")
     page.wait_for_selector("[role=status] >> text=It runs now")
+
+    page.keyboard.press("?")
+    page.wait_for_selector("dialog[open] >> text=This list")
+    w.check("the list of keys")
+    page.keyboard.press("Escape")
+    page.keyboard.type("gs")
+    page.wait_for_url("**/schedules")
+    page.keyboard.press("/")
+    page.keyboard.type("gr?")
+    assert page.input_value("input[type=search]") == "gr?", "keys are text in a field"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=There is none that matches")
+    page.click("footer >> text=Keyboard")
+    page.uncheck("dialog input")
+    page.click("dialog >> text=Close")
+    page.keyboard.type("gr?")
+    page.wait_for_timeout(300)
+    assert "/schedules" in page.url and not page.query_selector("dialog[open]"), "the keys are off"
     return w.wrong
 
 
