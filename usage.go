@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // Tokens counts what calls of models used.
@@ -81,7 +82,8 @@ type parts struct {
 	Reasoning count `json:"reasoning_tokens"`
 }
 
-// A count is a number of tokens. What is no whole number from 0 to maxCount is 0.
+// A count is a number of tokens, which some servers write as text. What is no whole
+// number from 0 to maxCount is 0.
 type count int64
 
 // maxCount bounds what one response can be believed to have used, so that sums of
@@ -90,7 +92,7 @@ const maxCount = 1_000_000_000
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (c *count) UnmarshalJSON(b []byte) error {
-	n, err := strconv.ParseFloat(string(b), 64)
+	n, err := strconv.ParseFloat(strings.Trim(string(b), `"`), 64)
 	if err == nil && n >= 0 && n <= maxCount && n == math.Trunc(n) {
 		*c = count(n)
 	}

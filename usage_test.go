@@ -12,6 +12,7 @@ func TestTokensIn(t *testing.T) {
 		`{"prompt_tokens":10,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens":6,"completion_tokens_details":{"reasoning_tokens":5}}`:         {10, 4, 6, 5, 16},
 		`{"input_tokens":10.0,"output_tokens":null,"input_tokens_details":null}`:                                                                            {Input: 10, Total: 10},
 		`{"total_tokens":7}`: {Total: 7},
+		`{"input_tokens":"10","output_tokens":"6","total_tokens":""}`:                            {Input: 10, Output: 6, Total: 16},
 		`{"input_tokens":3,"output_tokens":"many","output_tokens_details":[],"total_tokens":-1}`: {Input: 3, Total: 3},
 		`{"input_tokens":1e300,"output_tokens":1.5}`:                                             nil,
 		`{"input_tokens":0,"output_tokens":0,"total_tokens":0}`:                                  nil,

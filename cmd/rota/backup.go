@@ -21,6 +21,9 @@ func (*backupCmd) Help() string {
 
 // Run copies the database.
 func (b *backupCmd) Run(ctx context.Context, std stdio) error {
+	if b.File == "-" {
+		return usagef("<file> must be the name of a file: a backup is checked before it is in place")
+	}
 	dir, _ := b.Dir()
 	return app.Backup(ctx, dir, b.File, std.out)
 }

@@ -319,6 +319,7 @@ func wrongLines() [][2]string {
 		{"agents|list|-H|X-On-Behalf-Of: a|--on-behalf-of|b", "rota: agents list: X-On-Behalf-Of is given twice"},
 		{"agent-runs|create|--agent-id|agt_1|--input|go|--context-management|{", `rota: agent-runs create: --context-management: "{" is not JSON`},
 		{"agents|list|--if-match|new", `rota: agents list: --if-match must be a version such as 3, not "new"`},
+		{"backup|-", "rota: backup: <file> must be the name of a file: a backup is checked before it is in place"},
 		{"agent-schedules|create|--agent-id|agt_1|--input|go", "rota: agent-schedules create: give --every, --at or --cron, and --input; or --body"},
 		{"agent-schedules|create|--agent-id|agt_1|--every|1h", "rota: agent-schedules create: give --every, --at or --cron, and --input; or --body"},
 		{"agent-schedules|create|--agent-id|agt_1|--every|1h|--cron|@daily|--input|go", "rota: agent-schedules create: --every and --cron can't be used together"},

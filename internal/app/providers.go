@@ -56,9 +56,12 @@ func openGateway(s settings.Settings, log *slog.Logger) (*gateway.Gateway, error
 	return gateway.New(out)
 }
 
-// tell logs which providers there are, and where that was read.
+// tell logs which providers there are, where that was read, and what was not.
 func tell(s settings.Settings, providers []gateway.Provider, log *slog.Logger) {
 	file := cmp.Or(s.File, "none")
+	if len(s.Strangers) > 0 {
+		log.Warn("there are environment variables that look like settings and are none; rota serve --help lists those that are", "names", s.Strangers)
+	}
 	if len(providers) == 0 && s.Works() && !s.Demo { // in a demo, the stand-in answers
 		log.Warn("there is no model provider: runs fail as misconfigured, but for those with the model echo", "settings_file", file)
 	}

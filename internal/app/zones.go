@@ -16,7 +16,7 @@ import (
 func openZones(log *slog.Logger) error {
 	data, err := zoneinfo.Current()
 	if err != nil {
-		return fmt.Errorf("--zoneinfo ($%s): %w", zoneinfo.Variable, err)
+		return fmt.Errorf("--zoneinfo: %w", err)
 	}
 	sayZones(log, data)
 	return nil

@@ -20,6 +20,7 @@ func TestZonesAreRefused(t *testing.T) {
 	for name, hint := range map[string]string{
 		"Local":                "such as Europe/Madrid",
 		"europe/madrid":        "did you mean Europe/Madrid?",
+		"Europe/Madrid\n":      "did you mean Europe/Madrid?",
 		"Madrid":               "did you mean Europe/Madrid?",
 		"America/New York":     "did you mean America/New_York?",
 		"../../etc/passwd":     "such as",
@@ -31,7 +32,7 @@ func TestZonesAreRefused(t *testing.T) {
 		"posixrules":           "such as",
 		"CEST":                 "such as",
 		"+02:00":               "such as",
-		" UTC":                 "such as",
+		" UTC":                 "did you mean UTC?",
 		"utc":                  "did you mean",
 		"Europe/Madrid\x00":    "such as",
 		"Mars/Olympus_Mons":    "such as",

@@ -114,7 +114,7 @@ func loadZone(name string) (*time.Location, error) {
 // similarZone says what would be accepted, such as the zone whose city was
 // given.
 func similarZone(name string) string {
-	given := strings.ReplaceAll(name, " ", "_")
+	given := strings.ReplaceAll(strings.TrimSpace(name), " ", "_")
 	hint := "accepted is an IANA name such as Europe/Madrid, or UTC"
 	for _, z := range zoneNames() {
 		if strings.EqualFold(z, given) || strings.EqualFold(city(z), given) {

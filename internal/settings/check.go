@@ -24,6 +24,7 @@ const maxInterval = 31_622_400 * time.Second
 // out of its range or does not go with the others. Kong calls it when all are
 // known. (It would put the name of the command before the error of Validate.)
 func (s *Settings) AfterApply(ctx *kong.Context) error {
+	s.Strangers = s.strangers(ctx.Model)
 	return s.inFile(ctx, cmp.Or(
 		s.checkListen(),
 		s.checkDatabase(),
@@ -46,8 +47,35 @@ func (s *Settings) AfterApply(ctx *kong.Context) error {
 		checkLimits("account", s.Limits.Account),
 		s.checkRateLimit(),
 		s.checkTokens(),
+		s.checkSecrets(),
 		s.checkOrigins(),
 	))
+}
+
+// strangers returns the variables of the environment that may have been meant as
+// settings. Those which Kubernetes sets beside a service that is called rota were not.
+func (s *Settings) strangers(model *kong.Application) (names []string) {
+	known := map[string]bool{s.ModelKeyEnv: true}
+	for _, p := range s.Providers {
+		known[p.KeyEnv] = true
+	}
+	_ = kong.Visit(model, func(node kong.Visitable, next kong.Next) error {
+		if f, ok := node.(*kong.Flag); ok {
+			for _, name := range f.Envs {
+				known[name] = true
+			}
+		}
+		return next(nil)
+	})
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		ofService := strings.HasPrefix(name, "ROTA_PORT") || strings.HasPrefix(name, "ROTA_SERVICE_")
+		if strings.HasPrefix(name, "ROTA_") && !known[name] && !ofService {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // checkOrigins is strict: an origin that a browser would write otherwise lets nobody
@@ -158,7 +186,6 @@ func (s *Settings) checkRole() error {
 // a byte order mark and without white space around it, such as the end of a line.
 func Secret(text string) string { return strings.TrimSpace(strings.TrimPrefix(text, "\ufeff")) }
 
-// checkModel does not quote the URL, which may hold a password.
 func (s *Settings) checkModel() error {
 	if s.ModelURL == "" {
 		return cmp.Or(
@@ -166,12 +193,40 @@ func (s *Settings) checkModel() error {
 			check(s.ModelProtocol == "auto", "--model-protocol goes with --model-url"),
 		)
 	}
-	u, err := url.Parse(s.ModelURL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return errors.New("--model-url must begin with http:// or https:// and a host")
+	if err := checkBaseURL("--model-url", s.ModelURL); err != nil {
+		return err
 	}
 	return check(s.ModelKeyEnv == "" || !s.Works() || Secret(os.Getenv(s.ModelKeyEnv)) != "",
 		"--model-key-env: the environment variable %s is not set", s.ModelKeyEnv)
+}
+
+// checkBaseURL returns an error that begins with the name of a base URL that cannot be
+// one. It does not quote the URL, which may hold a password.
+func checkBaseURL(name, s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("%s must begin with http:// or https:// and a host", name)
+	}
+	for _, path := range []string{"/responses", "/chat/completions"} {
+		if strings.HasSuffix(strings.TrimRight(u.Path, "/"), path) {
+			return fmt.Errorf("%s must end before %s, which is put behind it", name, path)
+		}
+	}
+	return cmp.Or(
+		check(u.User == nil, "%s must not have a user in it: a key belongs into the key's setting", name),
+		check(u.RawQuery == "" && u.Fragment == "", "%s must not have a query or a fragment", name),
+	)
+}
+
+// checkSecrets does not quote them. What they are in detail is for those to read who
+// use them.
+func (s *Settings) checkSecrets() error {
+	bad := func(r rune) bool { return r <= ' ' || r > '~' }
+	k := Secret(s.BootstrapKey)
+	return cmp.Or(
+		check(k == "" || len(k) >= 20 && len(k) <= 200 && !strings.ContainsFunc(k, bad), "--bootstrap-key must be 20 to 200 printable ASCII characters without spaces"),
+		check(s.SecretKey == "" || len(Secret(s.SecretKey)) >= 32, "--secret-key must have 32 characters or more"),
+	)
 }
 
 func checkRetention(flag string, d time.Duration) error {

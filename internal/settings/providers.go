@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/url"
 	"os"
 	"reflect"
 	"regexp"
@@ -93,12 +92,11 @@ var providerName = regexp.MustCompile(`^[a-z0-9-]+$`)
 // check returns an error that begins with the field of a provider that is out of its
 // range, or does not go with those before.
 func (p Provider) check(before []Provider) error {
-	u, err := url.Parse(p.BaseURL)
 	same := func(q Provider) bool { return q.Name == p.Name }
 	return cmp.Or(
 		check(providerName.MatchString(p.Name), "name must be lower-case letters, digits and hyphens"),
 		check(!slices.ContainsFunc(before, same), "name is that of another provider too"),
-		check(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", "base_url must begin with http:// or https:// and a host"),
+		checkBaseURL("base_url", p.BaseURL),
 		check(p.KeyEnv == "" || p.KeyFile == "", "key_env and key_file exclude each other"),
 		check(p.ConnectTimeout >= 0 && p.IdleTimeout >= 0, "connect_timeout and idle_timeout must not be negative"),
 		check(slices.Contains([]string{"", "auto", "responses", "chat"}, p.Protocol), "protocol must be auto, responses or chat, not %q", p.Protocol),

@@ -42,7 +42,8 @@ agents it needs a model provider; ` + "`--demo`" + ` has a built-in stand-in. Wh
 3. the **settings file**: ` + "`rota.yaml`" + ` in the directory where the server is started, or the file that ` + "`--config`" + ` names.
 
 Else the default holds. A name that the file should not have, or a value out of its range, keeps the server from starting:
-it says which one, and ends with exit code 2. A setting that is there and empty, or
+it says which one, and ends with exit code 2. A variable that begins with ROTA_ and is no setting is
+named in a warning. A setting that is there and empty, or
 only white space, is refused in the same way, whether it is a flag, a variable or a line of the file: leave it out for the default. 
 Durations are written like ` + "`90s`, `5m`, `1h30m` or `30d`" + `, always with a unit; a day (` + "`d`" + `) is 24 hours. Relative paths start where
 the server is started.

@@ -74,6 +74,7 @@ type Settings struct {
 	Providers []Provider     `kong:"-"`
 	Limits    rota.AllLimits `kong:"-"`
 	File      string         `kong:"-"` // the settings file that was read; empty if there was none
+	Strangers []string       `kong:"-"` // variables of the environment whose names begin as those of settings do, and are none
 }
 
 // SQLite returns the directory of the SQLite database, and false if the

@@ -292,6 +292,20 @@ func TestWrongSettingsOfTemporal(t *testing.T) {
 	}
 }
 
+// TestStrangers: a name with a typing error would say nothing.
+func TestStrangers(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"ROTA_MODELURL", "ROTA_SECRET", "ROTA_PORT_8080_TCP", "ROTA_SERVICE_HOST", "ROTA_MY_MODELS_KEY"} {
+		t.Setenv(name, "x")
+	}
+	got, err := parse(t, "--model-url", "http://127.0.0.1", "--model-key-env", "ROTA_MY_MODELS_KEY")
+	require.NoError(t, err)
+	require.Subset(t, got.Strangers, []string{"ROTA_MODELURL", "ROTA_SECRET"})
+	require.NotSubset(t, got.Strangers, []string{"ROTA_PORT_8080_TCP"})
+	require.NotSubset(t, got.Strangers, []string{"ROTA_SERVICE_HOST"})
+	require.NotSubset(t, got.Strangers, []string{"ROTA_MY_MODELS_KEY"})
+}
+
 // TestWrongSettings gives each value on the command line and in the
 // environment. The message must name the flag and the variable.
 func TestWrongSettings(t *testing.T) {
@@ -314,6 +328,12 @@ func TestWrongSettings(t *testing.T) {
 		{"cors-origins", "https://a.example:443", "must be like"},
 		{"cors-origins", "https://A.example", "must be like"},
 		{"cors-origins", "https://*.example", "must be like"},
+		{"model-url", "http://127.0.0.1:8000/v1/responses", "must end before /responses, which is put behind it"},
+		{"model-url", "https://example.com/v1/chat/completions/", "must end before /chat/completions, which is put behind it"},
+		{"model-url", "http://u:p@127.0.0.1/v1", "must not have a user in it: a key belongs into the key's setting"},
+		{"model-url", "http://127.0.0.1/v1?api-version=1", "must not have a query or a fragment"},
+		{"bootstrap-key", "short", "must be 20 to 200 printable ASCII characters without spaces"},
+		{"secret-key", "abc", "must have 32 characters or more"},
 		{"model-url", "127.0.0.1:8000/v1", "must begin with http:// or https:// and a host"},
 		{"model-url", "ftp://example.com", "must begin with http:// or https:// and a host"},
 		{"model-url", "http://", "must begin with http:// or https:// and a host"},
