@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/rota-run/rota/internal/store/sqlite"
@@ -13,8 +14,12 @@ import (
 
 // keepPrivate takes the rights of all others from the data directory and from the
 // server's files in it. What it cannot change is named in one warning. A directory
-// that is everybody's, such as /tmp, stays as it is.
+// that is everybody's, such as /tmp, or has directories in it, as /etc has, stays as it is:
+// the server makes none there, and so it was not meant for the server alone.
 func keepPrivate(dir string, log *slog.Logger) {
+	if s, err := os.Stat(dir); err == nil && !s.IsDir() {
+		return // nothing can be kept in it
+	}
 	var mended, exposed []string
 	note := func(path string, err error) {
 		if err != nil {
@@ -55,13 +60,20 @@ func isOpen(path string) (bool, error) {
 	return s.Mode().Perm()&others != 0, nil
 }
 
+// isOwn reports whether there are no directories in a directory, but that which a file
+// system has at its top.
+func isOwn(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	return err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.IsDir() && e.Name() != "lost+found" })
+}
+
 func makePrivate(path string) error {
 	s, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
-	if s.IsDir() && (s.Mode()&fs.ModeSticky != 0 || filepath.Dir(path) == path) {
-		return errors.New("the directory is everybody's")
+	if s.IsDir() && (s.Mode()&fs.ModeSticky != 0 || filepath.Dir(path) == path || !isOwn(path)) {
+		return errors.New("the directory is not the server's alone")
 	}
 	return os.Chmod(path, s.Mode().Perm()&^others)
 }

@@ -51,6 +51,27 @@ func TestADirectoryOfEverybodyStaysSo(t *testing.T) {
 	require.Equal(t, 1, strings.Count(log.String(), "\n"))
 }
 
+// TestNothingElseIsMadePrivate: who starts the server with --data /etc, or with the name
+// of a file, must not find the machine locked.
+func TestNothingElseIsMadePrivate(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o755))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "of others"), 0o755))
+	file := filepath.Join(dir, "passwd")
+	require.NoError(t, os.WriteFile(file, nil, 0o644))
+	var log bytes.Buffer
+	keepPrivate(dir, slog.New(slog.NewTextHandler(&log, nil)))
+	require.Contains(t, log.String(), "level=WARN")
+	log.Reset()
+	keepPrivate(file, slog.New(slog.NewTextHandler(&log, nil)))
+	require.Empty(t, log.String())
+	for path, mode := range map[string]fs.FileMode{dir: 0o755, file: 0o644} {
+		s, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Equal(t, mode, s.Mode().Perm(), path)
+	}
+}
+
 // TestBackupAndRestore says what a person needs to know of the secret.
 func TestBackupAndRestore(t *testing.T) {
 	dir, file := t.TempDir(), filepath.Join(t.TempDir(), "copy.db")
