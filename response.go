@@ -98,6 +98,12 @@ type ResponseStep struct {
 	Code       string   `json:"code,omitempty"` // of a failure, in the words of a run's
 	Message    string   `json:"message,omitempty"`
 	NotSent    []string `json:"not_sent,omitempty"`
+
+	Output  []json.RawMessage `json:"output,omitempty"`  // the items of an answer that asks for calls
+	Call    int               `json:"call,omitempty"`    // which of the answer's calls; 1 is the first
+	Tool    string            `json:"tool,omitempty"`    // that is called
+	Result  *string           `json:"result,omitempty"`  // what the model is told of it
+	Attempt int               `json:"attempt,omitempty"` // of a run, in which it happened
 }
 
 // A StepKind says what a step is.
@@ -108,6 +114,8 @@ const (
 	StepAsked  StepKind = "asked"  // a model is asked; written before it is
 	StepItems  StepKind = "items"  // it has answered
 	StepFailed StepKind = "failed" // it has not
+	StepCalled StepKind = "called" // a tool is called; written before it is
+	StepResult StepKind = "result" // that is what came of it
 	StepEnd    StepKind = "end"
 )
 

@@ -249,6 +249,9 @@ type Work struct {
 	// Deferred is how many bytes of input, tools and functions are still to be read:
 	// runs may wait for memory, and must not use it meanwhile. Zero if they are here.
 	Deferred int
+
+	// Steps is how many steps of the run's tool loop are on record.
+	Steps int
 }
 
 // maxWaiting is how many bytes a run may have in memory while it waits for more.

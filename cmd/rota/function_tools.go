@@ -25,6 +25,8 @@ type functionFlags struct {
 	Name        *string `placeholder:"TEXT" help:"Name that the model calls the function by."`
 	Description *string `placeholder:"TEXT" help:"What the function does."`
 	Parameters  *string `placeholder:"JSON" help:"JSON Schema of its parameters, an object."`
+	WebhookURL  *string `name:"webhook-url" placeholder:"URL" help:"Where Rota calls the function."`
+	Idempotent  *bool   `help:"Calling it twice does what calling it once does: a call that a crash has cut off is made again."`
 }
 
 func (f functionFlags) definition() (rota.FunctionDefinition, error) {
@@ -36,6 +38,7 @@ func (f functionFlags) definition() (rota.FunctionDefinition, error) {
 		return d, usagef("--parameters is not JSON")
 	}
 	d.Parameters.RawMessage = json.RawMessage(*f.Parameters)
+	d.WebhookURL, d.Idempotent = some(f.WebhookURL), some(f.Idempotent)
 	return d, nil
 }
 

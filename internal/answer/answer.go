@@ -2,8 +2,9 @@
 // asked of which model, and what follows from what is on record. It is pure.
 //
 //	asked ──► items ──► end
-//	  ▲ └───► failed ─┐
-//	  └── another model
+//	  ▲ └───► failed ─┐ └──► called ──► result ─┐
+//	  ├── another model                         │
+//	  └──────────────── the model is told ◄─────┘
 //
 // Every arrow is a step on record: see [Next]. A process that finds a response of another
 // one, which is gone, goes on from there.
@@ -18,14 +19,18 @@ import (
 
 // A Question is what is asked of a model.
 type Question struct {
-	Model string // as the request has named it
-	Key   string // the Idempotency-Key
+	Model   string // as the request has named it
+	Key     string // the Idempotency-Key
+	Turn    int    // how many answers there have been, whose calls were made
+	NoTools bool   // no more calls are made
 }
 
-// An Action is what comes next. One of both is there; neither if the response has ended.
+// An Action is what comes next. One of its members is there; none if the response has ended.
 type Action struct {
-	Ask *Question
-	End *End
+	Ask  *Question
+	Call []Call              // these are to be made, side by side
+	Note []rota.ResponseStep // these are to be put on record: results of calls that are not made
+	End  *End
 }
 
 // An End is how a response is to end.
@@ -45,6 +50,10 @@ type State struct {
 	// that nobody waits for it any more. Then it is not asked for again: there would be
 	// two texts under one number.
 	Shown bool
+
+	Tools      Tools // that Rota calls
+	MaxCalls   int   // in all
+	Sequential bool  // one call after the other
 }
 
 // Next returns what comes next.
@@ -58,12 +67,12 @@ func Next(s State) Action {
 		if s.Shown {
 			return Action{End: &End{rota.ResponseFailed, rota.RunErrWorkerLost, "the server stopped before the answer was whole"}}
 		}
-		return s.ask(max(0, s.asked()-1))
-	case rota.StepItems:
-		return Action{End: &End{}}
+		return s.ask(s.failed())
+	case rota.StepItems, rota.StepCalled, rota.StepResult:
+		return s.goOn()
 	case rota.StepFailed:
-		if !s.Shown && s.asked() < len(s.Models) {
-			return s.ask(s.asked())
+		if !s.Shown && s.failed() < len(s.Models) {
+			return s.ask(s.failed())
 		}
 		return Action{End: &End{rota.ResponseFailed, cmp.Or(last.Code, rota.RunErrProvider), last.Message}}
 	default:
@@ -71,18 +80,32 @@ func Next(s State) Action {
 	}
 }
 
-// asked counts the models that have been asked. One that is asked again, because its
-// answer was lost, is one.
-func (s State) asked() int {
-	keys := map[string]bool{}
+// failed counts the models that have not answered. One that has is asked further on.
+func (s State) failed() int {
+	n := 0
 	for _, step := range s.Steps {
-		if step.Kind == rota.StepAsked {
-			keys[step.Key] = true
+		if step.Kind == rota.StepFailed {
+			n++
 		}
 	}
-	return len(keys)
+	return n
+}
+
+// answers counts the answers that there have been.
+func (s State) answers() int {
+	n := 0
+	for _, step := range s.Steps {
+		if step.Kind == rota.StepItems {
+			n++
+		}
+	}
+	return n
 }
 
 func (s State) ask(n int) Action {
-	return Action{Ask: &Question{Model: s.Models[n], Key: string(s.ID) + "-" + strconv.Itoa(n)}}
+	q := Question{Model: s.Models[n], Key: string(s.ID) + "-" + strconv.Itoa(n), Turn: s.answers(), NoTools: s.exhausted()}
+	if q.Turn > 0 {
+		q.Key += "-turn-" + strconv.Itoa(q.Turn)
+	}
+	return Action{Ask: &q}
 }

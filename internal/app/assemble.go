@@ -22,6 +22,7 @@ import (
 	"github.com/rota-run/rota/internal/settings"
 	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/postgres"
+	"github.com/rota-run/rota/internal/toolbox"
 	"github.com/rota-run/rota/internal/upkeep"
 )
 
@@ -61,6 +62,7 @@ type parts struct {
 	memory     memory
 	peers      peers
 	limits     *limits.Keeper
+	tools      *toolbox.Toolbox
 }
 
 func assemble(p parts) (server, error) {
@@ -73,6 +75,7 @@ func assemble(p parts) (server, error) {
 	if err != nil {
 		return server{}, err
 	}
+	p.tools = toolbox.New(tokens.Secret, p.settings.Networks(), time.Now)
 	p.operations = new(operations)
 	eng, err := p.engine()
 	if err != nil {
@@ -167,6 +170,7 @@ func (p parts) withUpkeep(work func(context.Context) error) func(context.Context
 func (p parts) runner() *runner.Runner {
 	return &runner.Runner{
 		Store: ports.Runner(p.store), Gateway: p.gateway, Hub: p.hub, Now: time.Now, Log: p.log, LogContents: p.logsContents(), Memory: p.memory.runs,
+		Tools:   p.tools,
 		OnPause: p.paused,
 		OnDone: func(w rota.Work, r rota.Result, output string) {
 			p.metrics.ended(r.Phase, code(r.Error))

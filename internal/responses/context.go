@@ -57,7 +57,7 @@ func (c Context) items(next []Item) []Item {
 		all = append(all, kept...)
 		o.note(kept)
 	}
-	return all
+	return asCalls(all)
 }
 
 // sendable returns the items of an output that a model can be told: all but what was

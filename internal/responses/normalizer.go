@@ -22,6 +22,13 @@ type Normalizer struct {
 	byPlace map[string]*told // the last, by type and output_index
 	usage   []byte
 	dropped []string
+
+	// Hold leaves function calls out: who asked decides what they are shown as.
+	Hold bool
+
+	// Spent is the usage of answers before this one, to which its own is added; nil if
+	// there was none.
+	Spent []byte
 }
 
 // told is an item as its server tells it.
@@ -106,6 +113,9 @@ func (n *Normalizer) tell(kind, name string, data []byte) {
 	}
 	part := rawjson.Get(data, "part")
 	partType := rawjson.Text(rawjson.Get(part, "type"))
+	if n.Hold && (stem == textKinds[Arguments].event || stem == "output_item" && held(rawjson.Get(data, "item"))) {
+		return
+	}
 	for t, k := range textKinds {
 		switch {
 		case stem == k.event:
@@ -273,11 +283,26 @@ func (n *Normalizer) note(i *told, id string, data []byte) {
 	}
 }
 
-// end writes what only the object at the end tells, and the end.
-func (n *Normalizer) end(status string, object []byte, at int64) {
+func held(item []byte) bool {
+	return rawjson.Kind(item) == '{' && readItem(item).Type == "function_call"
+}
+
+// Settle writes what only the object at the end of an answer tells, of a response that
+// goes on.
+func (n *Normalizer) Settle(object []byte) {
+	for _, i := range n.tellRest(object) {
+		if !i.Ended() {
+			i.End(Completed)
+		}
+	}
+}
+
+// tellRest writes what the object at the end tells, and returns the items that it does
+// not tell of.
+func (n *Normalizer) tellRest(object []byte) []*told {
 	known := slices.Clone(n.items)
 	for _, item := range rawjson.List(rawjson.Get(object, "output")) {
-		if rawjson.Kind(item) != '{' {
+		if rawjson.Kind(item) != '{' || n.Hold && held(item) {
 			continue
 		}
 		if i := match(known, readItem(item)); i >= 0 {
@@ -288,9 +313,15 @@ func (n *Normalizer) end(status string, object []byte, at int64) {
 		i := readItem(item)
 		n.add(i.Type, i.ID, withAbsent(item, "type", string(rawjson.String(i.Type)))).complete(item)
 	}
+	return known
+}
+
+// end writes what only the object at the end tells, and the end.
+func (n *Normalizer) end(status string, object []byte, at int64) {
+	n.tellRest(object)
 	failure, details := rawjson.Get(object, "error"), rawjson.Get(object, "incomplete_details")
 	n.w.End(End{
-		Status: status, Usage: n.usage, At: at,
+		Status: status, Usage: SumUsage(n.Spent, n.usage), At: at,
 		Reason: rawjson.Text(rawjson.Get(details, "reason")),
 		Code:   rawjson.Text(rawjson.Get(failure, "code")), Text: rawjson.Text(rawjson.Get(failure, "message")),
 	})

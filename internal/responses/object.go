@@ -197,6 +197,31 @@ func Usage(usage []byte) json.RawMessage {
 	return o.Encode()
 }
 
+// SumUsage returns what two answers have used together; the other one if one is nil.
+func SumUsage(a, b []byte) []byte {
+	if rawjson.Kind(a) != '{' {
+		return b
+	}
+	if rawjson.Kind(b) != '{' {
+		return a
+	}
+	x, y := Usage(a), rawjson.ReadObject(Usage(b))
+	sum := func(of, with []byte, name string) json.RawMessage {
+		m, _ := integer(rawjson.Get(of, name))
+		n, _ := integer(rawjson.Get(with, name))
+		return rawjson.Int(m + n)
+	}
+	for _, details := range [][2]string{{"input_tokens_details", "cached_tokens"}, {"output_tokens_details", "reasoning_tokens"}} {
+		d := rawjson.ReadObject(y.Get(details[0]))
+		d.Set(details[1], sum(rawjson.Get(x, details[0]), y.Get(details[0]), details[1]))
+		y.Set(details[0], d.Encode())
+	}
+	for _, name := range []string{"input_tokens", "output_tokens", "total_tokens"} {
+		y.Set(name, sum(x, y.Encode(), name))
+	}
+	return y.Encode()
+}
+
 func withCount(details json.RawMessage, name string, n int64) json.RawMessage {
 	o := rawjson.ReadObject(details)
 	o.Set(name, rawjson.Int(n))

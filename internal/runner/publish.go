@@ -21,11 +21,23 @@ type publisher struct {
 // publish keeps back the events that end a response: the run may go on with
 // another attempt, and its one terminal event comes when its end is durable.
 func (p *publisher) publish(e gateway.Event) {
+	p.hear(e)
+	p.append(e)
+}
+
+// hear notes what an event of the model brings.
+func (p *publisher) hear(e gateway.Event) {
 	if terminal(e.Type) {
 		return
 	}
 	p.spoke = p.spoke || e.Speaks()
 	p.output = p.output || p.spoke || strings.HasPrefix(e.Type, "response.output_item.")
+}
+
+func (p *publisher) append(e gateway.Event) {
+	if terminal(e.Type) {
+		return
+	}
 	if p.seq == p.end {
 		return // or the event that ends the run would have a number that a watcher is past
 	}

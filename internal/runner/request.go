@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/answer"
 	"github.com/rota-run/rota/internal/gateway"
 	"github.com/rota-run/rota/internal/prompt"
 )
@@ -81,7 +82,7 @@ func tools(w rota.Work) ([]rota.Object, error) {
 					Message: "the function tool " + string(id) + " was deleted before the run was made: take the reference out of the agent's tools",
 				}
 			}
-			filled[i] = definition
+			filled[i] = answer.Told(definition)
 		}
 	}
 	return filled, nil

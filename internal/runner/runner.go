@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/answer"
 	"github.com/rota-run/rota/internal/budget"
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/gateway"
@@ -35,6 +36,10 @@ type Runner struct {
 	// is no bound.
 	Memory *budget.Budget
 
+	// Tools makes the calls of tools that have a webhook. Nil makes none: runs that need
+	// one fail.
+	Tools Toolbox
+
 	// LogContents says that log lines have what callers and providers have written:
 	// the name of the schedule, and messages, which may quote the input.
 	LogContents bool
@@ -53,6 +58,12 @@ type Gateway interface {
 	Stream(ctx context.Context, req gateway.Request, started func(id string), on func(gateway.Event)) (gateway.Response, error)
 }
 
+// A Toolbox makes calls.
+type Toolbox interface {
+	// Call blocks until there is a result, or ctx ends, whose error it returns then.
+	Call(ctx context.Context, from answer.Caller, c answer.Call) (answer.Result, error)
+}
+
 // Attempt makes one attempt of a claimed run and writes down how it went. It
 // blocks until then. If ctx ends, the run stays as it is, to be resumed.
 func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
@@ -69,7 +80,7 @@ func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
 		call.memory, call.err = r.remember(ctx, log, w, room)
 	}
 	if call.err == nil {
-		call = r.ask(ctx, w, call.memory, log, eventLog, &n, room)
+		call = r.answer(ctx, w, call.memory, log, eventLog, &n, room)
 	}
 	if call.err != nil && ctx.Err() != nil {
 		log.Info("run interrupted")
@@ -112,6 +123,8 @@ type call struct {
 	output  bool // the model had begun to answer
 	err     error
 
+	usage []byte // of all questions of the attempt; nil if there was one
+
 	memory   *memory // nil of a run that has none
 	provider string
 	body     []byte // of the request
@@ -151,50 +164,100 @@ func read(ctx context.Context, log *slog.Logger, fn func() error) error {
 	}
 }
 
-// ask streams the model's answer into the run's log of events.
-func (r *Runner) ask(ctx context.Context, w rota.Work, m *memory, log *slog.Logger, eventLog *events.Log, n *notes, room *budget.Account) call {
+// answer has the model answer into the run's log of events, with the calls of tools that
+// this takes.
+func (r *Runner) answer(ctx context.Context, w rota.Work, m *memory, log *slog.Logger, eventLog *events.Log, n *notes, room *budget.Account) call {
 	provider, model, err := r.Gateway.Resolve(w.Model())
-	c := call{memory: m, provider: provider}
 	if err != nil {
-		c.err = &gateway.Error{Code: rota.RunErrMisconfigured, Message: "the model has no provider: " + err.Error(), Err: err}
-		return c
+		return call{memory: m, provider: provider, err: &gateway.Error{Code: rota.RunErrMisconfigured, Message: "the model has no provider: " + err.Error(), Err: err}}
 	}
-	before := room.Held()
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(w.Policy.TimeoutSeconds)*time.Second, context.DeadlineExceeded)
 	defer cancel()
+	a := &asker{
+		Runner: r, w: w, memory: m, log: log, notes: n, room: room, provider: provider, model: model, begun: w.ResponseID,
+		pub: publisher{log: eventLog, seq: events.FirstSeq(w.Run.Attempt), end: events.FirstSeq(w.Run.Attempt + 1), noDeltas: w.Run.NoDeltas},
+	}
+	tools, err := answer.ReadTools(w.Functions)
+	if err != nil {
+		return call{memory: m, provider: provider, err: &gateway.Error{Code: rota.RunErrMisconfigured, Message: publicOf(err), Err: err}}
+	}
+	if len(tools) == 0 && w.Steps == 0 {
+		return a.ask(ctx, idempotencyKey(w), func(b []byte) ([]byte, error) { return b, nil }, a.pub.publish)
+	}
+	return newLoop(a, tools).run(ctx)
+}
 
-	pub := publisher{log: eventLog, seq: events.FirstSeq(w.Run.Attempt), end: events.FirstSeq(w.Run.Attempt + 1), noDeltas: w.Run.NoDeltas}
-	key := idempotencyKey(w)
+// publicOf returns what a caller may be told of an error.
+func publicOf(err error) string {
+	var e *rota.Error
+	if errors.As(err, &e) {
+		return e.Field + ": " + e.Msg
+	}
+	return err.Error()
+}
+
+// An asker asks the model of an attempt.
+type asker struct {
+	*Runner
+	w        rota.Work
+	memory   *memory
+	log      *slog.Logger
+	notes    *notes
+	room     *budget.Account
+	provider string
+	model    string // as the provider names it
+	begun    string // a response that the provider has begun; empty for none
+	used     bool   // tools have been called
+	pub      publisher
+}
+
+// ask asks the model once, or without the oldest turns if it takes no more. change makes
+// the request what it is further on in a loop, and hear gets the events.
+func (a *asker) ask(ctx context.Context, key string, change func(body []byte) ([]byte, error), hear func(gateway.Event)) call {
+	c := call{memory: a.memory, provider: a.provider}
+	before, first := a.room.Held(), key
+	a.pub.spoke, a.pub.output = false, false
 	for {
-		body, sent, err := request(w, model, m)
+		body, sent, err := request(a.w, a.model, a.memory)
+		if err == nil {
+			body, err = change(body)
+		}
 		if err != nil {
 			c.err = err
 			return c
 		}
 		c.request, c.body = &sent, body
-		c.resp, c.err = r.Gateway.Stream(ctx, gateway.Request{
-			Provider:       provider,
+		c.resp, c.err = a.Gateway.Stream(ctx, gateway.Request{
+			Provider:       a.provider,
 			Body:           body,
 			IdempotencyKey: key,
-			ResumeID:       w.ResponseID,
-			Hold:           func(ctx context.Context, bytes int) error { return room.Hold(ctx, before+answerCost*int64(bytes)) },
+			ResumeID:       a.begun,
+			Hold:           func(ctx context.Context, bytes int) error { return a.room.Hold(ctx, before+answerCost*int64(bytes)) },
 		}, func(id string) {
-			n.writing.Go(func() { r.note(log, n, w.At(), id) })
-		}, pub.publish)
-		if pub.output || !m.shorten(c.err) {
+			a.notes.writing.Go(func() { a.note(a.log, a.notes, a.w.At(), id) })
+		}, hear)
+		if a.pub.output || !a.memory.shorten(c.err) {
 			break
 		}
-		key = fmt.Sprintf("%s-from-%d", idempotencyKey(w), m.context.From)
-		log.Info("the model takes no more: it is asked without the oldest turns", "turns", len(m.before), "not_sent", m.context.From)
+		key = fmt.Sprintf("%s-from-%d", first, a.memory.context.From)
+		a.log.Info("the model takes no more: it is asked without the oldest turns", "turns", len(a.memory.before), "not_sent", a.memory.context.From)
 	}
-	c.output = pub.output
-	if names := slices.Concat(notSent(c), m.notSent()); len(names) > 0 {
+	c.output = a.pub.output
+	if names := slices.Concat(notSent(c), a.memory.notSent()); len(names) > 0 {
 		c.request.NotSent = names
 	}
-	if !pub.spoke {
+	if !a.pub.spoke && !a.used {
 		c.err = cmp.Or(c.err, c.empty())
 	}
 	return c
+}
+
+// used returns what the attempt has used, of which said was the last question's.
+func (c call) used(said []byte) []byte {
+	if c.usage != nil {
+		return c.usage
+	}
+	return said
 }
 
 // empty returns a failure if an answer without words has nothing else either.
@@ -248,13 +311,13 @@ func (r *Runner) outcome(w rota.Work, c call) (rota.RunAttempt, bool) {
 	round, _ := rota.NextAttempt(w.Run.Attempts)
 	a := rota.RunAttempt{
 		Number: w.Run.Attempt, Round: round, Model: w.Model(), StartedAt: rota.InstantOf(w.StartedAt),
-		EndedAt: rota.InstantOrNil(r.Now()), Usage: raw(c.resp.Usage),
+		EndedAt: rota.InstantOrNil(r.Now()), Usage: raw(c.used(c.resp.Usage)),
 	}
 	if c.err == nil {
 		return a, false
 	}
 	f := failure(c.err)
-	a.Usage = raw(f.Usage)
+	a.Usage = raw(c.used(f.Usage))
 	a.Code, a.Message, a.Retryable = &f.Code, &f.Message, f.Retryable
 	if f.RetryAfter > 0 {
 		a.RetryAfterMS = new(f.RetryAfter.Milliseconds())

@@ -19,6 +19,9 @@ type Store interface {
 type RunReader interface {
 	RunByID(ctx context.Context, o rota.Owner, id rota.RunID) (rota.Run, error)
 
+	// RunSteps returns the steps of the run's tool loop, in order.
+	RunSteps(ctx context.Context, id rota.RunID) ([]rota.ResponseStep, error)
+
 	// WorkRest returns what [rota.Work.Light] has left out of the work of a run.
 	WorkRest(ctx context.Context, id rota.RunID) (rota.WorkRest, error)
 
@@ -35,6 +38,10 @@ type RunReader interface {
 type Tx interface {
 	// SetResponse notes the id of the response that the provider has begun.
 	SetResponse(ctx context.Context, a rota.Attempt, responseID string) error
+
+	// AddRunSteps puts steps of a tool loop on record. It reports false if the attempt is
+	// over.
+	AddRunSteps(ctx context.Context, a rota.Attempt, steps ...rota.ResponseStep) (bool, error)
 
 	// DelayRun makes a running run wait for its next attempt.
 	DelayRun(ctx context.Context, d rota.Delay) error

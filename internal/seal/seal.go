@@ -6,6 +6,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -38,8 +39,9 @@ type Ring struct {
 }
 
 type key struct {
-	id   [idLen]byte
-	aead cipher.AEAD
+	id      [idLen]byte
+	aead    cipher.AEAD
+	derives []byte // other secrets
 }
 
 // NewSecret returns a fresh secret with 256 random bits, as text.
@@ -87,6 +89,9 @@ func derive(secret string) (key, error) {
 		return k, err
 	}
 	copy(k.id[:], id)
+	if k.derives, err = hkdf.Key(sha256.New, []byte(secret), nil, "rota seal: derive", 32); err != nil {
+		return k, err
+	}
 	block, err := aes.NewCipher(aesKey)
 	if err != nil {
 		return k, err
@@ -130,6 +135,18 @@ func (r Ring) Open(sealed []byte, purpose string) ([]byte, error) {
 		return plain, nil
 	}
 	return nil, ErrUnknownSecret
+}
+
+// Derive returns secrets of 32 bytes for a purpose, one of each secret of the ring in its
+// order: always the same, and of none can another be told. They are not kept anywhere.
+func (r Ring) Derive(purpose string) [][]byte {
+	all := make([][]byte, len(r.keys))
+	for i, k := range r.keys {
+		mac := hmac.New(sha256.New, k.derives)
+		mac.Write([]byte(purpose))
+		all[i] = mac.Sum(nil)
+	}
+	return all
 }
 
 // Stale reports whether something is not sealed with the first secret, and so has

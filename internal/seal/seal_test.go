@@ -90,3 +90,15 @@ func TestNothingIsPrinted(t *testing.T) {
 	r := ring(t, older)
 	require.Equal(t, "a ring of 1 secrets; a ring of 1 secrets; a ring of 1 secrets", fmt.Sprintf("%v; %+v; %#v", r, r, r))
 }
+
+// Derived secrets are the same in every process, and of each purpose another.
+func TestDerive(t *testing.T) {
+	both := ring(t, newer+" "+older)
+	got := both.Derive("a")
+	require.Len(t, got, 2)
+	require.Len(t, got[0], 32)
+	require.Equal(t, ring(t, older).Derive("a")[0], got[1])
+	require.NotEqual(t, got[0], got[1])
+	require.NotEqual(t, got[0], both.Derive("b")[0])
+	require.Empty(t, seal.Ring{}.Derive("a"))
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -46,6 +47,7 @@ func (s *Settings) AfterApply(ctx *kong.Context) error {
 		checkLimits("end_user", s.Limits.EndUser),
 		checkLimits("account", s.Limits.Account),
 		s.checkRateLimit(),
+		s.checkNetworks(),
 		s.checkTokens(),
 		s.checkSecrets(),
 		s.checkOrigins(),
@@ -76,6 +78,24 @@ func (s *Settings) strangers(model *kong.Application) (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+func (s *Settings) checkNetworks() error {
+	for _, n := range s.ToolNetworks {
+		if _, err := network(n); err != nil {
+			return fmt.Errorf("--tool-networks must be networks such as 10.0.0.0/8 or fd00::/8, with commas between, not %q", n)
+		}
+	}
+	return nil
+}
+
+// network reads a network, whose address has no bits behind its prefix.
+func network(text string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(text)
+	if err == nil && p.Masked() != p {
+		err = errors.New("there are bits behind the prefix")
+	}
+	return p, err
 }
 
 // checkOrigins is strict: an origin that a browser would write otherwise lets nobody

@@ -8,6 +8,7 @@
 package settings
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 
@@ -60,6 +61,8 @@ type Settings struct {
 	RetainRuns        time.Duration `default:"0" env:"ROTA_RETAIN_RUNS" help:"How long runs are kept after they have ended, with their inputs and answers, unless the account says otherwise: 1h or more. Default: for ever."`
 	RetainOccurrences time.Duration `default:"0" env:"ROTA_RETAIN_OCCURRENCES" help:"How long occurrences are kept after their time, unless the account says otherwise: 1h or more. Default: for ever."`
 
+	ToolNetworks []string `env:"ROTA_TOOL_NETWORKS" placeholder:"CIDR" help:"Private networks that tools of agents may call, such as 10.0.0.0/8 or 127.0.0.1/32, separated by commas. Default: none; a webhook at a private, loopback or link-local address is not called, whatever its name."`
+
 	RateLimit []rota.RateLimit `placeholder:"LIMIT" env:"ROTA_RATE_LIMIT" help:"How many requests each key may make that has no limits of its own, such as 600/minute, in all processes together; one for each of second, minute, hour and day, separated by commas. Default: none."`
 
 	Zoneinfo string `env:"ROTA_ZONEINFO" placeholder:"PATH" type:"path" help:"Time zone data to use: a directory such as /usr/share/zoneinfo, or a zip file with one, such as a wheel of the Python package tzdata. Default: the newer of those in the program and the system's."`
@@ -101,6 +104,17 @@ func (s Settings) AllLimits() rota.AllLimits {
 		l.EndUser.OpenRuns = new(rota.DefaultOpenRuns)
 	}
 	return l
+}
+
+// Networks returns the private networks that tools may call.
+func (s Settings) Networks() []netip.Prefix {
+	var all []netip.Prefix
+	for _, n := range s.ToolNetworks {
+		if p, err := network(n); err == nil {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // ServesAPI reports whether the process serves the API.

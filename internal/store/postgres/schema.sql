@@ -216,6 +216,7 @@ CREATE TABLE open_runs (
   model text,
   history text,
   conversation_id text COLLATE "C",
+  steps bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (run_id)
 );
 CREATE INDEX open_runs_by_conversation ON open_runs USING btree (conversation_id, run_id) WHERE (conversation_id IS NOT NULL);
@@ -300,6 +301,15 @@ CREATE TABLE run_events (
   PRIMARY KEY (run_id, seq)
 );
 CREATE INDEX run_events_by_age ON run_events USING btree (at);
+
+CREATE TABLE run_steps (
+  run_id text COLLATE "C" NOT NULL,
+  number bigint NOT NULL,
+  kind text COLLATE "C" NOT NULL,
+  at bigint NOT NULL,
+  data text NOT NULL,
+  PRIMARY KEY (run_id, number)
+);
 
 CREATE TABLE runs (
   id text COLLATE "C" NOT NULL,

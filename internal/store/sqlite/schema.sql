@@ -223,7 +223,8 @@ CREATE TABLE open_runs (
   response_id TEXT,
   model       TEXT,                        -- of the attempt that began last, as the agent names it
   history     TEXT,                        -- the attempts before it
-  conversation_id TEXT                     -- that it holds, or waits in line for
+  conversation_id TEXT,                    -- that it holds, or waits in line for
+  steps       INTEGER NOT NULL DEFAULT 0   -- of its tool loop, in run_steps
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX open_runs_by_conversation ON open_runs (conversation_id, run_id) WHERE conversation_id IS NOT NULL;
@@ -303,6 +304,15 @@ CREATE TABLE retentions (
   account     TEXT PRIMARY KEY,
   runs        INTEGER,
   occurrences INTEGER
+) STRICT;
+
+CREATE TABLE run_steps (
+  run_id TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  kind   TEXT NOT NULL,
+  at     INTEGER NOT NULL,
+  data   TEXT NOT NULL,
+  PRIMARY KEY (run_id, number)
 ) STRICT;
 
 CREATE TABLE runs (

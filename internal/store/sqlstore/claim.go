@@ -13,7 +13,7 @@ import (
 
 // selectWork reads what scanWork scans.
 var selectWork = `SELECT ` + workColumns + `, r.account, r.end_user, o.provider, o.ready_at, o.failures,
-	COALESCE(t.status, ''), t.policy, r.fire, COALESCE(s.name, ''), v.configuration, r.function_tools, a.deleted_at
+	COALESCE(t.status, ''), t.policy, r.fire, COALESCE(s.name, ''), v.configuration, r.function_tools, a.deleted_at, o.steps
 	FROM open_runs o JOIN runs r ON r.id = o.run_id JOIN agents a ON a.id = r.agent_id
 	JOIN agent_versions v ON v.agent_id = r.agent_id AND v.version = r.agent_version
 	LEFT JOIN timers t ON t.schedule_id = o.schedule_id LEFT JOIN schedules s ON s.id = o.schedule_id`
@@ -215,7 +215,7 @@ func scanWork(row Scanner) (rota.Work, error) {
 	run, runDone := runDest(&w.Run)
 	var ready, deleted msTime // the run, the agent
 	dest := append(run, &w.Owner.Account, &w.Owner.EndUser, &w.Provider, &ready, &w.Failures, &w.Schedule, policyText{&w.Policy},
-		jsonText{&w.Fire}, &w.Fire.ScheduleName, jsonText{&w.Agent}, jsonText{&w.Functions}, &deleted)
+		jsonText{&w.Fire}, &w.Fire.ScheduleName, jsonText{&w.Agent}, jsonText{&w.Functions}, &deleted, &w.Steps)
 	err := row.Scan(dest...)
 	runDone()
 	w.ReadyAt = ready.Time

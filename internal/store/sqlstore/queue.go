@@ -90,7 +90,7 @@ func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, se
 		return rota.Finish{}, err
 	}
 	open, err := one(ctx, q.db, "open run", scanOpen, `DELETE FROM open_runs WHERE run_id = ? AND `+ofAttempt+`
-		RETURNING phase, started_at, first_start, attempts, response_id, model, history, conversation_id, owner`, id, r.Attempt)
+		RETURNING phase, started_at, first_start, attempts, response_id, model, history, conversation_id, owner, steps`, id, r.Attempt)
 	if isNotFound(err) {
 		return rota.Finish{}, nil
 	}
@@ -99,6 +99,11 @@ func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, se
 	}
 	done := rota.Finish{Ended: true}
 	q.pending.ended(open.owner, r)
+	if open.steps > 0 {
+		if err := q.write(ctx, `DELETE FROM run_steps WHERE run_id = ?`, id); err != nil {
+			return done, err
+		}
+	}
 	if err := q.endRun(ctx, id, open, r); err != nil {
 		return done, err
 	}
@@ -152,11 +157,12 @@ type openRun struct {
 	history               []rota.RunAttempt
 	conversation          *rota.ConversationID // that it holds, or waits in line for
 	owner                 rota.Owner
+	steps                 int // of its tool loop, on record
 }
 
 func scanOpen(row Scanner) (openRun, error) {
 	var o openRun
-	err := row.Scan(&o.phase, &o.startedAt, &o.firstStart, &o.attempts, &o.responseID, &o.model, jsonText{&o.history}, &o.conversation, ownerColumn{&o.owner})
+	err := row.Scan(&o.phase, &o.startedAt, &o.firstStart, &o.attempts, &o.responseID, &o.model, jsonText{&o.history}, &o.conversation, ownerColumn{&o.owner}, &o.steps)
 	return o, err
 }
 

@@ -97,15 +97,7 @@ func (q Queries) AddSteps(ctx context.Context, id rota.ResponseID, steps ...rota
 
 // ResponseSteps returns the steps of a response, in order.
 func (q Queries) ResponseSteps(ctx context.Context, id rota.ResponseID) ([]rota.ResponseStep, error) {
-	return all(ctx, q.db, func(row Scanner) (rota.ResponseStep, error) {
-		var (
-			s  rota.ResponseStep
-			at msTime
-		)
-		err := row.Scan(jsonText{&s}, &s.Number, &s.Kind, &at)
-		s.At = at.Time
-		return s, err
-	}, `SELECT s.data, s.number, s.kind, s.at FROM response_steps s WHERE s.response_id = ? ORDER BY s.number`, id)
+	return all(ctx, q.db, scanStep, `SELECT s.data, s.number, s.kind, s.at FROM response_steps s WHERE s.response_id = ? ORDER BY s.number`, id)
 }
 
 // EndResponse ends a response that has not ended, and lets go of its conversation, which

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -18,6 +19,7 @@ var ends = []testCase{
 	{"the end of a run wakes its timer only if that is due", finishDue},
 	{"settling can drop a buffered occurrence", finishUnbuffers},
 	{"a run ends after its schedule was deleted", finishDeleted},
+	{"the steps of a run are those of its attempt, and go when it ends", runSteps},
 }
 
 var recoveries = []testCase{
@@ -236,4 +238,42 @@ func recoverRehomes(w *world) {
 	require.Empty(w, work[0].ResponseID, "a response belongs to the provider that gave it")
 	require.Equal(w, queued, work[1].Run.ID)
 	require.Equal(w, stays, w.claimFrom("second", 10)[0].Run.ID)
+}
+
+// runSteps: a worker that was thought lost puts nothing on record beside the one that has
+// taken its place.
+func runSteps(w *world) {
+	r := w.addRun(w.addAgent().ID)
+	w.at(time.Minute)
+	first := w.claimOne()
+	require.Zero(w, first.Steps)
+	steps := []rota.ResponseStep{
+		{Number: 1, Kind: rota.StepItems, At: w.now, Model: "m", Usage: rota.AnyOf(map[string]int{"total_tokens": 3}), Output: []json.RawMessage{json.RawMessage(`{"type":"function_call"}`)}, Attempt: 1},
+		{Number: 2, Kind: rota.StepCalled, At: w.now, Call: 1, Tool: "f", Attempt: 1},
+		{Number: 3, Kind: rota.StepResult, At: w.now, Call: 1, Tool: "f", Result: p("done"), Code: "failed", Attempt: 1},
+	}
+	add := func(a rota.Attempt, steps ...rota.ResponseStep) (added bool) {
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+			var err error
+			added, err = tx.AddRunSteps(ctx, a, steps...)
+			return err
+		})
+		return added
+	}
+	require.True(w, add(first.At(), steps[:2]...))
+	require.False(w, add(rota.Attempt{Run: r.ID, Attempt: 2}, steps[2]), "it has not begun")
+	w.recover(provider)
+	require.False(w, add(first.At(), steps[2]), "its worker is gone")
+	second := w.claimOne()
+	require.Equal(w, 2, second.Steps)
+	require.False(w, add(first.At(), steps[2]), "another worker has it")
+	require.True(w, add(second.At(), steps[2]))
+	got, err := w.store.RunSteps(w.Context(), r.ID)
+	require.NoError(w, err)
+	w.same(steps, got)
+	w.finish(r.ID, w.completed())
+	got, err = w.store.RunSteps(w.Context(), r.ID)
+	require.NoError(w, err)
+	require.Empty(w, got)
+	require.False(w, add(second.At(), steps[2]), "it has ended")
 }

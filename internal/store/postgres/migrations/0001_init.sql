@@ -395,13 +395,24 @@ CREATE TABLE open_runs (
   response_id TEXT,
   model       TEXT,                        -- of the attempt that began last, as the agent names it
   history     TEXT,                        -- the attempts before it
-  conversation_id TEXT COLLATE "C"         -- that it holds, or waits in line for
+  conversation_id TEXT COLLATE "C",        -- that it holds, or waits in line for
+  steps       BIGINT NOT NULL DEFAULT 0    -- of its tool loop, in run_steps
 );
 CREATE INDEX open_runs_queue ON open_runs (owner, provider, ready_at, run_id) WHERE phase <> 'running';
 CREATE INDEX open_runs_waiting ON open_runs (ready_at, run_id) WHERE phase <> 'running';
 CREATE INDEX open_runs_unstarted ON open_runs (schedule_id) WHERE phase = 'queued';
 CREATE INDEX open_runs_running ON open_runs (owner, provider, worker_since) WHERE phase = 'running';
 CREATE INDEX open_runs_by_conversation ON open_runs (conversation_id, run_id) WHERE conversation_id IS NOT NULL;
+
+-- What has happened in the tool loop of a run that has not ended.
+CREATE TABLE run_steps (
+  run_id TEXT COLLATE "C" NOT NULL,
+  number BIGINT NOT NULL,
+  kind   TEXT COLLATE "C" NOT NULL,
+  at     BIGINT NOT NULL,
+  data   TEXT NOT NULL,
+  PRIMARY KEY (run_id, number)
+);
 
 -- What runs say, on its way from the process that works on them to those where
 -- somebody watches. A row is of no use after some minutes.

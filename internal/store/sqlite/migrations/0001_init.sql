@@ -390,13 +390,24 @@ CREATE TABLE open_runs (
   response_id TEXT,
   model       TEXT,                        -- of the attempt that began last, as the agent names it
   history     TEXT,                        -- the attempts before it
-  conversation_id TEXT                     -- that it holds, or waits in line for
+  conversation_id TEXT,                    -- that it holds, or waits in line for
+  steps       INTEGER NOT NULL DEFAULT 0   -- of its tool loop, in run_steps
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX open_runs_queue ON open_runs (owner, provider, ready_at, run_id, phase) WHERE phase <> 'running';
 CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase <> 'running';
 CREATE INDEX open_runs_unstarted ON open_runs (schedule_id) WHERE phase = 'queued';
 CREATE INDEX open_runs_running ON open_runs (owner, provider) WHERE phase = 'running';
 CREATE INDEX open_runs_by_conversation ON open_runs (conversation_id, run_id) WHERE conversation_id IS NOT NULL;
+
+-- What has happened in the tool loop of a run that has not ended.
+CREATE TABLE run_steps (
+  run_id TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  kind   TEXT NOT NULL,
+  at     INTEGER NOT NULL,
+  data   TEXT NOT NULL,
+  PRIMARY KEY (run_id, number)
+) STRICT;
 
 -- The answers to requests with an Idempotency-Key.
 CREATE TABLE answers (

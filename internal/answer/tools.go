@@ -1,0 +1,333 @@
+package answer
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/rawjson"
+)
+
+// The bounds of a tool loop.
+const (
+	DefaultToolCalls = 64                // of a response whose request says nothing of max_tool_calls
+	MaxParallelCalls = 8                 // that are under way at once
+	MaxResult        = 256 << 10         // bytes of one result that the model is told
+	maxLoop          = 8 << 20           // bytes of all answers and results of a loop
+	DefaultTimeout   = 30 * time.Second  // of a call
+	MaxTimeout       = 600 * time.Second // the longest that a function may ask for
+)
+
+// A Tool is a function that Rota calls itself.
+type Tool struct {
+	Function   rota.FunctionToolID
+	Name       string
+	URL        string
+	Timeout    time.Duration // of a call
+	Repeatable bool          // calling it twice does what calling it once does
+}
+
+// Tools are the functions that Rota calls itself, by the names that models know.
+type Tools map[string]Tool
+
+// ReadTools returns those of function tools that have a webhook. functions are
+// definitions as they are kept, by their ids. The error is [rota.Invalid] if two have the
+// same name.
+func ReadTools(functions map[rota.FunctionToolID]rota.Object) (Tools, error) {
+	tools := Tools{}
+	for id, f := range functions {
+		url := rawjson.Text(rawjson.Get(f.RawMessage, "webhook_url"))
+		if url == "" {
+			continue
+		}
+		t := Tool{
+			Function: id, Name: rawjson.Text(rawjson.Get(f.RawMessage, "name")), URL: url, Timeout: DefaultTimeout,
+			Repeatable: rawjson.Kind(rawjson.Get(f.RawMessage, "idempotent")) == 't',
+		}
+		if n, err := strconv.Atoi(string(rawjson.Get(f.RawMessage, "webhook_timeout_seconds"))); err == nil && n > 0 {
+			t.Timeout = min(time.Duration(n)*time.Second, MaxTimeout)
+		}
+		if other, twice := tools[t.Name]; twice {
+			return nil, rota.InvalidField("tools", "must not have two functions named %q: %s and %s", t.Name, min(id, other.Function), max(id, other.Function))
+		}
+		tools[t.Name] = t
+	}
+	return tools, nil
+}
+
+// own are the members of a function tool that are for Rota, and that no model is told.
+var own = []string{"webhook_url", "webhook_timeout_seconds", "idempotent"}
+
+// Told returns a function tool as a model is told it.
+func Told(definition rota.Object) rota.Object {
+	o := rawjson.ReadObject(definition.RawMessage)
+	n := len(o)
+	for _, name := range own {
+		o.Delete(name)
+	}
+	if len(o) == n {
+		return definition
+	}
+	return rota.Object{RawMessage: o.Encode()}
+}
+
+// A Call is one that Rota makes.
+type Call struct {
+	Turn   int // the answer that asks for it; 1 is the first
+	Number int // among those of the answer; 1 is the first
+	Again  bool
+	Tool
+	CallID    string // as the model has it
+	Arguments string // JSON, if the model keeps its word
+}
+
+// ID names the call, the same each time that it is made. of is the response or run.
+func (c Call) ID(of string) string {
+	return of + "-" + strconv.Itoa(c.Turn) + "-" + strconv.Itoa(c.Number)
+}
+
+// A Caller is for what a call is made: a run or a response.
+type Caller struct {
+	Owner        rota.Owner
+	ID           string // of the run or response
+	Run          rota.RunID
+	Response     rota.ResponseID
+	Agent        rota.AgentID
+	Schedule     *rota.ScheduleID
+	ScheduledFor *rota.Instant
+}
+
+// called returns the step that goes on record before the call is made.
+func (c Call) called() rota.ResponseStep {
+	return rota.ResponseStep{Kind: rota.StepCalled, Call: c.Number, Tool: c.Name}
+}
+
+// Called returns the steps that go on record before calls are made.
+func Called(calls []Call) []rota.ResponseStep {
+	var steps []rota.ResponseStep
+	for _, c := range calls {
+		if !c.Again {
+			steps = append(steps, c.called())
+		}
+	}
+	return steps
+}
+
+// A Result is what came of a call.
+type Result struct {
+	Output string // that the model is told
+	Code   string // why there is none; empty if there is
+}
+
+// Codes of results that no function has given.
+const (
+	ResultFailed  = "failed"          // the function said so, or did not answer
+	ResultUnknown = "outcome_unknown" // the call was cut off
+	ResultLimit   = "max_tool_calls"  // it was not made
+)
+
+// Step returns the step that puts a result on record. A text that is too long is cut,
+// which it says.
+func (c Call) Step(r Result) rota.ResponseStep {
+	if len(r.Output) > MaxResult {
+		r.Output = cut(r.Output) + "\n[cut: the result had " + strconv.Itoa(len(r.Output)) + " bytes, of which these are the first " + strconv.Itoa(MaxResult) + "]"
+	}
+	return rota.ResponseStep{Kind: rota.StepResult, Call: c.Number, Tool: c.Name, Code: r.Code, Result: &r.Output}
+}
+
+// cut returns the first MaxResult bytes of a text, but for a character that ends later.
+func cut(s string) string {
+	n := MaxResult
+	for n > 0 && s[n]&0xC0 == 0x80 {
+		n--
+	}
+	return s[:n]
+}
+
+// Answered returns what of an answer goes on record for a loop: all its items, if it
+// asks for calls that Rota makes; else nil. Calls without an id, or with one of another
+// call, get one.
+func (t Tools) Answered(output []json.RawMessage) []json.RawMessage {
+	loops, seen := false, map[string]bool{"": true}
+	items := make([]json.RawMessage, len(output))
+	for n, raw := range output {
+		items[n] = raw
+		if !isFunctionCall(raw) {
+			continue
+		}
+		id := rawjson.Text(rawjson.Get(raw, "call_id"))
+		if seen[id] {
+			id = "call_rota_" + strconv.Itoa(n+1)
+			o := rawjson.ReadObject(raw)
+			o.Set("call_id", rawjson.String(id))
+			items[n] = o.Encode()
+		}
+		seen[id] = true
+		_, ours := t[rawjson.Text(rawjson.Get(raw, "name"))]
+		loops = loops || ours
+	}
+	if !loops {
+		return nil
+	}
+	return items
+}
+
+func isFunctionCall(item json.RawMessage) bool {
+	return rawjson.Text(rawjson.Get(item, "type")) == "function_call"
+}
+
+// calls returns the calls of an answer that Rota makes, and whether there are others.
+func (t Tools) calls(turn int, output []json.RawMessage) (calls []Call, others bool) {
+	for _, raw := range output {
+		if !isFunctionCall(raw) {
+			continue
+		}
+		tool, ours := t[rawjson.Text(rawjson.Get(raw, "name"))]
+		if !ours {
+			others = true
+			continue
+		}
+		calls = append(calls, Call{
+			Turn: turn, Number: len(calls) + 1, Tool: tool,
+			CallID: rawjson.Text(rawjson.Get(raw, "call_id")), Arguments: rawjson.Text(rawjson.Get(raw, "arguments")),
+		})
+	}
+	return calls, others
+}
+
+// A turn is an answer that asked for calls, and what has become of these.
+type turn struct {
+	calls   []Call
+	others  bool // the caller has calls to make
+	output  []json.RawMessage
+	begun   map[int]bool
+	results map[int]rota.ResponseStep
+}
+
+// turns returns the answers on record that asked for calls.
+func (s State) turns() []turn {
+	var all []turn
+	for _, step := range s.Steps {
+		switch step.Kind {
+		case rota.StepItems:
+			t := turn{output: step.Output, begun: map[int]bool{}, results: map[int]rota.ResponseStep{}}
+			t.calls, t.others = s.Tools.calls(len(all)+1, step.Output)
+			all = append(all, t)
+		case rota.StepCalled:
+			all[len(all)-1].begun[step.Call] = true
+		case rota.StepResult:
+			all[len(all)-1].results[step.Call] = step
+		}
+	}
+	return all
+}
+
+// goOn returns what follows an answer.
+func (s State) goOn() Action {
+	turns := s.turns()
+	now := turns[len(turns)-1]
+	made, size, limited := 0, 0, false
+	for n, t := range turns {
+		made += len(t.begun)
+		for _, raw := range t.output {
+			size += len(raw)
+		}
+		for _, r := range t.results {
+			size += len(*r.Result)
+			limited = limited || n < len(turns)-1 && r.Code == ResultLimit
+		}
+	}
+	switch note, call := s.open(now, made); {
+	case len(now.calls) == 0:
+		return Action{End: &End{}}
+	case limited:
+		return Action{End: &End{Status: rota.ResponseIncomplete, Code: ResultLimit, Message: "the model goes on to ask for calls, and max_tool_calls is reached"}}
+	case size > maxLoop:
+		return Action{End: &End{rota.ResponseFailed, rota.RunErrTooLarge, "the answers of the model and the results of its calls have more than 8 MiB together"}}
+	case len(note) > 0:
+		return Action{Note: note}
+	case len(call) > 0:
+		return Action{Call: call}
+	case now.others:
+		return Action{End: &End{}}
+	default:
+		return s.ask(s.failed())
+	}
+}
+
+// open returns what is to be done about the calls of an answer: results that are known
+// without a call, and calls. made is how many have been made so far.
+func (s State) open(t turn, made int) (note []rota.ResponseStep, call []Call) {
+	most := MaxParallelCalls
+	if s.Sequential {
+		most = 1
+	}
+	for _, c := range t.calls {
+		_, done := t.results[c.Number]
+		switch {
+		case done:
+		case t.begun[c.Number] && !c.Repeatable:
+			note = append(note, c.Step(Result{Output: "The outcome is unknown: the call was made, and the server stopped before it had an answer. It was not made again.", Code: ResultUnknown}))
+		case t.begun[c.Number]:
+			c.Again = true
+			call = append(call, c)
+		case made >= s.MaxCalls:
+			note = append(note, c.Step(Result{Output: "The call was not made: the limit of " + strconv.Itoa(s.MaxCalls) + " calls is reached.", Code: ResultLimit}))
+		default:
+			made++
+			call = append(call, c)
+		}
+	}
+	return note, call[:min(most, len(call))]
+}
+
+// exhausted reports whether the model has asked for more calls than it may have.
+func (s State) exhausted() bool {
+	for _, step := range s.Steps {
+		if step.Kind == rota.StepResult && step.Code == ResultLimit {
+			return true
+		}
+	}
+	return false
+}
+
+// Said returns the items that a model is told behind the input of a request: what it
+// has answered, as it came, and what came of the calls.
+func (s State) Said() []json.RawMessage {
+	var items []json.RawMessage
+	for _, t := range s.turns() {
+		items = append(items, t.output...)
+		for _, c := range t.calls {
+			if r, ok := t.results[c.Number]; ok {
+				items = append(items, rawjson.Object{
+					{Name: "type", Value: json.RawMessage(`"function_call_output"`)}, {Name: "call_id", Value: rawjson.String(c.CallID)}, {Name: "output", Value: rawjson.String(*r.Result)},
+				}.Encode())
+			}
+		}
+	}
+	return items
+}
+
+// GoOn changes the body of a request into that of a question further on in a loop. input
+// are the items of the request. A choice that forces a call holds for the first question
+// alone, or there would be no end.
+func (q Question) GoOn(body json.RawMessage, input, said []json.RawMessage) json.RawMessage {
+	if q.Turn == 0 {
+		return body
+	}
+	o := rawjson.ReadObject(body)
+	o.Set("input", rawjson.EncodeList(append(input[:len(input):len(input)], said...)))
+	choice := o.Get("tool_choice")
+	switch {
+	case q.NoTools:
+		o.Set("tool_choice", json.RawMessage(`"none"`))
+	case rawjson.Text(choice) == "required", rawjson.Kind(choice) == '{' && rawjson.Text(rawjson.Get(choice, "type")) != "allowed_tools":
+		o.Set("tool_choice", json.RawMessage(`"auto"`))
+	case rawjson.Text(rawjson.Get(choice, "mode")) == "required":
+		allowed := rawjson.ReadObject(choice)
+		allowed.Set("mode", json.RawMessage(`"auto"`))
+		o.Set("tool_choice", allowed.Encode())
+	}
+	return o.Encode()
+}
