@@ -14,8 +14,12 @@ const OwnServer = "rota"
 func (w *Writer) Call(name, arguments string) *ItemWriter {
 	null := json.RawMessage("null")
 	i := w.Add(rawjson.Object{
-		{Name: "type", Value: json.RawMessage(`"mcp_call"`)}, {Name: "server_label", Value: rawjson.String(OwnServer)}, {Name: "name", Value: rawjson.String(name)},
-		{Name: "output", Value: null}, {Name: "error", Value: null}, {Name: "approval_request_id", Value: null},
+		{Name: "type", Value: json.RawMessage(`"mcp_call"`)},
+		{Name: "server_label", Value: rawjson.String(OwnServer)},
+		{Name: "name", Value: rawjson.String(name)},
+		{Name: "output", Value: null},
+		{Name: "error", Value: null},
+		{Name: "approval_request_id", Value: null},
 	}.Encode())
 	i.Say(MCPArguments, arguments)
 	i.Progress("response.mcp_call.in_progress", []byte(`{}`))
@@ -52,8 +56,10 @@ func asCalls(items []Item) []Item {
 			result = rawjson.String(CutOff)
 		}
 		all = append(all, readItem(rawjson.Object{
-			{Name: "type", Value: json.RawMessage(`"function_call"`)}, {Name: "call_id", Value: id},
-			{Name: "name", Value: rawjson.Get(i.raw, "name")}, {Name: "arguments", Value: rawjson.Get(i.raw, "arguments")},
+			{Name: "type", Value: json.RawMessage(`"function_call"`)},
+			{Name: "call_id", Value: id},
+			{Name: "name", Value: rawjson.Get(i.raw, "name")},
+			{Name: "arguments", Value: rawjson.Get(i.raw, "arguments")},
 		}.Encode()), readItem(rawjson.Object{
 			{Name: "type", Value: json.RawMessage(`"function_call_output"`)}, {Name: "call_id", Value: id}, {Name: "output", Value: result},
 		}.Encode()))

@@ -62,7 +62,9 @@ func newToolBench(t *testing.T, change func(*rota.Agent)) (*bench, *tools) {
 		})
 	}
 	b.next(func(*rota.Run) {})
-	f := &tools{do: func(_ context.Context, c answer.Call) (answer.Result, error) { return answer.Result{Output: "did " + c.Name}, nil }}
+	f := &tools{do: func(_ context.Context, c answer.Call) (answer.Result, error) {
+		return answer.Result{Output: "did " + c.Name}, nil
+	}}
 	b.runner.Tools = f
 	return b, f
 }
