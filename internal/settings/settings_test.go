@@ -168,7 +168,7 @@ func TestTheVariableNamesTheFile(t *testing.T) {
 func TestWrongFiles(t *testing.T) {
 	for file, want := range map[string]string{
 		"drain_timout: 5s": `rota.yaml, line 1: there is no setting "drain_timout"; there are providers, limits, listen, data, database, database_pool_size, role, demo, bootstrap_key, public_url, console, token_audience, secret_key, secret_key_file, cors_origins, model_url, ` +
-			`model_key_env, model_protocol, model, engine, temporal_address, temporal_namespace, temporal_task_queue, temporal_api_key, temporal_tls, temporal_tls_cert_path, temporal_tls_key_path, temporal_tls_ca_path, temporal_tls_server_name, max_concurrent_runs, memory_budget, max_connections, drain_timeout, catchup_rate, min_interval, agent_retention, retain_runs, retain_occurrences, rate_limit, zoneinfo, on_key_revoked, log_format, log_level, log_contents`,
+			`model_key_env, model_protocol, model, engine, temporal_address, temporal_namespace, temporal_task_queue, temporal_api_key, temporal_tls, temporal_tls_cert_path, temporal_tls_key_path, temporal_tls_ca_path, temporal_tls_server_name, max_concurrent_runs, memory_budget, max_connections, drain_timeout, catchup_rate, min_interval, agent_retention, retain_runs, retain_occurrences, tool_networks, rate_limit, zoneinfo, on_key_revoked, log_format, log_level, log_contents`,
 		"config: other.yaml":                            `rota.yaml, line 1: there is no setting "config"; there are providers, limits,`,
 		"listen: :1\ndrain-timeout: 5s":                 `rota.yaml, line 2: there is no setting "drain-timeout"; there are providers, limits,`,
 		"drain_timeout: [1s]":                           "rota.yaml, line 1: drain_timeout must be a single value",
