@@ -54,6 +54,7 @@ type State struct {
 	Tools      Tools // that Rota calls
 	MaxCalls   int   // in all
 	Sequential bool  // one call after the other
+	Lost       bool  // nobody waits for it any more: no call is made, and none of its models asked
 }
 
 // Next returns what comes next.

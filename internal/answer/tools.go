@@ -2,11 +2,14 @@ package answer
 
 import (
 	"encoding/json"
+	"errors"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/rawjson"
+	"github.com/rota-run/rota/internal/responses"
 )
 
 // The bounds of a tool loop.
@@ -57,7 +60,7 @@ func ReadTools(functions map[rota.FunctionToolID]rota.Object) (Tools, error) {
 }
 
 // own are the members of a function tool that are for Rota, and that no model is told.
-var own = []string{"webhook_url", "webhook_timeout_seconds", "idempotent"}
+var own = []string{"webhook_url", "webhook_timeout_seconds", "idempotent", "function_tool_id"}
 
 // Told returns a function tool as a model is told it.
 func Told(definition rota.Object) rota.Object {
@@ -70,6 +73,76 @@ func Told(definition rota.Object) rota.Object {
 		return definition
 	}
 	return rota.Object{RawMessage: o.Encode()}
+}
+
+// toldAll returns tools as a model is told them.
+func toldAll(tools json.RawMessage) json.RawMessage {
+	list, changed := rawjson.List(tools), false
+	for n, t := range list {
+		if rawjson.Get(t, "function_tool_id") != nil {
+			list[n], changed = Told(rota.Object{RawMessage: t}).RawMessage, true
+		}
+	}
+	if !changed {
+		return tools
+	}
+	return rawjson.EncodeList(list)
+}
+
+// Refer puts function tools in the place of what refers to them in the tools of a request,
+// with their ids. definition returns one.
+func Refer(tools json.RawMessage, definition func(rota.FunctionToolID) (rota.FunctionDefinition, error)) (json.RawMessage, error) {
+	list, changed := rawjson.List(tools), false
+	for n, t := range list {
+		at := "tools." + strconv.Itoa(n)
+		switch rawjson.Text(rawjson.Get(t, "type")) {
+		case "function":
+			if rawjson.Kind(rawjson.Get(t, "webhook_url")) != 'n' {
+				return nil, rota.InvalidField(at+".webhook_url", "must be that of a function tool: create one, and refer to it with the type %s", rota.ToolFunctionReference)
+			}
+		case rota.ToolFunctionReference:
+			id := rawjson.Text(rawjson.Get(t, "function_tool_id"))
+			d, err := definition(rota.FunctionToolID(id))
+			if errors.Is(err, rota.NotFound) {
+				return nil, rota.InvalidField(at, "refers to a function tool that is not there: %q", id)
+			}
+			if err != nil {
+				return nil, err
+			}
+			o := rawjson.ReadObject(rota.AnyOf(d).RawMessage)
+			o.Set("function_tool_id", rawjson.String(id))
+			list[n], changed = o.Encode(), true
+		}
+	}
+	if !changed {
+		return tools, nil
+	}
+	return rawjson.EncodeList(list), nil
+}
+
+// loopOf returns the state of the loop of a response, by the tools of its request.
+func (s State) loopOf(request json.RawMessage) State {
+	functions := map[rota.FunctionToolID]rota.Object{}
+	for _, t := range rawjson.List(rawjson.Get(request, "tools")) {
+		if id := rawjson.Text(rawjson.Get(t, "function_tool_id")); id != "" {
+			functions[rota.FunctionToolID(id)] = rota.Object{RawMessage: t}
+		}
+	}
+	s.Tools, _ = ReadTools(functions) // it was read before
+	s.MaxCalls, s.Sequential = DefaultToolCalls, rawjson.Kind(rawjson.Get(request, "parallel_tool_calls")) == 'f'
+	if n, err := strconv.Atoi(string(rawjson.Get(request, "max_tool_calls"))); err == nil {
+		s.MaxCalls = n
+	}
+	return s
+}
+
+// ForResponse returns the state of a response as it is on record.
+func ForResponse(w rota.ResponseWork, models []string) State {
+	s := State{ID: w.ID, Models: models, Steps: slices.Clone(w.Steps), Shown: w.Lost, Lost: w.Lost}
+	if !w.Kept {
+		s.Steps = nil
+	}
+	return s.loopOf(w.Request)
 }
 
 // A Call is one that Rota makes.
@@ -241,6 +314,8 @@ func (s State) goOn() Action {
 	switch note, call := s.open(now, made); {
 	case len(now.calls) == 0:
 		return Action{End: &End{}}
+	case s.Lost:
+		return Action{End: &End{rota.ResponseFailed, rota.RunErrWorkerLost, "the server stopped before the answer was whole"}}
 	case limited:
 		return Action{End: &End{Status: rota.ResponseIncomplete, Code: ResultLimit, Message: "the model goes on to ask for calls, and max_tool_calls is reached"}}
 	case size > maxLoop:
@@ -250,7 +325,7 @@ func (s State) goOn() Action {
 	case len(call) > 0:
 		return Action{Call: call}
 	case now.others:
-		return Action{End: &End{}}
+		return Action{End: &End{Status: rota.ResponseCompleted}}
 	default:
 		return s.ask(s.failed())
 	}
@@ -330,4 +405,14 @@ func (q Question) GoOn(body json.RawMessage, input, said []json.RawMessage) json
 		o.Set("tool_choice", allowed.Encode())
 	}
 	return o.Encode()
+}
+
+// Used returns what the answers among steps have used together; nil if there are none.
+func Used(steps []rota.ResponseStep) (sum []byte) {
+	for _, s := range steps {
+		if s.Kind == rota.StepItems {
+			sum = responses.SumUsage(sum, s.Usage.RawMessage)
+		}
+	}
+	return sum
 }

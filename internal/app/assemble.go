@@ -84,7 +84,7 @@ func assemble(p parts) (server, error) {
 	answers := &responder.Responder{
 		Store: ports.Responder(p.store), Gateway: p.gateway, Now: time.Now, Log: p.log, Memory: p.memory.runs,
 		Worker: rota.NewWorkerName(time.Now()), Wake: make(chan struct{}, 1), Alone: !p.shared(),
-		Freed: eng.Changed,
+		Freed: eng.Changed, Tools: p.tools,
 	}
 	s := server{
 		responder: answers,

@@ -94,7 +94,7 @@ func (c *Control) CreateResponse(ctx context.Context, who auth.Caller, body []by
 	if err := c.enter(ctx, who, rota.WriteResponses, "create_response"); err != nil {
 		return Answer{}, err
 	}
-	r, err := c.readResponse(who, body, w)
+	r, err := c.readResponse(ctx, who, body, w)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -149,9 +149,32 @@ func (c *Control) dereferenced(ctx context.Context, who auth.Caller, member stri
 	})
 }
 
-func (c *Control) readResponse(who auth.Caller, body []byte, w Write) (answer.Request, error) {
+// refer puts the function tools into a request that it refers to. Scope read:agents, if
+// there are any.
+func (c *Control) refer(ctx context.Context, who auth.Caller, r *answer.Request) error {
+	tools := r.Rest.Get("tools")
+	if rawjson.Kind(tools) != '[' {
+		return nil
+	}
+	referred, err := answer.Refer(tools, func(id rota.FunctionToolID) (rota.FunctionDefinition, error) {
+		if err := who.Require(rota.ReadAgents); err != nil {
+			return rota.FunctionDefinition{}, err
+		}
+		f, err := c.Store.FunctionTool(ctx, who.Owner, id)
+		return f.Definition, err
+	})
+	if err == nil {
+		r.Rest.Set("tools", referred)
+	}
+	return err
+}
+
+func (c *Control) readResponse(ctx context.Context, who auth.Caller, body []byte, w Write) (answer.Request, error) {
 	r, err := answer.Read(body)
 	if err != nil {
+		return r, err
+	}
+	if err := c.refer(ctx, who, &r); err != nil {
 		return r, err
 	}
 	if r.Conversation != "" {

@@ -65,7 +65,7 @@ func (j *job) end(how answer.End) (json.RawMessage, error) {
 	j.silent = refused != nil
 	if !j.writer.Over() {
 		j.writer.End(responses.End{
-			Status: cmp.Or(string(how.Status), responses.Failed), Code: codeOf(how.Code), Text: how.Message, Usage: j.usage, At: j.Now().Unix(),
+			Status: cmp.Or(string(how.Status), responses.Failed), Reason: how.Code, Code: codeOf(how.Code), Text: how.Message, Usage: j.usage, At: j.Now().Unix(),
 		})
 	}
 	object := j.writer.Object()

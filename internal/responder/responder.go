@@ -35,6 +35,7 @@ type Responder struct {
 	Wake    chan struct{} // of one place: see Changed
 	Alone   bool          // no other process has the database
 	Freed   func()        // a conversation is free, for which runs may wait
+	Tools   Toolbox       // makes the calls of tools that have a webhook
 
 	background sync.WaitGroup
 	busy       atomic.Int64 // background responses that are worked on
@@ -54,6 +55,12 @@ type running struct {
 type Gateway interface {
 	Resolve(model string) (provider, name string, err error)
 	Stream(ctx context.Context, req gateway.Request, started func(id string), on func(gateway.Event)) (gateway.Response, error)
+}
+
+// A Toolbox makes calls.
+type Toolbox interface {
+	// Call blocks until there is a result, or ctx ends, whose error it returns then.
+	Call(ctx context.Context, from answer.Caller, c answer.Call) (answer.Result, error)
 }
 
 // answerCost is what an answer takes of memory, as a multiple of its bytes: those of an
@@ -137,6 +144,8 @@ type job struct {
 	state  answer.State
 	fresh  []rota.ResponseStep // not on record yet
 	writer *responses.Writer
+	show   answer.Show
+	calls  sync.Mutex // of what calls that are made side by side change
 	emit   func(events.Event)
 	seq    int64
 	silent bool          // nobody is told: the request is refused
@@ -150,16 +159,16 @@ type job struct {
 
 func newJob(r *Responder, ctx context.Context, w rota.ResponseWork, emit func(events.Event), memory *budget.Account) *job {
 	j := &job{Responder: r, ctx: ctx, work: w, memory: memory, emit: emit, provider: w.Provider}
-	j.state = answer.State{ID: w.ID, Models: models(w), Steps: slices.Clone(w.Steps), Shown: w.Lost}
-	if !w.Kept {
-		j.state.Steps = nil
-	}
+	j.state = answer.ForResponse(w, models(w))
 	j.writer = responses.NewWriter(rawjson.ReadObject(w.Object), func(prefix string) string { return rota.NewItemID(prefix, r.Now()) }, j.take)
 	for _, t := range append(w.Turns, rota.Turn{Input: w.Input}) {
 		for _, i := range slices.Concat(t.Input, t.Output) {
 			j.writer.Reserve(i.ID)
 		}
 	}
+	j.show = answer.Show{Writer: j.writer, Tools: j.state.Tools}
+	j.show.Again(j.state.Steps)
+	j.usage = answer.Used(j.state.Steps)
 	return j
 }
 
@@ -193,6 +202,12 @@ func (j *job) run() (json.RawMessage, error) {
 			return nil, errLeft
 		case next.Ask != nil:
 			j.ask(*next.Ask)
+		case len(next.Note) > 0:
+			j.note(next.Note)
+		case len(next.Call) > 0:
+			if err := j.make(next.Call); err != nil {
+				return j.end(answer.End{Status: rota.ResponseFailed, Code: rota.RunErrWorkerLost, Message: "calls were cut off"})
+			}
 		case next.End != nil:
 			return j.end(*next.End)
 		default:
@@ -222,17 +237,22 @@ func (j *job) ask(q answer.Question) {
 		return
 	}
 	n := responses.NewNormalizer(j.writer)
-	ending, resp, err := j.listen(n, provider, model, q.Key)
+	n.Hold, n.Spent, j.state.Shown = len(j.state.Tools) > 0, j.usage, j.work.Lost
+	ending, resp, err := j.listen(n, provider, model, q)
 	if err != nil {
 		j.failed(n, ending, err)
 		return
 	}
-	j.refused, j.notSent, j.usage = nil, resp.NotSent, resp.Usage
+	j.refused, j.notSent, j.usage = nil, resp.NotSent, responses.SumUsage(j.usage, resp.Usage)
+	if j.asksForCalls(n, provider, model, resp) {
+		return
+	}
+	n.Hold = false
 	if ending != nil {
 		n.Event(ending.Type, ending.Data, j.Now().Unix())
 	}
 	if !j.writer.Over() {
-		j.writer.End(responses.End{Status: resp.Status, Usage: resp.Usage, At: j.Now().Unix()})
+		j.writer.End(responses.End{Status: resp.Status, Usage: j.usage, At: j.Now().Unix()})
 	}
 	if dropped := n.Dropped(); len(dropped) > 0 {
 		j.Log.Debug("parts of an answer were left out", "response_id", j.work.ID, "types", dropped)
@@ -245,10 +265,10 @@ func (j *job) ask(q answer.Question) {
 
 // listen asks a model, and passes on what it says. The event that ends its answer is
 // held back: another model may be asked.
-func (j *job) listen(n *responses.Normalizer, provider, model, key string) (ending *gateway.Event, resp gateway.Response, err error) {
+func (j *job) listen(n *responses.Normalizer, provider, model string, q answer.Question) (ending *gateway.Event, resp gateway.Response, err error) {
 	before := j.memory.Held()
 	resp, err = j.Gateway.Stream(j.ctx, gateway.Request{
-		Provider: provider, Body: answer.Body(j.work, model), IdempotencyKey: key, NoStore: !j.work.Kept,
+		Provider: provider, Body: answer.Body(j.work, model, q, j.state.Said()), IdempotencyKey: q.Key, NoStore: !j.work.Kept,
 		Hold: func(ctx context.Context, bytes int) error { return j.memory.Hold(ctx, before+answerCost*int64(bytes)) },
 	}, func(string) {}, func(e gateway.Event) {
 		if terminal(e.Type) {
@@ -284,7 +304,7 @@ func (j *job) failed(n *responses.Normalizer, ending *gateway.Event, err error) 
 	}
 	j.notSent = f.NotSent
 	if f.Usage != nil {
-		j.usage = f.Usage
+		j.usage = responses.SumUsage(j.usage, f.Usage)
 	}
 	j.fail(f)
 }

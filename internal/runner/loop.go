@@ -280,22 +280,13 @@ func (l *loop) fail(err error) call {
 
 // total returns what all answers have used.
 func (l *loop) total() []byte {
-	return used(l.state.Steps, func(rota.ResponseStep) bool { return true })
+	return answer.Used(l.state.Steps)
 }
 
 // ofAttempt returns what the answers have used that are in no attempt that has ended:
 // those of this one, and of attempts that crashes have cut off.
 func (l *loop) ofAttempt() []byte {
-	return used(l.state.Steps, func(s rota.ResponseStep) bool {
-		return !slices.ContainsFunc(l.w.Run.Attempts, func(a rota.RunAttempt) bool { return a.Number == s.Attempt && a.EndedAt != nil })
-	})
-}
-
-func used(steps []rota.ResponseStep, counts func(rota.ResponseStep) bool) (sum []byte) {
-	for _, s := range steps {
-		if s.Kind == rota.StepItems && counts(s) {
-			sum = responses.SumUsage(sum, s.Usage.RawMessage)
-		}
-	}
-	return sum
+	return answer.Used(slices.DeleteFunc(slices.Clone(l.state.Steps), func(s rota.ResponseStep) bool {
+		return slices.ContainsFunc(l.w.Run.Attempts, func(a rota.RunAttempt) bool { return a.Number == s.Attempt && a.EndedAt != nil })
+	}))
 }

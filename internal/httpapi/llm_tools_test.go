@@ -1,0 +1,124 @@
+package httpapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	loop "github.com/rota-run/rota/internal/answer"
+	"github.com/rota-run/rota/internal/gateway/gatewaytest"
+	"github.com/rota-run/rota/internal/seal"
+)
+
+// functions is a toolbox that remembers what was called.
+type functions struct {
+	mu    sync.Mutex
+	calls []loop.Call
+}
+
+func (f *functions) Call(_ context.Context, _ loop.Caller, c loop.Call) (loop.Result, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, c)
+	return loop.Result{Output: "3 degrees"}, nil
+}
+
+// newToolLLM is newLLM with a function tool that has a webhook, and its id.
+func newToolLLM(t *testing.T) (caller, *functions, string) {
+	t.Helper()
+	s, f := newLLM(t), &functions{}
+	s.responder.Tools = f
+	s.control.Tokens.Secret, _ = seal.Parse(seal.NewSecret())
+	c := s.acme()
+	tool := c.send(http.MethodPost, "/api/v1/agents/function-tools", `{"type":"function","name":"weather","parameters":{"type":"object"},"webhook_url":"https://tools.example.com/weather"}`).is(http.StatusCreated).object()
+	require.NotEmpty(t, tool["webhook_secret"])
+	return c, f, tool["id"].(string)
+}
+
+func functionCalls(names ...string) gatewaytest.Reply {
+	items := make([]string, len(names))
+	for n, name := range names {
+		items[n] = `{"type":"function_call","id":"fc_` + name + `","call_id":"call_` + name + `","name":"` + name + `","arguments":"{}","status":"completed"}`
+	}
+	return gatewaytest.Stream(gatewaytest.Created("resp_1"), gatewaytest.Data(`{"type":"response.completed","response":{"id":"resp_1","object":"response","created_at":1,"status":"completed","model":"test","output":[`+
+		strings.Join(items, ",")+`],"usage":{"input_tokens":10,"output_tokens":5,"total_tokens":15}}}`))
+}
+
+func itemTypes(response map[string]any) (all []string) {
+	for _, i := range response["output"].([]any) {
+		all = append(all, i.(map[string]any)["type"].(string))
+	}
+	return all
+}
+
+// A function tool with a webhook is called by Rota, in one response and one valid stream,
+// and the next response tells the model of it.
+func TestResponsesCallTools(t *testing.T) {
+	c, f, id := newToolLLM(t)
+	body := func(more string) string {
+		return `{"model":"test/small","input":"hi","tools":[{"type":"function_reference","function_tool_id":"` + id + `"}]` + more + `}`
+	}
+	c.models.server.Script(functionCalls("weather"), gatewaytest.Text("cold"), functionCalls("weather"), gatewaytest.Text("cold"), gatewaytest.Text("still"))
+	r := c.create(body(``))
+	require.Equal(t, []string{"mcp_call", "message"}, itemTypes(r))
+	call := r["output"].([]any)[0].(map[string]any)
+	require.Equal(t, "rota", call["server_label"])
+	require.Equal(t, "3 degrees", call["output"])
+	require.EqualValues(t, 17, r["usage"].(map[string]any)["total_tokens"])
+	require.Len(t, f.calls, 1)
+	asked := c.models.asked(t)
+	require.NotContains(t, string(asked[0]["tools"]), "tools.example.com")
+	require.Contains(t, string(asked[1]["input"]), `{"type":"function_call_output","call_id":"call_weather","output":"3 degrees"}`)
+	require.Equal(t, string(asked[0]["tools"]), string(asked[1]["tools"]))
+
+	valid(t, c.send(http.MethodPost, responsesPath, body(`,"stream":true`)).is(http.StatusOK).responseEvents())
+	valid(t, c.send(http.MethodGet, responsesPath+"/"+r["id"].(string)+"?stream=true", "").is(http.StatusOK).responseEvents())
+
+	c.create(`{"model":"test/small","input":"and now?","previous_response_id":"` + r["id"].(string) + `"}`)
+	asked = c.models.asked(t)
+	require.Contains(t, string(asked[4]["input"]), `"type":"function_call_output"`)
+	require.NotContains(t, string(asked[4]["input"]), `mcp_call`)
+}
+
+// The caller's calls are the caller's, also beside those that Rota makes.
+func TestResponsesLeaveTheCallersCalls(t *testing.T) {
+	c, f, id := newToolLLM(t)
+	c.models.server.Script(functionCalls("weather", "mine"), functionCalls("mine"))
+	for _, want := range [][]string{{"mcp_call", "function_call"}, {"function_call"}} {
+		r := c.create(`{"model":"test/small","input":"hi","tools":[{"type":"function_reference","function_tool_id":"` + id + `"},{"type":"function","name":"mine","parameters":{}}]}`)
+		require.Equal(t, "completed", r["status"])
+		require.Equal(t, want, itemTypes(r))
+	}
+	require.Len(t, f.calls, 1)
+	require.Equal(t, 2, c.models.server.Total())
+}
+
+func TestResponsesHoldMaxToolCalls(t *testing.T) {
+	c, f, id := newToolLLM(t)
+	c.models.server.Default(functionCalls("weather"))
+	r := c.create(`{"model":"test/small","input":"hi","max_tool_calls":2,"tools":[{"type":"function_reference","function_tool_id":"` + id + `"}]}`)
+	require.Equal(t, "incomplete", r["status"])
+	details, _ := json.Marshal(r["incomplete_details"])
+	require.JSONEq(t, `{"reason":"max_tool_calls"}`, string(details))
+	require.Len(t, f.calls, 2)
+}
+
+func TestResponsesRefuseToolsThatAreNotThere(t *testing.T) {
+	c, _, id := newToolLLM(t)
+	for tool, want := range map[string]string{
+		`{"type":"function_reference","function_tool_id":"ftool_none"}`:             "refers to a function tool that is not there",
+		`{"type":"function","name":"f","parameters":{},"webhook_url":"https://x/"}`: "function_reference",
+	} {
+		r := c.sendUnlike(http.MethodPost, responsesPath, `{"model":"test/small","input":"hi","tools":[`+tool+`]}`)
+		require.Equal(t, http.StatusBadRequest, r.Status)
+		require.Contains(t, string(r.Body), want)
+	}
+	other := c.key("other", "rk_the-first-key-of-other")
+	r := other.sendUnlike(http.MethodPost, responsesPath, `{"model":"test/small","input":"hi","tools":[{"type":"function_reference","function_tool_id":"`+id+`"}]}`)
+	require.Equal(t, http.StatusBadRequest, r.Status, "another account's is as if it were not there")
+}

@@ -1,0 +1,71 @@
+package responder
+
+import (
+	"cmp"
+	"encoding/json"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/answer"
+	"github.com/rota-run/rota/internal/gateway"
+	"github.com/rota-run/rota/internal/rawjson"
+	"github.com/rota-run/rota/internal/responses"
+)
+
+// asksForCalls notes an answer that asks for calls that Rota makes, and reports whether
+// it does: then the response goes on.
+func (j *job) asksForCalls(n *responses.Normalizer, provider, model string, resp gateway.Response) bool {
+	var output []json.RawMessage
+	if resp.Status == responses.Completed {
+		output = j.state.Tools.Answered(rawjson.List(rawjson.Get(resp.Body, "output")))
+	}
+	if output == nil {
+		return false
+	}
+	if !j.writer.Begun() {
+		j.writer.Begin()
+	}
+	n.Settle(resp.Body)
+	j.show.Turn(output)
+	j.step(rota.ResponseStep{
+		Kind: rota.StepItems, Provider: provider, Model: model, ResponseID: resp.ID, Usage: rota.Any{RawMessage: resp.Usage}, NotSent: resp.NotSent,
+		Items: len(output), Output: output,
+	})
+	return true
+}
+
+// note adds results of calls.
+func (j *job) note(results []rota.ResponseStep) {
+	for _, s := range results {
+		j.step(s)
+		j.show.Result(s)
+	}
+}
+
+// make makes calls side by side. That they are made is on record before, and each result
+// when it is there. The error is that of a call that was cut off.
+func (j *job) make(calls []answer.Call) error {
+	for _, s := range answer.Called(calls) {
+		j.step(s)
+	}
+	if err := j.record(); err != nil {
+		return err
+	}
+	from := answer.Caller{Owner: j.work.Owner, ID: string(j.work.ID), Response: j.work.ID, Agent: j.work.Agent}
+	var group errgroup.Group
+	for _, c := range calls {
+		group.Go(func() error {
+			r, err := j.Tools.Call(j.ctx, from, c)
+			if err != nil {
+				return err
+			}
+			j.Log.Info("tool called", "response_id", j.work.ID, "tool", c.Name, "call_id", c.ID(from.ID), "again", c.Again, "result", cmp.Or(r.Code, "ok"))
+			j.calls.Lock()
+			defer j.calls.Unlock()
+			j.note([]rota.ResponseStep{c.Step(r)})
+			return j.record()
+		})
+	}
+	return group.Wait()
+}
