@@ -18,7 +18,7 @@ type AccountLimits struct {
 // LimitsUse is what somebody has of what limits bound.
 type LimitsUse struct {
 	Workers  int64         `json:"workers" doc:"Runs that are worked on."`
-	OpenRuns int64         `json:"open_runs" doc:"Runs that have not ended."`
+	OpenRuns int64         `json:"open_runs" doc:"Runs that have not ended, and responses that are kept."`
 	Requests []RequestsUse `json:"requests" doc:"For each limit of requests."`
 	Bytes    int64         `json:"bytes" doc:"Bytes that are stored."`
 }
@@ -38,7 +38,7 @@ type AccountLimitsSet struct {
 // LimitsSet are limits; what is left out, or null, is as the server's settings say.
 type LimitsSet struct {
 	Workers  *int         `json:"workers,omitempty" minimum:"0" maximum:"1000000000" nullable:"true" doc:"Runs that are worked on at once; 0 is no limit."`
-	OpenRuns *int         `json:"open_runs,omitempty" minimum:"0" maximum:"1000000000" nullable:"true" doc:"Runs that have not ended; 0 is no limit."`
+	OpenRuns *int         `json:"open_runs,omitempty" minimum:"0" maximum:"1000000000" nullable:"true" doc:"Runs that have not ended, and responses that are kept; 0 is no limit."`
 	Requests *[]RateLimit `json:"requests,omitempty" maxItems:"4" nullable:"true" doc:"Requests in a time, each like 600/minute, one for each of second, minute, hour and day; an empty list is no limit."`
 	Bytes    *int64       `json:"bytes,omitempty" minimum:"0" maximum:"9007199254740991" nullable:"true" doc:"Bytes that are stored; 0 is no limit."`
 }

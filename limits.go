@@ -15,7 +15,7 @@ type Limits struct {
 	Workers *int `json:"workers" yaml:"workers" endUser:"three quarters" account:"0" help:"Runs that are worked on at once. Three quarters, rounded up, of the workers that the others leave free: of --max-concurrent-runs, and of the provider's max_concurrent. A number is a fixed bound in place of that share." doc:"Runs that are worked on at once; 0 is no limit. Null: of an end user, three quarters of the workers that the others leave free; of an account, no limit."`
 
 	// OpenRuns is how many of its runs may wait or be worked on.
-	OpenRuns *int `json:"open_runs" yaml:"open_runs" endUser:"100000" account:"0" help:"Runs that have not ended. A call that would start one more is refused with 429; an occurrence that falls due is on record as blocked, with the reason limit_reached." doc:"Runs that have not ended; 0 is no limit."`
+	OpenRuns *int `json:"open_runs" yaml:"open_runs" endUser:"100000" account:"0" help:"Runs that have not ended, and responses that are kept. A call that would start one more is refused with 429; an occurrence that falls due is on record as blocked, with the reason limit_reached." doc:"Runs that have not ended, and responses that are kept; 0 is no limit."`
 
 	// Requests are how many it may make in a time.
 	Requests []RateLimit `json:"requests" nullable:"true" yaml:"requests" endUser:"none" account:"none" help:"Requests in a time, such as 600/minute, in all processes together; one for each of second, minute, hour and day, as a list or separated by commas. More are refused with 429. They count beside the limits of keys." doc:"Requests in a time, such as 600/minute; an empty list is no limit."`
@@ -90,7 +90,7 @@ func (l AllLimits) Over(others AllLimits) AllLimits {
 // BoundBytes reports whether there is a limit of what is stored.
 func (l AllLimits) BoundBytes() bool { return l.EndUser.BoundsBytes() || l.Account.BoundsBytes() }
 
-// OpenRuns counts runs that have not ended.
+// OpenRuns counts runs that have not ended, and responses with them.
 type OpenRuns struct {
 	Owner   map[Owner]int
 	Account map[string]int
@@ -183,5 +183,5 @@ func (u LimitUse) message() string {
 	if u.ofBytes() {
 		return fmt.Sprintf("%s has stored %d bytes, and may store %d (limits.%s)", who, u.Used, u.Max, u.Limit)
 	}
-	return fmt.Sprintf("%s has %d runs that have not ended, and may have %d (limits.%s)", who, u.Used, u.Max, u.Limit)
+	return fmt.Sprintf("%s has %d runs and responses that have not ended, and may have %d (limits.%s)", who, u.Used, u.Max, u.Limit)
 }

@@ -56,7 +56,7 @@ type limitsSet struct {
 // limitFlags are the limits of an account or an end user.
 type limitFlags struct {
 	Workers  *int             `placeholder:"N" help:"Runs that are worked on at once; 0 is no limit."`
-	OpenRuns *int             `placeholder:"N" help:"Runs that have not ended; 0 is no limit."`
+	OpenRuns *int             `placeholder:"N" help:"Runs that have not ended, and responses that are kept; 0 is no limit."`
 	Requests []rota.RateLimit `placeholder:"LIMIT" help:"Requests in a time, such as 600/minute; may be repeated, one for each of second, minute, hour and day."`
 	Bytes    *int64           `placeholder:"N" help:"Bytes that are stored; 0 is no limit."`
 }

@@ -23,7 +23,7 @@ func TestOpenRunsAreLimited(t *testing.T) {
 	_, err = w.StartRun(t.Context(), caller, first.AgentID, in, control.Write{})
 	require.Equal(t, &rota.Error{
 		Code: rota.LimitReached, RetryAfter: 10 * time.Second, Limit: &rota.LimitUse{Limit: "end_user.open_runs", Used: 2, Max: 2},
-		Msg: "the end user has 2 runs that have not ended, and may have 2 (limits.end_user.open_runs): try again when some have ended",
+		Msg: "the end user has 2 runs and responses that have not ended, and may have 2 (limits.end_user.open_runs): try again when some have ended",
 	}, err)
 	replayed, err := w.StartRun(t.Context(), caller, first.AgentID, in, again)
 	require.NoError(t, err, "it has started already")

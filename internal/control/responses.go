@@ -106,7 +106,11 @@ func (c *Control) CreateResponse(ctx context.Context, who auth.Caller, body []by
 	if r.Input, err = c.dereferenced(ctx, who, "input", r.Input, room); err != nil {
 		return Answer{}, err
 	}
-	work, err := c.beginResponse(ctx, who, r, w)
+	full, err := c.limitReached(ctx, who.Owner)
+	if err != nil {
+		return Answer{}, err
+	}
+	work, err := c.beginResponse(ctx, who, r, w, full)
 	switch {
 	case err != nil:
 		return Answer{}, err
@@ -203,9 +207,13 @@ func publicOf(err error) string {
 }
 
 // beginResponse puts a response on record, if it is kept, and returns the work. With an
-// idempotency key that was used before, only the id is there.
-func (c *Control) beginResponse(ctx context.Context, who auth.Caller, r answer.Request, w Write) (rota.ResponseWork, error) {
+// idempotency key that was used before, only the id is there. full is the limit that keeps
+// its owner from having one more.
+func (c *Control) beginResponse(ctx context.Context, who auth.Caller, r answer.Request, w Write, full *rota.LimitUse) (rota.ResponseWork, error) {
 	prepare := func(ctx context.Context, tx ResponseReader, now time.Time) (rota.ResponseWork, error) {
+		if full != nil {
+			return rota.ResponseWork{}, full.Err()
+		}
 		work := c.newWork(who, r, now)
 		var err error
 		if work.Turns, err = turnsBefore(ctx, tx, who.Owner, r); err != nil {

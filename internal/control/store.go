@@ -270,7 +270,8 @@ type Acknowledger interface {
 // RunReader reads runs, also those of deleted agents. Their answers are
 // [rota.Run.Deferred] if they are large.
 type RunReader interface {
-	// OpenRunsOf counts the runs that have not ended of owners, and of whole accounts.
+	// OpenRunsOf counts the runs that have not ended of owners, and of whole accounts, and
+	// responses with them.
 	OpenRunsOf(ctx context.Context, owners []rota.Owner, accounts []string) (rota.OpenRuns, error)
 
 	Run(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.RunID) (rota.Run, error)

@@ -37,7 +37,8 @@ type Queue interface {
 	// settle gets its occurrence.
 	FinishRun(ctx context.Context, id rota.RunID, r rota.Result, settle rota.Settle) (rota.Finish, error)
 
-	// OpenRunsOf counts the runs that have not ended of owners, and of whole accounts.
+	// OpenRunsOf counts the runs that have not ended of owners, and of whole accounts, and
+	// responses with them.
 	OpenRunsOf(ctx context.Context, owners []rota.Owner, accounts []string) (rota.OpenRuns, error)
 
 	// NextWake returns the earliest time after which FireDue or a claim may

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/gateway"
 	"github.com/rota-run/rota/internal/gateway/gatewaytest"
 	"github.com/rota-run/rota/internal/rawjson"
@@ -390,6 +391,34 @@ func TestItemsThatAreReferredTo(t *testing.T) {
 	c.create(refer(said)) // the conversation and the second response have it
 	unkept := c.create(`{"model":"echo","input":"hi","store":false}`)["output"].([]any)[0].(map[string]any)["id"].(string)
 	c.send(http.MethodPost, responsesPath, refer(unkept)).is(http.StatusBadRequest)
+}
+
+// A response that is kept counts as a run does, until it has ended.
+func TestResponsesCountAsOpenRuns(t *testing.T) {
+	s := newLLM(t)
+	c := s.acme()
+	s.keeper.Set("acme", rota.AllLimits{EndUser: rota.Limits{OpenRuns: new(2)}, Account: rota.Limits{OpenRuns: new(3)}})
+	begin := func(c caller) string {
+		return c.create(`{"model":"echo","input":"hi","background":true}`)["id"].(string)
+	}
+	refused := func(c caller, limit string) {
+		t.Helper()
+		for _, body := range []string{`{"model":"echo","input":"hi"}`, `{"model":"echo","input":"hi","store":false}`, `{"model":"echo","input":"hi","stream":true}`} {
+			f := c.send(http.MethodPost, responsesPath, body).is(http.StatusTooManyRequests).failure()
+			require.EqualValues(t, rota.LimitReached, f.Code)
+			require.Contains(t, f.Message, "(limits."+limit+".open_runs)")
+		}
+	}
+	begin(c)
+	last := begin(c)
+	refused(c, "end_user")
+	c.send(http.MethodPost, c.newAgent("a")+"/runs", `{"input":"hi"}`).is(http.StatusTooManyRequests)
+	begin(c.as("ana"))
+	refused(c.as("ana"), "account")
+	used := s.key("acme", "rk_that-reads-the-account-of-acme", rota.ReadAccount).send(http.MethodGet, acmeLimits, "").is(http.StatusOK).object()["used"].(map[string]any)
+	require.EqualValues(t, 3, used["open_runs"])
+	c.send(http.MethodPost, responsesPath+"/"+last+"/cancel", "").is(http.StatusOK)
+	c.create(`{"model":"echo","input":"hi"}`)
 }
 
 // Nothing sleeps yet, and what is not there cannot be woken.

@@ -112,7 +112,7 @@ var queues = []testCase{
 		w.passTo(s.CreatedAt.Add(w.units(4.2)))
 		w.shows(s, "fired, fired, fired, blocked")
 		why := w.ledger(s)[3].Reason
-		require.Equal(w, rota.Reason{Code: "limit_reached", Message: "the end user has 3 runs that have not ended, and may have 3 (limits.end_user.open_runs)"}, *why)
+		require.Equal(w, rota.Reason{Code: "limit_reached", Message: "the end user has 3 runs and responses that have not ended, and may have 3 (limits.end_user.open_runs)"}, *why)
 		require.EqualValues(w, 3, w.read(s).RunCount)
 		require.Len(w, w.runsOf("u-2", "large/m", 1), 1, "that is not the limit of others")
 		_, err := w.control.StartRun(w.Context(), caller, a, rota.RunCreate{Input: rota.InputText("hi")}, control.Write{})

@@ -193,12 +193,14 @@ CREATE INDEX occurrences_unfired_by_account ON occurrences USING btree (account,
 
 CREATE TABLE open_responses (
   response_id text COLLATE "C" NOT NULL,
+  owner text COLLATE "C" NOT NULL,
   background boolean NOT NULL,
   worker text COLLATE "C",
   lease_until bigint NOT NULL,
   PRIMARY KEY (response_id)
 );
 CREATE INDEX open_responses_by_lease ON open_responses USING btree (lease_until, response_id);
+CREATE INDEX open_responses_by_owner ON open_responses USING btree (owner);
 
 CREATE TABLE open_runs (
   run_id text COLLATE "C" NOT NULL,

@@ -202,12 +202,15 @@ CREATE INDEX occurrences_unfired_by_account ON occurrences (account, outcome, id
 
 CREATE TABLE open_responses (
   response_id TEXT PRIMARY KEY,
+  owner       TEXT NOT NULL,  -- account/end_user
   background  INTEGER NOT NULL,
   worker      TEXT,
   lease_until INTEGER NOT NULL  -- 0 without a worker
 ) STRICT;
 
 CREATE INDEX open_responses_by_lease ON open_responses (lease_until, response_id);
+
+CREATE INDEX open_responses_by_owner ON open_responses (owner);
 
 CREATE TABLE open_runs (
   run_id      TEXT PRIMARY KEY,

@@ -222,7 +222,8 @@ func scanNumber(row Scanner) (int, error) {
 	return n, err
 }
 
-// OpenRunsOf counts the runs that have not ended of owners, and of whole accounts.
+// OpenRunsOf counts the runs that have not ended of owners, and of whole accounts, and
+// responses that are kept with them.
 func (q Queries) OpenRunsOf(ctx context.Context, owners []rota.Owner, accounts []string) (rota.OpenRuns, error) {
 	const lowest, highest = "\x01", "\U0010FFFF" // what may follow: nothing, and any end user
 	open := rota.OpenRuns{Owner: make(map[rota.Owner]int), Account: make(map[string]int)}
@@ -241,7 +242,7 @@ func (q Queries) OpenRunsOf(ctx context.Context, owners []rota.Owner, accounts [
 	return open, q.openRuns(ctx, of, highest, func(o rota.Owner, n int) { open.Account[o.Account] = n })
 }
 
-// openRuns counts the open runs of owners whose text begins with one of those
+// openRuns counts the open runs and responses of owners whose text begins with one of those
 // given, and goes on with less than end. In a transaction of a shared database it
 // asks once, elsewhere once for each.
 func (q Queries) openRuns(ctx context.Context, of []string, end string, add func(rota.Owner, int)) error {
@@ -260,14 +261,15 @@ func (q Queries) openRuns(ctx context.Context, of []string, end string, add func
 }
 
 func (q Queries) openRunsOf(ctx context.Context, values, arg, end string, add func(rota.Owner, int)) error {
-	within := `SELECT COUNT(*) FROM open_runs o WHERE o.owner >= given.value AND o.owner < given.value || CAST(? AS TEXT) AND o.phase `
+	const of = `o.owner >= given.value AND o.owner < given.value || CAST(? AS TEXT)`
+	runs, responses := `SELECT COUNT(*) FROM open_runs o WHERE `+of+` AND o.phase `, `SELECT COUNT(*) FROM open_responses o WHERE `+of
 	return q.db.Query(ctx, func(row Scanner) error {
 		var owner rota.Owner
 		var n int
 		err := row.Scan(ownerColumn{&owner}, &n)
 		add(owner, n)
 		return err
-	}, `SELECT given.value, (`+within+`<> 'running') + (`+within+`= 'running') FROM `+values, end, end, arg)
+	}, `SELECT given.value, (`+runs+`<> 'running') + (`+runs+`= 'running') + (`+responses+`) FROM `+values, end, end, end, arg)
 }
 
 type count struct {

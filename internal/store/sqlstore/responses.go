@@ -75,8 +75,8 @@ func (q Queries) AddResponse(ctx context.Context, r rota.ResponseRecord, input [
 	if err := q.addItems(ctx, string(r.ID), 0, input); err != nil {
 		return err
 	}
-	return q.write(ctx, `INSERT INTO open_responses (response_id, background, worker, lease_until) VALUES (?, ?, ?, ?)`,
-		r.ID, r.Background, orNull(&l.Worker), leaseMS(l))
+	return q.write(ctx, `INSERT INTO open_responses (response_id, owner, background, worker, lease_until) VALUES (?, ?, ?, ?, ?)`,
+		r.ID, ownerText(r.Owner), r.Background, orNull(&l.Worker), leaseMS(l))
 }
 
 func leaseMS(l rota.Lease) int64 {

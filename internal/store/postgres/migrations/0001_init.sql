@@ -486,11 +486,13 @@ CREATE INDEX responses_by_agent ON responses (agent_id, id) WHERE agent_id IS NO
 -- as if none had it.
 CREATE TABLE open_responses (
   response_id TEXT COLLATE "C" PRIMARY KEY,
+  owner       TEXT COLLATE "C" NOT NULL,  -- account/end_user
   background  BOOLEAN NOT NULL,
   worker      TEXT COLLATE "C",
   lease_until BIGINT NOT NULL  -- 0 without a worker
 );
 CREATE INDEX open_responses_by_lease ON open_responses (lease_until, response_id);
+CREATE INDEX open_responses_by_owner ON open_responses (owner);
 
 -- What happened on the way to the end of a response.
 CREATE TABLE response_steps (
