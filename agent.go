@@ -42,6 +42,7 @@ type Agent struct {
 	ID     AgentID `json:"id"`
 	Key    *string `json:"key" doc:"The caller's own name for it, unique among the caller's agents."`
 	AgentConfig
+	EndUser             *string   `json:"end_user" doc:"The end user whose agent it is; null for the account itself."`
 	Version             int64     `json:"version" doc:"Counts the configurations that the agent has had; also the ETag."`
 	CreatedAt           Instant   `json:"created_at"`
 	UpdatedAt           Instant   `json:"updated_at"`
@@ -50,6 +51,15 @@ type Agent struct {
 	WithinRestoreWindow bool      `json:"within_restore_window" doc:"Whether it is deleted and that time has not come."`
 	CanRestore          bool      `json:"can_restore" doc:"Whether the caller may restore it now."`
 	Warnings            []Warning `json:"warnings,omitzero" doc:"What may not be what was meant; in the answers to create and update, and in no others."`
+}
+
+// An AgentFilter narrows a list of agents. The zero value lets those pass that are not
+// deleted.
+type AgentFilter struct {
+	Deleted  bool              // those that are deleted in place of the others
+	Name     string            // the whole name
+	Metadata map[string]string // all of these
+	Q        string            // a part of its name, description, key, model or instructions; the case of ASCII letters does not count
 }
 
 // AgentTools returns the agents that the configuration has as tools.

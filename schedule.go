@@ -192,6 +192,7 @@ const MaxSkips = 100
 
 // A ScheduleFilter narrows a list of schedules. The zero value lets all pass.
 type ScheduleFilter struct {
+	ID          ScheduleID
 	AgentID     AgentID
 	Status      ScheduleStatus
 	PauseReason PauseCode

@@ -22,6 +22,12 @@ func (a Agents) List(ctx context.Context, p rota.Page, opts ...CallOption) (rota
 	return list[rota.Agent](ctx, a.s, []string{"agents"}, p, opts)
 }
 
+// Find returns one page of the agents that a filter lets pass. [OfEndUser] says of whom.
+func (a Agents) Find(ctx context.Context, f rota.AgentFilter, p rota.Page, opts ...CallOption) (rota.List[rota.Agent], error) {
+	filter := query("deleted", flag(f.Deleted), "name", f.Name, "q", f.Q)
+	return list[rota.Agent](ctx, a.s, []string{"agents"}, p, with(with(opts, filter), metadata(f.Metadata)))
+}
+
 // Get returns an agent.
 func (a Agents) Get(ctx context.Context, id rota.AgentID, opts ...CallOption) (rota.Agent, error) {
 	return call[rota.Agent](ctx, a.s, http.MethodGet, agentPath(id), nil, opts)

@@ -215,6 +215,15 @@ func runAndKeyCalls() []sent {
 		{`POST /api/v1/schedules/trigger {"name":"a"}`, func(ctx context.Context, c *client.Client) error {
 			return only(c.Schedules.TriggerAll(ctx, rota.BulkTrigger{Name: rota.Some("a")}))
 		}},
+		{`GET /api/v1/agents?deleted=true&metadata%5Bk%5D=v&name=a&q=x `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Agents.Find(ctx, rota.AgentFilter{Deleted: true, Name: "a", Q: "x", Metadata: map[string]string{"k": "v"}}, rota.Page{}))
+		}},
+		{`GET /api/v1/schedules?id=asch_1 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.All(ctx, rota.ScheduleFilter{ID: "asch_1"}, rota.Page{}))
+		}},
+		{`GET /api/v1/lanes?end_user=%2A&limit=5&sort=name `, func(ctx context.Context, c *client.Client) error {
+			return only(c.Schedules.Lanes(ctx, client.LaneQuery{Sort: rota.LanesByName, Limit: 5}, client.OfEndUser("*")))
+		}},
 		{`POST /api/v1/occurrences/occ_1/acknowledge `, func(ctx context.Context, c *client.Client) error {
 			return only(c.Schedules.Acknowledge(ctx, "occ_1"))
 		}},

@@ -11,7 +11,7 @@ import (
 
 // All returns one page of the caller's schedules, whatever their agent.
 func (s Schedules) All(ctx context.Context, f rota.ScheduleFilter, p rota.Page, opts ...CallOption) (rota.List[rota.Schedule], error) {
-	filter := query("agent_id", string(f.AgentID), "status", string(f.Status), "pause_reason", string(f.PauseReason), "name", f.Name, "q", f.Q)
+	filter := query("id", string(f.ID), "agent_id", string(f.AgentID), "status", string(f.Status), "pause_reason", string(f.PauseReason), "name", f.Name, "q", f.Q)
 	return list[rota.Schedule](ctx, s.s, allSchedulesPath(), p, with(with(opts, filter), metadata(f.Metadata)))
 }
 
@@ -110,6 +110,27 @@ func (s Schedules) Forecast(ctx context.Context, from, to time.Time, bucket time
 // the last day. [OfEndUser] says of whom.
 func (s Schedules) Summary(ctx context.Context, from, to time.Time, bucket time.Duration, opts ...CallOption) (rota.Summary, error) {
 	return call[rota.Summary](ctx, s.s, http.MethodGet, []string{"summary"}, nil, with(opts, buckets(from, to, bucket)))
+}
+
+// A LaneQuery says which lanes are wanted. What is zero is left to the server.
+type LaneQuery struct {
+	From, To time.Time
+	Sort     rota.LaneSort
+	Limit    int // how many schedules
+	Slots    int // into how many parts the time is divided
+}
+
+// Lanes returns what became of the times of schedules, and which are to come. [OfEndUser]
+// says of whom.
+func (s Schedules) Lanes(ctx context.Context, q LaneQuery, opts ...CallOption) (rota.Lanes, error) {
+	number := func(n int) string {
+		if n == 0 {
+			return ""
+		}
+		return strconv.Itoa(n)
+	}
+	filter := query("from", instant(q.From), "to", instant(q.To), "sort", string(q.Sort), "limit", number(q.Limit), "slots", number(q.Slots))
+	return call[rota.Lanes](ctx, s.s, http.MethodGet, []string{"lanes"}, nil, with(opts, filter))
 }
 
 // buckets asks for what happens from an instant up to another, in buckets.

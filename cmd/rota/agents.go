@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/rota-run/rota"
-	"github.com/rota-run/rota/client"
 )
 
 type agentsCmd struct {
@@ -84,17 +83,19 @@ func (f agentFlags) create() rota.AgentCreate {
 }
 
 type agentsList struct {
-	Part    offsetFlags `embed:""`
-	Deleted bool        `help:"The deleted agents instead of the others."`
+	endUserFlag
+	Deleted bool   `help:"The deleted agents instead of the others."`
+	Name    string `placeholder:"NAME" help:"Only agents with this name."`
+	searchFlags
+	totalFlag
+	Part agentListFlags `embed:""`
 }
 
 func (c *agentsList) Run(ctx context.Context, s *session) error {
-	opts := s.call
-	if c.Deleted {
-		opts = append(opts, client.OnlyDeleted())
-	}
-	return many(s, c.Part.part(), agentColumns(), func(p rota.Page) (rota.List[rota.Agent], error) {
-		return s.Agents.List(ctx, p, opts...)
+	f := rota.AgentFilter{Deleted: c.Deleted, Name: c.Name, Metadata: c.Metadata, Q: c.Search}
+	columns := append(endUserColumn(c.endUserFlag, func(a rota.Agent) *string { return a.EndUser }), agentColumns()...)
+	return many(s, c.of(c.Part.part()), columns, func(p rota.Page) (rota.List[rota.Agent], error) {
+		return s.Agents.Find(ctx, f, p, c.options(s)...)
 	})
 }
 

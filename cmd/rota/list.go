@@ -59,6 +59,23 @@ func (f sortedFlags) part() listFlags {
 	return l
 }
 
+// agentListFlags are listFlags of the list of agents.
+type agentListFlags struct {
+	Limit    int     `placeholder:"N" help:"How many at once, 1 to 100; the server's default is 20."`
+	Sort     string  `enum:"created_at,name" default:"created_at" placeholder:"FIELD" help:"In the order of: created_at or name [${default}]."`
+	Order    *string `enum:"asc,desc" placeholder:"ORDER" help:"asc or desc; by created_at desc, by name asc, unless said otherwise."`
+	After    string  `placeholder:"CURSOR" help:"Only what follows this one."`
+	Before   string  `placeholder:"CURSOR" xor:"part" help:"Only what precedes this one."`
+	All      bool    `xor:"part" help:"The list to its end."`
+	PassOver int     `name:"offset" placeholder:"N" help:"How many to pass over; not together with --after or --before."`
+}
+
+func (f agentListFlags) part() listFlags {
+	l := sortedFlags{Limit: f.Limit, Sort: f.Sort, Order: f.Order, After: f.After, Before: f.Before, All: f.All}.part()
+	l.Offset = f.PassOver
+	return l
+}
+
 // totalFlag asks for the number of what a list has.
 type totalFlag struct {
 	Count bool `help:"Say how many there are in all, up to 10000."`

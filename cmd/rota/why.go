@@ -73,22 +73,14 @@ func (c *whyCmd) find(ctx context.Context, s *session) (rota.Schedule, error) {
 
 // byID returns the schedule of an id. Its agent is looked for.
 func (c *whyCmd) byID(ctx context.Context, s *session) (rota.Schedule, error) {
-	p := rota.Page{Limit: maxPage}
-	for {
-		l, err := s.Schedules.All(ctx, rota.ScheduleFilter{}, p, s.call...)
-		if err != nil {
-			return rota.Schedule{}, err
-		}
-		for _, found := range l.Data {
-			if string(found.ID) == c.Schedule {
-				return found, nil
-			}
-		}
-		if !l.HasMore || l.LastID == nil {
-			return rota.Schedule{}, fmt.Errorf("%w: no schedule has the name or the id %q", errNothing, c.Schedule)
-		}
-		p.After = *l.LastID
+	l, err := s.Schedules.All(ctx, rota.ScheduleFilter{ID: rota.ScheduleID(c.Schedule)}, rota.Page{Limit: 1}, s.call...)
+	if err != nil {
+		return rota.Schedule{}, err
 	}
+	if len(l.Data) == 0 {
+		return rota.Schedule{}, fmt.Errorf("%w: no schedule has the name or the id %q", errNothing, c.Schedule)
+	}
+	return l.Data[0], nil
 }
 
 // lastTime returns the moment that text means. A time of day is the last one that a

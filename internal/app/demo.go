@@ -65,7 +65,7 @@ func addDemoAgent(ctx context.Context, c *control.Control) (rota.Agent, error) {
 func findDemo(ctx context.Context, c *control.Control) (*rota.Agent, error) {
 	p := rota.Page{Limit: 100, Ascending: true}
 	for {
-		l, err := c.Agents(ctx, demoCaller, false, p)
+		l, err := c.Agents(ctx, demoCaller, "", rota.AgentFilter{}, p)
 		if err != nil {
 			return nil, err
 		}

@@ -39,7 +39,7 @@ func TestOneDemo(t *testing.T) {
 			})
 		}
 		starting.Wait()
-		agents, err := c.Agents(t.Context(), demoCaller, false, rota.Page{Limit: 10})
+		agents, err := c.Agents(t.Context(), demoCaller, "", rota.AgentFilter{}, rota.Page{Limit: 10})
 		require.NoError(t, err)
 		require.Len(t, agents.Data, 1)
 		schedules, err := c.Schedules(t.Context(), demoCaller, agents.Data[0].ID, rota.Page{Limit: 10})

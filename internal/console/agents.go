@@ -5,7 +5,7 @@ import (
 )
 
 func (c *console) agents(v visit) (view, error) {
-	l, err := c.Control.Agents(v.Context(), v.who, false, v.list())
+	l, err := c.Control.Agents(v.Context(), v.who, v.owners(), rota.AgentFilter{Q: v.URL.Query().Get("q")}, v.list())
 	return view{Template: "agents", Title: "Agents", Here: "/agents", Data: l}, err
 }
 

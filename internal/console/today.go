@@ -38,6 +38,7 @@ type todayData struct {
 	Open     rota.List[rota.Run]
 	Recent   rota.List[rota.Run]
 	Names    map[rota.ScheduleID]string
+	Day      lanesData
 	Empty    bool // nobody has made a schedule
 	Everyone bool
 }
@@ -45,7 +46,7 @@ type todayData struct {
 // today says whether everything ran, and what needs somebody.
 func (c *console) today(v visit) (view, error) {
 	d := todayData{From: v.now.Add(-lookBack), Everyone: v.owners() == control.Everybody}
-	for _, read := range []func(visit, *todayData) error{c.unfired, c.failed, c.pausedByRota, c.lately} {
+	for _, read := range []func(visit, *todayData) error{c.unfired, c.failed, c.pausedByRota, c.lately, c.lanes} {
 		if err := read(v, &d); err != nil {
 			return view{}, err
 		}

@@ -26,7 +26,7 @@ func words() template.FuncMap {
 		"named": func(names map[rota.ScheduleID]string, id *rota.ScheduleID) string {
 			return cmp.Or(names[*id], string(*id))
 		},
-		"field": newField, "choice": newChoice, "planned": newPlanned, "may": may, "operator": operator, "acting": acting,
+		"field": newField, "choice": newChoice, "planned": newPlanned, "may": may, "sign": signOf, "operator": operator, "acting": acting,
 		"nothing": func() url.Values { return nil },
 		"string":  func(id rota.ScheduleID) string { return string(id) },
 		"tabs":    tabsOf, "rows": newRows, "pages": newPages,

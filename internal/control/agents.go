@@ -25,6 +25,7 @@ func (c *Control) CreateAgent(ctx context.Context, who auth.Caller, in rota.Agen
 
 func (c *Control) addAgent(ctx context.Context, tx Tx, who auth.Caller, in rota.AgentCreate, now time.Time) (rota.Agent, error) {
 	a := newAgent(in, now)
+	a.EndUser = who.Owner.User()
 	if err := c.checkModels(rota.AgentConfig{}, a.AgentConfig); err != nil {
 		return a, err
 	}
@@ -124,13 +125,14 @@ func (c *Control) Agent(ctx context.Context, who auth.Caller, id rota.AgentID) (
 	return c.shown(who, a), err
 }
 
-// Agents returns a page of the caller's agents: of those that are deleted, or of
-// the others. Scope read:agents.
-func (c *Control) Agents(ctx context.Context, who auth.Caller, deleted bool, p rota.Page) (rota.List[rota.Agent], error) {
-	if err := c.enter(ctx, who, rota.ReadAgents, "agents"); err != nil {
+// Agents returns a page of agents: the caller's, or those of an end user, see
+// [Control.owners]. Scope read:agents.
+func (c *Control) Agents(ctx context.Context, who auth.Caller, endUser string, f rota.AgentFilter, p rota.Page) (rota.List[rota.Agent], error) {
+	o, err := c.owners(ctx, who, "agents", endUser)
+	if err != nil {
 		return rota.List[rota.Agent]{}, err
 	}
-	l, err := c.Store.Agents(ctx, who.Owner, deleted, p)
+	l, err := c.Store.AllAgents(ctx, o, f, p)
 	for i, a := range l.Data {
 		l.Data[i] = c.shown(who, a)
 	}

@@ -13,7 +13,7 @@ import (
 func TestCreateAgentFillsInDefaults(t *testing.T) {
 	w := newWorld(t)
 	a := w.agent()
-	require.JSONEq(t, `{"object":"agent","id":"`+string(a.ID)+`","key":null,"name":"a","description":null,"model":"mock/small","instructions":null,
+	require.JSONEq(t, `{"object":"agent","id":"`+string(a.ID)+`","key":null,"end_user":null,"name":"a","description":null,"model":"mock/small","instructions":null,
 		"tools":[],"tool_choice":"auto","parallel_tool_calls":true,"max_tool_calls":null,"fallback_models":[],"text":null,"reasoning":null,"metadata":{},
 		"created_at":"2026-11-23T09:00:00.000Z","updated_at":"2026-11-23T09:00:00.000Z","deleted_at":null,
 		"retention_expires_at":null,"within_restore_window":false,"can_restore":false,"version":1,"warnings":[]}`, plain(t, a))

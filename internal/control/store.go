@@ -17,6 +17,7 @@ type Store struct {
 	ScheduleReader
 	ScheduleVersionReader
 	LedgerReader
+	LaneReader
 	RunReader
 	KeyReader
 	DescendantReader
@@ -70,6 +71,9 @@ type AgentReader interface {
 
 	// Agents returns those that are deleted, or those that are not.
 	Agents(ctx context.Context, o rota.Owner, deleted bool, p rota.Page) (rota.List[rota.Agent], error)
+
+	// AllAgents returns the agents of owners.
+	AllAgents(ctx context.Context, o rota.Owners, f rota.AgentFilter, p rota.Page) (rota.List[rota.Agent], error)
 
 	// AgentUser returns another agent, not deleted, that has this one as a tool;
 	// empty if there is none.
@@ -228,6 +232,18 @@ type LedgerReader interface {
 	// deleted for its age; zero if none has. What is not on record up to then may have
 	// run.
 	LowWater(ctx context.Context, id rota.ScheduleID) (time.Time, error)
+}
+
+// LaneReader reads what lanes show.
+type LaneReader interface {
+	// Troubled returns the schedules of owners with the most times that were missed or
+	// blocked, or whose runs failed or are incomplete, from one instant to another, the most
+	// first. It counts the newest thousand of each kind.
+	Troubled(ctx context.Context, o rota.Owners, from, to time.Time, limit int) ([]rota.Troubled, error)
+
+	// Lane returns up to limit entries of a schedule's record that are about nominal times
+	// from one instant to another, both included, the newest first.
+	Lane(ctx context.Context, o rota.Owner, id rota.ScheduleID, from, to time.Time, limit int) ([]rota.LaneEntry, error)
 }
 
 // RetentionReader reads how long accounts keep what has ended.

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/rota-run/rota"
@@ -28,8 +29,8 @@ func (a *api) agentOperations() []*operation {
 	const tag = "Agents"
 	return []*operation{
 		lists(Route{http.MethodGet, agentsPath, rota.ReadAgents, http.StatusOK, "list_agents"}, a.listAgents).
-			says(tag, "List agents", "The saved agents, newest first.").
-			offsets().with("deleted"),
+			says(tag, "List agents", "The saved agents, newest first, or as sort says. With the scope read:account, end_user names one end user, or everybody. "+looksOn).
+			offsets().with("deleted").sorted("agent_sort", agentSorts).with("with_count", "name_filter", "metadata_filter", "agent_search", "end_user_filter"),
 		accepts(Route{http.MethodPost, agentsPath, rota.WriteAgents, http.StatusCreated, "create_agent"}, a.createAgent).
 			says(tag, "Create an agent", "Saves a model, its instructions and its tools under a name.").
 			like(`{"name": "Morning brief", "model": "auto", "instructions": "Sum up the news since {{last_run_at}}.", "tools": [{"type": "web_search"}]}`).
@@ -81,11 +82,30 @@ func (a *api) rollback(ctx context.Context, c call) (rota.Agent, error) {
 }
 
 func (a *api) listAgents(ctx context.Context, c call, p rota.Page) (rota.List[rota.Agent], error) {
-	deleted, err := boolParam(c.URL.Query(), "deleted")
+	q := c.URL.Query()
+	f, err := agentFilter(q)
 	if err != nil {
 		return rota.List[rota.Agent]{}, err
 	}
-	return a.Control.Agents(ctx, c.who, deleted, p)
+	user, err := endUserParam(q)
+	if err != nil {
+		return rota.List[rota.Agent]{}, err
+	}
+	return a.Control.Agents(ctx, c.who, user, f, p)
+}
+
+func agentFilter(q url.Values) (f rota.AgentFilter, err error) {
+	if f.Deleted, err = boolParam(q, "deleted"); err != nil {
+		return f, err
+	}
+	if f.Name, err = textParam(q, "name", 120); err != nil {
+		return f, err
+	}
+	if f.Q, err = textParam(q, "q", maxSearch); err != nil {
+		return f, err
+	}
+	f.Metadata, err = metadataParam(q)
+	return f, err
 }
 
 func (a *api) createAgent(ctx context.Context, c call, in rota.AgentCreate) (rota.Agent, error) {

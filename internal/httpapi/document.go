@@ -290,6 +290,7 @@ func accountParams() map[string]*huma.Param {
 		"hours":        query("bucket", "Seconds in a bucket: a multiple of 3600; at most 1000 buckets.", &huma.Schema{Type: huma.TypeInteger, Minimum: &hour, Maximum: &week, Default: 3600}),
 	}
 	maps.Copy(all, filterParams())
+	maps.Copy(all, laneParams())
 	return all
 }
 

@@ -37,9 +37,14 @@ func filterParams() map[string]*huma.Param {
 		"pause_reason_filter": query("pause_reason", "Only schedules that are paused for this reason.", &huma.Schema{Type: huma.TypeString, Enum: anys(pauseCodes)}),
 		"with_count":          query("count", "Whether to count what the list has in all: up to 10,000, beyond which count_is_minimum is true.", &huma.Schema{Type: huma.TypeBoolean, Default: false}),
 		"schedule_sort":       query("sort", "What the list is in the order of. Cursors of one order are of no use in another.", &huma.Schema{Type: huma.TypeString, Enum: anys(scheduleSorts), Default: string(rota.SortCreated)}),
+		"agent_search":        query("q", "Only agents with this in their name, description, key, model or instructions. The case of ASCII letters does not count.", text(1, maxSearch)),
+		"id_filter":           query("id", "Only the schedule with this id.", text(1, 64)),
+		"agent_sort":          query("sort", "What the list is in the order of. Cursors of one order are of no use in another.", &huma.Schema{Type: huma.TypeString, Enum: anys(agentSorts), Default: string(rota.SortCreated)}),
 		"order_of_sort":       query("order", "By created_at, newest or oldest first, by default desc; by name and next_run_at, by default asc.", &huma.Schema{Type: huma.TypeString, Enum: []any{"asc", "desc"}}),
 	}
 }
+
+var agentSorts = []string{string(rota.SortCreated), string(rota.SortName)}
 
 var scheduleSorts = []string{string(rota.SortCreated), string(rota.SortName), string(rota.SortNextRun)}
 
@@ -93,7 +98,7 @@ func (op *operation) page(q url.Values) (rota.Page, error) {
 }
 
 func scheduleFilter(q url.Values) (rota.ScheduleFilter, error) {
-	f := rota.ScheduleFilter{AgentID: rota.AgentID(q.Get("agent_id"))}
+	f := rota.ScheduleFilter{ID: rota.ScheduleID(q.Get("id")), AgentID: rota.AgentID(q.Get("agent_id"))}
 	status, err := wordParam(q, "status", listedStatuses)
 	if err != nil {
 		return f, err

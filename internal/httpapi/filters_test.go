@@ -91,3 +91,40 @@ func TestForecastOfEndUsers(t *testing.T) {
 	require.Zero(t, total("?end_user=ana"))
 	all.send(http.MethodGet, "/api/v1/forecast?end_user=", "").is(http.StatusBadRequest)
 }
+
+// Agents are found by what people write of them, across end users by whoever may.
+func TestAgentFilters(t *testing.T) {
+	s := newAPI(t)
+	c := s.operator("acme")
+	add := func(c caller, body string) string {
+		return c.send(http.MethodPost, agents, body).is(http.StatusCreated).id()
+	}
+	clerk := add(c, `{"name":"Clerk","model":"m","instructions":"You sum up the NEWS.","metadata":{"team":"ops"}}`)
+	aide := add(c.as("ana"), `{"name":"Aide","model":"m","metadata":{"team":"ops","env":"live"}}`)
+	baker := add(c.as("bo"), `{"name":"Baker","model":"large"}`)
+	for query, want := range map[string][]string{
+		"":                                 {clerk},
+		"?name=Clerk":                      {clerk},
+		"?name=clerk":                      {},
+		"?q=news":                          {clerk},
+		"?metadata[team]=ops":              {clerk},
+		"?metadata[team]=dev":              {},
+		"?end_user=ana":                    {aide},
+		"?end_user=*&sort=name":            {aide, baker, clerk},
+		"?end_user=*&sort=name&order=desc": {clerk, baker, aide},
+		"?end_user=*&order=asc":            {clerk, aide, baker},
+		"?end_user=*&metadata[team]=ops&order=asc": {clerk, aide},
+		"?end_user=*&q=LARGE":                      {baker},
+		"?end_user=*&deleted=true":                 {},
+	} {
+		require.Equal(t, want, append([]string{}, read[listed](c.send(http.MethodGet, agents+query, "").is(http.StatusOK)).ids()...), query)
+	}
+	counted := c.send(http.MethodGet, agents+"?end_user=*&count=true&limit=1", "").is(http.StatusOK).object()
+	require.Equal(t, 3.0, counted["count"])
+	require.Equal(t, "bo", counted["data"].([]any)[0].(map[string]any)["end_user"])
+	for query, param := range map[string]string{"?sort=next_run_at": "sort", "?q=": "q", "?name=": "name", "?metadata=x": "metadata", "?end_user=": "end_user"} {
+		require.Equal(t, param, c.send(http.MethodGet, agents+query, "").is(http.StatusBadRequest).param(), query)
+	}
+	require.Equal(t, "end_user", s.acme().send(http.MethodGet, agents+"?end_user=*", "").is(http.StatusForbidden).param())
+	c.as("ana").send(http.MethodGet, agents+"?end_user=bo", "").is(http.StatusForbidden)
+}

@@ -234,7 +234,7 @@ func TestBadHeadersAndParameters(t *testing.T) {
 	require.Equal(t, "unknown: is not a parameter here; there are none", refused.Message)
 	refused = failed(t, answer(h, request(http.MethodGet, agents+"?Limit=1", "")))
 	require.Equal(t, "Limit", refused.param())
-	require.Equal(t, "Limit: is not a parameter here; these are: after, before, deleted, limit, offset, order", refused.Message)
+	require.Equal(t, "Limit: is not a parameter here; these are: after, before, count, deleted, end_user, limit, metadata, name, offset, order, q, sort", refused.Message)
 }
 
 // A generated client does not mistype: what it sends and we do not know is a

@@ -53,7 +53,7 @@ func (a *api) occurrenceOperations() []*operation {
 		lists(Route{http.MethodGet, allSchedulesPath, rota.ReadAgents, http.StatusOK, "list_schedules"}, a.listAllSchedules).
 			says("Schedules", "List the schedules of all agents", "Newest first, or as sort says. Deleted schedules are not listed. "+looksOn).
 			with("end_user_filter", "agent_filter", "status", "expand").
-			sorted("schedule_sort", scheduleSorts).with("with_count", "pause_reason_filter", "name_filter", "metadata_filter", "schedule_search"),
+			sorted("schedule_sort", scheduleSorts).with("with_count", "pause_reason_filter", "name_filter", "metadata_filter", "schedule_search", "id_filter"),
 	}
 }
 

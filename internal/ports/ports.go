@@ -19,7 +19,7 @@ import (
 func Control(s store.Store) control.Store {
 	q := s.Reader()
 	return control.Store{
-		AgentReader: q, KeyedReader: q, FunctionToolReader: q, ScheduleReader: q, ScheduleVersionReader: q, LedgerReader: q, RunReader: q, KeyReader: q, DescendantReader: q, EndUserReader: q, RetentionReader: q, LimitReader: q, EraseReader: q, ExportReader: q,
+		AgentReader: q, KeyedReader: q, FunctionToolReader: q, ScheduleReader: q, ScheduleVersionReader: q, LedgerReader: q, LaneReader: q, RunReader: q, KeyReader: q, DescendantReader: q, EndUserReader: q, RetentionReader: q, LimitReader: q, EraseReader: q, ExportReader: q,
 		ResponseReader: q, ConversationReader: q,
 		Updater: store.On(s, controlTx),
 	}

@@ -50,6 +50,7 @@ CREATE TABLE agents (
   retention_expires_at bigint,
   PRIMARY KEY (id)
 );
+CREATE INDEX agents_by_account ON agents USING btree (account, id);
 CREATE INDEX agents_by_end_user ON agents USING btree (account, end_user);
 CREATE UNIQUE INDEX agents_by_own_key ON agents USING btree (account, end_user, key) WHERE ((key IS NOT NULL) AND (deleted_at IS NULL));
 CREATE INDEX agents_by_owner ON agents USING btree (account, end_user, id) WHERE (deleted_at IS NULL);

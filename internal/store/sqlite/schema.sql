@@ -48,6 +48,8 @@ CREATE TABLE agents (
   retention_expires_at INTEGER
 ) STRICT;
 
+CREATE INDEX agents_by_account ON agents (account, id);
+
 CREATE INDEX agents_by_end_user ON agents (account, end_user);
 
 CREATE UNIQUE INDEX agents_by_own_key ON agents (account, end_user, key) WHERE key IS NOT NULL AND deleted_at IS NULL;

@@ -77,6 +77,7 @@ var scans = map[string]string{
 	"SELECT w.run_id FROM open_runs w WHERE w.phase = ?":  "the runs that are open, which are bounded by what runs and waits",
 	"IN (SELECT s.id FROM schedules s WHERE":              "the ledgers of one agent or end user are put in the order of time",
 	"ORDER BY COALESCE(s.name":                            "so many schedules at most are sorted: see whole",
+	"ORDER BY a.name":                                     "the same",
 	"ORDER BY COALESCE(t.next_run_at":                     "the same",
 	"SELECT v.schedule_id, s.agent_id, v.version":         "at most a hundred versions of one schedule are put in their order",
 	"SELECT DISTINCT x.account, x.end_user FROM agents x": "by the index of end users, as far as the page goes",

@@ -31,6 +31,24 @@ func (l *listing[T]) owned(table string, o rota.Owners, indexed bool) {
 
 // AllRuns returns a page of the runs of owners, whatever their agent.
 func (q Queries) AllRuns(ctx context.Context, o rota.Owners, f rota.RunFilter, p rota.Page) (rota.List[rota.Run], error) {
+	l := runListing(o, f)
+	const near = time.Second // the time in an identifier may be later than created_at
+	if !f.From.IsZero() {
+		l.where(` AND r.id >= ? AND r.created_at >= ?`, "arun_"+idAt(f.From.Add(-near)), f.From.UnixMilli())
+	}
+	if !f.To.IsZero() {
+		l.where(` AND r.id < ? AND r.created_at <= ?`, "arun_"+idAt(f.To.Add(near)), f.To.UnixMilli())
+	}
+	if n := q.narrowRuns(f); n.asked {
+		l.look("runs r", "r.id", maxLongLook)
+		l.where(n.text, n.args...)
+	}
+	return l.page(ctx, q.db, p)
+}
+
+// runListing is the list of AllRuns without bounds in time, and without the conditions that no
+// index answers.
+func runListing(o rota.Owners, f rota.RunFilter) listing[rota.Run] {
 	l := listing[rota.Run]{
 		query: `SELECT ` + runColumns + runTables + ` WHERE true`,
 		key:   "r.id",
@@ -58,18 +76,7 @@ func (q Queries) AllRuns(ctx context.Context, o rota.Owners, f rota.RunFilter, p
 	if f.ErrorCode != "" {
 		l.where(` AND r.error_code = ?`, f.ErrorCode)
 	}
-	const near = time.Second // the time in an identifier may be later than created_at
-	if !f.From.IsZero() {
-		l.where(` AND r.id >= ? AND r.created_at >= ?`, "arun_"+idAt(f.From.Add(-near)), f.From.UnixMilli())
-	}
-	if !f.To.IsZero() {
-		l.where(` AND r.id < ? AND r.created_at <= ?`, "arun_"+idAt(f.To.Add(near)), f.To.UnixMilli())
-	}
-	if n := q.narrowRuns(f); n.asked {
-		l.look("runs r", "r.id", maxLongLook)
-		l.where(n.text, n.args...)
-	}
-	return l.page(ctx, q.db, p)
+	return l
 }
 
 // narrowRuns returns the conditions of a filter that no index answers.

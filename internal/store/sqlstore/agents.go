@@ -9,7 +9,7 @@ import (
 
 const agentColumns = `a.id, a.key, a.name, a.description, a.model, a.instructions, a.tools, a.tool_choice,
 	a.parallel_tool_calls, a.max_tool_calls, a.fallback_models, a.text, a.reasoning, a.metadata, a.version,
-	a.created_at, a.updated_at, a.deleted_at, a.retention_expires_at`
+	a.created_at, a.updated_at, a.deleted_at, a.retention_expires_at, a.end_user`
 
 // agentDest returns where the columns of an agent go, and what completes it
 // when they have been scanned.
@@ -26,6 +26,7 @@ func agentDest(a *rota.Agent) ([]any, func()) {
 		rawText{&a.Reasoning.RawMessage},
 		jsonText{&a.Metadata},
 		&a.Version, &created, &updated, &deleted, &retained,
+		userText{&a.EndUser},
 	}, func() {
 		a.CreatedAt, a.UpdatedAt = created.instant(), updated.instant()
 		a.DeletedAt, a.RetentionExpiresAt = deleted.orNil(), retained.orNil()
@@ -52,19 +53,47 @@ func (q Queries) AgentByKey(ctx context.Context, o rota.Owner, key string) (rota
 		WHERE a.account = ? AND a.end_user = ? AND a.key = ? AND a.deleted_at IS NULL`+q.lockShared("a"), o.Account, o.EndUser, key)
 }
 
-// Agents returns a page of the agents that are deleted, or of those that are not.
+// Agents returns a page of an owner's agents that are deleted, or of those that are not.
 func (q Queries) Agents(ctx context.Context, o rota.Owner, deleted bool, p rota.Page) (rota.List[rota.Agent], error) {
-	which := `a.deleted_at IS NULL`
-	if deleted {
-		which = `a.deleted_at IS NOT NULL`
-	}
-	return listing[rota.Agent]{
-		query: `SELECT ` + agentColumns + ` FROM agents a WHERE a.account = ? AND a.end_user = ? AND ` + which,
+	return q.AllAgents(ctx, rota.Owners{Owner: o}, rota.AgentFilter{Deleted: deleted}, p)
+}
+
+// AllAgents returns a page of the agents of owners.
+func (q Queries) AllAgents(ctx context.Context, o rota.Owners, f rota.AgentFilter, p rota.Page) (rota.List[rota.Agent], error) {
+	l := listing[rota.Agent]{
+		query: `SELECT ` + agentColumns + ` FROM agents a WHERE true`,
 		key:   "a.id",
-		args:  []any{o.Account, o.EndUser},
 		scan:  scanAgent,
 		id:    func(a rota.Agent) string { return string(a.ID) },
-	}.page(ctx, q.db, p)
+	}
+	if f.Deleted {
+		l.where(` AND a.deleted_at IS NOT NULL`)
+	} else {
+		l.where(` AND a.deleted_at IS NULL`)
+	}
+	l.owned("a", o, true)
+	n := q.narrowAgents(f)
+	if n.asked || p.Sort == rota.SortName {
+		l.look("agents a", "a.id", maxLook)
+		l.where(n.text, n.args...)
+	}
+	if p.Sort == rota.SortName {
+		l.sort(sorting[rota.Agent]{
+			key: "a.name", tie: "a.id",
+			id:   func(a rota.Agent) string { return string(a.ID) },
+			text: func(a rota.Agent) string { return a.Name },
+		})
+	}
+	return l.page(ctx, q.db, p)
+}
+
+// narrowAgents returns the conditions of a filter that no index answers.
+func (q Queries) narrowAgents(f rota.AgentFilter) narrowing {
+	var n narrowing
+	n.is("a.name", f.Name)
+	q.has(&n, "a.metadata", f.Metadata)
+	q.contains(&n, f.Q, "a.name", "COALESCE(a.description, '')", "COALESCE(a.key, '')", "a.model", "COALESCE(a.instructions, '')")
+	return n
 }
 
 // AddAgent adds an agent and its first version. It is a Conflict if another agent of the

@@ -98,7 +98,10 @@ func (q Queries) AllSchedules(ctx context.Context, o rota.Owners, f rota.Schedul
 		lock:  q.lock("t, s"),
 	}
 	l.where(` AND s.deleted_at IS NULL`)
-	l.owned("s", o, f.AgentID == "")
+	l.owned("s", o, f.AgentID == "" && f.ID == "")
+	if f.ID != "" {
+		l.where(` AND s.id = ?`, f.ID)
+	}
 	if f.AgentID != "" {
 		l.where(` AND s.agent_id = ?`, f.AgentID)
 	}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -8,10 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 var narrowed = []testCase{
 	{"schedules by what people write of them", narrowSchedules},
+	{"agents by what people write of them", narrowAgents},
 	{"schedules in other orders", sortSchedules},
 	{"runs by what they were asked", narrowRuns},
 	{"occurrences by their runs and reasons", narrowOccurrences},
@@ -293,4 +296,46 @@ func counted(w *world) {
 	l, err = w.store.AllSchedules(w.Context(), everybody, rota.ScheduleFilter{AgentID: a.ID}, rota.Page{Limit: 1, Count: true, Sort: rota.SortName, After: *l.LastID + ".AA"})
 	require.NoError(w, err)
 	require.EqualValues(w, 3, *l.Count, "whatever the page")
+}
+
+func narrowAgents(w *world) {
+	add := func(user string, change func(*rota.Agent)) rota.AgentID {
+		w.owner.EndUser = user
+		a := w.newAgent()
+		change(&a)
+		w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddAgent(ctx, w.owner, a) })
+		return a.ID
+	}
+	clerk := add("ana", func(a *rota.Agent) { a.Name, a.Instructions = "Clerk", p("Sum up the NEWS") })
+	aide := add("bo", func(a *rota.Agent) { a.Name, a.Metadata = "Aide", map[string]string{"team": "ops"} })
+	gone := add("bo", func(a *rota.Agent) { a.Name = "Aide" })
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.DeleteAgent(ctx, w.owner, gone, w.now, w.now.Add(time.Hour))
+	})
+	bo := rota.Owners{Owner: w.owner}
+	for i, c := range []struct {
+		owners rota.Owners
+		filter rota.AgentFilter
+		sort   rota.Sort
+		want   []rota.AgentID
+	}{
+		{everybody, rota.AgentFilter{}, "", []rota.AgentID{clerk, aide}},
+		{everybody, rota.AgentFilter{}, rota.SortName, []rota.AgentID{aide, clerk}},
+		{everybody, rota.AgentFilter{Deleted: true}, "", []rota.AgentID{gone}},
+		{everybody, rota.AgentFilter{Deleted: true, Name: "Aide"}, rota.SortName, []rota.AgentID{gone}},
+		{everybody, rota.AgentFilter{Q: "news"}, "", []rota.AgentID{clerk}},
+		{everybody, rota.AgentFilter{Metadata: map[string]string{"team": "ops"}}, "", []rota.AgentID{aide}},
+		{bo, rota.AgentFilter{}, "", []rota.AgentID{aide}},
+		{bo, rota.AgentFilter{Name: "Clerk"}, rota.SortName, nil},
+		{rota.Owners{Owner: rota.Owner{Account: "other"}, All: true}, rota.AgentFilter{}, "", nil},
+	} {
+		l, err := w.store.AllAgents(w.Context(), c.owners, c.filter, rota.Page{Limit: 10, Ascending: true, Sort: c.sort, Count: true})
+		require.NoError(w, err)
+		var got []rota.AgentID
+		for _, a := range l.Data {
+			got = append(got, a.ID)
+		}
+		require.Equal(w, c.want, got, i)
+		require.EqualValues(w, len(c.want), *l.Count)
+	}
 }

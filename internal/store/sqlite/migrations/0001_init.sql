@@ -77,6 +77,7 @@ CREATE TABLE agents (
   deleted_at          INTEGER,
   retention_expires_at INTEGER
 ) STRICT;
+CREATE INDEX agents_by_account ON agents (account, id);
 CREATE INDEX agents_by_owner ON agents (account, end_user, id) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX agents_by_own_key ON agents (account, end_user, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX agents_by_end_user ON agents (account, end_user); -- with those that are deleted
