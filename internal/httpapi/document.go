@@ -247,7 +247,7 @@ func parameters() map[string]*huma.Param {
 		"last_event_id":   header(headerLastEventID, "The same as starting_after, as clients of event streams send it.", &huma.Schema{Type: huma.TypeInteger, Format: "int64", Minimum: &zero, Maximum: &exact}),
 		"on_behalf_of":    header(headerEndUser, "The end user whom the request is for. Absent: the account itself.", pattern(1, 150, `^([!-)+-~]|[!-~][ -~]*[!-~])$`)),
 		"idempotency_key": header(headerIdempotencyKey, "Makes the change happen once: the same key and request within 24 hours get the first answer again.", pattern(1, 255, `^[!-~]([ -~]*[!-~])?$`)),
-		"if_match":        header(headerIfMatch, "An ETag with the version that the object must have, or the version in quotation marks, or several of them; 412 if somebody has changed the object.", pattern(0, 0, `^(\*|(W/)?"[1-9][0-9]*([^0-9",][^",]*)?"( *, *(W/)?"[1-9][0-9]*([^0-9",][^",]*)?")*)$`)),
+		"if_match":        header(headerIfMatch, "An ETag with the version that the object must have, or the version, or several of them; 412 if somebody has changed the object.", pattern(0, 0, `^(\*|(W/)?("[1-9][0-9]*([^0-9",][^",]*)?"|[1-9][0-9]*(-[0-9A-Za-z-]+)?)( *, *(W/)?("[1-9][0-9]*([^0-9",][^",]*)?"|[1-9][0-9]*(-[0-9A-Za-z-]+)?))*)$`)),
 		"if_none_match":   header(headerIfNoneMatch, "ETags of answers that the client has: 304 without a body if one of them would be answered again.", text(0, 0)),
 	}
 	all[pathParameter("key")] = &huma.Param{Name: "key", In: "path", Required: true, Description: "The key that it was given: a name of yours.", Schema: pattern(1, rota.MaxKey, rota.KeyPattern)}
