@@ -2,11 +2,11 @@ package e2e
 
 import (
 	"bytes"
+	"flag"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,20 +19,18 @@ import (
 	"github.com/rota-run/rota/internal/gateway/gatewaytest"
 )
 
-const (
-	toolKills = 20 // or as many as ROTA_TOOL_KILLS says
-	toolRuns  = 25 // that begin in each life of the server
-)
+var toolKills = flag.Int("tool-kills", 20, "how often TestKillInToolLoops kills the server")
+
+const toolRuns = 25 // that begin in each life of the server
 
 // A toolWorld is a model that asks for three calls, one after two, and the functions.
 type toolWorld struct {
-	mu     sync.Mutex
-	begun  map[string]int  // calls that came, by their ids
-	told   map[string]bool // those of which the model was told what came of them
-	unsure int             // of which it was told that nobody knows
-	again  []string        // that came after the model was told, or may not come twice
-	hold   bool            // calls are not answered
-	came   chan struct{}
+	mu    sync.Mutex
+	begun map[string]int  // calls that came, by their ids
+	told  map[string]bool // those of which the model was told what came of them
+	again []string        // that came after the model was told, or may not come twice
+	hold  bool            // calls are not answered
+	came  chan struct{}
 }
 
 func newToolWorld() *toolWorld {
@@ -102,11 +100,7 @@ func TestKillInToolLoops(t *testing.T) {
 	s := start(t, dir, flags...)
 	agent := addToolAgent(t, s, functions.URL)
 
-	kills := toolKills
-	if n, err := strconv.Atoi(os.Getenv("ROTA_TOOL_KILLS")); err == nil {
-		kills = n
-	}
-	for range kills {
+	for range *toolKills {
 		for range toolRuns {
 			_, err := s.client().Runs.Create(t.Context(), agent, rota.RunCreate{Input: rota.InputText("go")})
 			require.NoError(t, err)
@@ -124,7 +118,7 @@ func TestKillInToolLoops(t *testing.T) {
 	require.NoError(t, s.stop(syscall.SIGTERM), s.logs)
 
 	l := openLedger(t, dir)
-	runs := kills * toolRuns
+	runs := *toolKills * toolRuns
 	require.Equal(t, runs, l.count(t, `SELECT COUNT(*) FROM runs WHERE phase = 'completed'`), "each run has ended, and none otherwise")
 	require.Zero(t, l.count(t, `SELECT COUNT(*) FROM open_runs`))
 	require.Zero(t, l.count(t, `SELECT COUNT(*) FROM run_steps`))
@@ -138,7 +132,7 @@ func TestKillInToolLoops(t *testing.T) {
 	for _, n := range w.begun {
 		twice += n - 1
 	}
-	t.Logf("%d runs, %d calls, of which %d were cut off and made again, %d with an unknown outcome; %d questions, %d kills", runs, len(w.begun), twice, unknown, model.Total(), kills)
+	t.Logf("%d runs, %d calls, of which %d were cut off and made again, %d with an unknown outcome; %d questions, %d kills", runs, len(w.begun), twice, unknown, model.Total(), *toolKills)
 }
 
 // addToolAgent adds an agent with two functions.

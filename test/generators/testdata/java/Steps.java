@@ -33,7 +33,7 @@ public final class Steps {
                 new ScheduleCreate().schedule(everyHour).input(new ScheduleCreateInput("Say hello.")), null, null);
         var spec = schedule.getSchedule().getIntervalSpec();
         step("create schedule", spec.getIntervalSeconds() == 3600 && spec.getTimezone().equals("UTC"));
-        var first = agents.listAgents(100, null, null, null, null, null, null).getData();
+        var first = agents.listAgents(100, null, null, null, null, null, null, null, null, null, null, null, null).getData();
         step("list agents", first.stream().anyMatch(a -> a.getId().equals(agent.getId())));
         var list = schedules.listAgentSchedules(agent.getId(), null, null, null, null, null, null).getData();
         step("list schedules", list.size() == 1 && list.get(0).getId().equals(schedule.getId()));
