@@ -27,7 +27,7 @@ type lanePicture struct {
 
 // A laneShape is some times of one kind.
 type laneShape struct {
-	Kind string // ran, failed, missed, blocked, skipped, running, ahead
+	Kind string // ran, failed, missed, blocked, skipped, running, ahead; more: there are others, which are not shown one by one
 	X, W int
 }
 
@@ -56,6 +56,13 @@ func (c *console) lanes(v visit, d *todayData) error {
 		for _, part := range slices.Concat(lane.Ahead, lane.Past) {
 			x := placeIn(l, part.From.Time)
 			p.Shapes = append(p.Shapes, laneShape{laneKind(part), x, max(placeIn(l, part.To.Time)-x, laneWidth/laneSlots-2)})
+		}
+		if lane.Since != nil {
+			p.Shapes = append(p.Shapes, laneShape{"more", 0, placeIn(l, lane.Since.Time)})
+		}
+		if lane.Until != nil {
+			x := placeIn(l, lane.Until.Time)
+			p.Shapes = append(p.Shapes, laneShape{"more", x, laneWidth - x})
 		}
 		d.Day.Lanes = append(d.Day.Lanes, p)
 	}
@@ -97,6 +104,13 @@ func runKind(p rota.Phase) string {
 	}
 }
 
+func atLeast(more bool) string {
+	if more {
+		return "at least "
+	}
+	return ""
+}
+
 // laneWords says what a lane shows.
 func laneWords(l rota.Lane, now time.Time) string {
 	counts := make(map[string]int64)
@@ -114,7 +128,7 @@ func laneWords(l rota.Lane, now time.Time) string {
 		{"ahead", "to come"},
 	} {
 		if n := counts[kind.name]; n > 0 {
-			words = append(words, fmt.Sprint(n, " ", kind.says))
+			words = append(words, atLeast(kind.name == "ahead" && l.Until != nil || kind.name != "ahead" && l.Since != nil)+fmt.Sprint(n, " ", kind.says))
 		}
 	}
 	if len(words) == 0 {

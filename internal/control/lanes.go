@@ -91,6 +91,9 @@ func (c *Control) laneSchedules(ctx context.Context, o rota.Owners, q LaneQuery,
 			all = append(all, l.Data...)
 		}
 	}
+	if len(all) >= q.Limit {
+		return all, nil
+	}
 	more, err := c.Store.AllSchedules(ctx, o, rota.ScheduleFilter{}, rota.Page{Limit: q.Limit, Sort: rota.SortNextRun, Ascending: true})
 	if q.Sort == rota.LanesByTrouble && errors.Is(err, rota.Invalid) { // there are too many to sort them
 		more, err = c.Store.AllSchedules(ctx, o, rota.ScheduleFilter{}, rota.Page{Limit: q.Limit})
