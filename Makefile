@@ -128,6 +128,10 @@ fmt: ## Format the code.
 golden: ## Write the files that tests keep true (OpenAPI, configuration, help, schema, imports).
 	$(GO) test $$(grep -rl --include='*_test.go' 'flag.Bool("update"' cmd internal release | xargs -n1 dirname | sort -u | sed 's|^|./|') -run Golden -update
 
+.PHONY: picture
+picture: ## Take the picture of the README anew (with Chromium).
+	ROTA_PICTURE=$(CURDIR)/docs/today.png $(GO) test ./test/e2e -count=1 -run TestPicture
+
 .PHONY: bench
 bench: ## Measure fires per second and lateness; see docs/performance.md.
 	$(GO) run ./bench/fires
