@@ -161,6 +161,6 @@ func TestABootstrapKeyThatIsNone(t *testing.T) {
 	s := launch(t, t.TempDir(), []string{"ROTA_BOOTSTRAP_KEY=short"})
 	<-s.exited
 	require.Equal(t, 2, s.cmd.ProcessState.ExitCode())
-	require.Contains(t, s.logs.String(), "ROTA_BOOTSTRAP_KEY: a key is 20 to 200 printable ASCII characters without spaces")
+	require.Contains(t, s.logs.String(), "--bootstrap-key ($ROTA_BOOTSTRAP_KEY) must be 20 to 200 printable ASCII characters without spaces")
 	require.NotContains(t, s.logs.String(), "short")
 }
