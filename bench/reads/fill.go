@@ -128,7 +128,7 @@ func examples(ctx context.Context, url string, users int) (agents []rota.Agent, 
 
 // copies adds what o asks for to a database with one of each.
 func copies(ctx context.Context, tx *sql.Tx, o options, agents []rota.Agent) error {
-	p := plan{now: time.Now().Truncate(time.Second), each: o.occurrences / o.schedules}
+	p := plan{calm: o.calm, now: time.Now().Truncate(time.Second), each: o.occurrences / o.schedules}
 	p.every = (day / time.Duration(p.each)).Truncate(time.Second)
 	for table, c := range map[string]**copier{"schedules": &p.schedules, "timers": &p.timers, "occurrences": &p.occurrences, "runs": &p.runs} {
 		var err error
@@ -136,7 +136,7 @@ func copies(ctx context.Context, tx *sql.Tx, o options, agents []rota.Agent) err
 			return err
 		}
 	}
-	for i := range o.schedules {
+	for i := range o.schedules - 1 { // one is there
 		if err := p.schedule(ctx, i, i%len(agents), agents[i%len(agents)], p.every*time.Duration(i)/time.Duration(o.schedules)); err != nil {
 			return err
 		}
@@ -148,6 +148,7 @@ func copies(ctx context.Context, tx *sql.Tx, o options, agents []rota.Agent) err
 type plan struct {
 	schedules, timers, occurrences, runs *copier
 
+	calm  bool
 	now   time.Time
 	each  int           // occurrences of a schedule
 	every time.Duration // from one to the next
@@ -166,9 +167,13 @@ func (p *plan) schedule(ctx context.Context, i, user int, a rota.Agent, ago time
 		"schedule_id": string(id), "spec": fmt.Sprintf(`{"type":"interval","interval_seconds":%d,"timezone":"UTC"}`, int(p.every.Seconds())), "anchor": last.UnixMilli(),
 		"next_run_at": last.Add(p.every).UnixMilli(), "due_at": last.Add(p.every).UnixMilli(), "run_count": p.each, "last_run_at": last.UnixMilli(),
 	}))
+	kind := i % 200
+	if p.calm {
+		kind = -1
+	}
 	for k := range p.each {
 		if err == nil {
-			err = p.occurrence(ctx, with(owner, row{"schedule_id": string(id), "trigger": "schedule"}), id, last.Add(-time.Duration(k)*p.every), i%200)
+			err = p.occurrence(ctx, with(owner, row{"schedule_id": string(id), "trigger": "schedule"}), id, last.Add(-time.Duration(k)*p.every), kind)
 		}
 	}
 	return err

@@ -22,6 +22,7 @@ type options struct {
 	occurrences int
 	endUsers    int
 	rounds      int
+	calm        bool
 	dir         string
 }
 
@@ -31,6 +32,7 @@ func main() {
 	flag.IntVar(&o.occurrences, "occurrences", 1_000_000, "occurrences of the last 24 hours, each with a run unless it was missed")
 	flag.IntVar(&o.endUsers, "end-users", 100, "end users, to whom the schedules belong in turn")
 	flag.IntVar(&o.rounds, "rounds", 40, "how often each is read")
+	flag.BoolVar(&o.calm, "calm", false, "everything has run; else one schedule of 200 was missed, and the runs of another failed")
 	flag.StringVar(&o.dir, "dir", "", "the directory of the database, which is kept and used again (default: a new one, which is removed)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -35,7 +36,7 @@ func serving(ctx context.Context, dir string, do func(ctx context.Context, url s
 	go func() {
 		ended <- app.Run(ctx, settings.Settings{
 			Data: dir, Listen: "127.0.0.1:0", Database: "sqlite", Role: "all", Engine: string(rota.EngineEmbedded), OnKeyRevoked: "keep", Console: "on",
-			MaxConcurrentRuns: 256, DrainTimeout: time.Second, CatchupRate: 10, MinInterval: time.Second, MemoryBudget: 256, Demo: true,
+			MaxConcurrentRuns: 256, DrainTimeout: time.Second, CatchupRate: 10, MinInterval: time.Second, MemoryBudget: 256,
 			LogFormat: "text", LogLevel: "warn", BootstrapKey: key,
 		}, "bench", write, os.Stderr)
 		write.Close()
@@ -71,7 +72,7 @@ func readAll(ctx context.Context, o options, url string) error {
 	for _, what := range all {
 		took, body, err := r.read(ctx, what.path)
 		if err != nil {
-			fmt.Fprintf(t, "%s\t%.120v\t\t\t\t\t\t\n", what.name, err)
+			fmt.Fprintf(t, "%s\t%v\t\t\t\t\t\t\n", what.name, err)
 			continue
 		}
 		slices.Sort(took)
@@ -125,9 +126,9 @@ func (r *reader) readings(ctx context.Context) ([]reading, error) {
 	all := []reading{{"GET /healthz", "/healthz"}}
 	var found struct {
 		Data []struct {
-			ID, AgentID string
-			EndUser     string `json:"end_user"`
-			Agent       string `json:"agent_id"`
+			ID      string
+			EndUser string `json:"end_user"`
+			Agent   string `json:"agent_id"`
 		}
 		LastID string `json:"last_id"`
 	}
@@ -142,7 +143,7 @@ func (r *reader) readings(ctx context.Context) ([]reading, error) {
 	one := "/agents/" + s.Agent + "/schedules/" + s.ID
 	now := time.Now().UTC()
 	from := url.QueryEscape(now.Add(-day).Format(time.RFC3339))
-	for _, page := range []string{"/", "/schedules", "/schedules?status=active", "/schedules?sort=name", "/schedules?sort=next_run", "/schedules?q=099999", "/schedules?after=" + found.LastID, "/schedules?end_user=" + s.EndUser, "/runs", "/runs?phase=failed", "/agents", "/end-users", one + "?for=" + s.EndUser, one + "?outcome=missed&for=" + s.EndUser} {
+	for _, page := range []string{"/", "/schedules", "/schedules?status=active", "/schedules?sort=name", "/schedules?sort=next_run_at", "/schedules?q=099999", "/schedules?after=" + found.LastID, "/schedules?end_user=" + s.EndUser, "/runs", "/runs?phase=failed", "/agents", "/end-users", one + "?for=" + s.EndUser, one + "?outcome=missed&for=" + s.EndUser} {
 		all = append(all, reading{"page " + page, page})
 	}
 	for _, path := range []string{
@@ -153,6 +154,10 @@ func (r *reader) readings(ctx context.Context) ([]reading, error) {
 		"/api/v1/summary?end_user=*&bucket=3600&from=" + from, "/api/v1/end-users",
 	} {
 		all = append(all, reading{"GET " + path, path})
+	}
+	short := strings.NewReplacer(s.Agent, "{agent}", s.ID, "{schedule}", found.LastID, "{schedule}", from, "{a day ago}", s.EndUser, "{user}", "/api/v1", "")
+	for i := range all {
+		all[i].name = short.Replace(all[i].name)
 	}
 	return all, nil
 }
@@ -177,6 +182,7 @@ func (r *reader) get(ctx context.Context, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	req.Header.Set("Accept", "text/html")
 	req.Header.Set("Accept-Encoding", "identity")
 	if strings.HasPrefix(path, "/api/") {
 		req.Header.Set("Authorization", "Bearer "+key)
@@ -193,7 +199,7 @@ func (r *reader) get(ctx context.Context, path string) ([]byte, error) {
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if err == nil && (res.StatusCode != http.StatusOK || res.Request.URL.Path == "/sign-in") {
-		err = fmt.Errorf("%s %s", res.Status, body)
+		err = errors.New(res.Status)
 	}
 	return body, err
 }

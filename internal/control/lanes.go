@@ -15,6 +15,7 @@ import (
 
 const (
 	maxLanesLength = 31 * 24 * time.Hour
+	maxCalm        = 1000 // schedules that are sorted by their next run to fill up lanes sorted by trouble
 	maxLaneEntries = 2000 // of one lane, that are read of the record, and that are computed ahead
 )
 
@@ -94,7 +95,11 @@ func (c *Control) laneSchedules(ctx context.Context, o rota.Owners, q LaneQuery,
 	if len(all) >= q.Limit {
 		return all, nil
 	}
-	more, err := c.Store.AllSchedules(ctx, o, rota.ScheduleFilter{}, rota.Page{Limit: q.Limit, Sort: rota.SortNextRun, Ascending: true})
+	calm := rota.Page{Limit: q.Limit, Sort: rota.SortNextRun, Ascending: true}
+	if q.Sort == rota.LanesByTrouble {
+		calm.Look = maxCalm
+	}
+	more, err := c.Store.AllSchedules(ctx, o, rota.ScheduleFilter{}, calm)
 	if q.Sort == rota.LanesByTrouble && errors.Is(err, rota.Invalid) { // there are too many to sort them
 		more, err = c.Store.AllSchedules(ctx, o, rota.ScheduleFilter{}, rota.Page{Limit: q.Limit})
 	}

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -64,4 +65,23 @@ func TestLanes(t *testing.T) {
 		require.Equal(t, param, c.send(http.MethodGet, "/api/v1/lanes"+query, "").is(http.StatusBadRequest).param(), query)
 	}
 	require.Equal(t, "end_user", s.acme().send(http.MethodGet, "/api/v1/lanes?end_user=*", "").is(http.StatusForbidden).param())
+}
+
+// TestLanesOfManySchedules: without trouble, lanes are of the schedules that run next; of
+// more than a thousand they are the newest, since so many are not sorted for one look.
+func TestLanesOfManySchedules(t *testing.T) {
+	c := newAPI(t).acme()
+	agent := c.newAgent("a")
+	add := func(seconds int) string {
+		return c.send(http.MethodPost, agent+"/schedules", fmt.Sprintf(`{"input":"x","schedule":{"type":"interval","interval_seconds":%d}}`, seconds)).is(http.StatusCreated).id()
+	}
+	first := func() rota.ScheduleID {
+		return read[rota.Lanes](c.send(http.MethodGet, "/api/v1/lanes?limit=1", "").is(http.StatusOK)).Data[0].ScheduleID
+	}
+	soonest := add(60)
+	for range 999 {
+		add(3600)
+	}
+	require.EqualValues(t, soonest, first())
+	require.EqualValues(t, add(3600), first())
 }
