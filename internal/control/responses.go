@@ -45,15 +45,23 @@ type Responder interface {
 type room struct {
 	responder Responder
 	take      func(ctx context.Context, bytes int64) error // nil until some is taken
-	release   func()
+	giveBack  func()                                       // nil as long, and when it is for somebody else to do
 }
 
-func (c *Control) room() *room { return &room{responder: c.Responder, release: func() {}} }
+func (c *Control) room() *room { return &room{responder: c.Responder} }
 
-// handOver returns what releases the memory; the room itself does not any more.
-func (r *room) handOver() (release func()) {
-	release, r.release = r.release, func() {}
-	return release
+// release gives all of it back.
+func (r *room) release() {
+	if r.giveBack != nil {
+		r.giveBack()
+	}
+}
+
+// handOver returns a room that has the memory, which r has no more.
+func (r *room) handOver() *room {
+	to := *r
+	r.giveBack = nil
+	return &to
 }
 
 const (
@@ -64,7 +72,7 @@ const (
 // hold takes memory for items, or refuses the request.
 func (r *room) hold(ctx context.Context, items int) error {
 	if r.take == nil {
-		r.take, r.release = r.responder.Room()
+		r.take, r.giveBack = r.responder.Room()
 	}
 	within, cancel := context.WithTimeout(ctx, roomWait)
 	defer cancel()
@@ -99,7 +107,7 @@ func (c *Control) CreateResponse(ctx context.Context, who auth.Caller, body []by
 		return Answer{}, err
 	}
 	room := c.room()
-	defer func() { room.release() }()
+	defer room.release()
 	if err := c.holdTurns(ctx, who, r.Conversation, r.Previous, room); err != nil {
 		return Answer{}, err
 	}
@@ -126,7 +134,7 @@ func (c *Control) CreateResponse(ctx context.Context, who auth.Caller, body []by
 		object, err := c.Responder.Answer(ctx, work, func(events.Event) {})
 		return Answer{Object: object}, err
 	}
-	e, err := c.stream(ctx, work, room.handOver())
+	e, err := c.stream(ctx, work, room.handOver().release)
 	return Answer{Events: e}, err
 }
 

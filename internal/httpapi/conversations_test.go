@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/budget"
 	"github.com/rota-run/rota/internal/gateway/gatewaytest"
 )
 
@@ -120,4 +122,25 @@ func TestConversationsAreNotSearched(t *testing.T) {
 		c.send(http.MethodGet, conversationsPath+"?"+query, "").is(http.StatusNotImplemented)
 	}
 	c.send(http.MethodGet, conversationsPath+"?include=x", "").is(http.StatusOK)
+}
+
+// TestMemoryForTurnsIsGivenBack: what requests take of memory for what is kept is free
+// again when they are answered.
+func TestMemoryForTurnsIsGivenBack(t *testing.T) {
+	s := newLLM(t)
+	const budgetMiB = 64
+	s.responder.Memory = budget.New(budgetMiB << 20)
+	c := s.acme()
+	item := `{"role":"user","content":"` + strings.Repeat("x", 300_000) + `"}`
+	first := c.send(http.MethodPost, conversationsPath, `{"items":[`+item+`]}`).is(http.StatusOK).id()
+	for range 3 {
+		c.send(http.MethodPost, conversationsPath+"/"+first+"/items", `{"items":[`+item+`]}`).is(http.StatusOK)
+		require.EqualValues(t, budgetMiB, left(s.responder.Memory), "items were added")
+	}
+	known := c.send(http.MethodGet, conversationsPath+"/"+first+"/items", "").is(http.StatusOK).object()["first_id"].(string)
+	c.send(http.MethodPost, conversationsPath, `{"items":[{"type":"item_reference","id":"`+known+`"}]}`).is(http.StatusOK)
+	require.EqualValues(t, budgetMiB, left(s.responder.Memory), "a conversation was made")
+	s.models.server.Script(gatewaytest.Text("Hello."))
+	c.create(`{"model":"test/m","input":"Hi.","conversation":"` + first + `"}`)
+	require.EqualValues(t, budgetMiB, left(s.responder.Memory), "a response was made")
 }
