@@ -40,6 +40,55 @@ type LanePart struct {
 	Phase   *Phase  `json:"phase" doc:"How their runs stand or ended; null if none was started."`
 }
 
+// A LaneKind is what became of the times of a [LanePart], or that they are to come.
+type LaneKind string
+
+const (
+	LaneAhead   LaneKind = "ahead"
+	LaneRan     LaneKind = "ran" // also if the run has been deleted since
+	LaneFailed  LaneKind = "failed"
+	LaneMissed  LaneKind = "missed"
+	LaneBlocked LaneKind = "blocked"
+	LaneSkipped LaneKind = "skipped" // or the run was cancelled
+	LaneRunning LaneKind = "running" // or waits
+)
+
+// Kind returns what became of the times, or that they are to come.
+func (p LanePart) Kind() LaneKind {
+	if p.Outcome == nil {
+		return LaneAhead
+	}
+	switch Outcome(*p.Outcome) {
+	case MissedOutcome:
+		return LaneMissed
+	case Blocked:
+		return LaneBlocked
+	case Buffered:
+		return LaneRunning
+	case Fired:
+		return p.ran()
+	default:
+		return LaneSkipped
+	}
+}
+
+// ran is the kind of times whose runs have been started.
+func (p LanePart) ran() LaneKind {
+	if p.Phase == nil {
+		return LaneRan
+	}
+	switch *p.Phase {
+	case PhaseFailed, PhaseIncomplete:
+		return LaneFailed
+	case PhaseQueued, PhaseRunning, PhaseWaiting:
+		return LaneRunning
+	case PhaseCancelled:
+		return LaneSkipped
+	default:
+		return LaneRan
+	}
+}
+
 // A LaneSort is an order of lanes.
 type LaneSort string
 

@@ -58,6 +58,9 @@ func laneColumns(l rota.Lanes) []column[rota.Lane] {
 // of them is seen.
 const laneSigns = " .-~o#!x"
 
+// laneKinds is what the signs stand for.
+var laneKinds = []rota.LaneKind{"", rota.LaneAhead, rota.LaneSkipped, rota.LaneRunning, rota.LaneRan, rota.LaneBlocked, rota.LaneMissed, rota.LaneFailed}
+
 // drawLane draws a lane as text.
 func drawLane(l rota.Lanes, v rota.Lane) string {
 	drawn := []byte(strings.Repeat(" ", laneSlots))
@@ -65,7 +68,7 @@ func drawLane(l rota.Lanes, v rota.Lane) string {
 		return min(max(int(int64(at.Sub(l.From.Time))*laneSlots/max(int64(l.To.Sub(l.From.Time)), 1)), 0), laneSlots-1)
 	}
 	for _, p := range slices.Concat(v.Ahead, v.Past) {
-		sign := laneSign(p)
+		sign := laneSigns[slices.Index(laneKinds, p.Kind())]
 		for at := place(p.From.Time); at <= place(p.To.Time); at++ {
 			if strings.IndexByte(laneSigns, sign) > strings.IndexByte(laneSigns, drawn[at]) {
 				drawn[at] = sign
@@ -74,38 +77,4 @@ func drawLane(l rota.Lanes, v rota.Lane) string {
 	}
 	now := place(l.Now.Time)
 	return string(drawn[:now]) + "|" + string(drawn[now:])
-}
-
-func laneSign(p rota.LanePart) byte {
-	if p.Outcome == nil {
-		return '.'
-	}
-	switch rota.Outcome(*p.Outcome) {
-	case rota.MissedOutcome:
-		return '!'
-	case rota.Blocked:
-		return '#'
-	case rota.Fired:
-		return runSign(p.Phase)
-	case rota.Buffered:
-		return '~'
-	default:
-		return '-'
-	}
-}
-
-func runSign(p *rota.Phase) byte {
-	if p == nil {
-		return 'o' // its run has been deleted
-	}
-	switch *p {
-	case rota.PhaseFailed, rota.PhaseIncomplete:
-		return 'x'
-	case rota.PhaseQueued, rota.PhaseRunning, rota.PhaseWaiting:
-		return '~'
-	case rota.PhaseCancelled:
-		return '-'
-	default:
-		return 'o'
-	}
 }

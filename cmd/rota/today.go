@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/client"
 )
 
 type todayCmd struct {
@@ -116,20 +117,18 @@ func (c *todayCmd) unseen(ctx context.Context, s *session, since time.Time) ([]m
 
 // upTo reads a list to its end, or until so many rows have been read.
 func upTo[T any](most int, read func(rota.Page) (rota.List[T], error), row func(T)) error {
-	p := rota.Page{Limit: maxPage}
-	for {
-		l, err := read(p)
+	for l, err := range client.Pages(rota.Page{Limit: maxPage}, read) {
 		if err != nil {
 			return err
 		}
 		for _, v := range l.Data {
 			row(v)
 		}
-		if most -= len(l.Data); most <= 0 || !l.HasMore || l.LastID == nil {
-			return nil
+		if most -= len(l.Data); most <= 0 {
+			break
 		}
-		p.After = *l.LastID
 	}
+	return nil
 }
 
 // addMatter adds a matter, or counts it to one with the same reason.

@@ -326,16 +326,14 @@ func Items(records []rota.ItemRecord) []responses.Item {
 	return all
 }
 
-// Body returns what a model is asked. Members that nobody knows are carried. said is what
-// has been said since in a loop of calls.
-func Body(w rota.ResponseWork, model string, q Question, said []json.RawMessage) json.RawMessage {
+// Body returns what a model is asked, where s is. Members that nobody knows are carried.
+func Body(w rota.ResponseWork, model string, q Question, s State) json.RawMessage {
 	o := rawjson.ReadObject(w.Request)
 	o = slices.DeleteFunc(o, func(m rawjson.Member) bool { return slices.Contains(local, m.Name) || rawjson.Kind(m.Value) == 'n' })
 	asked := append(rawjson.Object{{Name: "model", Value: rawjson.String(model)}}, o...)
-	input := Context(w.Turns).Input(Items(w.Input))
-	asked.Set("input", input)
+	asked.Set("input", Context(w.Turns).Input(Items(w.Input)))
 	if tools := asked.Get("tools"); rawjson.Kind(tools) == '[' {
 		asked.Set("tools", toldAll(tools))
 	}
-	return q.GoOn(asked.Encode(), rawjson.List(input), said)
+	return q.GoOn(asked.Encode(), s)
 }

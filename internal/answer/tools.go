@@ -384,15 +384,19 @@ func (s State) Said() []json.RawMessage {
 	return items
 }
 
-// GoOn changes the body of a request into that of a question further on in a loop. input
-// are the items of the request. A choice that forces a call holds for the first question
-// alone, or there would be no end.
-func (q Question) GoOn(body json.RawMessage, input, said []json.RawMessage) json.RawMessage {
+// GoOn changes the body of a request into that of a question further on in a loop, where
+// s is. A choice that forces a call holds for the first question alone, or there would be
+// no end.
+func (q Question) GoOn(body json.RawMessage, s State) json.RawMessage {
 	if q.Turn == 0 {
 		return body
 	}
 	o := rawjson.ReadObject(body)
-	o.Set("input", rawjson.EncodeList(append(input[:len(input):len(input)], said...)))
+	input := o.Get("input")
+	if rawjson.Kind(input) == '"' && len(input) > len(`""`) {
+		input = rawjson.EncodeList([]json.RawMessage{userMessage(input)})
+	}
+	o.Set("input", rawjson.EncodeList(append(rawjson.List(input), s.Said()...)))
 	choice := o.Get("tool_choice")
 	switch {
 	case q.NoTools:

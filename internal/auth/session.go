@@ -42,20 +42,26 @@ func (s Sessions) Begin(ctx context.Context, key string, now time.Time) (secret 
 	if err != nil {
 		return "", err
 	}
-	secret = newSecret(sessionPrefix)
-	return secret, s.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		return tx.AddSession(ctx, Hash(secret), rota.Session{Key: who.Key, Generation: who.Generation, ExpiresAt: now.Add(SessionLife)}, now)
+	err = s.Store.Update(ctx, func(ctx context.Context, tx Tx) (err error) {
+		secret, err = add(ctx, tx, sessionPrefix, who.Key, who.Generation, SessionLife, now)
+		return err
 	})
+	return secret, err
 }
 
-func newSecret(prefix string) string { return prefix + rand.Text() + rand.Text() }
+// add adds what stands for a key for some time, and returns its secret.
+func add(ctx context.Context, tx Tx, prefix string, key rota.KeyID, generation int64, life time.Duration, now time.Time) (secret string, err error) {
+	secret = prefix + rand.Text() + rand.Text()
+	return secret, tx.AddSession(ctx, Hash(secret), rota.Session{Key: key, Generation: generation, ExpiresAt: now.Add(life)}, now)
+}
 
 // Link returns the secret of a link that signs in once, within LinkLife, with a key.
 func (s Sessions) Link(ctx context.Context, k rota.Key, now time.Time) (secret string, err error) {
-	secret = newSecret(linkPrefix)
-	return secret, s.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		return tx.AddSession(ctx, Hash(secret), rota.Session{Key: k.ID, Generation: k.Generation, ExpiresAt: now.Add(LinkLife)}, now)
+	err = s.Store.Update(ctx, func(ctx context.Context, tx Tx) (err error) {
+		secret, err = add(ctx, tx, linkPrefix, k.ID, k.Generation, LinkLife, now)
+		return err
 	})
+	return secret, err
 }
 
 // Follow begins a session with the secret of a link, and returns the secret of the
@@ -66,8 +72,7 @@ func (s Sessions) Follow(ctx context.Context, link string, now time.Time) (secre
 	if err != nil {
 		return "", err
 	}
-	secret = newSecret(sessionPrefix)
-	return secret, s.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+	err = s.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		first, err := tx.RemoveSession(ctx, Hash(link))
 		if err == nil && !first {
 			err = ended(linkPrefix)
@@ -75,8 +80,10 @@ func (s Sessions) Follow(ctx context.Context, link string, now time.Time) (secre
 		if err != nil {
 			return err
 		}
-		return tx.AddSession(ctx, Hash(secret), rota.Session{Key: k.ID, Generation: k.Generation, ExpiresAt: now.Add(SessionLife)}, now)
+		secret, err = add(ctx, tx, sessionPrefix, k.ID, k.Generation, SessionLife, now)
+		return err
 	})
+	return secret, err
 }
 
 // Caller returns the caller whose browser shows the secret of a session. The error is

@@ -11,6 +11,9 @@ import (
 	"github.com/rota-run/rota/internal/control"
 )
 
+// laneMore is the kind of a shape where there are others, which are not shown one by one.
+const laneMore rota.LaneKind = "more"
+
 const (
 	shownLanes = 12
 	laneSlots  = 96
@@ -27,7 +30,7 @@ type lanePicture struct {
 
 // A laneShape is some times of one kind.
 type laneShape struct {
-	Kind string // ran, failed, missed, blocked, skipped, running, ahead; more: there are others, which are not shown one by one
+	Kind rota.LaneKind
 	X, W int
 }
 
@@ -35,7 +38,7 @@ type laneShape struct {
 func (s laneShape) Back() int { return -s.W / 2 }
 
 // signOf returns the shape of a kind, for what explains the picture.
-func signOf(kind string) laneShape { return laneShape{Kind: kind, X: 2, W: 9} }
+func signOf(kind string) laneShape { return laneShape{Kind: rota.LaneKind(kind), X: 2, W: 9} }
 
 type lanesData struct {
 	Lanes []lanePicture
@@ -55,14 +58,14 @@ func (c *console) lanes(v visit, d *todayData) error {
 		}
 		for _, part := range slices.Concat(lane.Ahead, lane.Past) {
 			x := placeIn(l, part.From.Time)
-			p.Shapes = append(p.Shapes, laneShape{laneKind(part), x, max(placeIn(l, part.To.Time)-x, laneWidth/laneSlots-2)})
+			p.Shapes = append(p.Shapes, laneShape{part.Kind(), x, max(placeIn(l, part.To.Time)-x, laneWidth/laneSlots-2)})
 		}
 		if lane.Since != nil {
-			p.Shapes = append(p.Shapes, laneShape{"more", 0, placeIn(l, lane.Since.Time)})
+			p.Shapes = append(p.Shapes, laneShape{laneMore, 0, placeIn(l, lane.Since.Time)})
 		}
 		if lane.Until != nil {
 			x := placeIn(l, lane.Until.Time)
-			p.Shapes = append(p.Shapes, laneShape{"more", x, laneWidth - x})
+			p.Shapes = append(p.Shapes, laneShape{laneMore, x, laneWidth - x})
 		}
 		d.Day.Lanes = append(d.Day.Lanes, p)
 	}
@@ -75,35 +78,6 @@ func placeIn(l rota.Lanes, at time.Time) int {
 	return min(max(int(int64(at.Sub(l.From.Time))*laneWidth/int64(length)), 0), laneWidth)
 }
 
-func laneKind(p rota.LanePart) string {
-	if p.Outcome == nil {
-		return "ahead"
-	}
-	switch rota.Outcome(*p.Outcome) {
-	case rota.MissedOutcome, rota.Blocked:
-		return *p.Outcome
-	case rota.Buffered:
-		return "running"
-	case rota.Fired:
-		return runKind(value(p.Phase))
-	default:
-		return "skipped"
-	}
-}
-
-func runKind(p rota.Phase) string {
-	switch p {
-	case rota.PhaseFailed, rota.PhaseIncomplete:
-		return "failed"
-	case rota.PhaseQueued, rota.PhaseRunning, rota.PhaseWaiting:
-		return "running"
-	case rota.PhaseCancelled:
-		return "skipped"
-	default:
-		return "ran"
-	}
-}
-
 func atLeast(more bool) string {
 	if more {
 		return "at least "
@@ -113,22 +87,29 @@ func atLeast(more bool) string {
 
 // laneWords says what a lane shows.
 func laneWords(l rota.Lane, now time.Time) string {
-	counts := make(map[string]int64)
+	counts := make(map[rota.LaneKind]int64)
 	for _, p := range slices.Concat(l.Past, l.Ahead) {
-		counts[laneKind(p)] += p.Count
+		counts[p.Kind()] += p.Count
 	}
 	var words []string
-	for _, kind := range []struct{ name, says string }{
-		{"failed", "failed"},
-		{"missed", "missed"},
-		{"blocked", "blocked"},
-		{"ran", "ran"},
-		{"skipped", "skipped"},
-		{"running", "under way"},
-		{"ahead", "to come"},
+	for _, kind := range []struct {
+		is   rota.LaneKind
+		says string
+	}{
+		{rota.LaneFailed, "failed"},
+		{rota.LaneMissed, "missed"},
+		{rota.LaneBlocked, "blocked"},
+		{rota.LaneRan, "ran"},
+		{rota.LaneSkipped, "skipped"},
+		{rota.LaneRunning, "under way"},
+		{rota.LaneAhead, "to come"},
 	} {
-		if n := counts[kind.name]; n > 0 {
-			words = append(words, atLeast(kind.name == "ahead" && l.Until != nil || kind.name != "ahead" && l.Since != nil)+fmt.Sprint(n, " ", kind.says))
+		cut := l.Since
+		if kind.is == rota.LaneAhead {
+			cut = l.Until
+		}
+		if n := counts[kind.is]; n > 0 {
+			words = append(words, atLeast(cut != nil)+fmt.Sprint(n, " ", kind.says))
 		}
 	}
 	if len(words) == 0 {

@@ -3,7 +3,6 @@ package control
 import (
 	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -32,7 +31,11 @@ func (c *Control) TriggerSchedules(ctx context.Context, who auth.Caller, in rota
 
 // triggerPage triggers the schedules on a page.
 func (c *Control) triggerPage(ctx context.Context, tx Tx, page []rota.TimedSchedule, now time.Time) error {
-	open, err := c.openRunsOf(ctx, tx, page)
+	var owners []rota.Owner
+	for _, s := range page {
+		owners = append(owners, s.Timer.Owner)
+	}
+	open, err := c.openRunsOf(ctx, tx, owners...)
 	if err != nil {
 		return err
 	}
@@ -61,24 +64,4 @@ func (c *Control) triggerPage(ctx context.Context, tx Tx, page []rota.TimedSched
 		}
 	}
 	return nil
-}
-
-// openRunsOf counts the open runs of the owners of schedules, as far as there are limits.
-func (c *Control) openRunsOf(ctx context.Context, tx Tx, page []rota.TimedSchedule) (rota.OpenRuns, error) {
-	var owners []rota.Owner
-	var accounts []string
-	for _, s := range page {
-		o := s.Timer.Owner
-		limits := c.Limits.Of(o.Account)
-		if limits.EndUser.BoundsOpenRuns() && !slices.Contains(owners, o) {
-			owners = append(owners, o)
-		}
-		if limits.Account.BoundsOpenRuns() && !slices.Contains(accounts, o.Account) {
-			accounts = append(accounts, o.Account)
-		}
-	}
-	if len(owners) == 0 && len(accounts) == 0 {
-		return rota.OpenRuns{Owner: map[rota.Owner]int{}, Account: map[string]int{}}, nil
-	}
-	return tx.OpenRunsOf(ctx, owners, accounts)
 }

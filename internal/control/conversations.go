@@ -32,8 +32,9 @@ func (c *Control) CreateConversation(ctx context.Context, who auth.Caller, body 
 	if items, err = c.dereferenced(ctx, who, "items", items, room); err != nil {
 		return rota.ConversationRecord{}, err
 	}
-	if items = answer.Apart(nil, items); fits("items", nil, items) != nil {
-		return rota.ConversationRecord{}, fits("items", nil, items)
+	items = answer.Apart(nil, items)
+	if err := fits("items", nil, items); err != nil {
+		return rota.ConversationRecord{}, err
 	}
 	return write(ctx, c, who, w.growing(), func(ctx context.Context, tx Tx, now time.Time) (rota.ConversationRecord, error) {
 		at := rota.InstantOf(now)

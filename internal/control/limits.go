@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -95,20 +96,27 @@ func (c *Control) full(ctx context.Context, o rota.Owner, w Write) (*rota.LimitU
 // there is none. It is asked before the transaction, which may be the only one at
 // that time: those who ask at once may start one run each beyond the limit.
 func (c *Control) limitReached(ctx context.Context, o rota.Owner) (*rota.LimitUse, error) {
-	limits := c.Limits.Of(o.Account)
+	open, err := c.openRunsOf(ctx, c.Store, o)
+	return c.Limits.Of(o.Account).Reached(o, open), err
+}
+
+// openRunsOf counts the open runs of owners and their accounts, as far as there are limits.
+func (c *Control) openRunsOf(ctx context.Context, r RunReader, all ...rota.Owner) (rota.OpenRuns, error) {
 	var owners []rota.Owner
 	var accounts []string
-	if limits.EndUser.BoundsOpenRuns() {
-		owners = append(owners, o)
-	}
-	if limits.Account.BoundsOpenRuns() {
-		accounts = append(accounts, o.Account)
+	for _, o := range all {
+		limits := c.Limits.Of(o.Account)
+		if limits.EndUser.BoundsOpenRuns() && !slices.Contains(owners, o) {
+			owners = append(owners, o)
+		}
+		if limits.Account.BoundsOpenRuns() && !slices.Contains(accounts, o.Account) {
+			accounts = append(accounts, o.Account)
+		}
 	}
 	if len(owners) == 0 && len(accounts) == 0 {
-		return nil, nil
+		return rota.OpenRuns{Owner: map[rota.Owner]int{}, Account: map[string]int{}}, nil
 	}
-	open, err := c.Store.OpenRunsOf(ctx, owners, accounts)
-	return limits.Reached(o, open), err
+	return r.OpenRunsOf(ctx, owners, accounts)
 }
 
 // AccountLimits returns the limits of an account and what it has; also what one of its

@@ -111,7 +111,7 @@ func (l *loop) question(ctx context.Context, q answer.Question) error {
 	if q.Turn > 0 {
 		key = fmt.Sprintf("%s-turn-%d", key, q.Turn)
 	}
-	l.last = l.ask(ctx, key, func(body []byte) ([]byte, error) { return l.further(q, body) }, func(e gateway.Event) {
+	l.last = l.ask(ctx, key, func(body []byte) []byte { return q.GoOn(body, l.state) }, func(e gateway.Event) {
 		l.pub.hear(e)
 		if !terminal(e.Type) && e.Type != "error" {
 			n.Event(e.Type, e.Data, l.Now().Unix())
@@ -135,25 +135,6 @@ func (l *loop) question(ctx context.Context, q answer.Question) error {
 	}
 	l.step(step)
 	return nil
-}
-
-// further returns the body of a question, which has what was said in the loop.
-func (l *loop) further(q answer.Question, body []byte) ([]byte, error) {
-	if q.Turn == 0 {
-		return body, nil
-	}
-	input := rawjson.Get(body, "input")
-	list := rawjson.List(input)
-	if list == nil {
-		items, err := answer.ReadInput(input)
-		if err != nil {
-			return nil, err
-		}
-		for _, i := range items {
-			list = append(list, i.Raw())
-		}
-	}
-	return q.GoOn(body, list, l.state.Said()), nil
 }
 
 // step adds steps, which go on record with the next transaction.

@@ -182,7 +182,7 @@ func (r *Runner) answer(ctx context.Context, w rota.Work, m *memory, log *slog.L
 		return call{memory: m, provider: provider, err: &gateway.Error{Code: rota.RunErrMisconfigured, Message: publicOf(err), Err: err}}
 	}
 	if len(tools) == 0 && w.Steps == 0 {
-		return a.ask(ctx, idempotencyKey(w), func(b []byte) ([]byte, error) { return b, nil }, a.pub.publish)
+		return a.ask(ctx, idempotencyKey(w), func(b []byte) []byte { return b }, a.pub.publish)
 	}
 	return newLoop(a, tools).run(ctx)
 }
@@ -213,19 +213,17 @@ type asker struct {
 
 // ask asks the model once, or without the oldest turns if it takes no more. change makes
 // the request what it is further on in a loop, and hear gets the events.
-func (a *asker) ask(ctx context.Context, key string, change func(body []byte) ([]byte, error), hear func(gateway.Event)) call {
+func (a *asker) ask(ctx context.Context, key string, change func(body []byte) []byte, hear func(gateway.Event)) call {
 	c := call{memory: a.memory, provider: a.provider}
 	before, first := a.room.Held(), key
 	a.pub.spoke, a.pub.output = false, false
 	for {
 		body, sent, err := request(a.w, a.model, a.memory)
-		if err == nil {
-			body, err = change(body)
-		}
 		if err != nil {
 			c.err = err
 			return c
 		}
+		body = change(body)
 		c.request, c.body = &sent, body
 		c.resp, c.err = a.Gateway.Stream(ctx, gateway.Request{
 			Provider:       a.provider,
