@@ -333,7 +333,7 @@ func Body(w rota.ResponseWork, model string, q Question, s State) json.RawMessag
 	asked := append(rawjson.Object{{Name: "model", Value: rawjson.String(model)}}, o...)
 	asked.Set("input", Context(w.Turns).Input(Items(w.Input)))
 	if tools := asked.Get("tools"); rawjson.Kind(tools) == '[' {
-		asked.Set("tools", toldAll(tools))
+		asked.Set("tools", rawjson.EncodeList(Told(rawjson.List(tools))))
 	}
 	return q.GoOn(asked.Encode(), s)
 }

@@ -20,10 +20,10 @@ type Show struct {
 func (s *Show) Turn(output []json.RawMessage) {
 	s.open = map[int]*responses.ItemWriter{}
 	for _, raw := range output {
-		switch _, ours := s.Tools[rawjson.Text(rawjson.Get(raw, "name"))]; {
+		switch tool, ours := s.Tools[rawjson.Text(rawjson.Get(raw, "name"))]; {
 		case !isFunctionCall(raw):
 		case ours:
-			s.open[len(s.open)+1] = s.Writer.Call(rawjson.Text(rawjson.Get(raw, "name")), rawjson.Text(rawjson.Get(raw, "arguments")))
+			s.open[len(s.open)+1] = s.Writer.Call(tool.Server, tool.Title, rawjson.Text(rawjson.Get(raw, "arguments")))
 		default:
 			s.Writer.Whole(raw)
 		}

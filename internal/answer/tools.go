@@ -22,71 +22,93 @@ const (
 	MaxTimeout       = 600 * time.Second // the longest that a function may ask for
 )
 
-// A Tool is a function that Rota calls itself.
+// A Kind says who answers the calls of a tool.
+type Kind string
+
+// The kinds of tools that Rota calls itself.
+const (
+	Function Kind = "function" // the webhook of a function tool
+)
+
+// A Tool is one that Rota calls itself.
 type Tool struct {
-	Function   rota.FunctionToolID
-	Name       string
-	URL        string
-	Timeout    time.Duration // of a call
-	Repeatable bool          // calling it twice does what calling it once does
+	Kind       Kind
+	Name       string // that models know
+	Server     string // the server_label under which its calls stand in answers
+	Title      string // its name there
+	Timeout    time.Duration
+	Repeatable bool // calling it twice does what calling it once does
+
+	Function rota.FunctionToolID // of a function
+	URL      string              // of a function: its webhook
 }
 
-// Tools are the functions that Rota calls itself, by the names that models know.
+// Tools are the tools that Rota calls itself, by the names that models know.
 type Tools map[string]Tool
 
-// ReadTools returns those of function tools that have a webhook. functions are
-// definitions as they are kept, by their ids. The error is [rota.Invalid] if two have the
-// same name.
-func ReadTools(functions map[rota.FunctionToolID]rota.Object) (Tools, error) {
+// ReadTools returns those of the tools of a request that Rota calls itself. A function
+// tool is there as [Refer] has put it. The error is [rota.Invalid] if two have the same
+// name.
+func ReadTools(list []json.RawMessage) (Tools, error) {
 	tools := Tools{}
-	for id, f := range functions {
-		url := rawjson.Text(rawjson.Get(f.RawMessage, "webhook_url"))
-		if url == "" {
+	for _, raw := range list {
+		t, ours := readTool(raw)
+		if !ours {
 			continue
 		}
-		t := Tool{
-			Function: id, Name: rawjson.Text(rawjson.Get(f.RawMessage, "name")), URL: url, Timeout: DefaultTimeout,
-			Repeatable: rawjson.Kind(rawjson.Get(f.RawMessage, "idempotent")) == 't',
-		}
-		if n, err := strconv.Atoi(string(rawjson.Get(f.RawMessage, "webhook_timeout_seconds"))); err == nil && n > 0 {
-			t.Timeout = min(time.Duration(n)*time.Second, MaxTimeout)
-		}
-		if other, twice := tools[t.Name]; twice {
-			return nil, rota.InvalidField("tools", "must not have two functions named %q: %s and %s", t.Name, min(id, other.Function), max(id, other.Function))
+		other, twice := tools[t.Name]
+		if twice && t.Function != other.Function {
+			return nil, rota.InvalidField("tools", "must not have two functions named %q: %s and %s", t.Name, min(t.Function, other.Function), max(t.Function, other.Function))
 		}
 		tools[t.Name] = t
 	}
 	return tools, nil
 }
 
+// readTool returns a tool of a request, and whether Rota calls it.
+func readTool(raw json.RawMessage) (Tool, bool) {
+	switch rawjson.Text(rawjson.Get(raw, "type")) {
+	case "function":
+		return readFunction(raw)
+	default:
+		return Tool{}, false
+	}
+}
+
+func readFunction(raw json.RawMessage) (Tool, bool) {
+	name := rawjson.Text(rawjson.Get(raw, "name"))
+	t := Tool{
+		Kind: Function, Name: name, Server: responses.OwnServer, Title: name, Timeout: DefaultTimeout,
+		Repeatable: rawjson.Kind(rawjson.Get(raw, "idempotent")) == 't',
+		Function:   rota.FunctionToolID(rawjson.Text(rawjson.Get(raw, "function_tool_id"))), URL: rawjson.Text(rawjson.Get(raw, "webhook_url")),
+	}
+	if n, err := strconv.Atoi(string(rawjson.Get(raw, "webhook_timeout_seconds"))); err == nil && n > 0 {
+		t.Timeout = min(time.Duration(n)*time.Second, MaxTimeout)
+	}
+	return t, t.Function != "" && t.URL != ""
+}
+
 // own are the members of a function tool that are for Rota, and that no model is told.
 var own = []string{"webhook_url", "webhook_timeout_seconds", "idempotent", "function_tool_id"}
 
-// Told returns a function tool as a model is told it.
-func Told(definition rota.Object) rota.Object {
-	o := rawjson.ReadObject(definition.RawMessage)
-	n := len(o)
+// Told returns the tools of a request as a model is told them.
+func Told(list []json.RawMessage) []json.RawMessage {
+	all := make([]json.RawMessage, len(list))
+	for n, t := range list {
+		all[n] = told(t)
+	}
+	return all
+}
+
+func told(tool json.RawMessage) json.RawMessage {
+	if rawjson.Get(tool, "function_tool_id") == nil {
+		return tool
+	}
+	o := rawjson.ReadObject(tool)
 	for _, name := range own {
 		o.Delete(name)
 	}
-	if len(o) == n {
-		return definition
-	}
-	return rota.Object{RawMessage: o.Encode()}
-}
-
-// toldAll returns tools as a model is told them.
-func toldAll(tools json.RawMessage) json.RawMessage {
-	list, changed := rawjson.List(tools), false
-	for n, t := range list {
-		if rawjson.Get(t, "function_tool_id") != nil {
-			list[n], changed = Told(rota.Object{RawMessage: t}).RawMessage, true
-		}
-	}
-	if !changed {
-		return tools
-	}
-	return rawjson.EncodeList(list)
+	return o.Encode()
 }
 
 // Refer puts function tools in the place of what refers to them in the tools of a request,
@@ -109,9 +131,7 @@ func Refer(tools json.RawMessage, definition func(rota.FunctionToolID) (rota.Fun
 			if err != nil {
 				return nil, err
 			}
-			o := rawjson.ReadObject(rota.AnyOf(d).RawMessage)
-			o.Set("function_tool_id", rawjson.String(id))
-			list[n], changed = o.Encode(), true
+			list[n], changed = Defined(rota.FunctionToolID(id), rota.Object(rota.AnyOf(d))), true
 		}
 	}
 	if !changed {
@@ -120,15 +140,16 @@ func Refer(tools json.RawMessage, definition func(rota.FunctionToolID) (rota.Fun
 	return rawjson.EncodeList(list), nil
 }
 
+// Defined returns a function tool as it takes the place of what refers to it.
+func Defined(id rota.FunctionToolID, definition rota.Object) json.RawMessage {
+	o := rawjson.ReadObject(definition.RawMessage)
+	o.Set("function_tool_id", rawjson.String(string(id)))
+	return o.Encode()
+}
+
 // loopOf returns the state of the loop of a response, by the tools of its request.
 func (s State) loopOf(request json.RawMessage) State {
-	functions := map[rota.FunctionToolID]rota.Object{}
-	for _, t := range rawjson.List(rawjson.Get(request, "tools")) {
-		if id := rawjson.Text(rawjson.Get(t, "function_tool_id")); id != "" {
-			functions[rota.FunctionToolID(id)] = rota.Object{RawMessage: t}
-		}
-	}
-	s.Tools, _ = ReadTools(functions) // it was read before
+	s.Tools, _ = ReadTools(rawjson.List(rawjson.Get(request, "tools"))) // it was read before
 	s.MaxCalls, s.Sequential = DefaultToolCalls, rawjson.Kind(rawjson.Get(request, "parallel_tool_calls")) == 'f'
 	if n, err := strconv.Atoi(string(rawjson.Get(request, "max_tool_calls"))); err == nil {
 		s.MaxCalls = n

@@ -15,26 +15,28 @@ import (
 	"github.com/rota-run/rota/internal/rawjson"
 )
 
-func functions() map[rota.FunctionToolID]rota.Object {
-	return map[rota.FunctionToolID]rota.Object{
-		"ftool_get": {RawMessage: json.RawMessage(`{"type":"function","name":"get","webhook_url":"https://x/get","idempotent":true}`)},
-		"ftool_put": {RawMessage: json.RawMessage(`{"type":"function","name":"put","webhook_url":"https://x/put","webhook_timeout_seconds":7}`)},
-		"ftool_ask": {RawMessage: json.RawMessage(`{"type":"function","name":"ask"}`)},
+func functions() []json.RawMessage {
+	return []json.RawMessage{
+		json.RawMessage(`{"type":"function","name":"get","webhook_url":"https://x/get","idempotent":true,"function_tool_id":"ftool_get"}`),
+		json.RawMessage(`{"type":"function","name":"put","webhook_url":"https://x/put","webhook_timeout_seconds":7,"function_tool_id":"ftool_put"}`),
+		json.RawMessage(`{"type":"function","name":"ask","function_tool_id":"ftool_ask"}`),
 	}
 }
 
 func TestReadTools(t *testing.T) {
-	tools, err := answer.ReadTools(functions())
+	list := append(functions(), functions()[0], json.RawMessage(`{"type":"web_search"}`), json.RawMessage(`{"type":"function","name":"own"}`))
+	tools, err := answer.ReadTools(list)
 	require.NoError(t, err)
 	require.Equal(t, answer.Tools{
-		"get": {Function: "ftool_get", Name: "get", URL: "https://x/get", Timeout: answer.DefaultTimeout, Repeatable: true},
-		"put": {Function: "ftool_put", Name: "put", URL: "https://x/put", Timeout: 7 * time.Second},
+		"get": {Kind: answer.Function, Server: "rota", Title: "get", Function: "ftool_get", Name: "get", URL: "https://x/get", Timeout: answer.DefaultTimeout, Repeatable: true},
+		"put": {Kind: answer.Function, Server: "rota", Title: "put", Function: "ftool_put", Name: "put", URL: "https://x/put", Timeout: 7 * time.Second},
 	}, tools)
-	twice := functions()
-	twice["ftool_other"] = twice["ftool_get"]
+	twice := append(functions(), json.RawMessage(`{"type":"function","name":"get","webhook_url":"https://x/get","function_tool_id":"ftool_other"}`))
 	_, err = answer.ReadTools(twice)
 	require.EqualError(t, err, `invalid: tools: must not have two functions named "get": ftool_get and ftool_other`)
-	require.JSONEq(t, `{"type":"function","name":"put"}`, string(answer.Told(functions()["ftool_put"]).RawMessage))
+	told := answer.Told(functions())
+	require.Equal(t, `{"type":"function","name":"put"}`, string(told[1]))
+	require.Len(t, told, 3)
 }
 
 // An answer whose calls have no ids, or the same, is mended, so that each result has its call.

@@ -10,12 +10,13 @@ import (
 // mcp_call, so that no client takes them for calls that it has to make.
 const OwnServer = "rota"
 
-// Call writes a call that Rota makes, as far as it is known before it is made.
-func (w *Writer) Call(name, arguments string) *ItemWriter {
+// Call writes a call that Rota makes, of a tool of the server with a label, as far as it is
+// known before it is made.
+func (w *Writer) Call(server, name, arguments string) *ItemWriter {
 	null := json.RawMessage("null")
 	i := w.Add(rawjson.Object{
 		{Name: "type", Value: json.RawMessage(`"mcp_call"`)},
-		{Name: "server_label", Value: rawjson.String(OwnServer)},
+		{Name: "server_label", Value: rawjson.String(server)},
 		{Name: "name", Value: rawjson.String(name)},
 		{Name: "output", Value: null},
 		{Name: "error", Value: null},

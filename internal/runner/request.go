@@ -3,7 +3,6 @@ package runner
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/answer"
@@ -16,7 +15,7 @@ type body struct {
 	Model             string            `json:"model"`
 	Input             json.RawMessage   `json:"input"`
 	Instructions      *string           `json:"instructions,omitempty"`
-	Tools             []rota.Object     `json:"tools,omitempty"`
+	Tools             []json.RawMessage `json:"tools,omitempty"`
 	ToolChoice        json.RawMessage   `json:"tool_choice,omitempty"`
 	ParallelToolCalls *bool             `json:"parallel_tool_calls,omitempty"`
 	MaxToolCalls      *int              `json:"max_tool_calls,omitempty"`
@@ -32,7 +31,7 @@ const maxMetadata = 16
 // request builds the request of an attempt from the agent's configuration, what m
 // has of earlier turns and the run's input, and returns what of it is kept on record.
 // What is at its default is left out, for servers that know less.
-func request(w rota.Work, model string, m *memory) ([]byte, rota.RunRequest, error) {
+func request(w rota.Work, model string, tools []json.RawMessage, m *memory) ([]byte, rota.RunRequest, error) {
 	sent := rota.RunRequest{Model: model, Instructions: instructions(w), NotSent: []string{}}
 	var err error
 	if sent.Input, err = filledInput(w); err != nil {
@@ -43,10 +42,6 @@ func request(w rota.Work, model string, m *memory) ([]byte, rota.RunRequest, err
 		return nil, sent, err
 	}
 	if input, err = m.with(input); err != nil {
-		return nil, sent, err
-	}
-	tools, err := tools(w)
-	if err != nil {
 		return nil, sent, err
 	}
 	b := body{
@@ -60,7 +55,7 @@ func request(w rota.Work, model string, m *memory) ([]byte, rota.RunRequest, err
 		Metadata:          metadata(w),
 	}
 	if len(tools) > 0 {
-		b.Tools, b.ToolChoice, b.ParallelToolCalls = tools, w.Agent.ToolChoice.RawMessage, &w.Agent.ParallelToolCalls
+		b.Tools, b.ToolChoice, b.ParallelToolCalls = answer.Told(tools), w.Agent.ToolChoice.RawMessage, &w.Agent.ParallelToolCalls
 	}
 	raw, err := json.Marshal(b)
 	return raw, sent, err
@@ -68,24 +63,23 @@ func request(w rota.Work, model string, m *memory) ([]byte, rota.RunRequest, err
 
 // tools returns the agent's, with the definitions of function tools in the place
 // of what refers to them.
-func tools(w rota.Work) ([]rota.Object, error) {
-	if len(w.Agent.FunctionReferences()) == 0 {
-		return w.Agent.Tools, nil
-	}
-	filled := slices.Clone(w.Agent.Tools)
-	for i, t := range filled {
+func tools(w rota.Work) ([]json.RawMessage, error) {
+	all := make([]json.RawMessage, len(w.Agent.Tools))
+	for i, t := range w.Agent.Tools {
+		all[i] = t.RawMessage
 		for _, id := range (rota.AgentConfig{Tools: []rota.Object{t}}).FunctionReferences() {
 			definition, ok := w.Functions[id]
 			if !ok {
-				return nil, &gateway.Error{
-					Code:    rota.RunErrMisconfigured,
-					Message: "the function tool " + string(id) + " was deleted before the run was made: take the reference out of the agent's tools",
-				}
+				return nil, misconfigured("the function tool " + string(id) + " was deleted before the run was made: take the reference out of the agent's tools")
 			}
-			filled[i] = answer.Told(definition)
+			all[i] = answer.Defined(id, definition)
 		}
 	}
-	return filled, nil
+	return all, nil
+}
+
+func misconfigured(text string) error {
+	return &gateway.Error{Code: rota.RunErrMisconfigured, Message: text}
 }
 
 // fills reports whether variables are filled in: what a caller sends in a run of

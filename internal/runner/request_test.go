@@ -63,7 +63,10 @@ func TestRequestGoldens(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, sent, err := request(work(t, tt.agent, tt.run), "m", nil)
+			w := work(t, tt.agent, tt.run)
+			list, err := tools(w)
+			require.NoError(t, err)
+			got, sent, err := request(w, "m", list, nil)
 			require.NoError(t, err)
 			require.Equal(t, "m", sent.Model)
 			require.JSONEq(t, tt.want, string(got))
@@ -77,13 +80,15 @@ func TestRequestGoldens(t *testing.T) {
 func TestFunctionReferences(t *testing.T) {
 	w := work(t, `{"tools":[{"type":"shell"},{"type":"function_reference","function_tool_id":"ftool_1"}],"tool_choice":"auto","parallel_tool_calls":true}`, `{"id":"arun_1","input":"hi"}`)
 	w.Functions = map[rota.FunctionToolID]rota.Object{"ftool_1": {RawMessage: json.RawMessage(`{"type":"function","name":"f"}`)}}
-	b, _, err := request(w, "m", nil)
+	list, err := tools(w)
+	require.NoError(t, err)
+	b, _, err := request(w, "m", list, nil)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"model":"m","input":"hi","tools":[{"type":"shell"},{"type":"function","name":"f"}],"tool_choice":"auto",
 		"parallel_tool_calls":true,"metadata":{"rota_run_id":"arun_1"}}`, string(b))
 
 	w.Functions = nil
-	_, _, err = request(w, "m", nil)
+	_, err = tools(w)
 	var failure *gateway.Error
 	require.ErrorAs(t, err, &failure)
 	require.Equal(t, rota.RunErrMisconfigured, failure.Code)

@@ -7,6 +7,7 @@ package runner
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -177,14 +178,27 @@ func (r *Runner) answer(ctx context.Context, w rota.Work, m *memory, log *slog.L
 		Runner: r, w: w, memory: m, log: log, notes: n, room: room, provider: provider, model: model, begun: w.ResponseID,
 		pub: publisher{log: eventLog, seq: events.FirstSeq(w.Run.Attempt), end: events.FirstSeq(w.Run.Attempt + 1), noDeltas: w.Run.NoDeltas},
 	}
-	tools, err := answer.ReadTools(w.Functions)
+	ours, err := a.readTools()
 	if err != nil {
-		return call{memory: m, provider: provider, err: &gateway.Error{Code: rota.RunErrMisconfigured, Message: publicOf(err), Err: err}}
+		return call{memory: m, provider: provider, err: err}
 	}
-	if len(tools) == 0 && w.Steps == 0 {
+	if len(ours) == 0 && w.Steps == 0 {
 		return a.ask(ctx, idempotencyKey(w), func(b []byte) []byte { return b }, a.pub.publish)
 	}
-	return newLoop(a, tools).run(ctx)
+	return newLoop(a, ours).run(ctx)
+}
+
+// readTools reads the tools of the agent, and returns those that Rota calls.
+func (a *asker) readTools() (answer.Tools, error) {
+	var err error
+	if a.tools, err = tools(a.w); err != nil {
+		return nil, err
+	}
+	ours, err := answer.ReadTools(a.tools)
+	if err != nil {
+		return nil, misconfigured(publicOf(err))
+	}
+	return ours, nil
 }
 
 // publicOf returns what a caller may be told of an error.
@@ -205,9 +219,10 @@ type asker struct {
 	notes    *notes
 	room     *budget.Account
 	provider string
-	model    string // as the provider names it
-	begun    string // a response that the provider has begun; empty for none
-	used     bool   // tools have been called
+	model    string            // as the provider names it
+	begun    string            // a response that the provider has begun; empty for none
+	used     bool              // tools have been called
+	tools    []json.RawMessage // of the request, with the definitions of function tools
 	pub      publisher
 }
 
@@ -218,7 +233,7 @@ func (a *asker) ask(ctx context.Context, key string, change func(body []byte) []
 	before, first := a.room.Held(), key
 	a.pub.spoke, a.pub.output = false, false
 	for {
-		body, sent, err := request(a.w, a.model, a.memory)
+		body, sent, err := request(a.w, a.model, a.tools, a.memory)
 		if err != nil {
 			c.err = err
 			return c

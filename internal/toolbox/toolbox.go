@@ -63,6 +63,15 @@ type data struct {
 // returns then: what came of the call is not known. Everything else that goes wrong is
 // a result that the model is told.
 func (b *Toolbox) Call(ctx context.Context, from answer.Caller, c answer.Call) (answer.Result, error) {
+	switch c.Kind {
+	case answer.Function:
+		return b.callFunction(ctx, from, c)
+	default:
+		return failed("The call was not made: this server has no tools of the kind " + string(c.Kind) + "."), nil
+	}
+}
+
+func (b *Toolbox) callFunction(ctx context.Context, from answer.Caller, c answer.Call) (answer.Result, error) {
 	within, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	req, err := b.request(within, from, c)

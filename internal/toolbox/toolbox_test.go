@@ -37,7 +37,7 @@ func box(t *testing.T, allowed []netip.Prefix, secrets string) (*toolbox.Toolbox
 }
 
 func call(url string) answer.Call {
-	return answer.Call{Turn: 1, Number: 2, CallID: "call_x", Arguments: `{"place":"Bern"}`, Tool: answer.Tool{Function: "ftool_1", Name: "weather", URL: url, Timeout: 5 * time.Second}}
+	return answer.Call{Turn: 1, Number: 2, CallID: "call_x", Arguments: `{"place":"Bern"}`, Tool: answer.Tool{Kind: answer.Function, Function: "ftool_1", Name: "weather", URL: url, Timeout: 5 * time.Second}}
 }
 
 const (
