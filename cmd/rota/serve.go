@@ -22,6 +22,9 @@ func (s *serveCmd) Run(ctx context.Context, std stdio) error {
 		if err := os.Setenv(zoneinfo.Variable, s.Zoneinfo); err != nil {
 			return err
 		}
+		if _, err := zoneinfo.Current(); err != nil {
+			return usagef("--zoneinfo: %w", err)
+		}
 	}
 	err := app.Run(ctx, s.Settings, build.Version(), std.out, std.err)
 	if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {

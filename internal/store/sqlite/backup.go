@@ -61,9 +61,16 @@ func Restore(ctx context.Context, file, dir string) (sealed bool, err error) {
 	if err := restorable(file, dir); err != nil {
 		return false, err
 	}
+	_, missing := os.Lstat(dir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return false, fmt.Errorf("the data directory cannot be made: %w", err)
 	}
+	defer func() {
+		if err != nil && errors.Is(missing, fs.ErrNotExist) {
+			_ = os.Remove(filepath.Join(dir, FileName+".lock"))
+			_ = os.Remove(dir) // as long as it is empty
+		}
+	}()
 	lock, err := acquire(filepath.Join(dir, FileName+".lock"))
 	if errors.Is(err, errHeld) {
 		return false, fmt.Errorf("%w: %s: stop it first", transfer.ErrInUse, dir)

@@ -136,6 +136,9 @@ func TestRestoreRefuses(t *testing.T) {
 			_, err = sqlite.Restore(t.Context(), other, dir)
 			require.ErrorContains(t, err, says)
 			require.Equal(t, []string{sqlite.FileName + ".lock"}, entries(t, dir))
+			_, err = sqlite.Restore(t.Context(), other, filepath.Join(dir, "new"))
+			require.ErrorContains(t, err, says)
+			require.NoDirExists(t, filepath.Join(dir, "new"))
 		})
 	}
 	statement := func(query string) func(*testing.T, string) {

@@ -61,6 +61,7 @@ func TestTheSameDatabase(t *testing.T) {
 }
 
 func TestAServerIsThere(t *testing.T) {
+	t.Parallel() // it mostly waits
 	sqlites, postgreses := kinds()[0], kinds()[1]
 	dir := sqlites.filled(t, 3)
 	s := sqlites.open(t, dir)

@@ -57,6 +57,7 @@ func TestNothingCounts(t *testing.T) {
 // TestThereAndBack copies each kind of database to each, and on to one of the
 // first kind, which must be as the first one was.
 func TestThereAndBack(t *testing.T) {
+	t.Parallel()
 	for _, from := range kinds() {
 		first := from.filled(t, 20)
 		for _, over := range kinds() {
@@ -233,6 +234,7 @@ func faults() []fault {
 
 // TestADifferenceIsFound, and the next start mends it.
 func TestADifferenceIsFound(t *testing.T) {
+	t.Parallel()
 	from := kinds()[0]
 	source := from.filled(t, 5)
 	for _, to := range kinds() {
