@@ -89,16 +89,17 @@ type Answer struct {
 	Events EventReader // nil if there is an object
 }
 
-// firstEvent is how long the events of a response are waited for before its stream
-// begins: until then, a model's refusal can be answered as what it is.
-const firstEvent = 1500 * time.Millisecond
-
 // CreateResponse has a model answer. body is that of POST /responses. It blocks until the
 // response has ended, or, of a stream, until it has begun. Scope write:responses, and
 // write:conversations for a response in a conversation.
 //
 // The response of a caller that goes away is cancelled, but for one in the background.
 func (c *Control) CreateResponse(ctx context.Context, who auth.Caller, body []byte, w Write) (Answer, error) {
+	return c.createResponse(ctx, who, body, w, nil)
+}
+
+// createResponse does what CreateResponse does, over a session if there is one.
+func (c *Control) createResponse(ctx context.Context, who auth.Caller, body []byte, w Write, s *Session) (Answer, error) {
 	if err := c.enter(ctx, who, rota.WriteResponses, "create_response"); err != nil {
 		return Answer{}, err
 	}
@@ -108,17 +109,14 @@ func (c *Control) CreateResponse(ctx context.Context, who auth.Caller, body []by
 	}
 	room := c.room()
 	defer room.release()
-	if err := c.holdTurns(ctx, who, r.Conversation, r.Previous, room); err != nil {
-		return Answer{}, err
-	}
-	if r.Input, err = c.dereferenced(ctx, who, "input", r.Input, room); err != nil {
+	if err := c.gather(ctx, who, &r, s, room); err != nil {
 		return Answer{}, err
 	}
 	full, err := c.limitReached(ctx, who.Owner)
 	if err != nil {
 		return Answer{}, err
 	}
-	work, err := c.beginResponse(ctx, who, r, w, full)
+	work, err := c.beginResponse(ctx, who, r, w, full, s)
 	switch {
 	case err != nil:
 		return Answer{}, err
@@ -134,8 +132,25 @@ func (c *Control) CreateResponse(ctx context.Context, who auth.Caller, body []by
 		object, err := c.Responder.Answer(ctx, work, func(events.Event) {})
 		return Answer{Object: object}, err
 	}
-	e, err := c.stream(ctx, work, room.handOver().release)
+	taken := room.handOver()
+	e, err := c.stream(ctx, work, func(object json.RawMessage) {
+		s.note(ctx, work, object)
+		taken.release()
+	})
 	return Answer{Events: e}, err
+}
+
+// gather takes memory for what came before a request, and puts in place the items that it
+// refers to.
+func (c *Control) gather(ctx context.Context, who auth.Caller, r *answer.Request, s *Session, room *room) error {
+	err := s.check(*r)
+	if err == nil && !s.has(r.Previous) {
+		err = c.holdTurns(ctx, who, r.Conversation, r.Previous, room)
+	}
+	if err == nil {
+		r.Input, err = c.dereferenced(ctx, who, "input", r.Input, room)
+	}
+	return err
 }
 
 // holdTurns takes memory for what came before a request.
@@ -217,14 +232,14 @@ func publicOf(err error) string {
 // beginResponse puts a response on record, if it is kept, and returns the work. With an
 // idempotency key that was used before, only the id is there. full is the limit that keeps
 // its owner from having one more.
-func (c *Control) beginResponse(ctx context.Context, who auth.Caller, r answer.Request, w Write, full *rota.LimitUse) (rota.ResponseWork, error) {
+func (c *Control) beginResponse(ctx context.Context, who auth.Caller, r answer.Request, w Write, full *rota.LimitUse, s *Session) (rota.ResponseWork, error) {
 	prepare := func(ctx context.Context, tx ResponseReader, now time.Time) (rota.ResponseWork, error) {
 		if full != nil {
 			return rota.ResponseWork{}, full.Err()
 		}
 		work := c.newWork(who, r, now)
 		var err error
-		if work.Turns, err = turnsBefore(ctx, tx, who.Owner, r); err != nil {
+		if work.Turns, err = s.turnsBefore(ctx, tx, who.Owner, r); err != nil {
 			return work, err
 		}
 		if r.Conversation != "" {
@@ -284,69 +299,6 @@ func turnsBefore(ctx context.Context, tx ResponseReader, o rota.Owner, r answer.
 		return tx.ChainTurns(ctx, o, r.Previous)
 	default:
 		return nil, nil
-	}
-}
-
-// stream lets a response begin, and returns its events as they come. It releases the
-// memory when the response has ended.
-func (c *Control) stream(ctx context.Context, w rota.ResponseWork, release func()) (EventReader, error) {
-	s := &answerStream{events: make(chan events.Event, 16), done: make(chan struct{})}
-	begun := make(chan struct{}, 1)
-	go func() {
-		defer close(s.done)
-		defer release()
-		_, s.err = c.Responder.Answer(ctx, w, func(e events.Event) {
-			select {
-			case begun <- struct{}{}:
-			default:
-			}
-			select {
-			case s.events <- e:
-			case <-ctx.Done():
-			}
-		})
-	}()
-	within, cancel := context.WithTimeout(ctx, firstEvent)
-	defer cancel()
-	select {
-	case <-begun:
-	case <-within.Done():
-	case <-s.done:
-		if s.err != nil {
-			return nil, s.err
-		}
-	}
-	return s, nil
-}
-
-// An answerStream gives the events of a response that is worked on here. Who works on it
-// waits for the reader.
-type answerStream struct {
-	events chan events.Event
-	done   chan struct{} // closed when the response has ended, and err is set
-	err    error
-}
-
-// Next implements [EventReader].
-func (s *answerStream) Next(ctx context.Context) (events.Event, error) {
-	select {
-	case e := <-s.events:
-		return e, nil
-	default:
-	}
-	select {
-	case e := <-s.events:
-		return e, nil
-	case <-s.done:
-		if len(s.events) > 0 {
-			return <-s.events, nil
-		}
-		if s.err != nil {
-			return events.Event{}, s.err
-		}
-		return events.Event{}, io.EOF
-	case <-ctx.Done():
-		return events.Event{}, context.Cause(ctx)
 	}
 }
 

@@ -97,18 +97,24 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if k.status == http.StatusTooManyRequests || e.Code == rota.Unavailable || e.Code == rota.ConversationLocked {
 		w.Header().Set("Retry-After", seconds(e.RetryAfter))
 	}
-	d := ErrorDetail{Message: e.Msg, Type: k.family, Code: e.Code}
+	d := detailOf(e)
+	if strings.HasPrefix(r.URL.Path, authPath) {
+		a.write(w, r, k.status, authErrorBody(d))
+		return
+	}
+	a.write(w, r, k.status, ErrorBody{Error: d})
+}
+
+// detailOf says what went wrong.
+func detailOf(e *rota.Error) ErrorDetail {
+	d := ErrorDetail{Message: e.Msg, Type: kindOf(e.Code).family, Code: e.Code}
 	if e.Field != "" {
 		d.Message, d.Param = e.Field+": "+e.Msg, &e.Field // some clients show the message alone
 	}
 	if e.Limit != nil {
 		d.Details = new(rota.AnyOf(e.Limit))
 	}
-	if strings.HasPrefix(r.URL.Path, authPath) {
-		a.write(w, r, k.status, authErrorBody(d))
-		return
-	}
-	a.write(w, r, k.status, ErrorBody{Error: d})
+	return d
 }
 
 func (a *api) logCause(w http.ResponseWriter, r *http.Request, code rota.Code, err error) {

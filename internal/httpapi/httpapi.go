@@ -17,6 +17,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -83,6 +84,7 @@ type api struct {
 	mux     *http.ServeMux
 	named   *http.ServeMux // see muxOf
 	repeats *repeats
+	sockets sockets
 	absent  string // what is said of every other path
 }
 
@@ -96,8 +98,13 @@ func New(cfg Config) http.Handler {
 	a := &api{Config: cfg, mux: http.NewServeMux(), named: http.NewServeMux(), repeats: newRepeats(), absent: "there is nothing at this path; /docs lists what there is"}
 	ops := a.operations()
 	a.doc = newDocument(cfg.System.Version, ops)
+	create := ops[slices.IndexFunc(ops, func(op *operation) bool { return op.Path == responsesPath && op.Method == http.MethodPost })]
 	for _, op := range ops {
-		a.muxOf(op.Path).Handle(op.Method+" "+op.Path, a.handler(op))
+		h := a.handler(op)
+		if op.Path == responsesPath && op.Method == http.MethodGet {
+			h = a.orSocket(create, h)
+		}
+		a.muxOf(op.Path).Handle(op.Method+" "+op.Path, h)
 	}
 	a.addAbsent()
 	a.named.HandleFunc("/", a.unmatched)

@@ -46,7 +46,7 @@ func (a *api) responseOperations() []*operation {
 		with("stream", "starting_after")
 	create.streams, get.streams = true, true
 	list := shows[rota.List[Response]](lists(Route{http.MethodGet, responsesPath, rota.ReadResponses, http.StatusOK, "list_responses"}, a.listResponses)).
-		says(tag, "List responses", "Those that are kept, newest first.")
+		says(tag, "List responses", "Those that are kept, newest first. With `Upgrade: websocket` it opens a WebSocket over which responses are created, one after the other.")
 	input := shows[rota.List[ResponseItem]](lists(Route{http.MethodGet, responsePath + "/input_items", rota.ReadResponses, http.StatusOK, "list_response_input_items"}, a.listInputItems)).
 		says(tag, "List what a response was told", "Its own input, without what came before it.")
 	input.cursor = anyID

@@ -237,18 +237,24 @@ func (a *api) run(op *operation, w http.ResponseWriter, r *http.Request, memory 
 
 // admit returns the call that a request makes, if it may.
 func (a *api) admit(op *operation, w http.ResponseWriter, r *http.Request, body func() ([]byte, error)) (call, error) {
-	who, err := a.authenticate(r)
+	who, err := a.admitCaller(op, w, r)
 	if err != nil {
 		return call{}, err
 	}
+	return a.newCall(op, who, r, body)
+}
+
+// admitCaller returns who makes a request, if he may.
+func (a *api) admitCaller(op *operation, w http.ResponseWriter, r *http.Request) (auth.Caller, error) {
+	who, err := a.authenticate(r)
+	if err != nil {
+		return who, err
+	}
 	who.RequestID = w.Header().Get(headerRequestID)
 	if err := a.Limits.Admit(r.Context(), who, a.Now()); err != nil {
-		return call{}, err
+		return who, err
 	}
-	if err := op.permit(who); err != nil {
-		return call{}, err
-	}
-	return a.newCall(op, who, r, body)
+	return who, op.permit(who)
 }
 
 func (a *api) authenticate(r *http.Request) (auth.Caller, error) {

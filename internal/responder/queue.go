@@ -67,6 +67,9 @@ func (r *Responder) Run(ctx context.Context) {
 		}
 	}
 	r.background.Wait()
+	for _, here := range r.opened() {
+		<-here.ended // its caller is being told that the server stops
+	}
 	err := r.Store.Update(context.WithoutCancel(ctx), func(ctx context.Context, tx Tx) error { return tx.LeaveResponses(ctx, r.Worker) })
 	if err != nil {
 		r.Log.Error("background responses could not be handed over: they go on in half a minute", "err", err)
