@@ -101,8 +101,8 @@ type ResponseStep struct {
 
 	Output  []json.RawMessage `json:"output,omitempty"`  // the items of an answer that asks for calls
 	Call    int               `json:"call,omitempty"`    // which of the answer's calls; 1 is the first
-	Tool    string            `json:"tool,omitempty"`    // that is called
-	Result  *string           `json:"result,omitempty"`  // what the model is told of it
+	Tool    string            `json:"tool,omitempty"`    // that is called; the server that has listed its tools
+	Result  *string           `json:"result,omitempty"`  // what the model is told of it; the tools, as JSON
 	Attempt int               `json:"attempt,omitempty"` // of a run, in which it happened
 }
 
@@ -111,6 +111,7 @@ type StepKind string
 
 // The kinds of steps.
 const (
+	StepListed StepKind = "listed" // an MCP server has listed its tools
 	StepAsked  StepKind = "asked"  // a model is asked; written before it is
 	StepItems  StepKind = "items"  // it has answered
 	StepFailed StepKind = "failed" // it has not

@@ -167,7 +167,8 @@ const (
 	RunErrDeleted       = "schedule_deleted" // the schedule was deleted before the run began
 	RunErrEmptyOutput   = "empty_output"     // the answer is empty and no tool was used
 	RunErrTooLarge      = "response_too_large"
-	RunErrMisconfigured = "misconfigured" // the provider's settings do not work
+	RunErrMCPServer     = "mcp_server_error" // an MCP server did not list its tools
+	RunErrMisconfigured = "misconfigured"    // the provider's settings do not work
 )
 
 // RunCreate is the body that starts a run.

@@ -12,6 +12,7 @@ package answer
 
 import (
 	"cmp"
+	"encoding/json"
 	"strconv"
 
 	"github.com/rota-run/rota"
@@ -28,6 +29,7 @@ type Question struct {
 // An Action is what comes next. One of its members is there; none if the response has ended.
 type Action struct {
 	Ask  *Question
+	List []Server            // the tools of these are to be listed, side by side
 	Call []Call              // these are to be made, side by side
 	Note []rota.ResponseStep // these are to be put on record: results of calls that are not made
 	End  *End
@@ -51,10 +53,15 @@ type State struct {
 	// two texts under one number.
 	Shown bool
 
-	Tools      Tools // that Rota calls
-	MaxCalls   int   // in all
-	Sequential bool  // one call after the other
-	Lost       bool  // nobody waits for it any more: no call is made, and none of its models asked
+	Tools      Tools           // that Rota calls
+	Servers    []Server        // of which more tools are, once they are listed: see Learn
+	Functions  []string        // the names of the functions of the request
+	Choice     json.RawMessage // its tool_choice
+	MaxCalls   int             // in all
+	Sequential bool            // one call after the other
+	Lost       bool            // nobody waits for it any more: no call is made, and none of its models asked
+
+	functions map[string][]json.RawMessage // as the model is told the tools of servers, by their labels
 }
 
 // Next returns what comes next.
@@ -68,6 +75,8 @@ func Next(s State) Action {
 		if s.Shown {
 			return Action{End: &End{rota.ResponseFailed, rota.RunErrWorkerLost, "the server stopped before the answer was whole"}}
 		}
+		return s.ask(s.failed())
+	case rota.StepListed:
 		return s.ask(s.failed())
 	case rota.StepItems, rota.StepCalled, rota.StepResult:
 		return s.goOn()
@@ -104,6 +113,9 @@ func (s State) answers() int {
 }
 
 func (s State) ask(n int) Action {
+	if servers := s.unlisted(); len(servers) > 0 {
+		return Action{List: servers}
+	}
 	q := Question{Model: s.Models[n], Key: string(s.ID) + "-" + strconv.Itoa(n), Turn: s.answers(), NoTools: s.exhausted()}
 	if q.Turn > 0 {
 		q.Key += "-turn-" + strconv.Itoa(q.Turn)

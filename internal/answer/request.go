@@ -331,9 +331,11 @@ func Body(w rota.ResponseWork, model string, q Question, s State) json.RawMessag
 	o := rawjson.ReadObject(w.Request)
 	o = slices.DeleteFunc(o, func(m rawjson.Member) bool { return slices.Contains(local, m.Name) || rawjson.Kind(m.Value) == 'n' })
 	asked := append(rawjson.Object{{Name: "model", Value: rawjson.String(model)}}, o...)
-	asked.Set("input", Context(w.Turns).Input(Items(w.Input)))
-	if tools := asked.Get("tools"); rawjson.Kind(tools) == '[' {
-		asked.Set("tools", rawjson.EncodeList(Told(rawjson.List(tools))))
+	tools, before := rawjson.List(asked.Get("tools")), Context(w.Turns)
+	before.Theirs = Theirs(tools)
+	asked.Set("input", before.Input(Items(w.Input)))
+	if tools != nil {
+		asked.Set("tools", rawjson.EncodeList(Told(tools)))
 	}
 	return q.GoOn(asked.Encode(), s)
 }

@@ -2,6 +2,8 @@ package answer
 
 import (
 	"encoding/json"
+	"errors"
+	"sync"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/rawjson"
@@ -12,21 +14,67 @@ import (
 type Show struct {
 	Writer *responses.Writer
 	Tools  Tools
+	ID     string                        // of the response or run
+	turns  int                           // answers that were written
 	open   map[int]*responses.ItemWriter // the calls of the last answer, by their numbers
 }
 
-// Turn writes the calls of an answer that goes on record: those that Rota makes, and
-// those of the caller.
-func (s *Show) Turn(output []json.RawMessage) {
-	s.open = map[int]*responses.ItemWriter{}
-	for _, raw := range output {
-		switch tool, ours := s.Tools[rawjson.Text(rawjson.Get(raw, "name"))]; {
-		case !isFunctionCall(raw):
-		case ours:
-			s.open[len(s.open)+1] = s.Writer.Call(tool.Server, tool.Title, rawjson.Text(rawjson.Get(raw, "arguments")))
-		default:
-			s.Writer.Whole(raw)
+// List has the tools of servers listed, side by side, and returns the steps that put them
+// on record. It blocks until there are all, and returns the first error.
+func (s *Show) List(servers []Server, list func(Server) (rota.ResponseStep, error)) ([]rota.ResponseStep, error) {
+	s.begin()
+	open, steps, errs := make([]*responses.ItemWriter, len(servers)), make([]rota.ResponseStep, len(servers)), make([]error, len(servers))
+	var all sync.WaitGroup
+	for n, server := range servers {
+		open[n] = s.Writer.ListTools(server.Label)
+		all.Go(func() { steps[n], errs[n] = list(server) })
+	}
+	all.Wait()
+	for n, item := range open {
+		var failed *ServerError
+		switch {
+		case errors.As(errs[n], &failed):
+			item.Unlisted(failed.Text)
+		case errs[n] == nil:
+			item.Listed([]byte(*steps[n].Result))
 		}
+	}
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return steps, nil
+}
+
+func (s *Show) begin() {
+	if !s.Writer.Begun() {
+		s.Writer.Begin()
+	}
+}
+
+// Turn writes the calls of an answer that goes on record: those that Rota makes, those
+// that need an approval, and those of the caller.
+func (s *Show) Turn(output []json.RawMessage) {
+	s.begin()
+	s.open = map[int]*responses.ItemWriter{}
+	s.turns++
+	calls, _ := s.Tools.calls(s.turns, output)
+	for _, raw := range output {
+		if !isFunctionCall(raw) {
+			continue
+		}
+		if _, ours := s.Tools[rawjson.Text(rawjson.Get(raw, "name"))]; !ours {
+			s.Writer.Whole(raw)
+			continue
+		}
+		c := calls[0]
+		calls = calls[1:]
+		if c.Held {
+			s.Writer.AskApproval(c.ApprovalID(s.ID), c.Server, c.Title, c.Arguments)
+			continue
+		}
+		s.open[c.Number] = s.Writer.Call(c.Server, c.Title, c.Arguments, c.Approval)
 	}
 }
 
@@ -41,10 +89,11 @@ func (s *Show) Result(step rota.ResponseStep) {
 func (s *Show) Again(steps []rota.ResponseStep) {
 	for _, step := range steps {
 		switch {
+		case step.Kind == rota.StepListed:
+			s.begin()
+			s.Writer.ListTools(step.Tool).Listed([]byte(*step.Result))
 		case step.Kind == rota.StepItems && len(step.Output) > 0:
-			if !s.Writer.Begun() {
-				s.Writer.Begin()
-			}
+			s.begin()
 			for _, raw := range step.Output {
 				if !isFunctionCall(raw) {
 					s.Writer.Whole(raw)

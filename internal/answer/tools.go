@@ -1,6 +1,8 @@
 package answer
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -28,6 +30,7 @@ type Kind string
 // The kinds of tools that Rota calls itself.
 const (
 	Function Kind = "function" // the webhook of a function tool
+	MCP      Kind = "mcp"      // an MCP server
 )
 
 // A Tool is one that Rota calls itself.
@@ -41,6 +44,8 @@ type Tool struct {
 
 	Function rota.FunctionToolID // of a function
 	URL      string              // of a function: its webhook
+	MCP      Server              // of an MCP server's tool
+	Held     bool                // a call needs an approval
 }
 
 // Tools are the tools that Rota calls itself, by the names that models know.
@@ -147,9 +152,24 @@ func Defined(id rota.FunctionToolID, definition rota.Object) json.RawMessage {
 	return o.Encode()
 }
 
+// Loop makes s the state of a loop with the tools of a request, by its steps. The error is
+// [rota.Invalid], and names the member.
+func (s *State) Loop(tools []json.RawMessage, choice json.RawMessage) error {
+	var err error
+	if s.Tools, err = ReadTools(tools); err == nil {
+		s.Servers, err = ReadServers(tools)
+	}
+	s.Functions, s.Choice = functionNames(tools), choice
+	s.Learn()
+	return err
+}
+
+// Loops reports whether Rota may have calls to make.
+func (s State) Loops() bool { return len(s.Tools) > 0 || len(s.Servers) > 0 }
+
 // loopOf returns the state of the loop of a response, by the tools of its request.
 func (s State) loopOf(request json.RawMessage) State {
-	s.Tools, _ = ReadTools(rawjson.List(rawjson.Get(request, "tools"))) // it was read before
+	_ = s.Loop(rawjson.List(rawjson.Get(request, "tools")), rawjson.Get(request, "tool_choice")) // it was read before
 	s.MaxCalls, s.Sequential = DefaultToolCalls, rawjson.Kind(rawjson.Get(request, "parallel_tool_calls")) == 'f'
 	if n, err := strconv.Atoi(string(rawjson.Get(request, "max_tool_calls"))); err == nil {
 		s.MaxCalls = n
@@ -172,6 +192,7 @@ type Call struct {
 	Number int // among those of the answer; 1 is the first
 	Again  bool
 	Tool
+	Approval  string // the id of the request by which it was approved
 	CallID    string // as the model has it
 	Arguments string // JSON, if the model keeps its word
 }
@@ -179,6 +200,12 @@ type Call struct {
 // ID names the call, the same each time that it is made. of is the response or run.
 func (c Call) ID(of string) string {
 	return of + "-" + strconv.Itoa(c.Turn) + "-" + strconv.Itoa(c.Number)
+}
+
+// ApprovalID names the request to approve the call, the same each time.
+func (c Call) ApprovalID(of string) string {
+	sum := sha256.Sum256([]byte(c.ID(of)))
+	return "mcpr_" + hex.EncodeToString(sum[:16])
 }
 
 // A Caller is for what a call is made: a run or a response.
@@ -219,6 +246,7 @@ const (
 	ResultFailed  = "failed"          // the function said so, or did not answer
 	ResultUnknown = "outcome_unknown" // the call was cut off
 	ResultLimit   = "max_tool_calls"  // it was not made
+	ResultChoice  = "tool_choice"     // it was not made
 )
 
 // Step returns the step that puts a result on record. A text that is too long is cut,
@@ -290,10 +318,24 @@ func (t Tools) calls(turn int, output []json.RawMessage) (calls []Call, others b
 	return calls, others
 }
 
+// approved returns the calls that may be made, and whether there are others, which need an
+// approval.
+func approved(calls []Call) (free []Call, held bool) {
+	for _, c := range calls {
+		if c.Held {
+			held = true
+			continue
+		}
+		free = append(free, c)
+	}
+	return free, held
+}
+
 // A turn is an answer that asked for calls, and what has become of these.
 type turn struct {
 	calls   []Call
 	others  bool // the caller has calls to make
+	held    bool // calls need an approval
 	output  []json.RawMessage
 	begun   map[int]bool
 	results map[int]rota.ResponseStep
@@ -307,6 +349,7 @@ func (s State) turns() []turn {
 		case rota.StepItems:
 			t := turn{output: step.Output, begun: map[int]bool{}, results: map[int]rota.ResponseStep{}}
 			t.calls, t.others = s.Tools.calls(len(all)+1, step.Output)
+			t.calls, t.held = approved(t.calls)
 			all = append(all, t)
 		case rota.StepCalled:
 			all[len(all)-1].begun[step.Call] = true
@@ -333,7 +376,7 @@ func (s State) goOn() Action {
 		}
 	}
 	switch note, call := s.open(now, made); {
-	case len(now.calls) == 0:
+	case len(now.calls) == 0 && !now.held:
 		return Action{End: &End{}}
 	case s.Lost:
 		return Action{End: &End{rota.ResponseFailed, rota.RunErrWorkerLost, "the server stopped before the answer was whole"}}
@@ -345,7 +388,7 @@ func (s State) goOn() Action {
 		return Action{Note: note}
 	case len(call) > 0:
 		return Action{Call: call}
-	case now.others:
+	case now.others, now.held:
 		return Action{End: &End{Status: rota.ResponseCompleted}}
 	default:
 		return s.ask(s.failed())
@@ -368,6 +411,8 @@ func (s State) open(t turn, made int) (note []rota.ResponseStep, call []Call) {
 		case t.begun[c.Number]:
 			c.Again = true
 			call = append(call, c)
+		case !s.allows(c.Tool):
+			note = append(note, c.Step(Result{Output: "The call was not made: tool_choice does not allow the tool.", Code: ResultChoice}))
 		case made >= s.MaxCalls:
 			note = append(note, c.Step(Result{Output: "The call was not made: the limit of " + strconv.Itoa(s.MaxCalls) + " calls is reached.", Code: ResultLimit}))
 		default:
@@ -409,10 +454,14 @@ func (s State) Said() []json.RawMessage {
 // s is. A choice that forces a call holds for the first question alone, or there would be
 // no end.
 func (q Question) GoOn(body json.RawMessage, s State) json.RawMessage {
-	if q.Turn == 0 {
+	if q.Turn == 0 && len(s.Servers) == 0 {
 		return body
 	}
 	o := rawjson.ReadObject(body)
+	s.tell(&o)
+	if q.Turn == 0 {
+		return o.Encode()
+	}
 	input := o.Get("input")
 	if rawjson.Kind(input) == '"' && len(input) > len(`""`) {
 		input = rawjson.EncodeList([]json.RawMessage{userMessage(input)})

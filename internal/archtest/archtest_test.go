@@ -46,7 +46,7 @@ var may = map[string][]string{
 	"internal/responder":       {"internal/answer", "internal/budget", "internal/events", "internal/gateway", "internal/rawjson", "internal/responses"},
 	"internal/control":         {"internal/answer", "internal/rawjson", "internal/responses", "internal/auth", "internal/seal", "internal/events", "internal/policy", "internal/calendar", "internal/prompt"},
 	"internal/prompt":          {"internal/zoneinfo"},
-	"internal/toolbox":         {"internal/answer", "internal/rawjson", "internal/seal"},
+	"internal/toolbox":         {"internal/answer", "internal/build", "internal/rawjson", "internal/seal"},
 	"internal/runner":          {"internal/answer", "internal/rawjson", "internal/budget", "internal/events", "internal/gateway", "internal/policy", "internal/prompt", "internal/responses"},
 	"internal/policy":          {"internal/calendar"},
 	"internal/budget":          {},

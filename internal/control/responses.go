@@ -190,9 +190,11 @@ func (c *Control) refer(ctx context.Context, who auth.Caller, r *answer.Request)
 		f, err := c.Store.FunctionTool(ctx, who.Owner, id)
 		return f.Definition, err
 	})
-	if err == nil {
-		r.Rest.Set("tools", referred)
+	if err != nil {
+		return err
 	}
+	r.Rest.Set("tools", referred)
+	_, err = answer.ReadServers(rawjson.List(referred))
 	return err
 }
 

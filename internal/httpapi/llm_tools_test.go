@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rota-run/rota"
 	loop "github.com/rota-run/rota/internal/answer"
 	"github.com/rota-run/rota/internal/gateway/gatewaytest"
 	"github.com/rota-run/rota/internal/seal"
@@ -17,8 +18,10 @@ import (
 
 // functions is a toolbox that remembers what was called.
 type functions struct {
-	mu    sync.Mutex
-	calls []loop.Call
+	mu       sync.Mutex
+	calls    []loop.Call
+	listed   []loop.Listed
+	unlisted error
 }
 
 func (f *functions) Call(_ context.Context, _ loop.Caller, c loop.Call) (loop.Result, error) {
@@ -27,6 +30,15 @@ func (f *functions) Call(_ context.Context, _ loop.Caller, c loop.Call) (loop.Re
 	f.calls = append(f.calls, c)
 	return loop.Result{Output: "3 degrees"}, nil
 }
+
+func (f *functions) List(_ context.Context, _ loop.Caller, s loop.Server) (rota.ResponseStep, error) {
+	if f.unlisted != nil {
+		return rota.ResponseStep{}, f.unlisted
+	}
+	return s.ListedStep(f.listed)
+}
+
+func (f *functions) Leave(loop.Caller) {}
 
 // newToolLLM is newLLM with a function tool that has a webhook, and its id.
 func newToolLLM(t *testing.T) (caller, *functions, string) {
@@ -121,4 +133,58 @@ func TestResponsesRefuseToolsThatAreNotThere(t *testing.T) {
 	other := c.key("other", "rk_the-first-key-of-other")
 	r := other.sendUnlike(http.MethodPost, responsesPath, `{"model":"test/small","input":"hi","tools":[{"type":"function_reference","function_tool_id":"`+id+`"}]}`)
 	require.Equal(t, http.StatusBadRequest, r.Status, "another account's is as if it were not there")
+}
+
+// The tools of an MCP server are listed and called by Rota, on any model, in one valid
+// stream, and its secrets are nowhere in an answer.
+func TestResponsesCallMCPTools(t *testing.T) {
+	c, f, _ := newToolLLM(t)
+	f.listed = []loop.Listed{{Name: "forecast", InputSchema: json.RawMessage(`{"type":"object"}`)}}
+	body := func(more string) string {
+		return `{"model":"test/small","input":"hi","tools":[{"type":"mcp","server_label":"weather","server_url":"https://mcp.example.com/","require_approval":"never",
+			"authorization":"canary-1","headers":{"X-Key":"canary-2"}}]` + more + `}`
+	}
+	c.models.server.Script(functionCalls("forecast"), gatewaytest.Text("cold"), functionCalls("forecast"), gatewaytest.Text("cold"), gatewaytest.Text("still"))
+	r := c.create(body(``))
+	require.Equal(t, []string{"mcp_list_tools", "mcp_call", "message"}, itemTypes(r))
+	listed, call := r["output"].([]any)[0].(map[string]any), r["output"].([]any)[1].(map[string]any)
+	require.Equal(t, []any{map[string]any{"name": "forecast", "input_schema": map[string]any{"type": "object"}}}, listed["tools"])
+	require.Equal(t, "weather", call["server_label"])
+	require.Equal(t, "3 degrees", call["output"])
+	require.Equal(t, "canary-1", f.calls[0].MCP.Authorization)
+
+	stream := c.send(http.MethodPost, responsesPath, body(`,"stream":true`)).is(http.StatusOK)
+	valid(t, stream.responseEvents())
+	for _, event := range []string{"response.mcp_list_tools.in_progress", "response.mcp_list_tools.completed", "response.mcp_call.completed"} {
+		require.Contains(t, string(stream.Body), event)
+	}
+	again := c.send(http.MethodGet, responsesPath+"/"+r["id"].(string)+"?stream=true", "").is(http.StatusOK)
+	valid(t, again.responseEvents())
+
+	c.create(`{"model":"test/small","input":"and now?","previous_response_id":"` + r["id"].(string) + `"}`)
+	asked := c.models.asked(t)
+	require.NotContains(t, string(asked[4]["input"]), `mcp_call"`)
+	require.Contains(t, string(asked[4]["input"]), `"type":"function_call_output"`)
+	whole, _ := json.Marshal([]any{r, string(stream.Body), string(again.Body), asked})
+	require.NotContains(t, string(whole), "canary")
+}
+
+func TestResponsesWithoutTheirMCPServer(t *testing.T) {
+	c, f, _ := newToolLLM(t)
+	f.unlisted = &loop.ServerError{Label: "weather", Text: "it answered 503"}
+	r := c.create(`{"model":"test/small","input":"hi","tools":[{"type":"mcp","server_label":"weather","server_url":"https://mcp.example.com/"}]}`)
+	require.Equal(t, "failed", r["status"])
+	require.Equal(t, map[string]any{"code": "server_error", "message": "the MCP server weather: it answered 503"}, r["error"])
+	require.Equal(t, "it answered 503", r["output"].([]any)[0].(map[string]any)["error"])
+	require.Zero(t, c.models.server.Total())
+
+	for tool, want := range map[string]string{
+		`{"type":"mcp","server_label":"weather"}`:             "tools.0.server_url",
+		`{"type":"mcp","mcp_server_id":"mcp_srv_1"}`:          "tools.0.mcp_server_id",
+		`{"type":"mcp","server_url":"https://x.example.com"}`: "tools.0.server_label",
+	} {
+		r := c.sendUnlike(http.MethodPost, responsesPath, `{"model":"test/small","input":"hi","tools":[`+tool+`]}`)
+		require.Equal(t, http.StatusBadRequest, r.Status, tool)
+		require.Contains(t, string(r.Body), want)
+	}
 }

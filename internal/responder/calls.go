@@ -3,6 +3,7 @@ package responder
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 
 	"golang.org/x/sync/errgroup"
 
@@ -43,6 +44,33 @@ func (j *job) note(results []rota.ResponseStep) {
 	}
 }
 
+func (j *job) caller() answer.Caller {
+	return answer.Caller{Owner: j.work.Owner, ID: string(j.work.ID), Response: j.work.ID, Agent: j.work.Agent}
+}
+
+// list has the tools of MCP servers listed, which goes on record with the next question.
+func (j *job) list(servers []answer.Server) error {
+	steps, err := j.show.List(servers, func(s answer.Server) (rota.ResponseStep, error) { return j.Tools.List(j.ctx, j.caller(), s) })
+	if err != nil {
+		j.Log.Info("an MCP server has not listed its tools", "response_id", j.work.ID, "err", err)
+		return err
+	}
+	for _, s := range steps {
+		j.step(s)
+	}
+	j.state.Learn()
+	return nil
+}
+
+// unlisted is the end of a response whose tools cannot be listed.
+func unlisted(err error) answer.End {
+	var failed *answer.ServerError
+	if errors.As(err, &failed) {
+		return answer.End{Status: rota.ResponseFailed, Code: rota.RunErrMCPServer, Message: failed.Error()}
+	}
+	return answer.End{Status: rota.ResponseFailed, Code: rota.RunErrWorkerLost, Message: "the list of tools was cut off"}
+}
+
 // make makes calls side by side. That they are made is on record before, and each result
 // when it is there. The error is that of a call that was cut off.
 func (j *job) make(calls []answer.Call) error {
@@ -52,7 +80,7 @@ func (j *job) make(calls []answer.Call) error {
 	if err := j.record(); err != nil {
 		return err
 	}
-	from := answer.Caller{Owner: j.work.Owner, ID: string(j.work.ID), Response: j.work.ID, Agent: j.work.Agent}
+	from := j.caller()
 	var group errgroup.Group
 	for _, c := range calls {
 		group.Go(func() error {

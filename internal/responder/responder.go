@@ -61,6 +61,13 @@ type Gateway interface {
 type Toolbox interface {
 	// Call blocks until there is a result, or ctx ends, whose error it returns then.
 	Call(ctx context.Context, from answer.Caller, c answer.Call) (answer.Result, error)
+
+	// List returns the step that has the tools of an MCP server. The error is a
+	// [*answer.ServerError], or ctx's. It blocks as Call does.
+	List(ctx context.Context, from answer.Caller, s answer.Server) (rota.ResponseStep, error)
+
+	// Leave says that a response makes no more calls. It does not block.
+	Leave(from answer.Caller)
 }
 
 // answerCost is what an answer takes of memory, as a multiple of its bytes: those of an
@@ -166,7 +173,7 @@ func newJob(r *Responder, ctx context.Context, w rota.ResponseWork, emit func(ev
 			j.writer.Reserve(i.ID)
 		}
 	}
-	j.show = answer.Show{Writer: j.writer, Tools: j.state.Tools}
+	j.show = answer.Show{Writer: j.writer, Tools: j.state.Tools, ID: string(w.ID)}
 	j.show.Again(j.state.Steps)
 	j.usage = answer.Used(j.state.Steps)
 	return j
@@ -195,6 +202,9 @@ func (j *job) take(e responses.Event) {
 }
 
 func (j *job) run() (json.RawMessage, error) {
+	if len(j.state.Servers) > 0 {
+		defer j.Tools.Leave(j.caller())
+	}
 	for {
 		next := answer.Next(j.state)
 		switch {
@@ -202,6 +212,10 @@ func (j *job) run() (json.RawMessage, error) {
 			return nil, errLeft
 		case next.Ask != nil:
 			j.ask(*next.Ask)
+		case len(next.List) > 0:
+			if err := j.list(next.List); err != nil {
+				return j.end(unlisted(err))
+			}
 		case len(next.Note) > 0:
 			j.note(next.Note)
 		case len(next.Call) > 0:
@@ -237,7 +251,7 @@ func (j *job) ask(q answer.Question) {
 		return
 	}
 	n := responses.NewNormalizer(j.writer)
-	n.Hold, n.Spent, j.state.Shown = len(j.state.Tools) > 0, j.usage, j.work.Lost
+	n.Hold, n.Spent, j.state.Shown = j.state.Loops(), j.usage, j.work.Lost
 	ending, resp, err := j.listen(n, provider, model, q)
 	if err != nil {
 		j.failed(n, ending, err)

@@ -23,6 +23,10 @@ type Turn struct {
 type Context struct {
 	Turns []Turn
 	From  int // the first turn that is sent; those before it are dropped
+
+	// Theirs are the labels of the MCP servers that the provider calls itself: their items
+	// stay as they came. Those of others are told as calls of functions.
+	Theirs []string
 }
 
 // CutOff is the output of a call that was never answered, as the model is told it.
@@ -57,7 +61,7 @@ func (c Context) items(next []Item) []Item {
 		all = append(all, kept...)
 		o.note(kept)
 	}
-	return asCalls(all)
+	return asCalls(all, c.Theirs)
 }
 
 // sendable returns the items of an output that a model can be told: all but what was
@@ -255,7 +259,8 @@ func (c Context) Halve(next []Item) (shorter Context, ok bool) {
 	}
 	for from := (c.From + (len(c.Turns)-c.From+1)/2 + step - 1) / step * step; from > c.From && from <= len(c.Turns); from++ {
 		if c.cuttable(from, next) {
-			return Context{Turns: c.Turns, From: from}, true
+			c.From = from
+			return c, true
 		}
 	}
 	return c, false

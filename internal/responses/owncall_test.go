@@ -28,7 +28,7 @@ func TestAResponseWithOwnCalls(t *testing.T) {
 	first.Event("response.function_call_arguments.delta", []byte(`{"output_index":0,"item_id":"fc_1","delta":"{}"}`), 1)
 	first.Event("response.output_text.delta", []byte(`{"output_index":1,"item_id":"msg_1","delta":"wait"}`), 1)
 	first.Settle([]byte(`{"output":[` + call + `]}`))
-	one, two := w.Call(responses.OwnServer, "f", "{}"), w.Call(responses.OwnServer, "g", "")
+	one, two := w.Call(responses.OwnServer, "f", "{}", ""), w.Call(responses.OwnServer, "g", "", "")
 	two.Answer("broken", true)
 	one.Answer("done", false)
 

@@ -32,19 +32,13 @@ type loop struct {
 	fresh []rota.ResponseStep // not on record yet
 }
 
-func newLoop(a *asker, tools answer.Tools) *loop {
+func newLoop(a *asker, state answer.State) *loop {
 	now := a.Now()
-	l := &loop{asker: a, id: string(rota.NewResponseID(now))}
+	l := &loop{asker: a, id: string(rota.NewResponseID(now)), state: state}
 	l.writer = responses.NewWriter(responses.NewObject(l.id, now.Unix(), a.w.Model(), []byte(`{}`)),
 		func(prefix string) string { return rota.NewItemID(prefix, a.Now()) },
 		func(e responses.Event) { a.pub.append(gateway.Event{Type: e.Type, Data: e.Data}) })
-	l.show = answer.Show{Writer: l.writer, Tools: tools}
-	l.state = answer.State{
-		ID: rota.ResponseID(a.w.Run.ID), Models: []string{a.w.Model()}, Tools: tools, MaxCalls: answer.DefaultToolCalls, Sequential: !a.w.Agent.ParallelToolCalls,
-	}
-	if most := a.w.Agent.MaxToolCalls; most != nil {
-		l.state.MaxCalls = *most
-	}
+	l.show = answer.Show{Writer: l.writer, Tools: state.Tools, ID: string(a.w.Run.ID)}
 	return l
 }
 
@@ -53,6 +47,9 @@ var errOver = errors.New("the attempt is over")
 
 // run asks the model and makes its calls until there is an answer.
 func (l *loop) run(ctx context.Context) call {
+	if len(l.state.Servers) > 0 && l.Tools != nil {
+		defer l.Tools.Leave(l.caller())
+	}
 	if err := l.restore(ctx); err != nil {
 		return l.fail(err)
 	}
@@ -62,6 +59,8 @@ func (l *loop) run(ctx context.Context) call {
 		switch {
 		case next.Ask != nil:
 			err = l.question(ctx, *next.Ask)
+		case len(next.List) > 0:
+			err = l.list(ctx, next.List)
 		case len(next.Call) > 0:
 			err = l.make(ctx, next.Call)
 		case len(next.Note) > 0:
@@ -96,6 +95,7 @@ func (l *loop) restore(ctx context.Context) error {
 		return err
 	}
 	l.used = true
+	l.state.Learn()
 	l.show.Again(l.state.Steps)
 	return nil
 }
@@ -173,6 +173,27 @@ func (l *loop) record(ctx context.Context) error {
 	return err
 }
 
+// errNoTools says that the process makes no calls.
+var errNoTools = &gateway.Error{Code: rota.RunErrMisconfigured, Message: "this server calls no tools"}
+
+// list has the tools of MCP servers listed, which goes on record before the next question.
+func (l *loop) list(ctx context.Context, servers []answer.Server) error {
+	if l.Tools == nil {
+		return errNoTools
+	}
+	steps, err := l.show.List(servers, func(s answer.Server) (rota.ResponseStep, error) { return l.Tools.List(ctx, l.caller(), s) })
+	var failed *answer.ServerError
+	if errors.As(err, &failed) {
+		return &gateway.Error{Code: rota.RunErrMCPServer, Message: failed.Error(), Retryable: !failed.Lasting, Err: err}
+	}
+	if err != nil {
+		return err
+	}
+	l.step(steps...)
+	l.state.Learn()
+	return nil
+}
+
 // make makes calls side by side. That they are made is on record before, and each result
 // when it is there.
 func (l *loop) make(ctx context.Context, calls []answer.Call) error {
@@ -184,7 +205,7 @@ func (l *loop) make(ctx context.Context, calls []answer.Call) error {
 	for _, c := range calls {
 		group.Go(func() error {
 			if l.Tools == nil {
-				return &gateway.Error{Code: rota.RunErrMisconfigured, Message: "this server calls no tools"}
+				return errNoTools
 			}
 			r, err := l.Tools.Call(ctx, l.caller(), c)
 			if err != nil {
@@ -246,7 +267,7 @@ func (l *loop) fail(err error) call {
 		return c
 	}
 	if !l.used {
-		c.usage = nil
+		c.usage, c.err = nil, f
 		return c
 	}
 	told := *f

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -21,9 +20,12 @@ import (
 
 // tools is a toolbox that does what a test says.
 type tools struct {
-	mu    sync.Mutex
-	calls []string // their ids
-	do    func(ctx context.Context, c answer.Call) (answer.Result, error)
+	mu       sync.Mutex
+	calls    []string // their ids
+	listed   []answer.Listed
+	unlisted error
+	left     int
+	do       func(ctx context.Context, c answer.Call) (answer.Result, error)
 }
 
 func (f *tools) Call(ctx context.Context, from answer.Caller, c answer.Call) (answer.Result, error) {
@@ -32,6 +34,15 @@ func (f *tools) Call(ctx context.Context, from answer.Caller, c answer.Call) (an
 	f.mu.Unlock()
 	return f.do(ctx, c)
 }
+
+func (f *tools) List(_ context.Context, _ answer.Caller, s answer.Server) (rota.ResponseStep, error) {
+	if f.unlisted != nil {
+		return rota.ResponseStep{}, f.unlisted
+	}
+	return s.ListedStep(f.listed)
+}
+
+func (f *tools) Leave(answer.Caller) { f.left++ }
 
 // newToolBench is newBench with an agent that has the functions get and put, of which get
 // is idempotent, and ask, which has no webhook.
@@ -222,10 +233,7 @@ func TestACallThatWasCutOff(t *testing.T) {
 	b.model.Script(calling("get", "put"), gatewaytest.Text("done"))
 	require.Equal(t, rota.PhaseRunning, b.attempt(ctx).Phase, "it is left as it is")
 	require.Equal(t, 3, b.steps())
-	b.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		_, err := tx.Recover(ctx, b.now, []string{"model"}, func(rota.CutOff, time.Time) (rota.Result, bool) { return rota.Result{}, false }, nil)
-		return err
-	})
+	b.recover()
 	f.calls, f.do = nil, func(_ context.Context, c answer.Call) (answer.Result, error) {
 		require.True(t, c.Again)
 		return answer.Result{Output: "again"}, nil

@@ -63,6 +63,13 @@ type Gateway interface {
 type Toolbox interface {
 	// Call blocks until there is a result, or ctx ends, whose error it returns then.
 	Call(ctx context.Context, from answer.Caller, c answer.Call) (answer.Result, error)
+
+	// List returns the step that has the tools of an MCP server. The error is a
+	// [*answer.ServerError], or ctx's. It blocks as Call does.
+	List(ctx context.Context, from answer.Caller, s answer.Server) (rota.ResponseStep, error)
+
+	// Leave says that a run makes no more calls. It does not block.
+	Leave(from answer.Caller)
 }
 
 // Attempt makes one attempt of a claimed run and writes down how it went. It
@@ -178,27 +185,33 @@ func (r *Runner) answer(ctx context.Context, w rota.Work, m *memory, log *slog.L
 		Runner: r, w: w, memory: m, log: log, notes: n, room: room, provider: provider, model: model, begun: w.ResponseID,
 		pub: publisher{log: eventLog, seq: events.FirstSeq(w.Run.Attempt), end: events.FirstSeq(w.Run.Attempt + 1), noDeltas: w.Run.NoDeltas},
 	}
-	ours, err := a.readTools()
+	state, err := a.loopState()
 	if err != nil {
 		return call{memory: m, provider: provider, err: err}
 	}
-	if len(ours) == 0 && w.Steps == 0 {
+	if !state.Loops() && w.Steps == 0 {
 		return a.ask(ctx, idempotencyKey(w), func(b []byte) []byte { return b }, a.pub.publish)
 	}
-	return newLoop(a, ours).run(ctx)
+	return newLoop(a, state).run(ctx)
 }
 
-// readTools reads the tools of the agent, and returns those that Rota calls.
-func (a *asker) readTools() (answer.Tools, error) {
+// loopState reads the tools of the agent, and returns the state of a loop that begins.
+func (a *asker) loopState() (answer.State, error) {
+	s := answer.State{ID: rota.ResponseID(a.w.Run.ID), Models: []string{a.w.Model()}, MaxCalls: answer.DefaultToolCalls, Sequential: !a.w.Agent.ParallelToolCalls}
+	if most := a.w.Agent.MaxToolCalls; most != nil {
+		s.MaxCalls = *most
+	}
 	var err error
 	if a.tools, err = tools(a.w); err != nil {
-		return nil, err
+		return s, err
 	}
-	ours, err := answer.ReadTools(a.tools)
-	if err != nil {
-		return nil, misconfigured(publicOf(err))
+	if err := s.Loop(a.tools, a.w.Agent.ToolChoice.RawMessage); err != nil {
+		return s, misconfigured(publicOf(err))
 	}
-	return ours, nil
+	if a.memory != nil {
+		a.memory.context.Theirs = answer.Theirs(a.tools)
+	}
+	return s, nil
 }
 
 // publicOf returns what a caller may be told of an error.

@@ -1,5 +1,5 @@
 // Package toolbox makes the calls that models ask for: a POST to the webhook of a
-// function, signed as Standard Webhooks has it.
+// function, signed as Standard Webhooks has it, or a call of a tool of an MCP server.
 package toolbox
 
 import (
@@ -31,6 +31,7 @@ type Toolbox struct {
 	secrets   seal.Ring
 	now       func() time.Time
 	transport *http.Transport
+	mcp       sessions
 }
 
 // New returns a toolbox that signs with what it derives from secrets, and that connects
@@ -66,6 +67,8 @@ func (b *Toolbox) Call(ctx context.Context, from answer.Caller, c answer.Call) (
 	switch c.Kind {
 	case answer.Function:
 		return b.callFunction(ctx, from, c)
+	case answer.MCP:
+		return b.callMCP(ctx, from, c)
 	default:
 		return failed("The call was not made: this server has no tools of the kind " + string(c.Kind) + "."), nil
 	}
