@@ -111,13 +111,14 @@ type StepKind string
 
 // The kinds of steps.
 const (
-	StepListed StepKind = "listed" // an MCP server has listed its tools
-	StepAsked  StepKind = "asked"  // a model is asked; written before it is
-	StepItems  StepKind = "items"  // it has answered
-	StepFailed StepKind = "failed" // it has not
-	StepCalled StepKind = "called" // a tool is called; written before it is
-	StepResult StepKind = "result" // that is what came of it
-	StepEnd    StepKind = "end"
+	StepListed   StepKind = "listed"   // an MCP server has listed its tools
+	StepAsked    StepKind = "asked"    // a model is asked; written before it is
+	StepItems    StepKind = "items"    // it has answered
+	StepApproved StepKind = "approved" // somebody has approved calls
+	StepFailed   StepKind = "failed"   // it has not
+	StepCalled   StepKind = "called"   // a tool is called; written before it is
+	StepResult   StepKind = "result"   // that is what came of it
+	StepEnd      StepKind = "end"
 )
 
 // A ResponseEnd is how a response has ended.

@@ -31,7 +31,7 @@ type Action struct {
 	Ask  *Question
 	List []Server            // the tools of these are to be listed, side by side
 	Call []Call              // these are to be made, side by side
-	Note []rota.ResponseStep // these are to be put on record: results of calls that are not made
+	Note []rota.ResponseStep // these are to be put on record: results of calls that are not made, or approved calls
 	End  *End
 }
 
@@ -57,6 +57,7 @@ type State struct {
 	Servers    []Server        // of which more tools are, once they are listed: see Learn
 	Functions  []string        // the names of the functions of the request
 	Choice     json.RawMessage // its tool_choice
+	Approved   []Approval      // calls that the input approves, which come first
 	MaxCalls   int             // in all
 	Sequential bool            // one call after the other
 	Lost       bool            // nobody waits for it any more: no call is made, and none of its models asked
@@ -78,7 +79,7 @@ func Next(s State) Action {
 		return s.ask(s.failed())
 	case rota.StepListed:
 		return s.ask(s.failed())
-	case rota.StepItems, rota.StepCalled, rota.StepResult:
+	case rota.StepItems, rota.StepApproved, rota.StepCalled, rota.StepResult:
 		return s.goOn()
 	case rota.StepFailed:
 		if !s.Shown && s.failed() < len(s.Models) {
@@ -101,11 +102,11 @@ func (s State) failed() int {
 	return n
 }
 
-// answers counts the answers that there have been.
+// answers counts the answers that there have been, with the approved calls as the first.
 func (s State) answers() int {
 	n := 0
 	for _, step := range s.Steps {
-		if step.Kind == rota.StepItems {
+		if step.Kind == rota.StepItems || step.Kind == rota.StepApproved {
 			n++
 		}
 	}
@@ -115,6 +116,9 @@ func (s State) answers() int {
 func (s State) ask(n int) Action {
 	if servers := s.unlisted(); len(servers) > 0 {
 		return Action{List: servers}
+	}
+	if len(s.Approved) > 0 && s.answers() == 0 {
+		return Action{Note: []rota.ResponseStep{s.approvedStep()}}
 	}
 	q := Question{Model: s.Models[n], Key: string(s.ID) + "-" + strconv.Itoa(n), Turn: s.answers(), NoTools: s.exhausted()}
 	if q.Turn > 0 {

@@ -1,7 +1,6 @@
 package answer
 
 import (
-	"encoding/json"
 	"errors"
 	"sync"
 
@@ -55,16 +54,16 @@ func (s *Show) begin() {
 
 // Turn writes the calls of an answer that goes on record: those that Rota makes, those
 // that need an approval, and those of the caller.
-func (s *Show) Turn(output []json.RawMessage) {
+func (s *Show) Turn(step rota.ResponseStep) {
 	s.begin()
 	s.open = map[int]*responses.ItemWriter{}
 	s.turns++
-	calls, _ := s.Tools.calls(s.turns, output)
-	for _, raw := range output {
+	calls, _ := s.Tools.of(step, s.turns)
+	for _, raw := range step.Output {
 		if !isFunctionCall(raw) {
 			continue
 		}
-		if _, ours := s.Tools[rawjson.Text(rawjson.Get(raw, "name"))]; !ours {
+		if _, ours := s.Tools[rawjson.Text(rawjson.Get(raw, "name"))]; !ours && step.Kind != rota.StepApproved {
 			s.Writer.Whole(raw)
 			continue
 		}
@@ -78,10 +77,16 @@ func (s *Show) Turn(output []json.RawMessage) {
 	}
 }
 
-// Result writes what came of a call.
-func (s *Show) Result(step rota.ResponseStep) {
-	if i := s.open[step.Call]; i != nil && !i.Ended() {
-		i.Answer(*step.Result, step.Code != "")
+// Note writes results of calls, and approved calls.
+func (s *Show) Note(steps ...rota.ResponseStep) {
+	for _, step := range steps {
+		if step.Kind == rota.StepApproved {
+			s.Turn(step)
+			continue
+		}
+		if i := s.open[step.Call]; i != nil && !i.Ended() {
+			i.Answer(*step.Result, step.Code != "")
+		}
 	}
 }
 
@@ -99,9 +104,9 @@ func (s *Show) Again(steps []rota.ResponseStep) {
 					s.Writer.Whole(raw)
 				}
 			}
-			s.Turn(step.Output)
-		case step.Kind == rota.StepResult:
-			s.Result(step)
+			s.Turn(step)
+		case step.Kind == rota.StepApproved, step.Kind == rota.StepResult:
+			s.Note(step)
 		}
 	}
 }

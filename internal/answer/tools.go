@@ -1,8 +1,6 @@
 package answer
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -31,6 +29,7 @@ type Kind string
 const (
 	Function Kind = "function" // the webhook of a function tool
 	MCP      Kind = "mcp"      // an MCP server
+	Gone     Kind = "gone"     // nobody: the tool is not there any more
 )
 
 // A Tool is one that Rota calls itself.
@@ -183,6 +182,7 @@ func ForResponse(w rota.ResponseWork, models []string) State {
 	if !w.Kept {
 		s.Steps = nil
 	}
+	s.Approved = Approvals(w.Turns, Items(w.Input), Theirs(rawjson.List(rawjson.Get(w.Request, "tools"))))
 	return s.loopOf(w.Request)
 }
 
@@ -200,12 +200,6 @@ type Call struct {
 // ID names the call, the same each time that it is made. of is the response or run.
 func (c Call) ID(of string) string {
 	return of + "-" + strconv.Itoa(c.Turn) + "-" + strconv.Itoa(c.Number)
-}
-
-// ApprovalID names the request to approve the call, the same each time.
-func (c Call) ApprovalID(of string) string {
-	sum := sha256.Sum256([]byte(c.ID(of)))
-	return "mcpr_" + hex.EncodeToString(sum[:16])
 }
 
 // A Caller is for what a call is made: a run or a response.
@@ -318,6 +312,14 @@ func (t Tools) calls(turn int, output []json.RawMessage) (calls []Call, others b
 	return calls, others
 }
 
+// of returns the calls of the step that has the number turn among those that ask for some.
+func (t Tools) of(step rota.ResponseStep, turn int) (calls []Call, others bool) {
+	if step.Kind == rota.StepApproved {
+		return t.approvedCalls(turn, step.Output), false
+	}
+	return t.calls(turn, step.Output)
+}
+
 // approved returns the calls that may be made, and whether there are others, which need an
 // approval.
 func approved(calls []Call) (free []Call, held bool) {
@@ -346,10 +348,13 @@ func (s State) turns() []turn {
 	var all []turn
 	for _, step := range s.Steps {
 		switch step.Kind {
-		case rota.StepItems:
+		case rota.StepItems, rota.StepApproved:
 			t := turn{output: step.Output, begun: map[int]bool{}, results: map[int]rota.ResponseStep{}}
-			t.calls, t.others = s.Tools.calls(len(all)+1, step.Output)
+			t.calls, t.others = s.Tools.of(step, len(all)+1)
 			t.calls, t.held = approved(t.calls)
+			if step.Kind == rota.StepApproved {
+				t.output = asAsked(step.Output)
+			}
 			all = append(all, t)
 		case rota.StepCalled:
 			all[len(all)-1].begun[step.Call] = true

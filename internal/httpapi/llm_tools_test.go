@@ -188,3 +188,80 @@ func TestResponsesWithoutTheirMCPServer(t *testing.T) {
 		require.Contains(t, string(r.Body), want)
 	}
 }
+
+// A call that needs an approval is made in the response that goes on with the approval, as it
+// was asked for, and once; a denied one is never made, and the model is told.
+func TestResponsesAskForApprovals(t *testing.T) {
+	c, f, _ := newToolLLM(t)
+	f.listed = []loop.Listed{{Name: "book", InputSchema: json.RawMessage(`{"type":"object"}`)}}
+	body := func(input, more string) string {
+		return `{"model":"test/small","input":` + input + `,"tools":[{"type":"mcp","server_label":"travel","server_url":"https://mcp.example.com/"}]` + more + `}`
+	}
+	decision := func(id, approve string) string {
+		return `[{"type":"mcp_approval_response","approval_request_id":"` + id + `","approve":` + approve + `,"reason":"too far"}]`
+	}
+	c.models.server.Script(functionCalls("book"), gatewaytest.Text("booked"), gatewaytest.Text("what else?"), gatewaytest.Text("not booked"))
+	asked := c.create(body(`"hi"`, ``))
+	require.Equal(t, "completed", asked["status"])
+	require.Equal(t, []string{"mcp_list_tools", "mcp_approval_request"}, itemTypes(asked))
+	request := asked["output"].([]any)[1].(map[string]any)
+	require.Equal(t, "travel", request["server_label"])
+	require.Equal(t, "book", request["name"])
+	require.Empty(t, f.calls)
+	id, after := request["id"].(string), `,"previous_response_id":"`+asked["id"].(string)+`"`
+
+	stream := c.send(http.MethodPost, responsesPath, body(decision(id, "true"), after+`,"stream":true`)).is(http.StatusOK).responseEvents()
+	valid(t, stream)
+	approved := map[string]any{}
+	for _, data := range stream {
+		var e struct {
+			Type     string
+			Response map[string]any
+		}
+		if json.Unmarshal(data, &e) == nil && e.Type == "response.completed" {
+			approved = e.Response
+		}
+	}
+	require.Equal(t, []string{"mcp_list_tools", "mcp_call", "message"}, itemTypes(approved))
+	call := approved["output"].([]any)[1].(map[string]any)
+	require.Equal(t, id, call["approval_request_id"])
+	require.Equal(t, "3 degrees", call["output"])
+	require.Len(t, f.calls, 1)
+	require.Equal(t, "book", f.calls[0].Title)
+	bodies := c.models.asked(t)
+	require.Equal(t, []string{"message", "function_call", "function_call_output"}, inputTypes(t, bodies[1]))
+	c.create(body(`"thanks"`, `,"previous_response_id":"`+approved["id"].(string)+`"`))
+	require.Equal(t, []string{"message", "function_call", "function_call_output", "message", "message"}, inputTypes(t, c.models.asked(t)[2]), "each once")
+
+	r := c.sendUnlike(http.MethodPost, responsesPath, body(decision(id, "true"), `,"previous_response_id":"`+approved["id"].(string)+`"`))
+	require.Equal(t, http.StatusBadRequest, r.Status)
+	require.Contains(t, string(r.Body), "was decided before")
+	r = c.sendUnlike(http.MethodPost, responsesPath, body(decision("mcpr_none", "true"), after))
+	require.Equal(t, http.StatusBadRequest, r.Status)
+	require.Contains(t, string(r.Body), `there is no mcp_approval_request with the id \"mcpr_none\"`)
+}
+
+// A denied call is never made, and the model is told.
+func TestResponsesWithADenial(t *testing.T) {
+	c, f, _ := newToolLLM(t)
+	f.listed = []loop.Listed{{Name: "book", InputSchema: json.RawMessage(`{"type":"object"}`)}}
+	const tools = `"tools":[{"type":"mcp","server_label":"travel","server_url":"https://mcp.example.com/"}]`
+	c.models.server.Script(functionCalls("book"), gatewaytest.Text("not booked"))
+	asked := c.create(`{"model":"test/small","input":"hi",` + tools + `}`)
+	id := asked["output"].([]any)[1].(map[string]any)["id"].(string)
+	denied := c.create(`{"model":"test/small","previous_response_id":"` + asked["id"].(string) + `",` + tools + `,
+		"input":[{"type":"mcp_approval_response","approval_request_id":"` + id + `","approve":false,"reason":"too far"}]}`)
+	require.Equal(t, []string{"mcp_list_tools", "message"}, itemTypes(denied))
+	require.Empty(t, f.calls)
+	require.Contains(t, string(c.models.asked(t)[1]["input"]), "The call was not made: it was denied. The reason: too far")
+}
+
+func inputTypes(t *testing.T, body map[string]json.RawMessage) (all []string) {
+	t.Helper()
+	var items []struct{ Type string }
+	require.NoError(t, json.Unmarshal(body["input"], &items))
+	for _, i := range items {
+		all = append(all, i.Type)
+	}
+	return all
+}

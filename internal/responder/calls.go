@@ -28,11 +28,12 @@ func (j *job) asksForCalls(n *responses.Normalizer, provider, model string, resp
 		j.writer.Begin()
 	}
 	n.Settle(resp.Body)
-	j.show.Turn(output)
-	j.step(rota.ResponseStep{
+	step := rota.ResponseStep{
 		Kind: rota.StepItems, Provider: provider, Model: model, ResponseID: resp.ID, Usage: rota.Any{RawMessage: resp.Usage}, NotSent: resp.NotSent,
 		Items: len(output), Output: output,
-	})
+	}
+	j.show.Turn(step)
+	j.step(step)
 	return true
 }
 
@@ -40,8 +41,8 @@ func (j *job) asksForCalls(n *responses.Normalizer, provider, model string, resp
 func (j *job) note(results []rota.ResponseStep) {
 	for _, s := range results {
 		j.step(s)
-		j.show.Result(s)
 	}
+	j.show.Note(results...)
 }
 
 func (j *job) caller() answer.Caller {

@@ -165,8 +165,12 @@ type ItemError struct {
 func (e *ItemError) Error() string { return fmt.Sprintf("input[%d]: %s", e.Index, e.Why) }
 
 // Check reports what is wrong with new items: an output must answer a call of the
-// last turn, or of the items before it, and each call once. The error is an [*ItemError].
+// last turn, or of the items before it, and each call once; and a decision on a call must
+// be the first on one that needs an approval. The error is an [*ItemError].
 func (c Context) Check(next []Item) error {
+	if err := c.checkDecisions(next); err != nil {
+		return err
+	}
 	var open openCalls
 	if len(c.Turns) > 0 {
 		open.note(sendable(c.Turns[len(c.Turns)-1].Output))
@@ -176,6 +180,33 @@ func (c Context) Check(next []Item) error {
 			return &ItemError{n, fmt.Sprintf("there is no open %s with the call_id %q%s", callOf(i.Type), i.CallID, open.among())}
 		}
 		open.note(next[n : n+1])
+	}
+	return nil
+}
+
+func (c Context) checkDecisions(next []Item) error {
+	if !slices.ContainsFunc(next, func(i Item) bool { return i.Type == "mcp_approval_response" }) {
+		return nil
+	}
+	var before []Item
+	for _, t := range c.Turns {
+		before = append(append(before, t.Input...), t.Output...)
+	}
+	all := decided(before)
+	for n, i := range next {
+		d, asked := all[i.approvalID()]
+		switch {
+		case i.Type == "mcp_approval_request":
+			all[i.ID] = decision{label: rawjson.Text(rawjson.Get(i.raw, "server_label"))}
+		case i.Type != "mcp_approval_response":
+		case !asked:
+			return &ItemError{n, fmt.Sprintf("there is no mcp_approval_request with the id %q", i.approvalID())}
+		case d.decided:
+			return &ItemError{n, fmt.Sprintf("the mcp_approval_request %q was decided before", i.approvalID())}
+		default:
+			d.decided = true
+			all[i.approvalID()] = d
+		}
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func (l *loop) question(ctx context.Context, q answer.Question) error {
 			l.writer.Begin()
 		}
 		n.Settle(l.last.resp.Body)
-		l.show.Turn(step.Output)
+		l.show.Turn(step)
 		l.heard, l.used = nil, true
 	}
 	l.step(step)
@@ -146,12 +146,10 @@ func (l *loop) step(steps ...rota.ResponseStep) {
 	}
 }
 
-// note adds results of calls that are not made.
+// note adds results of calls, and approved calls.
 func (l *loop) note(results []rota.ResponseStep) {
 	l.step(results...)
-	for _, s := range results {
-		l.show.Result(s)
-	}
+	l.show.Note(results...)
 }
 
 // record puts the fresh steps on record.

@@ -116,3 +116,32 @@ func TestACallThatNeedsAnApprovalIsNotMade(t *testing.T) {
 	require.Regexp(t, `^mcpr_[0-9a-f]{32}$`, rawjson.Text(rawjson.Get(asked, "id")))
 	require.JSONEq(t, `{"n":1}`, rawjson.Text(rawjson.Get(asked, "arguments")))
 }
+
+// A run whose input has a decision on a call that an earlier run asked for makes that call,
+// or tells the model that it was denied, before the model is asked anything.
+func TestARunThatGoesOnWithADecision(t *testing.T) {
+	for approve, want := range map[bool][]string{true: {"save -1-1"}, false: nil} {
+		b, f := newMCPBench(t, "")
+		b.next(func(r *rota.Run) {
+			r.Input = rota.Input{RawMessage: json.RawMessage(`[{"type":"message","role":"user","content":"hi"},
+				{"type":"mcp_list_tools","id":"mcpl_1","server_label":"notes","tools":[]},
+				{"type":"mcp_approval_request","id":"mcpr_1","server_label":"notes","name":"save","arguments":"{\"n\":7}"},
+				{"type":"mcp_approval_response","approval_request_id":"mcpr_1","approve":` + map[bool]string{true: "true", false: "false"}[approve] + `}]`)}
+		})
+		f.do = func(_ context.Context, c answer.Call) (answer.Result, error) {
+			require.JSONEq(t, `{"n":7}`, c.Arguments)
+			return answer.Result{Output: "saved"}, nil
+		}
+		b.model.Script(gatewaytest.Text("done"))
+		r := b.attempt(t.Context())
+		require.Equal(t, rota.PhaseCompleted, r.Phase, r.Error)
+		require.Equal(t, want, f.calls)
+		require.Equal(t, []string{"message", "function_call", "function_call_output"}, types(b.asked()))
+		if approve {
+			require.Equal(t, []string{"mcp_list_tools", "mcp_call save → saved", "message"}, output(t, r))
+			continue
+		}
+		require.Equal(t, []string{"mcp_list_tools", "message"}, output(t, r))
+		require.Contains(t, string(b.asked()[2]), "it was denied")
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/rota-run/rota/internal/answer"
 	"github.com/rota-run/rota/internal/gateway"
 	"github.com/rota-run/rota/internal/prompt"
+	"github.com/rota-run/rota/internal/responses"
 )
 
 // body is the part of a Responses API request that an agent and a run fill.
@@ -40,6 +41,9 @@ func request(w rota.Work, model string, tools []json.RawMessage, m *memory) ([]b
 	input, err := items(sent.Input)
 	if err != nil {
 		return nil, sent, err
+	}
+	if m == nil && decides(sent.Input) {
+		m = &memory{context: responses.Context{Theirs: answer.Theirs(tools)}} // or the model were told items that it does not know
 	}
 	if input, err = m.with(input); err != nil {
 		return nil, sent, err

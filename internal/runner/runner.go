@@ -5,6 +5,7 @@
 package runner
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -208,11 +209,29 @@ func (a *asker) loopState() (answer.State, error) {
 	if err := s.Loop(a.tools, a.w.Agent.ToolChoice.RawMessage); err != nil {
 		return s, misconfigured(publicOf(err))
 	}
-	if a.memory != nil {
-		a.memory.context.Theirs = answer.Theirs(a.tools)
-	}
-	return s, nil
+	return s, a.approvals(&s)
 }
+
+// approvals reads which calls the input of a run approves.
+func (a *asker) approvals(s *answer.State) error {
+	theirs := answer.Theirs(a.tools)
+	var before []rota.Turn
+	if a.memory != nil {
+		a.memory.context.Theirs, before = theirs, a.memory.before
+	}
+	if len(s.Servers) == 0 || !decides(a.w.Run.Input) {
+		return nil
+	}
+	input, err := answer.ReadInput(a.w.Run.Input.RawMessage)
+	if err != nil {
+		return rejected(publicOf(err))
+	}
+	s.Approved = answer.Approvals(before, input, theirs)
+	return nil
+}
+
+// decides reports whether an input may have decisions on calls.
+func decides(in rota.Input) bool { return bytes.Contains(in.RawMessage, []byte("mcp_approval_")) }
 
 // publicOf returns what a caller may be told of an error.
 func publicOf(err error) string {

@@ -69,6 +69,8 @@ func (b *Toolbox) Call(ctx context.Context, from answer.Caller, c answer.Call) (
 		return b.callFunction(ctx, from, c)
 	case answer.MCP:
 		return b.callMCP(ctx, from, c)
+	case answer.Gone:
+		return failed("The call was not made: the tool is not there any more, or not allowed."), nil
 	default:
 		return failed("The call was not made: this server has no tools of the kind " + string(c.Kind) + "."), nil
 	}
