@@ -122,11 +122,12 @@ func TestACallThatNeedsAnApprovalIsNotMade(t *testing.T) {
 func TestARunThatGoesOnWithADecision(t *testing.T) {
 	for approve, want := range map[bool][]string{true: {"save -1-1"}, false: nil} {
 		b, f := newMCPBench(t, "")
+		b.attempt(t.Context())
 		b.next(func(r *rota.Run) {
-			r.Input = rota.Input{RawMessage: json.RawMessage(`[{"type":"message","role":"user","content":"hi"},
+			r.Input = rota.Input{Any: rota.Any{RawMessage: json.RawMessage(`[{"type":"message","role":"user","content":"hi"},
 				{"type":"mcp_list_tools","id":"mcpl_1","server_label":"notes","tools":[]},
 				{"type":"mcp_approval_request","id":"mcpr_1","server_label":"notes","name":"save","arguments":"{\"n\":7}"},
-				{"type":"mcp_approval_response","approval_request_id":"mcpr_1","approve":` + map[bool]string{true: "true", false: "false"}[approve] + `}]`)}
+				{"type":"mcp_approval_response","approval_request_id":"mcpr_1","approve":` + map[bool]string{true: "true", false: "false"}[approve] + `}]`)}}
 		})
 		f.do = func(_ context.Context, c answer.Call) (answer.Result, error) {
 			require.JSONEq(t, `{"n":7}`, c.Arguments)
