@@ -385,6 +385,7 @@ func NextAttempt(done []RunAttempt) (round, model int) {
 
 // A Delay says how a run goes on after an attempt that failed.
 type Delay struct {
+	Owner    Owner // whose run it is
 	Attempt  Attempt
 	Attempts []RunAttempt // all so far, this one included
 	Provider string       // that serves the model of the next attempt

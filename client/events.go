@@ -116,7 +116,7 @@ func (w *watch) read(req *http.Request, body io.Reader, yield func(Event) bool) 
 		}
 		terminal = e.Terminal()
 	}
-	return terminal, rota.Errorf(rota.Unavailable, "the stream of events ended before the run did")
+	return terminal, rota.Errorf(rota.Unavailable, "the stream of events was cut off")
 }
 
 func decodeEvent(raw sse.Event) (Event, error) {

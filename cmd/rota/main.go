@@ -33,6 +33,7 @@ type CLI struct {
 	Retention      retentionCmd      `cmd:"" help:"See and set how long an account keeps what has ended."`
 	Forecast       forecastCmd       `cmd:"" help:"Count the runs ahead, by default those of a day." example:"rota forecast --from 2026-12-01T00:00 --to 2026-12-08T00:00 --timezone Europe/Madrid --bucket 1d"`
 	Lanes          lanesCmd          `cmd:"" help:"Show the times of schedules side by side, by default a day back and a day ahead." example:"rota lanes --end-user '*' --timezone Europe/Madrid"`
+	Changes        changesCmd        `cmd:"" help:"Follow what changes, by its ids, until interrupted." example:"rota changes --end-user '*'"`
 	Summary        summaryCmd        `cmd:"" help:"Count what happened, by default in the last day." example:"rota summary --end-user '*' --from 2026-12-01T00:00 --to 2026-12-08T00:00 --timezone Europe/Madrid --bucket 1d"`
 	Keys           keysCmd           `cmd:"" help:"Make keys and revoke them."`
 	System         systemCmd         `cmd:"" help:"Say which version the server is, and what time it has." example:"rota system"`

@@ -17,6 +17,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
 	"github.com/rota-run/rota/internal/console"
+	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/httpapi"
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/settings"
@@ -49,7 +50,8 @@ func Run(ctx context.Context, s settings.Settings, version string, out, logs io.
 		return err
 	}
 	metrics := newMetrics()
-	store, err := openStore(ctx, s, metrics, log)
+	feed := events.NewFeed(time.After)
+	store, err := openStore(ctx, s, metrics, feed, log)
 	if err != nil {
 		return err
 	}
@@ -63,14 +65,12 @@ func Run(ctx context.Context, s settings.Settings, version string, out, logs io.
 		return err
 	}
 	defer gw.Close()
-	installation := ""
-	if s.Works() {
-		if installation, err = registerEngine(ctx, store, rota.EngineKind(s.Engine)); err != nil {
-			return err
-		}
+	installation, err := register(ctx, store, s)
+	if err != nil {
+		return err
 	}
 	parts, err := assemble(parts{
-		settings: s, installation: installation, store: store, gateway: gw, metrics: metrics, log: log,
+		settings: s, installation: installation, store: store, feed: feed, gateway: gw, metrics: metrics, log: log,
 		terminal: &terminal{out: out, on: s.Demo},
 	})
 	if err != nil {
@@ -87,6 +87,14 @@ func Run(ctx context.Context, s settings.Settings, version string, out, logs io.
 	}
 	greet(ctx, out, parts.control, s, words)
 	return parts.serve(ctx, listener, version, log)
+}
+
+// register returns the installation that a process works for; none if it only serves.
+func register(ctx context.Context, s store.Store, of settings.Settings) (installation string, err error) {
+	if !of.Works() {
+		return "", nil
+	}
+	return registerEngine(ctx, s, rota.EngineKind(of.Engine))
 }
 
 // prepare puts into the store what callers need, if this process serves any: the first
@@ -107,12 +115,12 @@ func prepare(ctx context.Context, s settings.Settings, parts server, url string)
 	return g, err
 }
 
-func openStore(ctx context.Context, s settings.Settings, m *metrics, log *slog.Logger) (store.Store, error) {
+func openStore(ctx context.Context, s settings.Settings, m *metrics, feed *events.Feed, log *slog.Logger) (store.Store, error) {
 	if dir, ok := s.SQLite(); ok {
 		keepPrivate(dir, log)
-		return sqlite.Open(ctx, dir, sqlite.Options{OnCommit: m.committed})
+		return sqlite.Open(ctx, dir, sqlite.Options{OnCommit: m.committed, OnChange: feed.Changed})
 	}
-	db, err := postgres.Open(ctx, s.Database, postgres.Options{Log: log, PoolSize: s.DatabasePoolSize})
+	db, err := postgres.Open(ctx, s.Database, postgres.Options{Log: log, PoolSize: s.DatabasePoolSize, OnChange: feed.Changed})
 	if err != nil {
 		return nil, fmt.Errorf("--database: %w", err)
 	}

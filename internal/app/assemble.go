@@ -51,6 +51,7 @@ type parts struct {
 	settings     settings.Settings
 	installation string // of a process that works
 	store        store.Store
+	feed         *events.Feed // of what the store commits
 	gateway      *gateway.Gateway
 	metrics      *metrics
 	log          *slog.Logger
@@ -92,7 +93,7 @@ func assemble(p parts) (server, error) {
 		drain: p.settings.DrainTimeout, keeper: p.limits,
 		limits: &auth.Limiter{Store: ports.Limiter(p.store), Default: p.settings.RateLimit, Of: p.limits.Of},
 		control: &control.Control{
-			Store: ports.Control(p.store), Engine: eng, Hub: p.hub, Models: p.gateway, Responder: answers, Now: time.Now, Rest: rest, Audit: p.log,
+			Store: ports.Control(p.store), Engine: eng, Hub: p.hub, Feed: p.feed, Models: p.gateway, Responder: answers, Now: time.Now, Rest: rest, Audit: p.log,
 			AgentRetention: p.settings.AgentRetention, Kept: p.kept(), MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",
 			Tokens: tokens, Limits: p.limits,
 		},
@@ -113,7 +114,7 @@ func (p parts) connect() peers {
 	if !ok {
 		return solo{}
 	}
-	return relay.New(relay.Config{Store: db, Hub: p.hub, Now: time.Now, Log: p.log})
+	return relay.New(relay.Config{Store: db, Hub: p.hub, Feed: p.feed, Now: time.Now, Log: p.log})
 }
 
 // engine returns the engine that the settings ask for.

@@ -40,6 +40,7 @@ type Control struct {
 	Store     Store
 	Engine    rota.Engine
 	Hub       *events.Hub
+	Feed      *events.Feed
 	Models    Models
 	Responder Responder
 	Now       func() time.Time

@@ -25,6 +25,7 @@ func (a *api) accountOperations() []*operation {
 			says("Occurrences", "Count what happened", "What became of nominal times, how runs ended and why, the tokens that they used, and how late occurrences fired, in buckets of whole hours. Without parameters, the hours of the last day. What has been deleted since stays counted. With the scope read:account, end_user names one end user, or everybody.").
 			with("end_user_filter", "summary_from", "summary_to", "hours"),
 		a.lanesOperation(),
+		a.changesOperation(),
 		a.endUserOperation(),
 		answers(Route{http.MethodDelete, endUserPath, rota.WriteAccount, http.StatusOK, "delete_end_user"}, a.deleteEndUser).
 			says("Accounts", "Delete an end user with all that is theirs", "Agents, versions, schedules, occurrences, runs, function tools, and the keys that act for this end user alone. Runs that have not ended are cancelled first. It may take long, and goes on if the client hangs up or the server stops. The answer counts what went; nothing of it comes back."),

@@ -22,6 +22,7 @@ import (
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/responder"
 	"github.com/rota-run/rota/internal/store"
+	"github.com/rota-run/rota/internal/store/sqlite"
 	"github.com/rota-run/rota/internal/store/sqlite/sqlitetest"
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
@@ -33,6 +34,7 @@ type server struct {
 	handler http.Handler
 	clock   *clock
 	hub     *events.Hub
+	feed    *events.Feed
 	control *control.Control
 	keeper  *limits.Keeper
 
@@ -67,8 +69,9 @@ func (oneProvider) Resolve(model string) (provider, name string, err error) {
 
 func newAPI(t *testing.T, ofKeys ...rota.RateLimit) *server {
 	t.Helper()
-	store := sqlitetest.Open(t)
-	s := &server{t: t, store: store, clock: new(clock), hub: events.NewHub(), keeper: &limits.Keeper{Store: ports.Limits(store)}}
+	feed := events.NewFeed(time.After)
+	store := sqlitetest.OpenWith(t, sqlite.Options{OnChange: feed.Changed})
+	s := &server{t: t, store: store, clock: new(clock), feed: feed, hub: events.NewHub(), keeper: &limits.Keeper{Store: ports.Limits(store)}}
 	s.handler = newServer(t, nil, func(c *httpapi.Config) {
 		c.Now, c.Keys, c.Limits = s.clock.Now, store, &auth.Limiter{Store: ports.Limiter(store), Default: ofKeys, Of: s.keeper.Of}
 		s.models = newModels(t)
@@ -77,7 +80,7 @@ func newAPI(t *testing.T, ofKeys ...rota.RateLimit) *server {
 			Worker: "wrk_1", Wake: make(chan struct{}, 1), Alone: true,
 		}
 		s.control = &control.Control{
-			Store: ports.Control(store), Engine: idle{}, Hub: s.hub, Models: oneProvider{}, Responder: s.responder,
+			Store: ports.Control(store), Engine: idle{}, Hub: s.hub, Feed: feed, Models: oneProvider{}, Responder: s.responder,
 			Now: s.clock.Now, Audit: slog.New(slog.DiscardHandler), AgentRetention: time.Hour, MinInterval: time.Second,
 			Limits: s.keeper,
 		}

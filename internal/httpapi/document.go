@@ -141,7 +141,7 @@ func describe(r huma.Registry, op *operation) *huma.Operation {
 		content[mediaJSON].Example = json.RawMessage(op.example)
 		o.RequestBody = &huma.RequestBody{Required: !op.optional, Content: content}
 	}
-	if op.output == nil && !op.lines {
+	if op.output == nil && !op.lines && !op.endless {
 		o.Responses[strconv.Itoa(http.StatusNoContent)] = &huma.Response{
 			Headers:     withHeaders(headerRequestID),
 			Description: "The run has ended, and Last-Event-ID names its terminal event: there is nothing to connect for again.",

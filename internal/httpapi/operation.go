@@ -49,6 +49,7 @@ type operation struct {
 	sorts        []string           // the orders of a list besides that of creation
 	lines        bool               // whether the answer is lines of JSON
 	unrepeatable bool               // whether an Idempotency-Key is refused
+	endless      bool               // whether the stream of events that it answers with has no end
 	streams      bool               // whether it may answer with a stream of events in place of its output
 	open         bool               // whether fields and parameters that nobody knows pass, and the body is large: see [api.maxBody]
 	starts       bool               // whether it starts something that must not be started twice by a client that gave up waiting

@@ -31,6 +31,7 @@ type database struct {
 	last      time.Time // when something was written
 	written   int       // rows, whether they were there or not
 	deaf      bool      // words are lost
+	sent      int       // messages
 	broken    bool      // nothing can be written
 }
 
@@ -53,10 +54,19 @@ func (d *database) count() (rows, written int) {
 	return len(d.rows[run]), d.written
 }
 
+// messages returns how many have been sent.
+func (d *database) messages() int {
+	synctest.Wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.sent
+}
+
 // Notify implements relay.Store.
 func (d *database) Notify(_ context.Context, messages []string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.sent += len(messages)
 	for l := range d.listeners {
 		for _, w := range messages {
 			if !d.deaf {
@@ -148,6 +158,7 @@ func (d *database) EndedAmong(_ context.Context, ids []rota.RunID) (out []rota.R
 type process struct {
 	*testing.T
 	hub   *events.Hub
+	feed  *events.Feed
 	relay *relay.Relay
 	stop  func() // ends the process in good order
 	hears chan struct{}
@@ -160,8 +171,8 @@ type process struct {
 
 // start returns when the process hears words.
 func start(t *testing.T, store relay.Store) *process {
-	p := &process{T: t, hub: events.NewHub(), hears: make(chan struct{}, 1)}
-	p.relay = relay.New(relay.Config{Store: store, Hub: p.hub, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	p := &process{T: t, hub: events.NewHub(), feed: events.NewFeed(time.After), hears: make(chan struct{}, 1)}
+	p.relay = relay.New(relay.Config{Store: store, Hub: p.hub, Feed: p.feed, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { p.relay.Run(ctx, p); close(done) }()

@@ -9,6 +9,7 @@
 //     ?RUN@SENDER  a caller of the sender watches the run; repeated every few seconds
 //     +RUN         the store has more events of the run
 //     RUN          the run has ended
+//     !SENDER@…    the sender has changed these things
 //
 // When the worker's process hears that a run is watched, it mirrors the run's log
 // into the store, from its beginning. The watcher's process reads the events that
@@ -67,6 +68,7 @@ type Store interface {
 type Config struct {
 	Store Store
 	Hub   *events.Hub
+	Feed  *events.Feed
 	Now   func() time.Time
 	Log   *slog.Logger
 }
@@ -84,10 +86,11 @@ type Relay struct {
 	self     string // names this process in messages
 	receiver Receiver
 
-	outbox *set[string]     // to send
-	unread *set[rota.RunID] // runs with more events to read
-	ends   *set[rota.RunID] // runs to end when their events have been read
-	missed chan struct{}    // holds one token when messages may have been missed
+	outbox  *set[string]     // to send
+	unread  *set[rota.RunID] // runs with more events to read
+	ends    *set[rota.RunID] // runs to end when their events have been read
+	changes *changes         // to tell
+	missed  chan struct{}    // holds one token when messages may have been missed
 
 	mirrorCtx   context.Context // of the mirrors, which start from the hub's hooks
 	stopMirrors context.CancelFunc
@@ -99,15 +102,17 @@ type Relay struct {
 	writing sync.WaitGroup
 }
 
-// New returns a relay. It hooks itself to the hub.
+// New returns a relay. It hooks itself to the hub and the feed.
 func New(cfg Config) *Relay {
 	r := &Relay{
 		cfg: cfg, self: rand.Text(),
 		outbox: newSet[string](), unread: newSet[rota.RunID](), ends: newSet[rota.RunID](),
-		missed: make(chan struct{}, 1), watchedElsewhere: make(map[rota.RunID]time.Time), mirrors: make(map[rota.RunID]*mirror),
+		changes: newChanges(),
+		missed:  make(chan struct{}, 1), watchedElsewhere: make(map[rota.RunID]time.Time), mirrors: make(map[rota.RunID]*mirror),
 	}
 	r.mirrorCtx, r.stopMirrors = context.WithCancel(context.Background())
 	cfg.Hub.Hook(events.Hooks{Awaited: r.announceWatch, Opened: r.onOpen})
+	cfg.Feed.Tell(r.changes.add)
 	return r
 }
 
@@ -133,6 +138,7 @@ func (r *Relay) Run(ctx context.Context, receiver Receiver) {
 	rest, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var group sync.WaitGroup
 	group.Go(func() { r.send(rest) })
+	group.Go(func() { r.tellChanges(ctx) })
 	group.Go(func() { r.cfg.Store.Listen(ctx, r.cfg.Log, r.receive) })
 	group.Go(func() { r.read(ctx) })
 	group.Go(func() { r.forgetEvents(ctx) })
@@ -158,6 +164,7 @@ func (r *Relay) receive(message string) {
 	switch {
 	case message == "":
 		r.announceWatches()
+		r.cfg.Feed.Missed()
 		select {
 		case r.missed <- struct{}{}:
 		default:
@@ -169,6 +176,11 @@ func (r *Relay) receive(message string) {
 		id, sender, _ := strings.Cut(message[1:], "@")
 		if sender != r.self {
 			r.onWatch(rota.RunID(id))
+		}
+	case message[0] == '!':
+		sender, changes, _ := strings.Cut(message[1:], "@")
+		if sender != r.self {
+			r.onChanges(changes)
 		}
 	case message[0] == '+':
 		r.unread.add(rota.RunID(message[1:]))

@@ -414,7 +414,7 @@ func (r *Runner) delay(ctx context.Context, log *slog.Logger, w rota.Work, a rot
 		wait = time.Duration(*a.WaitMS) * time.Millisecond
 	}
 	d := rota.Delay{
-		Attempt: w.At(), Attempts: append(w.Run.Attempts, a), Until: a.EndedAt.Add(wait),
+		Owner: w.Owner, Attempt: w.At(), Attempts: append(w.Run.Attempts, a), Until: a.EndedAt.Add(wait),
 		Answered: failure(why).Answered, Response: raw(failure(why).Response),
 	}
 	w.Run.Attempts = d.Attempts

@@ -23,6 +23,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
@@ -51,6 +52,7 @@ type Store struct {
 	steps   steps
 	maxWait time.Duration
 	log     *slog.Logger
+	changed func([]rota.Change)   // may be nil
 	unled   atomic.Pointer[error] // why this process cannot lead
 }
 
@@ -70,6 +72,10 @@ type Options struct {
 	// is none, and with another error if it is an older one.
 	AsItIs bool
 
+	// OnChange is called after each commit of this process that has changed what others
+	// may look at: see [sqlstore.Pending.Changes]. It must not block.
+	OnChange func([]rota.Change)
+
 	tracer  pgx.QueryTracer
 	dial    pgconn.DialFunc
 	maxWait time.Duration
@@ -87,7 +93,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{maxWait: cmp.Or(o.maxWait, maxWait), log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
+	s := &Store{maxWait: cmp.Or(o.maxWait, maxWait), changed: o.OnChange, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
 	if err := s.prepare(ctx, config, o.AsItIs); err != nil {
 		return nil, explain(config, err)
 	}

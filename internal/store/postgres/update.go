@@ -77,6 +77,9 @@ func (s *Store) once(ctx context.Context, fn func(context.Context, sqlstore.Quer
 		err = s.commit(ctx, d, conn.Release)
 	}
 	if err == nil {
+		if changes := tx.Pending().Changes(); len(changes) > 0 && s.changed != nil {
+			s.changed(changes)
+		}
 		return false, nil
 	}
 	if d.begun == none { // the connection may have broken while nobody used it

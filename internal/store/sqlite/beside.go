@@ -41,7 +41,7 @@ func Beside(ctx context.Context, dir string, fn func(context.Context, sqlstore.Q
 	if err != nil {
 		return explain(path, err)
 	}
-	w := startWriter(conn, path+"-wal", nil)
+	w := startWriter(conn, path+"-wal", Options{})
 	if err := errors.Join(w.do(ctx, fn), w.close()); condition(err) != "" {
 		return explain(path, err)
 	} else if err != nil {

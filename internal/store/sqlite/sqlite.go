@@ -23,6 +23,7 @@ import (
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver
 
+	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
@@ -59,6 +60,10 @@ type Options struct {
 	// OnCommit is called after each commit with the number of updates in it,
 	// on the writer's goroutine. It must not block.
 	OnCommit func(updates int)
+
+	// OnChange is called after each commit that has changed what others may look at:
+	// see [sqlstore.Pending.Changes]. So it is with OnCommit.
+	OnChange func([]rota.Change)
 }
 
 // Open opens the database in the directory, which it makes if need be, and
@@ -126,7 +131,7 @@ func (s *Store) open(ctx context.Context, path string, o Options) error {
 	if err := writable(ctx, conn); err != nil {
 		return errors.Join(err, conn.Close())
 	}
-	s.writer = startWriter(conn, path+"-wal", o.OnCommit)
+	s.writer = startWriter(conn, path+"-wal", o)
 	return nil
 }
 

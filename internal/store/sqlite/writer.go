@@ -39,10 +39,10 @@ const (
 // savepoint for each, so that it alone is taken back. A failure of the file,
 // or of the commit, is the answer to every update of the batch.
 type writer struct {
-	conn     *sql.Conn
-	db       *statements
-	log      string // the path of the write-ahead log
-	onCommit func(int)
+	conn    *sql.Conn
+	db      *statements
+	log     string // the path of the write-ahead log
+	options Options
 
 	mu     sync.RWMutex // held for reading while sending to queue; guards closed
 	closed bool
@@ -58,14 +58,14 @@ type update struct {
 	done  chan struct{}
 }
 
-func startWriter(conn *sql.Conn, log string, onCommit func(int)) *writer {
+func startWriter(conn *sql.Conn, log string, o Options) *writer {
 	w := &writer{
-		conn:     conn,
-		db:       newStatements(conn),
-		log:      log,
-		onCommit: onCommit,
-		queue:    make(chan *update, maxBatch),
-		done:     make(chan struct{}),
+		conn:    conn,
+		db:      newStatements(conn),
+		log:     log,
+		options: o,
+		queue:   make(chan *update, maxBatch),
+		done:    make(chan struct{}),
 	}
 	go w.loop()
 	return w
@@ -162,8 +162,8 @@ func (w *writer) collect(first *update) []*update {
 
 func (w *writer) commit(batch []*update) {
 	err := w.transact(batch)
-	if err == nil && w.onCommit != nil {
-		w.onCommit(len(batch))
+	if err == nil && w.options.OnCommit != nil {
+		w.options.OnCommit(len(batch))
 	}
 	for _, u := range batch {
 		if err != nil {
@@ -212,6 +212,9 @@ func (w *writer) together(ctx context.Context, batch []*update, run func(context
 	}
 	if _, err := w.db.exec(ctx, "COMMIT"); err != nil {
 		return errors.Join(err, w.rollback(ctx))
+	}
+	if changes := counted.Changes(); len(changes) > 0 && w.options.OnChange != nil {
+		w.options.OnChange(changes)
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ func (q Queries) LiveTimers(ctx context.Context, o rota.Owner, a rota.AgentID, a
 // RestTimers pauses schedules. timers are theirs as they are: one that is not active
 // keeps its status. What waits in them must have been given up.
 func (q Queries) RestTimers(ctx context.Context, timers []rota.Timer, why rota.PauseReason) error {
+	q.pending.noteTimers(timers)
 	var active, schedules, others [][]any
 	for _, t := range timers {
 		if t.Status == rota.ScheduleActive {
@@ -63,6 +64,7 @@ func scanPausedTimer(row Scanner) (rota.PausedTimer, error) {
 
 // SavePauses gives paused schedules the reasons that are in their timers.
 func (q Queries) SavePauses(ctx context.Context, timers []rota.Timer) error {
+	q.pending.noteTimers(timers)
 	reasons, schedules := make([][]any, 0, len(timers)), make([][]any, 0, len(timers))
 	for _, t := range timers {
 		reasons = append(reasons, []any{js(t.PauseReason), t.ScheduleID})

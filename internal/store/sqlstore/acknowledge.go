@@ -29,6 +29,7 @@ const (
 // Acknowledge acknowledges those of some occurrences that were missed or blocked and that
 // nobody has acknowledged, and returns how many.
 func (q Queries) Acknowledge(ctx context.Context, o rota.Owners, ids []rota.OccurrenceID, a rota.Acknowledgement) (int, error) {
+	q.pending.noteOwners(o)
 	n, err := q.exec(ctx, `UPDATE occurrences AS o SET acknowledged_at = ?, acknowledged_by = ? WHERE o.account = ?
 		AND o.id IN (SELECT given.value FROM `+q.list("given")+`) AND (? OR o.end_user = ?) AND `+unseenOccurrence,
 		a.At.UnixMilli(), a.By, o.Account, js(ids), o.All, o.EndUser)
@@ -38,6 +39,7 @@ func (q Queries) Acknowledge(ctx context.Context, o rota.Owners, ids []rota.Occu
 // AcknowledgeRuns acknowledges those of some runs that failed or are incomplete and that
 // nobody has acknowledged, and returns how many.
 func (q Queries) AcknowledgeRuns(ctx context.Context, o rota.Owners, ids []rota.RunID, a rota.Acknowledgement) (int, error) {
+	q.pending.noteOwners(o)
 	n, err := q.exec(ctx, `UPDATE runs AS r SET acknowledged_at = ?, acknowledged_by = ? WHERE r.account = ?
 		AND r.id IN (SELECT given.value FROM `+q.list("given")+`) AND (? OR r.end_user = ?) AND `+unseenRun,
 		a.At.UnixMilli(), a.By, o.Account, js(ids), o.All, o.EndUser)

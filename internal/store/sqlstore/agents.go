@@ -99,6 +99,7 @@ func (q Queries) narrowAgents(f rota.AgentFilter) narrowing {
 // AddAgent adds an agent and its first version. It is a Conflict if another agent of the
 // owner has its key.
 func (q Queries) AddAgent(ctx context.Context, o rota.Owner, a rota.Agent) error {
+	q.pending.noteAgent(o, a.ID)
 	if err := q.addKeyed(ctx, "agent", a.Key, `INSERT INTO agents (id, account, end_user, key, name, description, model, instructions, tools,
 		tool_choice, parallel_tool_calls, max_tool_calls, fallback_models, text, reasoning, metadata, version, created_at, updated_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -129,6 +130,7 @@ func (q Queries) addKeyed(ctx context.Context, noun string, key *string, insert 
 // version, which must be new. restored is the version that the configuration is
 // a copy of; nil if it is none.
 func (q Queries) SaveAgent(ctx context.Context, o rota.Owner, a rota.Agent, restored *int64) error {
+	q.pending.noteAgent(o, a.ID)
 	n, err := q.exec(ctx, `UPDATE agents SET name = ?, description = ?, model = ?, instructions = ?, tools = ?,
 		tool_choice = ?, parallel_tool_calls = ?, max_tool_calls = ?, fallback_models = ?, text = ?, reasoning = ?, metadata = ?,
 		version = ?, updated_at = ?
@@ -177,6 +179,7 @@ func (q Queries) AgentUser(ctx context.Context, o rota.Owner, id rota.AgentID) (
 // DeleteAgent deletes an agent, so that it can be restored until an instant. Its
 // schedules are still to be paused: see RestTimers.
 func (q Queries) DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID, now, until time.Time) error {
+	q.pending.noteAgent(o, id)
 	n, err := q.exec(ctx, `UPDATE agents SET deleted_at = ?, retention_expires_at = ?, updated_at = ?
 		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
 		now.UnixMilli(), until.UnixMilli(), now.UnixMilli(), id, o.Account, o.EndUser)
@@ -186,6 +189,7 @@ func (q Queries) DeleteAgent(ctx context.Context, o rota.Owner, id rota.AgentID,
 // RestoreAgent takes a deletion back. It is a Conflict if there is none, if the agent is
 // being purged, or if another one has its key by now.
 func (q Queries) RestoreAgent(ctx context.Context, o rota.Owner, id rota.AgentID, now time.Time) error {
+	q.pending.noteAgent(o, id)
 	n, err := q.exec(ctx, `UPDATE agents SET deleted_at = NULL, retention_expires_at = NULL, updated_at = ?
 		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NOT NULL
 		AND NOT EXISTS (SELECT 1 FROM purges p WHERE p.agent_id = agents.id)

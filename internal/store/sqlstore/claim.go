@@ -202,6 +202,7 @@ func (q Queries) start(ctx context.Context, work []rota.Work, now time.Time, may
 			late := now.Sub(r.ScheduledFor.Time).Milliseconds()
 			r.LatenessMS = &late
 		}
+		q.pending.noteRun(work[i].Owner, r.AgentID, r.ScheduleID, r.ID)
 		begun = append(begun, []any{now.UnixMilli(), now.UnixMilli(), r.Attempt, work[i].Model(), r.ID})
 	}
 	return q.db.Write(ctx,

@@ -39,6 +39,7 @@ func (q Queries) OpenRunIDs(ctx context.Context, o rota.Owner, limit int) ([]rot
 // and whether there was anything. It leaves runs that have not ended, and schedules of whose end an engine outside does
 // not know yet. It is NotFound if the erasure has not begun, or is over.
 func (q Queries) EraseSome(ctx context.Context, o rota.Owner, cancelled int64, now time.Time, limit int) (e rota.Erasure, some bool, err error) {
+	q.pending.noteOwners(rota.Owners{Owner: o})
 	e, err = one(ctx, q.db, "erasure", scanErasure, `SELECT e.agents, e.versions, e.schedules, e.occurrences, e.runs, e.cancelled_runs,
 		e.function_tools, e.keys, e.answers, e.responses, e.conversations FROM erasures e WHERE e.account = ? AND e.end_user = ?`+q.lock("e"), o.Account, o.EndUser)
 	if err != nil {

@@ -74,6 +74,7 @@ func (q Queries) takeOff(ctx context.Context, id rota.ScheduleID, times []rota.I
 	gone, err := all(ctx, q.db, scanRow, `DELETE FROM occurrences WHERE schedule_id = ?
 		AND scheduled_for IN (SELECT CAST(given.value AS BIGINT) FROM `+q.list("given")+`) RETURNING `+removedColumns, id, js(at))
 	for i := range gone {
+		q.pending.noteOccurrence(&gone[i])
 		q.pending.count(&gone[i], gone[i].Outcome, -1)
 	}
 	return gone, err

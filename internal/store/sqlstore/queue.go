@@ -65,6 +65,7 @@ func (q Queries) SetResponse(ctx context.Context, a rota.Attempt, responseID str
 // DelayRun makes a running run wait for its next attempt. What had come of an
 // answer is kept until a later attempt brings more.
 func (q Queries) DelayRun(ctx context.Context, d rota.Delay) error {
+	q.pending.noteRun(d.Owner, "", nil, d.Attempt.Run)
 	failures := 0
 	if d.Answered {
 		failures = 1
@@ -90,7 +91,8 @@ func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, se
 		return rota.Finish{}, err
 	}
 	open, err := one(ctx, q.db, "open run", scanOpen, `DELETE FROM open_runs WHERE run_id = ? AND `+ofAttempt+`
-		RETURNING phase, started_at, first_start, attempts, response_id, model, history, conversation_id, owner, steps`, id, r.Attempt)
+		RETURNING phase, started_at, first_start, attempts, response_id, model, history, conversation_id, owner, steps, schedule_id,
+		CASE WHEN schedule_id IS NULL THEN (SELECT r.agent_id FROM runs r WHERE r.id = open_runs.run_id) END`, id, r.Attempt)
 	if isNotFound(err) {
 		return rota.Finish{}, nil
 	}
@@ -99,6 +101,10 @@ func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, se
 	}
 	done := rota.Finish{Ended: true}
 	q.pending.ended(open.owner, r)
+	if len(timers) > 0 {
+		open.agent = timers[0].AgentID
+	}
+	q.pending.noteRun(open.owner, open.agent, open.schedule, id)
 	if open.steps > 0 {
 		if err := q.write(ctx, `DELETE FROM run_steps WHERE run_id = ?`, id); err != nil {
 			return done, err
@@ -145,7 +151,11 @@ func (q Queries) settle(ctx context.Context, before rota.Timer, r rota.Result, s
 		}
 	}
 	due := !after.DueAt.IsZero() && !after.DueAt.After(r.CompletedAt) || !after.CatchUp().IsZero()
-	return due, rota.PausedBy(before, after), q.db.Write(ctx, q.saveState(after))
+	paused := rota.PausedBy(before, after)
+	if paused != nil {
+		q.pending.noteSchedule(before.Owner, before.AgentID, before.ScheduleID)
+	}
+	return due, paused, q.db.Write(ctx, q.saveState(after))
 }
 
 // An openRun is what open_runs knows of a run.
@@ -158,11 +168,16 @@ type openRun struct {
 	conversation          *rota.ConversationID // that it holds, or waits in line for
 	owner                 rota.Owner
 	steps                 int // of its tool loop, on record
+	schedule              *rota.ScheduleID
+	agent                 rota.AgentID // of a run that is of no schedule
 }
 
 func scanOpen(row Scanner) (openRun, error) {
 	var o openRun
-	err := row.Scan(&o.phase, &o.startedAt, &o.firstStart, &o.attempts, &o.responseID, &o.model, jsonText{&o.history}, &o.conversation, ownerColumn{&o.owner}, &o.steps)
+	var agent sql.NullString
+	err := row.Scan(&o.phase, &o.startedAt, &o.firstStart, &o.attempts, &o.responseID, &o.model, jsonText{&o.history}, &o.conversation, ownerColumn{&o.owner}, &o.steps,
+		&o.schedule, &agent)
+	o.agent = rota.AgentID(agent.String)
 	return o, err
 }
 

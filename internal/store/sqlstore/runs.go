@@ -144,6 +144,7 @@ func (q Queries) Runs(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.
 // AddRun stores a run of the current version of its agent, and queues it under
 // the provider.
 func (q Queries) AddRun(ctx context.Context, o rota.Owner, r rota.Run, provider string) error {
+	q.pending.noteRun(o, r.AgentID, nil, r.ID)
 	if err := q.write(ctx, `INSERT INTO runs (id, account, end_user, agent_id, agent_version, function_tools, trigger, input, conversation,
 		previous_response_id, context_management, no_deltas, metadata, created_at, phase, attempts)
 		VALUES (?, ?, ?, ?, (SELECT a.version FROM agents a WHERE a.id = ?),

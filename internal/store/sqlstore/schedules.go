@@ -173,6 +173,7 @@ func (q Queries) SchedulesMadeBy(ctx context.Context, account string, key rota.K
 // AddSchedule adds a schedule and its timer: the fields that a timer has are
 // taken from the timer. It is a Conflict if another schedule of the agent has its key.
 func (q Queries) AddSchedule(ctx context.Context, s rota.TimedSchedule) error {
+	q.pending.noteTimers([]rota.Timer{s.Timer})
 	t := s.Timer
 	if err := q.addKeyed(ctx, "schedule", s.Key, `INSERT INTO schedules (id, account, end_user, agent_id, key, name, description, input, conversation,
 		previous_response_id, context_management, metadata, temporal_schedule_id, version, versioned_at, created_at, updated_at, key_id)
@@ -193,6 +194,7 @@ func (q Queries) AddSchedule(ctx context.Context, s rota.TimedSchedule) error {
 // not afterwards must have been given up. Runs that have not started take over the
 // content, and go on from the response goesOn.
 func (q Queries) SaveSchedule(ctx context.Context, s rota.TimedSchedule, goesOn *string) error {
+	q.pending.noteTimers([]rota.Timer{s.Timer})
 	t := s.Timer
 	n, err := q.exec(ctx, `UPDATE schedules SET name = ?, description = ?, input = ?, conversation = ?, previous_response_id = ?,
 		context_management = ?, metadata = ?, version = ?, versioned_at = ?, updated_at = ?
@@ -248,6 +250,7 @@ func (q Queries) Due(ctx context.Context, id rota.ScheduleID) (nominal, due time
 // DeleteSchedule deletes the schedule. Runs that have started go on; those that have
 // not are blocked when they are claimed. What waits in its timer must have been given up.
 func (q Queries) DeleteSchedule(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, now time.Time) error {
+	q.pending.noteSchedule(o, a, id)
 	n, err := q.exec(ctx, `UPDATE schedules SET deleted_at = ?, updated_at = ?, version = version + 1
 		WHERE id = ? AND agent_id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`,
 		now.UnixMilli(), now.UnixMilli(), id, a, o.Account, o.EndUser)

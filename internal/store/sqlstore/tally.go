@@ -11,11 +11,12 @@ import (
 	"github.com/rota-run/rota"
 )
 
-// A Pending is what a transaction has counted and not written yet. It is written once,
-// before the commit: a row of tally_log for each account, which no other transaction
-// changes.
+// A Pending is what a transaction has counted and not written yet, and what it has
+// changed. The counts are written once, before the commit: a row of tally_log for each
+// account, which no other transaction changes.
 type Pending struct {
 	tallies map[tallyKey]*tallied
+	noted   noted
 }
 
 // A tallyKey is whose tally it is, and of which hour since 1970.
@@ -63,6 +64,9 @@ func NewPending() *Pending { return new(Pending) }
 
 // Merge adds what another one has counted, which must not be used after that.
 func (p *Pending) Merge(more *Pending) {
+	for _, c := range more.noted.all() {
+		p.note(c)
+	}
 	if len(p.tallies) == 0 {
 		p.tallies = more.tallies
 		return
@@ -96,6 +100,7 @@ func (p *Pending) of(o rota.Owner) bool {
 
 // outcome counts an outcome that was put on record in the place of another one.
 func (p *Pending) outcome(o *rota.Occurrence) {
+	p.noteOccurrence(o)
 	p.count(o, o.Outcome, 1)
 	if o.Was != "" {
 		p.count(o, o.Was, -1)

@@ -57,7 +57,13 @@ func Empty(tb testing.TB) string {
 // Open opens a database in such a directory, and closes it when the test ends.
 func Open(tb testing.TB) *sqlite.Store {
 	tb.Helper()
-	s, err := sqlite.Open(tb.Context(), Dir(tb), sqlite.Options{})
+	return OpenWith(tb, sqlite.Options{})
+}
+
+// OpenWith is Open with options.
+func OpenWith(tb testing.TB, o sqlite.Options) *sqlite.Store {
+	tb.Helper()
+	s, err := sqlite.Open(tb.Context(), Dir(tb), o)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
 	return s
