@@ -237,7 +237,7 @@ func TestEveryOperationHasAVerb(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(b, &api))
 	require.NotEmpty(t, api.Paths)
-	requests := "GET /api/v1/agents/agt_1/runs/arun_1/events \n"                                                // TestEventsAreLines
+	requests := "GET /api/v1/agents/agt_1/runs/arun_1/events \nGET /api/v1/changes \n"                          // TestEventsAreLines, TestChanges
 	requests += "GET /api/v1/authentication/api-key/scoped/list \nGET /api/v1/authentication/api-key/scoped \n" // TestScopedKeys; the latter for older clients
 	for _, v := range allVerbs() {
 		requests += v.want + "\n"
