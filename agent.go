@@ -15,6 +15,8 @@ const (
 	ObjectSchedule        = "agent.schedule"
 	ObjectScheduleDeleted = "agent.schedule.deleted"
 	ObjectRun             = "agent.run"
+	ObjectRunWake         = "agent.run.wake"
+	ObjectResponseWake    = "response.sleep_wake"
 	ObjectOccurrence      = "schedule.occurrence"
 	ObjectKey             = "key"
 	ObjectSigningKey      = "signing_key"

@@ -35,13 +35,14 @@ const (
 
 	ConversationLocked Code = "conversation_locked"         // another response is under way in it
 	PreviousNotFound   Code = "previous_response_not_found" // there is no such response to go on from
+	NotSleeping        Code = "not_sleeping"                // what is to be woken does not sleep
 )
 
 // Codes lists every code, for tables that must be complete.
 var Codes = [...]Code{
 	Invalid, Unauthenticated, Denied, NotFound, BadMethod, Conflict, Precondition,
 	TooLarge, BadMediaType, RateLimited, LimitReached, Unavailable, Internal, NotImplemented,
-	ConversationLocked, PreviousNotFound,
+	ConversationLocked, PreviousNotFound, NotSleeping,
 }
 
 func (c Code) Error() string { return string(c) }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash/fnv"
+	"strings"
 	"time"
 )
 
@@ -47,6 +48,12 @@ func NewSigningKeyID(now time.Time) SigningKeyID { return SigningKeyID(newID("si
 
 // NewResponseID returns an identifier made at now.
 func NewResponseID(now time.Time) ResponseID { return ResponseID(newID("resp_", now)) }
+
+// ResponseOf returns the id of the response of a run whose agent has tools that Rota
+// calls: the same in all its attempts.
+func ResponseOf(id RunID) ResponseID {
+	return ResponseID("resp_" + strings.TrimPrefix(string(id), "arun_"))
+}
 
 // NewConversationID returns an identifier made at now.
 func NewConversationID(now time.Time) ConversationID { return ConversationID(newID("conv_", now)) }

@@ -45,6 +45,7 @@ type ResponseRecord struct {
 	Usage        Any             // as the provider has sent it
 	Error        *RunError       // in the words of a run's
 	Output       json.RawMessage // an array of items
+	Sleep        *Sleep          // nil if it does not sleep
 }
 
 // An ItemRecord is an item of a response or a conversation, as it came.
@@ -104,6 +105,7 @@ type ResponseStep struct {
 	Tool    string            `json:"tool,omitempty"`    // that is called; the server that has listed its tools
 	Result  *string           `json:"result,omitempty"`  // what the model is told of it; the tools, as JSON
 	Attempt int               `json:"attempt,omitempty"` // of a run, in which it happened
+	Until   *Instant          `json:"until,omitempty"`   // to when a call of sleep sleeps
 }
 
 // A StepKind says what a step is.

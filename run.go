@@ -32,6 +32,7 @@ type Run struct {
 	Phase              Phase             `json:"phase" enum:"queued,running,waiting,completed,failed,cancelled,incomplete"`
 	StartedAt          *Instant          `json:"started_at" doc:"When the first attempt began."`
 	ReadyAt            *Instant          `json:"ready_at" doc:"Until when a waiting run waits, else null."`
+	Sleep              *Sleep            `json:"sleep" doc:"What a sleeping run waits for; null if it does not sleep."`
 	Attempts           []RunAttempt      `json:"attempts" doc:"The calls of models, in their order."`
 	Request            *RunRequest       `json:"request,omitempty" doc:"What was sent to the model; null before that. Lists leave it out."`
 	Usage              Any               `json:"usage" doc:"The usage object of the response as the provider sent it, or null."`
@@ -59,7 +60,8 @@ type RunAttempt struct {
 	Message      *string  `json:"message" doc:"The same in words."`
 	Retryable    bool     `json:"retryable" doc:"The failure is of a kind that another attempt may mend."`
 	RetryAfterMS *int64   `json:"retry_after_ms" doc:"How long the provider asked to wait."`
-	WaitMS       *int64   `json:"wait_ms" doc:"How long the run waits after it before the next round; null if the next attempt follows at once or there is none."`
+	WaitMS       *int64   `json:"wait_ms" doc:"How long the run waits after it before the next round; null if the next attempt follows at once or there is none. After one in which it fell asleep: how long it was to sleep."`
+	Slept        bool     `json:"slept" doc:"The run fell asleep at its end. The next attempt goes on with the same answer, in the same round."`
 	Usage        Any      `json:"usage" doc:"The usage object of its response, or null."`
 }
 
@@ -113,7 +115,7 @@ const (
 //	  ▲          │  ├────► incomplete
 //	  │          │  └────► failed
 //	crash        ▼
-//	          waiting ──► running      a failure that a repetition may mend
+//	          waiting ──► running      a failure that a repetition may mend, or a sleep
 //
 // A run that has not ended can become cancelled at any time.
 type Phase string
@@ -192,6 +194,13 @@ type RunWake struct {
 	RunID             RunID  `json:"run_id"`
 	GatewayResponseID string `json:"gateway_response_id"`
 	GatewayWake       Object `json:"gateway_wake"`
+}
+
+// ResponseWake is the answer to waking a response.
+type ResponseWake struct {
+	Object     string     `json:"object" enum:"response.sleep_wake"`
+	ResponseID ResponseID `json:"response_id"`
+	CreatedAt  Instant    `json:"created_at"`
 }
 
 // MCPApprovalCreate is the body that decides a tool call for which a run asked
@@ -368,12 +377,13 @@ func (r Run) WithLastAttempt(model string, started time.Time) Run {
 
 // NextAttempt returns the place of the attempt that follows done: its round (1
 // is the first), and which model it asks (0 is the agent's own, 1 its first
-// fallback). An attempt that a crash cut off is made again at its place.
+// fallback). An attempt that a crash cut off is made again at its place, and one in which
+// the run fell asleep is gone on with there.
 func NextAttempt(done []RunAttempt) (round, model int) {
 	round = 1
 	for _, a := range done {
 		switch {
-		case a.EndedAt == nil:
+		case a.EndedAt == nil, a.Slept:
 		case a.WaitMS != nil:
 			round, model = round+1, 0
 		default:

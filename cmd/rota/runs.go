@@ -203,6 +203,7 @@ func runLines(r rota.Run, zone *time.Location) []line {
 		{"completed", stampIn(r.CompletedAt, zone)},
 		{"took", took(r)},
 		{"waits until", stampIn(r.ReadyAt, zone)},
+		{"sleeps", sleepText(r.Sleep, zone)},
 		{"attempts", attemptsText(r.Attempts, zone)},
 		{"tokens", tokensText(r.Tokens)},
 		{"response", text(r.GatewayResponseID)},
@@ -214,6 +215,21 @@ func runLines(r rota.Run, zone *time.Location) []line {
 		{"not sent", notSentText(r.Request)},
 		{"output", outputText(r.GatewayResponse)},
 	}
+}
+
+// sleepText returns since and until when a run sleeps, and why.
+func sleepText(s *rota.Sleep, zone *time.Location) string {
+	if s == nil {
+		return ""
+	}
+	return "since " + stampIn(&s.Since, zone) + ", until " + stampIn(&s.Until, zone) + because(s.Reason)
+}
+
+func because(reason *string) string {
+	if reason == nil {
+		return ""
+	}
+	return ": " + *reason
 }
 
 // sentText returns what was sent to the model, as far as variables made it another

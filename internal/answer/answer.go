@@ -14,6 +14,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"strconv"
+	"time"
 
 	"github.com/rota-run/rota"
 )
@@ -32,7 +33,12 @@ type Action struct {
 	List []Server            // the tools of these are to be listed, side by side
 	Call []Call              // these are to be made, side by side
 	Note []rota.ResponseStep // these are to be put on record: results of calls that are not made, or approved calls
-	End  *End
+
+	// Pause is a call of sleep. What has come of the response so far is to be put on record
+	// with it, and the work on it ends. It goes on when the time has come, or when somebody
+	// has put the result of the call on record.
+	Pause *Pause
+	End   *End
 }
 
 // An End is how a response is to end.
@@ -60,7 +66,8 @@ type State struct {
 	Approved   []Approval      // calls that the input approves, which come first
 	MaxCalls   int             // in all
 	Sequential bool            // one call after the other
-	Lost       bool            // nobody waits for it any more: no call is made, and none of its models asked
+	Now        time.Time
+	Lost       bool // nobody waits for it any more: no call is made, and none of its models asked
 
 	functions map[string][]json.RawMessage // as the model is told the tools of servers, by their labels
 }

@@ -420,7 +420,8 @@ func (s State) allows(t Tool) bool {
 // functionNames returns the names that the functions of a request have.
 func functionNames(tools []json.RawMessage) (names []string) {
 	for _, t := range tools {
-		if name := rawjson.Text(rawjson.Get(t, "name")); name != "" && rawjson.Text(rawjson.Get(t, "type")) != "mcp" && !slices.Contains(names, name) {
+		name := rawjson.Text(rawjson.Get(told(t), "name"))
+		if name != "" && rawjson.Text(rawjson.Get(t, "type")) != "mcp" && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

@@ -87,6 +87,11 @@ func (r Request) check(o rawjson.Object) error {
 	case r.Conversation != "" && !r.Store:
 		return rota.InvalidField("conversation", "needs store to be true: it keeps what is said in it")
 	}
+	for n, t := range rawjson.List(o.Get("tools")) {
+		if rawjson.Text(rawjson.Get(t, "type")) == "sleep" && !r.Background {
+			return rota.InvalidField("tools."+rawString(n), "needs background to be true: a response that somebody waits for cannot sleep")
+		}
+	}
 	for _, name := range []string{"webhook_url", "webhook_secret"} {
 		if says(name) {
 			return &rota.Error{Code: rota.NotImplemented, Field: name, Msg: "webhooks of responses are not offered by this version: fetch the response, or stream it"}

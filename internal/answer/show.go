@@ -73,7 +73,11 @@ func (s *Show) Turn(step rota.ResponseStep) {
 			s.Writer.AskApproval(c.ApprovalID(s.ID), c.Server, c.Title, c.Arguments)
 			continue
 		}
-		s.open[c.Number] = s.Writer.Call(c.Server, c.Title, c.Arguments, c.Approval)
+		i := s.Writer.Call(c.Server, c.Title, c.Arguments, c.Approval)
+		if c.Kind == Sleep {
+			i.Progress("response.sleep_call.in_progress", rawjson.Object{{Name: "args", Value: readSleep(c.Arguments).shown()}}.Encode())
+		}
+		s.open[c.Number] = i
 	}
 }
 
@@ -85,8 +89,30 @@ func (s *Show) Note(steps ...rota.ResponseStep) {
 			continue
 		}
 		if i := s.open[step.Call]; i != nil && !i.Ended() {
+			s.slept(i, step)
 			i.Answer(*step.Result, step.Code != "")
 		}
+	}
+}
+
+// slept writes what came of a call of sleep; another call is left alone.
+func (s *Show) slept(i *responses.ItemWriter, step rota.ResponseStep) {
+	if s.Tools[step.Tool].Kind != Sleep {
+		return
+	}
+	status := "cancelled"
+	if step.Code == "" {
+		status = rawjson.Text(rawjson.Get([]byte(*step.Result), "status"))
+	}
+	i.Progress("response.sleep_call.completed", rawjson.Object{
+		{Name: "function_call_output", Value: rawjson.String(*step.Result)}, {Name: "status", Value: rawjson.String(status)},
+	}.Encode())
+}
+
+// Sleeping writes that a call of sleep sleeps; another call is left alone.
+func (s *Show) Sleeping(called rota.ResponseStep) {
+	if i := s.open[called.Call]; i != nil && called.Until != nil {
+		i.Progress("response.sleep_call.sleeping", rawjson.Object{{Name: "wake_at", Value: rawjson.String(called.Until.String())}}.Encode())
 	}
 }
 
@@ -105,6 +131,8 @@ func (s *Show) Again(steps []rota.ResponseStep) {
 				}
 			}
 			s.Turn(step)
+		case step.Kind == rota.StepCalled:
+			s.Sleeping(step)
 		case step.Kind == rota.StepApproved, step.Kind == rota.StepResult:
 			s.Note(step)
 		}

@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -30,6 +31,7 @@ const (
 	Function Kind = "function" // the webhook of a function tool
 	MCP      Kind = "mcp"      // an MCP server
 	Gone     Kind = "gone"     // nobody: the tool is not there any more
+	Sleep    Kind = "sleep"    // nobody: the run or response sleeps
 )
 
 // A Tool is one that Rota calls itself.
@@ -62,7 +64,8 @@ func ReadTools(list []json.RawMessage) (Tools, error) {
 		}
 		other, twice := tools[t.Name]
 		if twice && t.Function != other.Function {
-			return nil, rota.InvalidField("tools", "must not have two functions named %q: %s and %s", t.Name, min(t.Function, other.Function), max(t.Function, other.Function))
+			one, another := cmp.Or(string(t.Function), string(t.Kind)), cmp.Or(string(other.Function), string(other.Kind))
+			return nil, rota.InvalidField("tools", "must not have two functions named %q: %s and %s", t.Name, min(one, another), max(one, another))
 		}
 		tools[t.Name] = t
 	}
@@ -74,6 +77,8 @@ func readTool(raw json.RawMessage) (Tool, bool) {
 	switch rawjson.Text(rawjson.Get(raw, "type")) {
 	case "function":
 		return readFunction(raw)
+	case "sleep":
+		return sleepTool, true
 	default:
 		return Tool{}, false
 	}
@@ -105,6 +110,9 @@ func Told(list []json.RawMessage) []json.RawMessage {
 }
 
 func told(tool json.RawMessage) json.RawMessage {
+	if rawjson.Text(rawjson.Get(tool, "type")) == "sleep" {
+		return json.RawMessage(toldSleep)
+	}
 	if rawjson.Get(tool, "function_tool_id") == nil {
 		return tool
 	}
@@ -339,7 +347,7 @@ type turn struct {
 	others  bool // the caller has calls to make
 	held    bool // calls need an approval
 	output  []json.RawMessage
-	begun   map[int]bool
+	begun   map[int]rota.ResponseStep
 	results map[int]rota.ResponseStep
 }
 
@@ -349,7 +357,7 @@ func (s State) turns() []turn {
 	for _, step := range s.Steps {
 		switch step.Kind {
 		case rota.StepItems, rota.StepApproved:
-			t := turn{output: step.Output, begun: map[int]bool{}, results: map[int]rota.ResponseStep{}}
+			t := turn{output: step.Output, begun: map[int]rota.ResponseStep{}, results: map[int]rota.ResponseStep{}}
 			t.calls, t.others = s.Tools.of(step, len(all)+1)
 			t.calls, t.held = approved(t.calls)
 			if step.Kind == rota.StepApproved {
@@ -357,7 +365,7 @@ func (s State) turns() []turn {
 			}
 			all = append(all, t)
 		case rota.StepCalled:
-			all[len(all)-1].begun[step.Call] = true
+			all[len(all)-1].begun[step.Call] = step
 		case rota.StepResult:
 			all[len(all)-1].results[step.Call] = step
 		}
@@ -380,7 +388,7 @@ func (s State) goOn() Action {
 			limited = limited || n < len(turns)-1 && r.Code == ResultLimit
 		}
 	}
-	switch note, call := s.open(now, made); {
+	switch note, call, pause := s.open(now, made); {
 	case len(now.calls) == 0 && !now.held:
 		return Action{End: &End{}}
 	case s.Lost:
@@ -393,6 +401,8 @@ func (s State) goOn() Action {
 		return Action{Note: note}
 	case len(call) > 0:
 		return Action{Call: call}
+	case pause != nil:
+		return Action{Pause: pause}
 	case now.others, now.held:
 		return Action{End: &End{Status: rota.ResponseCompleted}}
 	default:
@@ -401,19 +411,29 @@ func (s State) goOn() Action {
 }
 
 // open returns what is to be done about the calls of an answer: results that are known
-// without a call, and calls. made is how many have been made so far.
-func (s State) open(t turn, made int) (note []rota.ResponseStep, call []Call) {
+// without a call, calls and, when these have been made, the first pause. made is how many
+// have been made so far.
+func (s State) open(t turn, made int) (note []rota.ResponseStep, call []Call, pause *Pause) {
 	most := MaxParallelCalls
 	if s.Sequential {
 		most = 1
 	}
 	for _, c := range t.calls {
 		_, done := t.results[c.Number]
+		_, begun := t.begun[c.Number]
 		switch {
 		case done:
-		case t.begun[c.Number] && !c.Repeatable:
+		case c.Kind == Sleep:
+			result, next := s.sleep(t, c, made)
+			if result != nil {
+				note = append(note, *result)
+			} else if pause == nil {
+				pause = next
+				made++
+			}
+		case begun && !c.Repeatable:
 			note = append(note, c.Step(Result{Output: "The outcome is unknown: the call was made, and the server stopped before it had an answer. It was not made again.", Code: ResultUnknown}))
-		case t.begun[c.Number]:
+		case begun:
 			c.Again = true
 			call = append(call, c)
 		case !s.allows(c.Tool):
@@ -425,7 +445,7 @@ func (s State) open(t turn, made int) (note []rota.ResponseStep, call []Call) {
 			call = append(call, c)
 		}
 	}
-	return note, call[:min(most, len(call))]
+	return note, call[:min(most, len(call))], pause
 }
 
 // exhausted reports whether the model has asked for more calls than it may have.

@@ -134,7 +134,7 @@ func phaseMark(p rota.Phase) mark {
 	case rota.PhaseQueued:
 		return mark{"⋯", "wait", "queued"}
 	case rota.PhaseWaiting:
-		return mark{"⋯", "wait", "waits to try again"}
+		return mark{"⋯", "wait", "waits to go on"}
 	default:
 		return mark{"▶", "run", "running"}
 	}

@@ -325,6 +325,9 @@ func Whole(r rota.ResponseRecord) json.RawMessage {
 	o := rawjson.ReadObject(r.Object)
 	o.Set("status", rawjson.String(string(r.Status)))
 	o.Set("output", r.Output)
+	if r.Sleep != nil {
+		o.Set("sleep", rota.AnyOf(r.Sleep).RawMessage)
+	}
 	return o.Encode()
 }
 
@@ -474,19 +477,6 @@ func (c *Control) CancelResponse(ctx context.Context, who auth.Caller, id rota.R
 		err = rota.Errorf(rota.Conflict, "the response has ended: its status is %s", r.Status)
 	}
 	return r, err
-}
-
-// WakeResponse gives a sleeping response new input. A response that does not sleep is a
-// Conflict, and until there are tools that sleep, none does. Scope write:responses.
-func (c *Control) WakeResponse(ctx context.Context, who auth.Caller, id rota.ResponseID) error {
-	if err := c.enter(ctx, who, rota.WriteResponses, "wake_response", on("response_id", id)); err != nil {
-		return err
-	}
-	status, err := c.Store.ResponseStatus(ctx, who.Owner, id)
-	if err != nil {
-		return err
-	}
-	return rota.Errorf(rota.Conflict, "the response does not sleep: its status is %s", status)
 }
 
 // cancelWait is how long the worker of a response that is cancelled may take to put on

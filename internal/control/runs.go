@@ -153,16 +153,6 @@ func (c *Control) CancelRun(ctx context.Context, who auth.Caller, agent rota.Age
 	return r, err
 }
 
-// WakeRun gives a sleeping run new input. A run that does not sleep is a Conflict,
-// and until runs have tools that sleep, none does. Scope write:agents.
-func (c *Control) WakeRun(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID, _ rota.RunWakeCreate) (rota.RunWake, error) {
-	run, err := c.changeable(ctx, who, "wake_run", agent, id)
-	if err == nil {
-		err = rota.Errorf(rota.Conflict, "the run does not sleep: its status is %s", run.Status)
-	}
-	return rota.RunWake{}, err
-}
-
 // DecideMCPApproval decides a tool call for which a run asked for approval. A run
 // that has not asked is a Conflict, and until runs have such tools, none has.
 // Scope write:agents.

@@ -335,6 +335,10 @@ type RunWriter interface {
 	// that its function references stand for, and queues it under the provider.
 	AddRun(ctx context.Context, o rota.Owner, r rota.Run, provider string) error
 
+	// WakeRun lets a run that sleeps go on at now, with what woke says came of its call
+	// of sleep. It reports false, and does nothing, if the run does not sleep.
+	WakeRun(ctx context.Context, id rota.RunID, now time.Time, woke rota.Awake) (bool, error)
+
 	// FinishRun ends a run and settles its schedule's timer. If the run had
 	// ended before, nothing changes.
 	FinishRun(ctx context.Context, id rota.RunID, r rota.Result, settle rota.Settle) (rota.Finish, error)
@@ -431,6 +435,10 @@ type ResponseWriter interface {
 
 	// EndResponse ends a response. It reports false, and does nothing, if that has ended.
 	EndResponse(ctx context.Context, e rota.ResponseEnd) (bool, error)
+
+	// WakeResponse lets a response that sleeps go on at now, with what woke says came of
+	// its call of sleep. It reports false, and does nothing, if the response does not sleep.
+	WakeResponse(ctx context.Context, id rota.ResponseID, now time.Time, woke rota.Awake) (bool, error)
 
 	SaveResponseObject(ctx context.Context, id rota.ResponseID, object json.RawMessage) error
 	DeleteResponse(ctx context.Context, o rota.Owner, id rota.ResponseID) error

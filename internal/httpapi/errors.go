@@ -72,6 +72,7 @@ var kinds = map[rota.Code]kind{
 	rota.NotImplemented:     {http.StatusNotImplemented, "invalid_request_error"},
 	rota.ConversationLocked: {http.StatusConflict, "conflict_error"},
 	rota.PreviousNotFound:   {http.StatusBadRequest, "invalid_request_error"},
+	rota.NotSleeping:        {http.StatusConflict, "conflict_error"},
 	rota.Internal:           {http.StatusInternalServerError, "server_error"},
 }
 

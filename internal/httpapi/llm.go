@@ -61,15 +61,15 @@ func (a *api) responseOperations() []*operation {
 			says(tag, "Cancel a response", "Ends a response that has not ended. One that is cancelled stays as it is; one that ended otherwise answers 409.").may(rota.Conflict),
 		input,
 		accepts(Route{http.MethodPost, responsePath + "/wake", rota.WriteResponses, http.StatusOK, "wake_response"}, a.wakeResponse).
-			says(tag, "Wake a response", "Gives a sleeping response new input. None sleeps yet, so that it answers 409.").
-			like(`{"input": "There is news."}`).may(rota.Conflict),
+			says(tag, "Wake a response", "Lets a response in the background that its model has put to sleep go on at once. The model is told the input as the result of its call of the tool sleep. A response that does not sleep answers 409 with the code not_sleeping.").
+			like(`{"input": "There is news."}`).with("idempotency_key").may(rota.NotSleeping),
 		notOffered(Route{http.MethodPost, responsesPath + "/compact", rota.WriteResponses, http.StatusNotImplemented, "compact_response"}, tag, "Compact a response",
 			"compacting is not offered by this version: begin a conversation anew with what should stay"),
 	}
 }
 
-func (a *api) wakeResponse(ctx context.Context, c call, _ ResponseWakeCreate) (ResponseWake, error) {
-	return ResponseWake{}, a.Control.WakeResponse(ctx, c.who, c.response())
+func (a *api) wakeResponse(ctx context.Context, c call, in ResponseWakeCreate) (rota.ResponseWake, error) {
+	return a.Control.WakeResponse(ctx, c.who, c.response(), in.Input, c.write)
 }
 
 // anyID accepts every cursor: the ids of items are those of callers and models.

@@ -59,18 +59,12 @@ type (
 		User               *string           `json:"user"`
 		Usage              ResponseUsage     `json:"usage"`
 		Conversation       *ConversationRef  `json:"conversation,omitempty" doc:"The conversation that the response is in, if there is one."`
+		Sleep              *rota.Sleep       `json:"sleep,omitempty" doc:"What a sleeping response waits for; absent if it does not sleep."`
 	}
 
 	// ResponseWakeCreate is the body that wakes a response.
 	ResponseWakeCreate struct {
 		Input string `json:"input" minLength:"1"`
-	}
-
-	// ResponseWake is the answer to waking a response.
-	ResponseWake struct {
-		Object     string       `json:"object" enum:"response.sleep_wake"`
-		ResponseID string       `json:"response_id"`
-		CreatedAt  rota.Instant `json:"created_at"`
 	}
 
 	// ResponseFailure says why a response failed.

@@ -37,7 +37,7 @@ func (a *api) runOperations() []*operation {
 			says(tag, "Delete a run", "With its input and its answer, at once and for good. One that has not ended answers 409. The occurrence that it was started by stays on record.").
 			with("idempotency_key"),
 		accepts(Route{http.MethodPost, runPath + "/wake", rota.WriteAgents, http.StatusOK, "wake_agent_run"}, a.wakeRun).
-			says(tag, "Wake a sleeping run", "Gives a run that sleeps new input. A run that does not sleep answers 409; runs of this version of Rota never do.").
+			says(tag, "Wake a sleeping run", "Lets a run that its agent has put to sleep go on at once. The agent is told the input as the result of its call of the tool sleep. A run that does not sleep answers 409 with the code not_sleeping.").
 			like(`{"input": "The report has arrived."}`).
 			with("idempotency_key"),
 		accepts(Route{http.MethodPost, runPath + "/mcp-approvals", rota.WriteAgents, http.StatusCreated, "create_agent_run_mcp_approval"}, a.decideMCPApproval).
@@ -100,7 +100,7 @@ func (a *api) deleteRun(ctx context.Context, c call) (rota.Deleted[rota.RunID], 
 }
 
 func (a *api) wakeRun(ctx context.Context, c call, in rota.RunWakeCreate) (rota.RunWake, error) {
-	return a.Control.WakeRun(ctx, c.who, c.agent(), c.run(), in)
+	return a.Control.WakeRun(ctx, c.who, c.agent(), c.run(), in, c.write)
 }
 
 func (a *api) decideMCPApproval(ctx context.Context, c call, in rota.MCPApprovalCreate) (rota.MCPApproval, error) {

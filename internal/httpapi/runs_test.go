@@ -26,11 +26,11 @@ func TestRuns(t *testing.T) {
 	require.Regexp(t, `^arun_[0-9a-f]{32}$`, created.id())
 	require.Empty(t, created.Header.Get("ETag"), "a run has no version")
 	r := created.object()
-	require.Len(t, r, 29, "the 14 fields of the published object and 15 of ours")
+	require.Len(t, r, 30, "the 14 fields of the published object and 16 of ours")
 	for field, want := range map[string]any{
 		"object": "agent.run", "status": "queued", "phase": "queued", "trigger": "api", "conversation": "conv_1", "previous_response_id": nil,
 		"gateway_response_id": nil, "gateway_response": nil, "error": nil, "completed_at": nil, "schedule_id": nil, "scheduled_for": nil,
-		"started_at": nil, "ready_at": nil, "reason": nil, "context_management": nil, "attempts": []any{}, "usage": nil, "tokens": nil, "lateness_ms": nil, "end_user": nil,
+		"started_at": nil, "ready_at": nil, "sleep": nil, "reason": nil, "context_management": nil, "attempts": []any{}, "usage": nil, "tokens": nil, "lateness_ms": nil, "end_user": nil,
 	} {
 		require.Contains(t, r, field)
 		require.Equal(t, want, r[field], field)

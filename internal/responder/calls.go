@@ -2,6 +2,7 @@ package responder
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 
@@ -35,6 +36,27 @@ func (j *job) asksForCalls(n *responses.Normalizer, provider, model string, resp
 	j.show.Turn(step)
 	j.step(step)
 	return true
+}
+
+// pause lets the response sleep: from then on no process has it until it goes on.
+func (j *job) pause(p answer.Pause) error {
+	if p.Since.IsZero() {
+		j.step(p.Called())
+	}
+	s, mine := rota.ResponseSleep{Sleep: p.Sleep(j.Now()), ID: j.work.ID, Worker: j.Worker, Steps: j.fresh}, false
+	err := j.write(func(ctx context.Context, tx Tx) error {
+		var err error
+		mine, err = tx.SleepResponse(ctx, s)
+		return err
+	})
+	if err != nil {
+		j.Log.Error("that a response sleeps could not be stored; it goes on from what is on record", "response_id", j.work.ID, "err", err)
+		return err
+	}
+	if mine {
+		j.Log.Info("response sleeps", "response_id", j.work.ID, "until", p.Until)
+	}
+	return errAsleep
 }
 
 // note adds results of calls.

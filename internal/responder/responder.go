@@ -77,6 +77,9 @@ const answerCost = 8
 // errCancelled says that a caller has cancelled the response.
 var errCancelled = errors.New("the response was cancelled")
 
+// errAsleep says that the response sleeps, and goes on later.
+var errAsleep = errors.New("the response sleeps")
+
 // errLeft says that the process stops, and that another one, or the next, goes on.
 var errLeft = errors.New("the process stops")
 
@@ -117,7 +120,9 @@ func (r *Responder) note(id rota.ResponseID, here *running) {
 func (r *Responder) forget(id rota.ResponseID, here *running) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.open, id)
+	if r.open[id] == here { // one that has slept may be worked on here again
+		delete(r.open, id)
+	}
 	close(here.ended)
 }
 
@@ -206,6 +211,7 @@ func (j *job) run() (json.RawMessage, error) {
 		defer j.Tools.Leave(j.caller())
 	}
 	for {
+		j.state.Now = j.Now()
 		next := answer.Next(j.state)
 		switch {
 		case context.Cause(j.ctx) == errLeft && !j.writer.Over():
@@ -222,6 +228,11 @@ func (j *job) run() (json.RawMessage, error) {
 			if err := j.make(next.Call); err != nil {
 				return j.end(answer.End{Status: rota.ResponseFailed, Code: rota.RunErrWorkerLost, Message: "calls were cut off"})
 			}
+		case next.Pause != nil:
+			if j.ctx.Err() != nil {
+				return j.end(answer.End{Status: rota.ResponseCancelled})
+			}
+			return nil, j.pause(*next.Pause)
 		case next.End != nil:
 			return j.end(*next.End)
 		default:

@@ -42,6 +42,10 @@ type Tx interface {
 	// AddSteps puts steps on record.
 	AddSteps(ctx context.Context, id rota.ResponseID, steps ...rota.ResponseStep) error
 
+	// SleepResponse lets a response sleep. It reports false, and does nothing, if it has
+	// ended, or another process has it.
+	SleepResponse(ctx context.Context, s rota.ResponseSleep) (bool, error)
+
 	// EndResponse ends a response. It reports false, and does nothing, if it has ended,
 	// or another process has it.
 	EndResponse(ctx context.Context, e rota.ResponseEnd) (bool, error)

@@ -34,7 +34,7 @@ type loop struct {
 
 func newLoop(a *asker, state answer.State) *loop {
 	now := a.Now()
-	l := &loop{asker: a, id: string(rota.NewResponseID(now)), state: state}
+	l := &loop{asker: a, id: string(rota.ResponseOf(a.w.Run.ID)), state: state}
 	l.writer = responses.NewWriter(responses.NewObject(l.id, now.Unix(), a.w.Model(), []byte(`{}`)),
 		func(prefix string) string { return rota.NewItemID(prefix, a.Now()) },
 		func(e responses.Event) { a.pub.append(gateway.Event{Type: e.Type, Data: e.Data}) })
@@ -54,9 +54,12 @@ func (l *loop) run(ctx context.Context) call {
 		return l.fail(err)
 	}
 	for {
+		l.state.Now = l.Now()
 		next := answer.Next(l.state)
 		var err error
 		switch {
+		case next.Pause != nil:
+			return l.pause(*next.Pause)
 		case next.Ask != nil:
 			err = l.question(ctx, *next.Ask)
 		case len(next.List) > 0:
@@ -217,6 +220,19 @@ func (l *loop) make(ctx context.Context, calls []answer.Call) error {
 		})
 	}
 	return group.Wait()
+}
+
+// pause ends the attempt with a call of sleep, which goes on record when that does.
+func (l *loop) pause(p answer.Pause) call {
+	if p.Since.IsZero() {
+		called := p.Called()
+		l.step(called)
+		l.show.Sleeping(called)
+	}
+	l.notes.writing.Wait()
+	c := l.last
+	c.memory, c.provider, c.usage, c.pause, c.steps = l.memory, l.provider, l.ofAttempt(), &p, l.fresh
+	return c
 }
 
 func (l *loop) caller() answer.Caller {

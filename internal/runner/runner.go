@@ -97,6 +97,10 @@ func (r *Runner) Attempt(ctx context.Context, w rota.Work) {
 		return
 	}
 	n.ended.Store(true)
+	if call.pause != nil {
+		r.sleep(ctx, log, w, call)
+		return
+	}
 	a, again := r.outcome(w, call)
 	if again {
 		r.delay(ctx, log, w, a, call.err)
@@ -137,6 +141,9 @@ type call struct {
 	memory   *memory // nil of a run that has none
 	provider string
 	body     []byte // of the request
+
+	pause *answer.Pause       // for which the run sleeps; nil if it does not
+	steps []rota.ResponseStep // that are to go on record with it
 }
 
 // whole takes memory for the work, and then reads what of it was left out while it
@@ -429,6 +436,28 @@ func (r *Runner) delay(ctx context.Context, log *slog.Logger, w rota.Work, a rot
 	r.Changed()
 	log.Warn("attempt failed", append([]any{"code", *a.Code, "again_in", wait.Round(time.Millisecond), "next_model", w.Model()}, r.message(*a.Message)...)...)
 	log.Debug("why the attempt failed", "err", why)
+}
+
+// sleep lets the run sleep, and another attempt go on with it.
+func (r *Runner) sleep(ctx context.Context, log *slog.Logger, w rota.Work, c call) {
+	a, _ := r.outcome(w, c)
+	wait := max(0, c.pause.Until.Sub(a.EndedAt.Time)).Milliseconds()
+	a.Slept, a.WaitMS = true, &wait
+	s := rota.RunSleep{Sleep: c.pause.Sleep(a.EndedAt.Time), Attempt: w.At(), Attempts: append(w.Run.Attempts, a), Steps: c.steps}
+	mine := false
+	err := r.write(ctx, log, keepAnswer, func(ctx context.Context, tx Tx) error {
+		var err error
+		mine, err = tx.SleepRun(ctx, s)
+		return err
+	})
+	if err != nil {
+		log.Error("that the run sleeps could not be stored; it will be resumed", "err", err)
+		return
+	}
+	r.Changed()
+	if mine {
+		log.Info("run sleeps", "until", s.Until)
+	}
 }
 
 func (r *Runner) finish(ctx context.Context, log *slog.Logger, w rota.Work, end rota.Result, output string) {

@@ -43,6 +43,9 @@ type Tx interface {
 	// over.
 	AddRunSteps(ctx context.Context, a rota.Attempt, steps ...rota.ResponseStep) (bool, error)
 
+	// SleepRun lets a run sleep. It reports false if the attempt is over.
+	SleepRun(ctx context.Context, s rota.RunSleep) (bool, error)
+
 	// DelayRun makes a running run wait for its next attempt.
 	DelayRun(ctx context.Context, d rota.Delay) error
 

@@ -198,6 +198,7 @@ CREATE TABLE open_responses (
   background boolean NOT NULL,
   worker text COLLATE "C",
   lease_until bigint NOT NULL,
+  sleep text,
   PRIMARY KEY (response_id)
 );
 CREATE INDEX open_responses_by_lease ON open_responses USING btree (lease_until, response_id);
@@ -220,6 +221,7 @@ CREATE TABLE open_runs (
   history text,
   conversation_id text COLLATE "C",
   steps bigint NOT NULL DEFAULT 0,
+  sleep text,
   PRIMARY KEY (run_id)
 );
 CREATE INDEX open_runs_by_conversation ON open_runs USING btree (conversation_id, run_id) WHERE (conversation_id IS NOT NULL);

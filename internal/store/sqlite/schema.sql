@@ -207,7 +207,8 @@ CREATE TABLE open_responses (
   owner       TEXT NOT NULL,  -- account/end_user
   background  INTEGER NOT NULL,
   worker      TEXT,
-  lease_until INTEGER NOT NULL  -- 0 without a worker
+  lease_until INTEGER NOT NULL,  -- 0 without a worker, or until when it sleeps
+  sleep       TEXT               -- since and until when it sleeps, and why; NULL if it does not
 ) STRICT;
 
 CREATE INDEX open_responses_by_lease ON open_responses (lease_until, response_id);
@@ -229,7 +230,8 @@ CREATE TABLE open_runs (
   model       TEXT,                        -- of the attempt that began last, as the agent names it
   history     TEXT,                        -- the attempts before it
   conversation_id TEXT,                    -- that it holds, or waits in line for
-  steps       INTEGER NOT NULL DEFAULT 0   -- of its tool loop, in run_steps
+  steps       INTEGER NOT NULL DEFAULT 0,  -- of its tool loop, in run_steps
+  sleep       TEXT                         -- since and until when it sleeps, and why; NULL if it does not
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX open_runs_by_conversation ON open_runs (conversation_id, run_id) WHERE conversation_id IS NOT NULL;

@@ -194,7 +194,7 @@ func (q Queries) start(ctx context.Context, work []rota.Work, now time.Time, may
 		}
 		r.Attempt++
 		r.Phase, r.Status, work[i].StartedAt = rota.PhaseRunning, rota.RunSubmitting, now
-		r.Error, r.ReadyAt = nil, nil
+		r.Error, r.ReadyAt, r.Sleep = nil, nil, nil
 		if r.StartedAt == nil {
 			r.StartedAt = rota.InstantOrNil(now)
 		}
@@ -208,7 +208,7 @@ func (q Queries) start(ctx context.Context, work []rota.Work, now time.Time, may
 	return q.db.Write(ctx,
 		Step{`UPDATE open_runs SET history = ?` + fromEach + `WHERE run_id = ?`, nextSync},
 		Step{`UPDATE open_runs SET phase = 'running', started_at = ?, first_start = COALESCE(first_start, ?),
-			attempts = ?, model = ?` + fromEach + `WHERE run_id = ?`, begun})
+			attempts = ?, model = ?, sleep = NULL` + fromEach + `WHERE run_id = ?`, begun})
 }
 
 func scanWork(row Scanner) (rota.Work, error) {

@@ -10,7 +10,8 @@ import (
 
 const storedResponseColumns = `r.id, r.account, r.end_user, r.status, r.background, r.model, r.provider, r.previous_response_id, r.conversation_id,
 	r.created_at, r.ended_at, r.request, r.object, r.shape, r.not_sent, r.usage, r.error,
-	(SELECT '[' || string_agg(i.item, ',' ORDER BY i.position) || ']' FROM items i WHERE i.response_id = r.id AND i.output)`
+	(SELECT '[' || string_agg(i.item, ',' ORDER BY i.position) || ']' FROM items i WHERE i.response_id = r.id AND i.output),
+	(SELECT w.sleep FROM open_responses w WHERE w.response_id = r.id)`
 
 func scanResponse(row Scanner) (rota.ResponseRecord, error) {
 	var (
@@ -19,7 +20,7 @@ func scanResponse(row Scanner) (rota.ResponseRecord, error) {
 	)
 	err := row.Scan(&r.ID, &r.Owner.Account, &r.Owner.EndUser, &r.Status, &r.Background, &r.Model, &r.Provider, &r.Previous, &r.Conversation,
 		&created, &ended, rawText{&r.Request}, rawText{&r.Object}, &r.Shape, jsonText{&r.NotSent}, rawText{&r.Usage.RawMessage}, jsonText{&r.Error},
-		rawText{&r.Output})
+		rawText{&r.Output}, jsonText{&r.Sleep})
 	r.CreatedAt, r.EndedAt = created.instant(), ended.orNil()
 	if r.Output == nil {
 		r.Output = json.RawMessage("[]")
@@ -193,7 +194,7 @@ func (q Queries) TakeResponses(ctx context.Context, l rota.Lease, now time.Time,
 	for i, o := range free {
 		leased[i] = []any{l.Worker, l.Until.UnixMilli(), o.ID}
 	}
-	return free, q.db.Write(ctx, Step{`UPDATE open_responses SET worker = ?, lease_until = ?` + fromEach + `WHERE response_id = ?`, leased})
+	return free, q.db.Write(ctx, Step{`UPDATE open_responses SET worker = ?, lease_until = ?, sleep = NULL` + fromEach + `WHERE response_id = ?`, leased})
 }
 
 // ResponsesWait reports whether TakeResponses may have something to give.

@@ -20,7 +20,7 @@ const runColumns = `r.id, r.agent_id, r.end_user, r.agent_version, r.schedule_id
 	COALESCE(o.first_start, r.started_at), COALESCE(o.attempts, r.attempts),
 	COALESCE(o.first_start - r.scheduled_for, r.lateness_ms), COALESCE(o.response_id, r.response_id), ` + responseColumns + `, r.usage,
 	r.input_tokens, r.cached_tokens, r.output_tokens, r.reasoning_tokens, r.total_tokens,
-	r.error, r.completed_at, COALESCE(o.model, r.model), o.started_at, COALESCE(o.history, r.history), o.ready_at,
+	r.error, r.completed_at, COALESCE(o.model, r.model), o.started_at, COALESCE(o.history, r.history), o.ready_at, o.sleep,
 	r.acknowledged_at, r.acknowledged_by`
 
 // workColumns leave out what had come of an answer, which no attempt needs.
@@ -53,7 +53,9 @@ func runDest(r *rota.Run) ([]any, func()) {
 		jsonText{&r.Error},
 		&completed, &model, &attempt,
 		jsonText{&r.Attempts},
-		&ready, &seen.at, &seen.by,
+		&ready,
+		jsonText{&r.Sleep},
+		&seen.at, &seen.by,
 	}, func() {
 		r.Acknowledged = seen.orNil()
 		r.ScheduleID, r.GatewayResponseID = ptr[rota.ScheduleID](schedule), ptr[string](response)
@@ -62,6 +64,9 @@ func runDest(r *rota.Run) ([]any, func()) {
 		r.Status, r.Tokens = r.Phase.Status(), used.tokens()
 		if r.Phase == rota.PhaseWaiting {
 			r.ReadyAt = ready.orNil()
+		}
+		if r.Sleep != nil {
+			r.GatewayResponseID = new(string(rota.ResponseOf(r.ID)))
 		}
 		*r = r.WithLastAttempt(model.String, attempt.Time)
 	}

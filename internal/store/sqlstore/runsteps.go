@@ -15,11 +15,15 @@ func (q Queries) AddRunSteps(ctx context.Context, a rota.Attempt, steps ...rota.
 	if err != nil || n == 0 {
 		return false, err
 	}
+	return true, q.insertRunSteps(ctx, a.Run, steps)
+}
+
+func (q Queries) insertRunSteps(ctx context.Context, id rota.RunID, steps []rota.ResponseStep) error {
 	rows := make([][]any, len(steps))
 	for i, s := range steps {
-		rows[i] = []any{a.Run, s.Number, s.Kind, s.At.UnixMilli(), js(s)}
+		rows[i] = []any{id, s.Number, s.Kind, s.At.UnixMilli(), js(s)}
 	}
-	return true, q.db.Write(ctx, Step{`INSERT INTO run_steps (run_id, number, kind, at, data) SELECT ?, ?, ?, ?, ?` + fromEach, rows})
+	return q.db.Write(ctx, Step{`INSERT INTO run_steps (run_id, number, kind, at, data) SELECT ?, ?, ?, ?, ?` + fromEach, rows})
 }
 
 // RunSteps returns the steps of the tool loop of a run, in order.

@@ -392,7 +392,8 @@ CREATE TABLE open_runs (
   model       TEXT,                        -- of the attempt that began last, as the agent names it
   history     TEXT,                        -- the attempts before it
   conversation_id TEXT,                    -- that it holds, or waits in line for
-  steps       INTEGER NOT NULL DEFAULT 0   -- of its tool loop, in run_steps
+  steps       INTEGER NOT NULL DEFAULT 0,  -- of its tool loop, in run_steps
+  sleep       TEXT                         -- since and until when it sleeps, and why; NULL if it does not
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX open_runs_queue ON open_runs (owner, provider, ready_at, run_id, phase) WHERE phase <> 'running';
 CREATE INDEX open_runs_waiting ON open_runs (ready_at) WHERE phase <> 'running';
@@ -472,7 +473,8 @@ CREATE TABLE open_responses (
   owner       TEXT NOT NULL,  -- account/end_user
   background  INTEGER NOT NULL,
   worker      TEXT,
-  lease_until INTEGER NOT NULL  -- 0 without a worker
+  lease_until INTEGER NOT NULL,  -- 0 without a worker, or until when it sleeps
+  sleep       TEXT               -- since and until when it sleeps, and why; NULL if it does not
 ) STRICT;
 CREATE INDEX open_responses_by_lease ON open_responses (lease_until, response_id);
 CREATE INDEX open_responses_by_owner ON open_responses (owner);
