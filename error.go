@@ -36,13 +36,14 @@ const (
 	ConversationLocked Code = "conversation_locked"         // another response is under way in it
 	PreviousNotFound   Code = "previous_response_not_found" // there is no such response to go on from
 	NotSleeping        Code = "not_sleeping"                // what is to be woken does not sleep
+	ContextTooLong     Code = "context_length_exceeded"     // the model takes no request as long as this
 )
 
 // Codes lists every code, for tables that must be complete.
 var Codes = [...]Code{
 	Invalid, Unauthenticated, Denied, NotFound, BadMethod, Conflict, Precondition,
 	TooLarge, BadMediaType, RateLimited, LimitReached, Unavailable, Internal, NotImplemented,
-	ConversationLocked, PreviousNotFound, NotSleeping,
+	ConversationLocked, PreviousNotFound, NotSleeping, ContextTooLong,
 }
 
 func (c Code) Error() string { return string(c) }

@@ -84,6 +84,8 @@ func (r Request) check(o rawjson.Object) error {
 		return rota.InvalidField("previous_response_id", "cannot be used together with conversation")
 	case r.Background && !r.Store:
 		return rota.InvalidField("background", "needs store to be true: the answer is fetched later")
+	case says("truncation") && !slices.Contains([]string{"auto", "disabled"}, rawjson.Text(o.Get("truncation"))):
+		return rota.InvalidField("truncation", "must be auto or disabled")
 	case r.Conversation != "" && !r.Store:
 		return rota.InvalidField("conversation", "needs store to be true: it keeps what is said in it")
 	}
@@ -98,6 +100,11 @@ func (r Request) check(o rawjson.Object) error {
 		}
 	}
 	return nil
+}
+
+// Truncates reports whether the oldest turns may be left out of what a model is asked.
+func Truncates(request json.RawMessage) bool {
+	return rawjson.Text(rawjson.Get(request, "truncation")) == "auto"
 }
 
 // A reader reads members of an object, until one is wrong. Null means absent.
@@ -332,14 +339,12 @@ func Items(records []rota.ItemRecord) []responses.Item {
 }
 
 // Body returns what a model is asked, where s is. Members that nobody knows are carried.
-func Body(w rota.ResponseWork, model string, q Question, s State) json.RawMessage {
+func Body(w rota.ResponseWork, p *Past, model string, q Question, s State) json.RawMessage {
 	o := rawjson.ReadObject(w.Request)
 	o = slices.DeleteFunc(o, func(m rawjson.Member) bool { return slices.Contains(local, m.Name) || rawjson.Kind(m.Value) == 'n' })
 	asked := append(rawjson.Object{{Name: "model", Value: rawjson.String(model)}}, o...)
-	tools, before := rawjson.List(asked.Get("tools")), Context(w.Turns)
-	before.Theirs = Theirs(tools)
-	asked.Set("input", before.Input(Items(w.Input)))
-	if tools != nil {
+	asked.Set("input", p.Input())
+	if tools := rawjson.List(asked.Get("tools")); tools != nil {
 		asked.Set("tools", rawjson.EncodeList(Told(tools)))
 	}
 	return q.GoOn(asked.Encode(), s)

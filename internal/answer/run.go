@@ -2,7 +2,6 @@ package answer
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
 	"time"
 
@@ -22,16 +21,6 @@ func ReadInput(input json.RawMessage) ([]responses.Item, error) {
 		}
 	}
 	return items, m.err
-}
-
-// InputAfter returns the member input of a request whose items follow a context. The
-// error is [rota.Invalid] if a provider that is strict would refuse them.
-func InputAfter(c responses.Context, input []responses.Item) (json.RawMessage, error) {
-	var wrong *responses.ItemError
-	if errors.As(c.Check(input), &wrong) {
-		return nil, rota.InvalidField("input."+rawString(wrong.Index), "%s", wrong.Why)
-	}
-	return c.Input(input), nil
 }
 
 // A RunAnswer is how a model has answered a run.

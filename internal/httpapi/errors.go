@@ -73,6 +73,7 @@ var kinds = map[rota.Code]kind{
 	rota.ConversationLocked: {http.StatusConflict, "conflict_error"},
 	rota.PreviousNotFound:   {http.StatusBadRequest, "invalid_request_error"},
 	rota.NotSleeping:        {http.StatusConflict, "conflict_error"},
+	rota.ContextTooLong:     {http.StatusBadRequest, "invalid_request_error"},
 	rota.Internal:           {http.StatusInternalServerError, "server_error"},
 }
 

@@ -38,6 +38,7 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		rota.ConversationLocked: {409, "conflict_error"},
 		rota.PreviousNotFound:   {400, "invalid_request_error"},
 		rota.NotSleeping:        {409, "conflict_error"},
+		rota.ContextTooLong:     {400, "invalid_request_error"},
 
 		rota.NotImplemented: {501, "invalid_request_error"},
 		rota.Unavailable:    {503, "server_error"},

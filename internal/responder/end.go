@@ -135,6 +135,9 @@ func refusal(err error) error {
 	if !errors.As(err, &f) {
 		return nil
 	}
+	if f.TooLong() {
+		return &rota.Error{Code: rota.ContextTooLong, Field: "input", Msg: f.Message, Err: f}
+	}
 	switch f.Code {
 	case rota.RunErrRejected:
 		return &rota.Error{Code: rota.Invalid, Msg: f.Message, Err: f}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -154,6 +155,7 @@ type job struct {
 	work   rota.ResponseWork
 	memory *budget.Account
 	state  answer.State
+	past   *answer.Past
 	fresh  []rota.ResponseStep // not on record yet
 	writer *responses.Writer
 	show   answer.Show
@@ -171,7 +173,7 @@ type job struct {
 
 func newJob(r *Responder, ctx context.Context, w rota.ResponseWork, emit func(events.Event), memory *budget.Account) *job {
 	j := &job{Responder: r, ctx: ctx, work: w, memory: memory, emit: emit, provider: w.Provider}
-	j.state = answer.ForResponse(w, models(w))
+	j.state, j.past = answer.ForResponse(w, models(w)), answer.NewPast(w.Turns, answer.Items(w.Input), rawjson.List(rawjson.Get(w.Request, "tools")))
 	j.writer = responses.NewWriter(rawjson.ReadObject(w.Object), func(prefix string) string { return rota.NewItemID(prefix, r.Now()) }, j.take)
 	for _, t := range append(w.Turns, rota.Turn{Input: w.Input}) {
 		for _, i := range slices.Concat(t.Input, t.Output) {
@@ -250,12 +252,16 @@ func (j *job) step(s rota.ResponseStep) {
 
 // ask asks a model. That it is asked is on record before.
 func (j *job) ask(q answer.Question) {
+	asked := q
 	provider, model, err := j.Gateway.Resolve(q.Model)
 	if err != nil {
 		j.fail(&gateway.Error{Code: rota.RunErrMisconfigured, Message: "the model " + q.Model + " has no provider: " + err.Error(), Err: err})
 		return
 	}
 	j.provider = provider
+	if from := j.past.From(); from > 0 {
+		q.Key += "-from-" + strconv.Itoa(from)
+	}
 	j.step(rota.ResponseStep{Kind: rota.StepAsked, Provider: provider, Model: model, Key: q.Key})
 	if err := j.record(); err != nil {
 		j.fail(&gateway.Error{Code: rota.RunErrConnection, Message: "the database does not answer", Err: err})
@@ -264,10 +270,21 @@ func (j *job) ask(q answer.Question) {
 	n := responses.NewNormalizer(j.writer)
 	n.Hold, n.Spent, j.state.Shown = j.state.Loops(), j.usage, j.work.Lost
 	ending, resp, err := j.listen(n, provider, model, q)
+	if j.shorten(err) {
+		j.ask(asked)
+		return
+	}
 	if err != nil {
 		j.failed(n, ending, err)
 		return
 	}
+	resp.NotSent = slices.Concat(resp.NotSent, j.past.NotSent())
+	j.answered(n, ending, provider, model, resp)
+}
+
+// answered notes that a model has answered, and writes the end of its answer unless that
+// asks for calls.
+func (j *job) answered(n *responses.Normalizer, ending *gateway.Event, provider, model string, resp gateway.Response) {
 	j.refused, j.notSent, j.usage = nil, resp.NotSent, responses.SumUsage(j.usage, resp.Usage)
 	if j.asksForCalls(n, provider, model, resp) {
 		return
@@ -288,12 +305,23 @@ func (j *job) ask(q answer.Question) {
 	})
 }
 
+// shorten leaves out the oldest turns if the model has refused the request as too long and
+// its caller wants that, and reports whether it has.
+func (j *job) shorten(err error) bool {
+	var f *gateway.Error
+	if j.state.Shown || j.ctx.Err() != nil || !errors.As(err, &f) || !f.TooLong() || !answer.Truncates(j.work.Request) || !j.past.Halve() {
+		return false
+	}
+	j.Log.Info("the model takes no more: it is asked without the oldest turns", "response_id", j.work.ID, "turns", j.past.Count(), "not_sent", j.past.From())
+	return true
+}
+
 // listen asks a model, and passes on what it says. The event that ends its answer is
 // held back: another model may be asked.
 func (j *job) listen(n *responses.Normalizer, provider, model string, q answer.Question) (ending *gateway.Event, resp gateway.Response, err error) {
 	before := j.memory.Held()
 	resp, err = j.Gateway.Stream(j.ctx, gateway.Request{
-		Provider: provider, Body: answer.Body(j.work, model, q, j.state), IdempotencyKey: q.Key, NoStore: !j.work.Kept,
+		Provider: provider, Body: answer.Body(j.work, j.past, model, q, j.state), IdempotencyKey: q.Key, NoStore: !j.work.Kept,
 		Hold: func(ctx context.Context, bytes int) error { return j.memory.Hold(ctx, before+answerCost*int64(bytes)) },
 	}, func(string) {}, func(e gateway.Event) {
 		if terminal(e.Type) {

@@ -53,6 +53,9 @@ func (c Context) items(next []Item) []Item {
 		all = make([]Item, 0, 3*(len(c.Turns)-min(c.From, len(c.Turns))+1))
 		o   openCalls
 	)
+	for _, t := range c.Turns[:min(c.From, len(c.Turns))] {
+		all = append(all, rules(t.Input)...)
+	}
 	for _, t := range append(slices.Clip(c.Turns[min(c.From, len(c.Turns)):]), Turn{Input: next}) {
 		all = o.cutOff(all, t.Input) // the last turn's
 		all = o.answer(all, t.Input)
@@ -62,6 +65,48 @@ func (c Context) items(next []Item) []Item {
 		o.note(kept)
 	}
 	return asCalls(all, c.Theirs)
+}
+
+// rules returns the messages among items that say how to answer. They hold for all of a
+// context, so they are sent also when their turn is not.
+func rules(items []Item) []Item {
+	var all []Item
+	for _, i := range items {
+		if role := i.role(); i.Type == "message" && (role == "system" || role == "developer") {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+func (i Item) role() string { return rawjson.Text(rawjson.Get(i.raw, "role")) }
+
+// Split returns the context with the turns that new items have among them, which are
+// those of a caller who sends all of its earlier turns himself. What stays new is what
+// was asked last.
+func (c Context) Split(next []Item) (longer Context, rest []Item) {
+	longer, rest = c, next
+	longer.Turns = slices.Clip(c.Turns)
+	for n := 1; n < len(rest); n++ {
+		if rest[n-1].isAnswer() && !rest[n].isAnswer() {
+			at := slices.IndexFunc(rest[:n], Item.isAnswer)
+			longer.Turns = append(longer.Turns, Turn{Input: rest[:at:at], Output: rest[at:n:n]})
+			rest, n = rest[n:], 0
+		}
+	}
+	return longer, rest
+}
+
+// isAnswer reports whether a model has made the item.
+func (i Item) isAnswer() bool {
+	switch {
+	case i.Type == "message":
+		return i.role() == "assistant"
+	case i.Type == "mcp_approval_response", i.Type == "item_reference", i.Type == "compaction":
+		return false
+	default:
+		return callOf(i.Type) == ""
+	}
 }
 
 // sendable returns the items of an output that a model can be told: all but what was

@@ -4,22 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/answer"
 	"github.com/rota-run/rota/internal/budget"
 	"github.com/rota-run/rota/internal/gateway"
-	"github.com/rota-run/rota/internal/responses"
 )
 
 // A memory is what a run goes on from: what a conversation has, or a chain of responses.
 // A nil one is that of a run that begins afresh.
 type memory struct {
-	before  []rota.Turn
-	context responses.Context // the same, but for turns that are not sent
-	input   []responses.Item  // of the run
+	before []rota.Turn
+	tools  []json.RawMessage
+	past   *answer.Past // nil until the request is made
 }
 
 // remember takes room for what the run goes on from, and reads it.
@@ -48,7 +46,6 @@ func (r *Runner) remember(ctx context.Context, log *slog.Logger, w rota.Work, ro
 	if text, ok := refusal(err); ok {
 		return nil, rejected(text)
 	}
-	m.context = answer.Context(m.before)
 	return m, err
 }
 
@@ -74,41 +71,41 @@ func (m *memory) with(input json.RawMessage) (json.RawMessage, error) {
 	if m == nil {
 		return input, nil
 	}
-	var err error
-	if m.input, err = answer.ReadInput(input); err == nil {
-		m.input = answer.Apart(m.before, m.input)
-		input, err = answer.InputAfter(m.context, m.input)
+	if m.past == nil {
+		items, err := answer.ReadInput(input)
+		if err == nil {
+			m.past = answer.NewPast(m.before, answer.Apart(m.before, items), m.tools)
+			err = m.past.Check()
+		}
+		if text, ok := refusal(err); ok {
+			return nil, rejected(text)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	if text, ok := refusal(err); ok {
-		err = rejected(text)
-	}
-	return input, err
+	return m.past.Input(), nil
 }
 
 // shorten drops the oldest turns if the model has refused the request as too long, and
 // reports whether it has.
 func (m *memory) shorten(err error) bool {
 	var f *gateway.Error
-	if m == nil || !errors.As(err, &f) || !f.TooLong() {
-		return false
-	}
-	shorter, ok := m.context.Halve(m.input)
-	m.context = shorter
-	return ok
+	return m != nil && errors.As(err, &f) && f.TooLong() && m.past.Halve()
 }
 
 // notSent names the turns that are not sent.
 func (m *memory) notSent() []string {
-	if m == nil || m.context.From == 0 {
+	if m == nil {
 		return nil
 	}
-	return []string{fmt.Sprintf("the oldest %d of %d earlier turns", m.context.From, len(m.before))}
+	return m.past.NotSent()
 }
 
 // keep makes the answer one that others can go on from.
 func (c call) keep(w rota.Work, end *rota.Result) {
 	t := answer.RunAnswer{
-		Work: w, Provider: c.provider, Before: c.memory.before, Input: c.memory.input, Asked: c.body,
+		Work: w, Provider: c.provider, Before: c.memory.before, Input: c.memory.past.Next, Asked: c.body,
 		Status: rota.ResponseStatus(end.Phase), Response: c.resp.Body, Usage: end.Usage, NotSent: c.resp.NotSent,
 		StartedAt: w.StartedAt, EndedAt: end.CompletedAt,
 	}.Turn()

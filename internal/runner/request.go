@@ -8,7 +8,6 @@ import (
 	"github.com/rota-run/rota/internal/answer"
 	"github.com/rota-run/rota/internal/gateway"
 	"github.com/rota-run/rota/internal/prompt"
-	"github.com/rota-run/rota/internal/responses"
 )
 
 // body is the part of a Responses API request that an agent and a run fill.
@@ -43,7 +42,7 @@ func request(w rota.Work, model string, tools []json.RawMessage, m *memory) ([]b
 		return nil, sent, err
 	}
 	if m == nil && decides(sent.Input) {
-		m = &memory{context: responses.Context{Theirs: answer.Theirs(tools)}} // or the model were told items that it does not know
+		m = &memory{tools: tools} // or the model were told items that it does not know
 	}
 	if input, err = m.with(input); err != nil {
 		return nil, sent, err

@@ -224,7 +224,7 @@ func (a *asker) approvals(s *answer.State) error {
 	theirs := answer.Theirs(a.tools)
 	var before []rota.Turn
 	if a.memory != nil {
-		a.memory.context.Theirs, before = theirs, a.memory.before
+		a.memory.tools, before = a.tools, a.memory.before
 	}
 	if len(s.Servers) == 0 || !decides(a.w.Run.Input) {
 		return nil
@@ -291,8 +291,8 @@ func (a *asker) ask(ctx context.Context, key string, change func(body []byte) []
 		if a.pub.output || !a.memory.shorten(c.err) {
 			break
 		}
-		key = fmt.Sprintf("%s-from-%d", first, a.memory.context.From)
-		a.log.Info("the model takes no more: it is asked without the oldest turns", "turns", len(a.memory.before), "not_sent", a.memory.context.From)
+		key = fmt.Sprintf("%s-from-%d", first, a.memory.past.From())
+		a.log.Info("the model takes no more: it is asked without the oldest turns", "turns", a.memory.past.Count(), "not_sent", a.memory.past.From())
 	}
 	c.output = a.pub.output
 	if names := slices.Concat(notSent(c), a.memory.notSent()); len(names) > 0 {
