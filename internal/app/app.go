@@ -227,7 +227,7 @@ func (s server) pages(version string, log *slog.Logger) map[string]http.Handler 
 		return nil
 	}
 	return console.Pages(console.Config{
-		Control: s.control, Limits: s.limits, System: system(version), Now: time.Now, Log: log, Status: httpapi.Status, Decode: httpapi.Decoder(),
+		Control: s.control, Limits: s.limits, System: system(version), Now: time.Now, Log: log, Status: httpapi.Status, Decode: httpapi.Decoder(), Events: httpapi.EventWriter(time.Now, log),
 		Sessions: s.sessions(),
 	})
 }

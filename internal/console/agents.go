@@ -20,5 +20,5 @@ func (c *console) agent(v visit) (view, error) {
 		return view{}, err
 	}
 	l, err := c.Control.Schedules(v.Context(), v.who, a.ID, v.list())
-	return view{Template: "agent", Title: a.Name, Here: "/agents", Data: agentData{Agent: a, Schedules: l}}, err
+	return view{Template: "agent", About: string(a.ID), Title: a.Name, Here: "/agents", Data: agentData{Agent: a, Schedules: l}}, err
 }

@@ -28,6 +28,7 @@ type Config struct {
 	Now      func() time.Time
 	Status   func(rota.Code) int             // the HTTP status of a failure
 	Decode   func(body []byte, in any) error // reads a body as the API does
+	Events   EventWriter                     // writes events as the API does
 	Log      *slog.Logger
 }
 
@@ -56,6 +57,7 @@ func Pages(cfg Config) map[string]http.Handler {
 		"GET /agents/{agent}": c.page(c.agent),
 		"GET /keys":           c.page(c.keys),
 		"GET /system":         c.page(c.system),
+		"GET /changes":        http.HandlerFunc(c.changes),
 
 		"GET /end-users": c.page(c.endUsers),
 

@@ -84,5 +84,5 @@ func (c *console) run(v visit) (view, error) {
 		}
 		d.Zone, d.Name = s.Spec.Timezone, nameOf(s)
 	}
-	return view{Template: "run", Title: "Run " + string(r.ID), Here: "/runs", Data: d}, nil
+	return view{Template: "run", About: string(r.ID), Title: "Run " + string(r.ID), Here: "/runs", Data: d}, nil
 }

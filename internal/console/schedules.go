@@ -92,7 +92,7 @@ func (c *console) schedule(v visit) (view, error) {
 		return view{}, err
 	}
 	d.Ledger, err = c.Control.Occurrences(v.Context(), v.who, s.AgentID, s.ID, f, v.list())
-	return view{Template: "schedule", Title: nameOf(s), Here: "/schedules", Data: d}, err
+	return view{Template: "schedule", About: string(s.ID), Title: nameOf(s), Here: "/schedules", Data: d}, err
 }
 
 // filter returns what of the ledger is shown: what is around the time that somebody asks

@@ -20,8 +20,9 @@ import (
 // A visit is a request of somebody who is signed in.
 type visit struct {
 	*http.Request
-	who auth.Caller
-	now time.Time
+	who  auth.Caller
+	now  time.Time
+	mark int64 // of the changes before it
 }
 
 // A page reads what one page shows. The view's Template is that of the page.
@@ -36,6 +37,7 @@ type view struct {
 	Title    string
 	Here     string // the part of the console that it belongs to
 	Still    bool   // it does not ask for itself again
+	About    string // the id of the only thing that it shows; empty if it shows many
 	Data     any
 
 	Who     auth.Caller
@@ -45,6 +47,7 @@ type view struct {
 	Query   url.Values    // of the page
 	Path    string        // of the page
 	Request string        // id of the request
+	Mark    int64         // up to where the page shows what has changed
 	Problem *rota.Error   // of a page that could not be shown
 	Once    func() string // a new idempotency key
 }
@@ -139,7 +142,7 @@ func (c *console) enter(w http.ResponseWriter, r *http.Request) (visit, bool) {
 	if err == nil {
 		err = cmp.Or(checkText(url.Values{"path": {r.URL.Path}}), checkText(r.URL.Query()))
 	}
-	v := visit{Request: r, who: who, now: c.Now()}
+	v := visit{Request: r, who: who, now: c.Now(), mark: c.Control.Mark()}
 	switch {
 	case errors.Is(err, rota.Unauthenticated) && r.Method == http.MethodGet:
 		http.Redirect(w, r, "/sign-in?"+url.Values{"to": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
@@ -185,7 +188,7 @@ func (v visit) write() control.Write {
 func (c *console) show(w http.ResponseWriter, v visit, status int, shown view) {
 	shown.Who, shown.Now, shown.Version = v.who, v.now, c.System.Version
 	shown.Query, shown.Path, shown.Request = v.URL.Query(), v.URL.Path, w.Header().Get("X-Request-ID")
-	shown.Once = rand.Text
+	shown.Once, shown.Mark = rand.Text, v.mark
 	var b bytes.Buffer
 	if err := c.templates[shown.Template].ExecuteTemplate(&b, "page", shown); err != nil {
 		c.Log.LogAttrs(v.Context(), slog.LevelError, "a page could not be written", slog.String("page", shown.Template), slog.Any("err", err))

@@ -20,6 +20,10 @@ func (c *Control) Changes(ctx context.Context, who auth.Caller, endUser string, 
 	return changeEvents{c.Feed.Read(after, passes(o))}, nil
 }
 
+// Mark returns a number after which [Control.Changes] tells everything that happens from
+// now on.
+func (c *Control) Mark() int64 { return c.Feed.Mark() }
+
 // passes returns whether a change is for whom it may concern.
 func passes(o rota.Owners) func(rota.Change) bool {
 	return func(c rota.Change) bool {

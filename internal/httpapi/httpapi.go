@@ -88,6 +88,9 @@ type api struct {
 	absent  string // what is said of every other path
 }
 
+// pageEvents is the pattern of the events that pages get.
+const pageEvents = "GET /changes"
+
 // New returns the handler of everything that the API serves: /api/,
 // /.well-known/jwks.json, /openapi.json, /docs, /healthz, /readyz and /metrics. It
 // answers 404 to every other path.
@@ -113,7 +116,10 @@ func New(cfg Config) http.Handler {
 	a.mux.Handle("GET /docs", compressed(lazily(func() http.HandlerFunc { return reference(a.doc, a.PublicURL) })))
 	var first http.Handler
 	for pattern, page := range a.Pages {
-		if page = compressed(page); pattern == firstPage {
+		if pattern != pageEvents {
+			page = compressed(page)
+		}
+		if pattern == firstPage {
 			first = page
 			continue
 		}

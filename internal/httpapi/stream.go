@@ -66,6 +66,14 @@ func (a *api) send(w http.ResponseWriter, r *http.Request, s stream) {
 	panic(http.ErrAbortHandler)
 }
 
+// EventWriter returns a function that answers as operations do that stream events.
+func EventWriter(now func() time.Time, log *slog.Logger) func(http.ResponseWriter, *http.Request, control.EventReader, func() error) {
+	a := &api{Config: Config{Now: now, Log: log}}
+	return func(w http.ResponseWriter, r *http.Request, events control.EventReader, admitted func() error) {
+		a.send(w, r, stream{EventReader: events, admitted: admitted})
+	}
+}
+
 // transmit returns nil when the events have ended and are written.
 func (s stream) transmit(ctx context.Context, w http.ResponseWriter, g gate) error {
 	ctx, cancel := context.WithCancel(ctx)

@@ -50,6 +50,7 @@ func browse(t *testing.T, s *server, script string, more map[string]any) {
 	defer stop()
 	out, err := exec.CommandContext(ctx, python, filepath.Join("testdata", "browser", script), string(b)).CombinedOutput()
 	require.NoError(t, err, string(out))
+	t.Log(string(out))
 }
 
 // screenshots is where pictures of all pages are kept.
@@ -148,4 +149,24 @@ func TestKeyboardInABrowser(t *testing.T) {
 	s := start(t, t.TempDir(), "--model-url", model.URL)
 	fillFailing(t, s, model)
 	browse(t, s, "keyboard.py", nil)
+}
+
+// looks is how many changes eight hours bring: one every quarter of a minute.
+const looks = 1920
+
+// TestAPageIsLive: an open page shows a fire by itself, and keeps what somebody does on
+// it. It says when it hears nothing. After as many changes as a day of work brings, its heap
+// is at most 10 MB larger. The times are printed.
+func TestAPageIsLive(t *testing.T) {
+	t.Parallel()
+	model := gatewaytest.New(t)
+	model.Default(gatewaytest.Text("Nothing new."))
+	s := start(t, t.TempDir(), "--model-url", model.URL)
+	agent, err := s.client().Agents.Create(t.Context(), rota.AgentCreate{Name: "Clerk", Model: "m"})
+	require.NoError(t, err)
+	made, err := s.client().Schedules.Create(t.Context(), agent.ID, rota.ScheduleCreate{
+		Name: rota.Some("Mornings"), Input: rota.InputText("Anything new?"), Spec: rota.Spec{Type: rota.Cron, CronExpression: "0 9 1 1 *", Timezone: "Europe/Madrid"},
+	})
+	require.NoError(t, err)
+	browse(t, s, "live.py", map[string]any{"schedule": "/agents/" + string(agent.ID) + "/schedules/" + string(made.ID), "looks": looks})
 }
