@@ -330,6 +330,7 @@ type Lost func(c CutOff, now time.Time) (Result, bool)
 type FireContext struct {
 	ScheduledFor Instant  `json:"-"` // of a run that no schedule started, its creation
 	ScheduleName string   `json:"-"` // as it is when the run starts; empty if there is none
+	EndUser      string   `json:"-"` // whose run it is; empty for the account itself
 	Timezone     string   `json:"timezone"`
 	LastRunAt    *Instant `json:"last_run_at,omitempty"` // of the schedule's run before; nil for the first
 	RunCount     int64    `json:"run_count"`             // this run included

@@ -43,6 +43,8 @@ func openGateway(s settings.Settings, log *slog.Logger) (*gateway.Gateway, error
 			Detected: func(gateway.Protocol) {
 				log.Info("the provider has no Responses API; its models are asked over chat completions until the next start", "provider", p.Name)
 			},
+			SafetyIdentifier: p.SafetyID == "end_user",
+
 			Omit: omit(p),
 			Omitted: func(member string) {
 				log.Warn("the provider does not take a member of requests; it is left out until the next start", "provider", p.Name, "member", member)

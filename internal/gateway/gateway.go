@@ -79,6 +79,11 @@ type Provider struct {
 	// refuses is found out, and then left out as long as the gateway lives.
 	Omit []string
 
+	// SafetyIdentifier gives the provider a name of the end user for whom it is asked,
+	// unless the request has one: see [SafetyIdentifier]. Over chat completions, it is not
+	// sent.
+	SafetyIdentifier bool
+
 	// Omitted is called once for each member that is left out from then on, because
 	// the provider refused it. It may be called by many goroutines at once. Nil is
 	// fine.

@@ -19,6 +19,7 @@ var optional = []struct{ name, value string }{
 	{name: "context_management"},
 	{name: "tool_choice", value: `"auto"`},
 	{name: "parallel_tool_calls", value: "true"},
+	{name: "safety_identifier"},
 	{name: "stream_options"}, // of a chat, which is asked for its usage with it
 }
 
@@ -54,6 +55,7 @@ type question struct {
 
 func (p *provider) question(r Request) *question {
 	q := &question{Request: r}
+	q.identify(p)
 	for _, o := range optional {
 		if p.omits.has(o.name) {
 			q.omit(o.name)

@@ -25,6 +25,9 @@ type Request struct {
 	// the provider asks for background responses.
 	Body []byte
 
+	// Owner is for whom it is asked: see [Provider.SafetyIdentifier].
+	Owner rota.Owner
+
 	IdempotencyKey string // the header; empty sends none
 
 	// NoStore asks the provider not to keep the response, where there are no

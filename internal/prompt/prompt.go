@@ -6,6 +6,7 @@
 //	{{last_run_at}}    when the schedule's run before this one was started; empty for the first
 //	{{run_count}}      how many runs the schedule has started, this one included
 //	{{schedule_name}}  the schedule's name; empty if it has none
+//	{{end_user}}       for whom the run is; empty for the account itself
 //
 // All other text stays as it is, whatever braces are in it.
 package prompt
@@ -30,7 +31,7 @@ const UnknownVariable = "unknown_variable"
 // maxWarnings is how many different names one text is warned about.
 const maxWarnings = 10
 
-const names = "scheduled_for, timezone, last_run_at, run_count, schedule_name"
+const names = "scheduled_for, timezone, last_run_at, run_count, schedule_name, end_user"
 
 var (
 	variable = regexp.MustCompile(`\{\{\s*(` + strings.ReplaceAll(names, ", ", "|") + `)\s*\}\}`)
@@ -109,6 +110,8 @@ func value(name string, f rota.FireContext) string {
 		return inZone(*f.LastRunAt, f.Timezone)
 	case "run_count":
 		return strconv.FormatInt(f.RunCount, 10)
+	case "end_user":
+		return f.EndUser
 	default:
 		return f.ScheduleName
 	}

@@ -20,6 +20,7 @@ func fire() rota.FireContext {
 		LastRunAt:    &last,
 		RunCount:     7,
 		ScheduleName: "Morning brief",
+		EndUser:      "ana@example.com",
 	}
 }
 
@@ -30,6 +31,7 @@ func TestRender(t *testing.T) {
 		"since {{ last_run_at }}":            "since 2026-03-28T09:00:00+01:00",
 		"{{timezone}}, no. {{run_count}}":    "Europe/Madrid, no. 7",
 		"[{{schedule_name}}]":                "[Morning brief]",
+		"for {{end_user}}":                   "for ana@example.com",
 		"{{{{scheduled_for}}":                "{{2026-03-29T09:00:00+02:00",
 		"{{{run_count}}}":                    "{7}",
 		"{{ a {{run_count}} }}":              "{{ a 7 }}",
@@ -52,7 +54,7 @@ func TestWarnings(t *testing.T) {
 	require.Equal(t, []rota.Warning{}, prompt.Warnings("instructions", "at {{scheduled_for}} and {{ run_count }} {{ {x} {{"))
 	require.Equal(t, []rota.Warning{{
 		Code: "unknown_variable", Param: "instructions",
-		Message: "{{nmae}} is not a variable and stays as it is; the variables are scheduled_for, timezone, last_run_at, run_count, schedule_name",
+		Message: "{{nmae}} is not a variable and stays as it is; the variables are scheduled_for, timezone, last_run_at, run_count, schedule_name, end_user",
 	}}, prompt.Warnings("instructions", "hello {{nmae}}, {{nmae}} at {{timezone}}"))
 	require.Len(t, prompt.Warnings("input", "{{a}} {{b}} {{a}}"), 2)
 	many := ""

@@ -321,7 +321,7 @@ func (j *job) shorten(err error) bool {
 func (j *job) listen(n *responses.Normalizer, provider, model string, q answer.Question) (ending *gateway.Event, resp gateway.Response, err error) {
 	before := j.memory.Held()
 	resp, err = j.Gateway.Stream(j.ctx, gateway.Request{
-		Provider: provider, Body: answer.Body(j.work, j.past, model, q, j.state), IdempotencyKey: q.Key, NoStore: !j.work.Kept,
+		Provider: provider, Owner: j.work.Owner, Body: answer.Body(j.work, j.past, model, q, j.state), IdempotencyKey: q.Key, NoStore: !j.work.Kept,
 		Hold: func(ctx context.Context, bytes int) error { return j.memory.Hold(ctx, before+answerCost*int64(bytes)) },
 	}, func(string) {}, func(e gateway.Event) {
 		if terminal(e.Type) {

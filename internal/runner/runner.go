@@ -281,6 +281,7 @@ func (a *asker) ask(ctx context.Context, key string, change func(body []byte) []
 		c.request, c.body = &sent, body
 		c.resp, c.err = a.Gateway.Stream(ctx, gateway.Request{
 			Provider:       a.provider,
+			Owner:          a.w.Owner,
 			Body:           body,
 			IdempotencyKey: key,
 			ResumeID:       a.begun,

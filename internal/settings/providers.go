@@ -100,6 +100,7 @@ func (p Provider) check(before []Provider) error {
 		check(p.KeyEnv == "" || p.KeyFile == "", "key_env and key_file exclude each other"),
 		check(p.ConnectTimeout >= 0 && p.IdleTimeout >= 0, "connect_timeout and idle_timeout must not be negative"),
 		check(slices.Contains([]string{"", "auto", "responses", "chat"}, p.Protocol), "protocol must be auto, responses or chat, not %q", p.Protocol),
+		check(slices.Contains([]string{"", "none", "end_user"}, p.SafetyID), "safety_identifier must be none or end_user, not %q", p.SafetyID),
 		check(p.MaxConcurrent >= 0, "max_concurrent must be 0 or more, not %d", p.MaxConcurrent),
 		check(!p.AnyPrefix || !slices.ContainsFunc(before, func(q Provider) bool { return q.AnyPrefix }), "any_prefix is for one provider"),
 	)

@@ -220,7 +220,7 @@ func scanWork(row Scanner) (rota.Work, error) {
 	err := row.Scan(dest...)
 	runDone()
 	w.ReadyAt = ready.Time
-	w.Fire.ScheduledFor = w.Run.CreatedAt
+	w.Fire.ScheduledFor, w.Fire.EndUser = w.Run.CreatedAt, w.Owner.EndUser
 	if w.Run.ScheduledFor != nil {
 		w.Fire.ScheduledFor = *w.Run.ScheduledFor
 	}

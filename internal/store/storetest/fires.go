@@ -385,7 +385,7 @@ func fireContext(w *world) {
 	firstStart := w.now
 	first := w.claimOne().Fire
 	w.same(rota.FireContext{
-		ScheduledFor: rota.InstantOf(start.Add(time.Minute)), ScheduleName: "old", Timezone: "Asia/Tokyo", RunCount: 1,
+		ScheduledFor: rota.InstantOf(start.Add(time.Minute)), ScheduleName: "old", EndUser: w.owner.EndUser, Timezone: "Asia/Tokyo", RunCount: 1,
 	}, first)
 	w.at(2*time.Minute + time.Second)
 	w.fire(1, w.once)
@@ -395,9 +395,9 @@ func fireContext(w *world) {
 		return tx.SaveSchedule(ctx, rota.TimedSchedule{Schedule: s, Timer: t}, nil)
 	})
 	w.same(rota.FireContext{
-		ScheduledFor: rota.InstantOf(start.Add(2 * time.Minute)), ScheduleName: "new", Timezone: "Asia/Tokyo", RunCount: 2,
+		ScheduledFor: rota.InstantOf(start.Add(2 * time.Minute)), ScheduleName: "new", EndUser: w.owner.EndUser, Timezone: "Asia/Tokyo", RunCount: 2,
 		LastRunAt: p(rota.InstantOf(firstStart)),
 	}, w.claimOne().Fire)
 	r := w.addRun(s.AgentID)
-	w.same(rota.FireContext{ScheduledFor: r.CreatedAt, Timezone: "UTC"}, w.claimOne().Fire)
+	w.same(rota.FireContext{EndUser: w.owner.EndUser, ScheduledFor: r.CreatedAt, Timezone: "UTC"}, w.claimOne().Fire)
 }

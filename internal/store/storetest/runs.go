@@ -63,7 +63,7 @@ func claimContent(w *world) {
 	id := w.fire(1, w.once)[0].Run
 	work := w.claimOne()
 	fire := rota.FireContext{
-		ScheduledFor: *w.run(id).ScheduledFor, ScheduleName: name, Timezone: "Europe/Madrid",
+		ScheduledFor: *w.run(id).ScheduledFor, ScheduleName: name, EndUser: w.owner.EndUser, Timezone: "Europe/Madrid",
 		LastRunAt: rota.InstantOrNil(last), RunCount: 7,
 	}
 	w.same(underWay(work), w.run(work.Run.ID))
@@ -77,7 +77,7 @@ func claimContent(w *world) {
 	require.Equal(w, a.Version-1, w.run(waits.ID).AgentVersion, "a run keeps the version that it was made with")
 	r := w.addRun(a.ID)
 	work = w.claimOne()
-	fire = rota.FireContext{ScheduledFor: w.run(r.ID).CreatedAt, Timezone: "UTC"}
+	fire = rota.FireContext{EndUser: w.owner.EndUser, ScheduledFor: w.run(r.ID).CreatedAt, Timezone: "UTC"}
 	w.same(underWay(work), w.run(work.Run.ID))
 	w.same(rota.Work{Run: work.Run, StartedAt: w.now, Owner: w.owner, Agent: a.AgentConfig, Provider: provider, ReadyAt: w.run(r.ID).CreatedAt.Time, Policy: rota.DefaultPolicy(), Fire: fire}, work)
 }
