@@ -22,6 +22,7 @@ type Erasure struct {
 	Answers       int64  `json:"answers" doc:"Answers that were remembered for an Idempotency-Key."`
 	Responses     int64  `json:"responses" doc:"Responses of the Responses API."`
 	Conversations int64  `json:"conversations"`
+	MCPServers    int64  `json:"mcp_servers" doc:"With their credentials."`
 }
 
 // An ExportLine begins and ends an export of an end user.

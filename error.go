@@ -33,6 +33,8 @@ const (
 	Internal        Code = "internal"        // a bug or a broken dependency
 	NotImplemented  Code = "not_implemented" // known, but not offered by this server
 
+	UpstreamFailed Code = "upstream_failed" // a server that the caller named cannot be used
+
 	ConversationLocked Code = "conversation_locked"         // another response is under way in it
 	PreviousNotFound   Code = "previous_response_not_found" // there is no such response to go on from
 	NotSleeping        Code = "not_sleeping"                // what is to be woken does not sleep
@@ -42,7 +44,7 @@ const (
 // Codes lists every code, for tables that must be complete.
 var Codes = [...]Code{
 	Invalid, Unauthenticated, Denied, NotFound, BadMethod, Conflict, Precondition,
-	TooLarge, BadMediaType, RateLimited, LimitReached, Unavailable, Internal, NotImplemented,
+	TooLarge, BadMediaType, RateLimited, LimitReached, Unavailable, Internal, NotImplemented, UpstreamFailed,
 	ConversationLocked, PreviousNotFound, NotSleeping, ContextTooLong,
 }
 

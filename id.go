@@ -23,6 +23,8 @@ type (
 	SigningKeyID      string // sig_…
 	ResponseID        string // resp_…
 	ConversationID    string // conv_…
+	MCPServerID       string // mcp_srv_…
+	MCPCredentialID   string // mcp_cred_…
 )
 
 // NewAgentID returns an identifier made at now.
@@ -57,6 +59,14 @@ func ResponseOf(id RunID) ResponseID {
 
 // NewConversationID returns an identifier made at now.
 func NewConversationID(now time.Time) ConversationID { return ConversationID(newID("conv_", now)) }
+
+// NewMCPServerID returns an identifier made at now.
+func NewMCPServerID(now time.Time) MCPServerID { return MCPServerID(newID("mcp_srv_", now)) }
+
+// NewMCPCredentialID returns an identifier made at now.
+func NewMCPCredentialID(now time.Time) MCPCredentialID {
+	return MCPCredentialID(newID("mcp_cred_", now))
+}
 
 // NewItemID returns an identifier of an item made at now, with a prefix such as "msg_".
 func NewItemID(prefix string, now time.Time) string { return newID(prefix, now) }

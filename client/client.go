@@ -15,16 +15,18 @@ const DefaultMaxAnswer = 64 << 20
 // A Client speaks to one server with one key. Its methods may be called from
 // any goroutine. They block until the server has answered or the context ends.
 type Client struct {
-	Agents        Agents
-	FunctionTools FunctionTools
-	Schedules     Schedules
-	Runs          Runs
-	Account       Account
-	EndUsers      EndUsers
-	Limits        Limits
-	Keys          Keys
-	ScopedKeys    ScopedKeys
-	System        System
+	Agents         Agents
+	FunctionTools  FunctionTools
+	MCPServers     MCPServers
+	MCPCredentials MCPCredentials
+	Schedules      Schedules
+	Runs           Runs
+	Account        Account
+	EndUsers       EndUsers
+	Limits         Limits
+	Keys           Keys
+	ScopedKeys     ScopedKeys
+	System         System
 }
 
 // New returns a client of the server at baseURL, such as
@@ -44,7 +46,7 @@ func New(baseURL, key string, opts ...Option) *Client {
 		o(s)
 	}
 	s.http = withoutRedirects(s.http)
-	return &Client{Agents: Agents{s}, FunctionTools: FunctionTools{s}, Schedules: Schedules{s}, Runs: Runs{s}, Account: Account{s}, EndUsers: EndUsers{s}, Limits: Limits{s}, Keys: Keys{s}, ScopedKeys: ScopedKeys{s}, System: System{s}}
+	return &Client{Agents: Agents{s}, FunctionTools: FunctionTools{s}, MCPServers: MCPServers{s}, MCPCredentials: MCPCredentials{s}, Schedules: Schedules{s}, Runs: Runs{s}, Account: Account{s}, EndUsers: EndUsers{s}, Limits: Limits{s}, Keys: Keys{s}, ScopedKeys: ScopedKeys{s}, System: System{s}}
 }
 
 func parseBase(baseURL string) (*url.URL, error) {

@@ -87,6 +87,33 @@ func agentCalls() []sent {
 		{`DELETE /api/v1/agents/function-tools/ftool_1 `, func(ctx context.Context, c *client.Client) error {
 			return only(c.FunctionTools.Delete(ctx, "ftool_1"))
 		}},
+		{`POST /api/v1/llm/mcp/servers {"name":"Docs","server_label":"docs","server_url":"https://x"}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.MCPServers.Create(ctx, rota.MCPServerCreate{Name: "Docs", ServerLabel: "docs", ServerURL: "https://x"}))
+		}},
+		{`GET /api/v1/llm/mcp/servers?limit=2 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.MCPServers.List(ctx, rota.Page{Limit: 2}))
+		}},
+		{`GET /api/v1/llm/mcp/servers/mcp_srv_1 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.MCPServers.Get(ctx, "mcp_srv_1"))
+		}},
+		{`POST /api/v1/llm/mcp/servers/mcp_srv_1 {"server_description":null}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.MCPServers.Update(ctx, "mcp_srv_1", rota.MCPServerUpdate{ServerDescription: rota.Null[string]()}))
+		}},
+		{`DELETE /api/v1/llm/mcp/servers/mcp_srv_1 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.MCPServers.Delete(ctx, "mcp_srv_1"))
+		}},
+		{`POST /api/v1/llm/mcp/servers/mcp_srv_1/test `, func(ctx context.Context, c *client.Client) error {
+			return only(c.MCPServers.Test(ctx, "mcp_srv_1"))
+		}},
+		{`POST /api/v1/llm/mcp/servers/mcp_srv_1/credentials {"auth_type":"bearer","bearer_token":"t"}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.MCPCredentials.Create(ctx, "mcp_srv_1", rota.MCPCredentialCreate{AuthType: "bearer", BearerToken: rota.Some("t")}))
+		}},
+		{`GET /api/v1/llm/mcp/servers/mcp_srv_1/credentials?include_revoked=true&limit=2 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.MCPCredentials.List(ctx, "mcp_srv_1", rota.Page{Limit: 2}, client.IncludeRevoked()))
+		}},
+		{`DELETE /api/v1/llm/mcp/credentials/mcp_cred_1 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.MCPCredentials.Revoke(ctx, "mcp_cred_1"))
+		}},
 		{`GET /api/v1/agents/agt_1/versions/2 `, func(ctx context.Context, c *client.Client) error {
 			return only(c.Agents.Version(ctx, "agt_1", 2))
 		}},

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -31,8 +32,10 @@ type Server struct {
 	URL           string
 	Description   string
 	Headers       map[string]string
-	Authorization string        // a token, or a whole header
-	Timeout       time.Duration // of a call, and of a list of tools
+	Authorization string               // a token, or a whole header
+	Stored        rota.MCPServerID     // whose credential in the vault is shown; empty for none
+	Credential    rota.MCPCredentialID // the one that is to be shown; empty for the newest
+	Timeout       time.Duration        // of a call, and of a list of tools
 
 	allowed  *filter // nil allows all
 	approval approval
@@ -108,13 +111,85 @@ func theirs(tool json.RawMessage) bool {
 
 var labelShape = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]{0,63}$`)
 
+// CheckServer refuses a server of the vault that no tool could name.
+func CheckServer(c rota.MCPServerConfig) error {
+	_, err := readServer("", withStored([]byte(`{}`), c))
+	var e *rota.Error
+	if errors.As(err, &e) {
+		e.Field = strings.TrimPrefix(e.Field, ".")
+	}
+	return err
+}
+
+// ReadCredentialHeaders reads the headers of a credential.
+func ReadCredentialHeaders(raw json.RawMessage) (map[string]string, error) {
+	return readHeaders("headers", raw)
+}
+
+// StoredServers returns the ids of the servers in the vault that tools name, by the place
+// of each tool.
+func StoredServers(tools []json.RawMessage) map[int]rota.MCPServerID {
+	all := map[int]rota.MCPServerID{}
+	for n, raw := range tools {
+		if id := rawjson.Get(raw, "mcp_server_id"); rawjson.Text(rawjson.Get(raw, "type")) == "mcp" && rawjson.Kind(id) != 'n' {
+			all[n] = rota.MCPServerID(rawjson.Text(id))
+		}
+	}
+	return all
+}
+
+// FillStored puts into tools what the vault has of the servers that they name. find
+// returns a server. The error is [rota.Invalid], and names the member, if a server is not
+// there; or it is that of find.
+func FillStored(tools []json.RawMessage, find func(rota.MCPServerID) (rota.MCPServer, error)) ([]json.RawMessage, error) {
+	out := slices.Clone(tools)
+	for n, id := range StoredServers(tools) {
+		at := "tools." + strconv.Itoa(n)
+		s, err := find(id)
+		if errors.Is(err, rota.NotFound) {
+			return nil, rota.InvalidField(at+".mcp_server_id", "is of no MCP server that is there: %q", id)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if rawjson.Kind(rawjson.Get(tools[n], "server_url")) != 'n' {
+			return nil, rota.InvalidField(at+".server_url", "does not go with mcp_server_id: the server's own is used, and what it is shown goes nowhere else")
+		}
+		out[n] = withStored(tools[n], s.MCPServerConfig)
+	}
+	return out, nil
+}
+
+// withStored adds to a tool what is stored of its server and is not said in the tool.
+func withStored(tool json.RawMessage, c rota.MCPServerConfig) json.RawMessage {
+	o := rawjson.ReadObject(tool)
+	for _, m := range []struct {
+		name  string
+		value json.RawMessage
+	}{
+		{"server_label", rawjson.String(c.ServerLabel)},
+		{"server_url", rawjson.String(c.ServerURL)},
+		{"server_description", rota.AnyOf(c.ServerDescription).RawMessage},
+		{"allowed_tools", c.AllowedTools.RawMessage},
+		{"require_approval", rawjson.String(c.RequireApproval)},
+	} {
+		if rawjson.Kind(o.Get(m.name)) == 'n' && rawjson.Kind(m.value) != 'n' {
+			o.Set(m.name, m.value)
+		}
+	}
+	return o.Encode()
+}
+
 func readServer(at string, raw json.RawMessage) (Server, error) {
 	text := func(name string) string { return rawjson.Text(rawjson.Get(raw, name)) }
-	s := Server{Label: text("server_label"), URL: text("server_url"), Description: text("server_description"), Authorization: text("authorization"), Timeout: MCPTimeout}
+	s := Server{
+		Label: text("server_label"), URL: text("server_url"), Description: text("server_description"), Authorization: text("authorization"), Timeout: MCPTimeout,
+		Stored: rota.MCPServerID(text("mcp_server_id")), Credential: rota.MCPCredentialID(text("mcp_credential_id")),
+	}
 	u, err := url.Parse(s.URL)
 	switch {
-	case rawjson.Kind(rawjson.Get(raw, "mcp_server_id")) != 'n':
-		return s, rota.InvalidField(at+".mcp_server_id", "cannot be used: stored MCP servers are not offered by this version; give server_label and server_url")
+	case s.Credential != "" && s.Stored == "":
+		return s, rota.InvalidField(at+".mcp_credential_id", "goes with mcp_server_id")
 	case s.URL == "" || err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		return s, rota.InvalidField(at+".server_url", "must be the http or https URL of an MCP server")
 	case u.User != nil:

@@ -20,7 +20,7 @@ func TestReadServers(t *testing.T) {
 		`{"type":"mcp","server_label":"w","server_url":"https://a:b@x/y"}`:                       "tools.0.server_url: must have no user name and password",
 		`{"type":"mcp","server_label":"1 2","server_url":"https://x/y"}`:                         "tools.0.server_label: must begin with a letter",
 		`{"type":"mcp","server_label":"rota","server_url":"https://x/y"}`:                        "tools.0.server_label: must begin with a letter",
-		`{"type":"mcp","mcp_server_id":"mcp_srv_1"}`:                                             "tools.0.mcp_server_id: cannot be used",
+		`{"type":"mcp",` + ok + `,"mcp_credential_id":"mcp_cred_1"}`:                             "tools.0.mcp_credential_id: goes with mcp_server_id",
 		`{"type":"mcp",` + ok + `,"headers":{"A":1}}`:                                            "tools.0.headers.A: must be a string",
 		`{"type":"mcp",` + ok + `,"headers":{"A b":"c"}}`:                                        "tools.0.headers.A b: must be an HTTP header",
 		`{"type":"mcp",` + ok + `,"headers":{"A":"c\r\nD: e"}}`:                                  "tools.0.headers.A: must be an HTTP header",

@@ -24,6 +24,7 @@ import (
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/toolbox"
 	"github.com/rota-run/rota/internal/upkeep"
+	"github.com/rota-run/rota/internal/vault"
 )
 
 // server is the parts of a running server that others need.
@@ -76,7 +77,7 @@ func assemble(p parts) (server, error) {
 	if err != nil {
 		return server{}, err
 	}
-	p.tools = toolbox.New(tokens.Secret, p.settings.Networks(), time.Now)
+	p.tools = toolbox.New(tokens.Secret, p.settings.Networks(), &vault.Vault{Store: ports.Vault(p.store), Secret: tokens.Secret, Now: time.Now}, time.Now)
 	p.operations = new(operations)
 	eng, err := p.engine()
 	if err != nil {
@@ -93,7 +94,7 @@ func assemble(p parts) (server, error) {
 		drain: p.settings.DrainTimeout, keeper: p.limits,
 		limits: &auth.Limiter{Store: ports.Limiter(p.store), Default: p.settings.RateLimit, Of: p.limits.Of},
 		control: &control.Control{
-			Store: ports.Control(p.store), Engine: eng, Hub: p.hub, Feed: p.feed, Models: p.gateway, Responder: answers, Now: time.Now, Rest: rest, Audit: p.log,
+			Store: ports.Control(p.store), Engine: eng, Hub: p.hub, Feed: p.feed, Models: p.gateway, Responder: answers, MCP: p.tools, Now: time.Now, Rest: rest, Audit: p.log,
 			AgentRetention: p.settings.AgentRetention, Kept: p.kept(), MinInterval: p.settings.MinInterval, PauseOnRevoke: p.settings.OnKeyRevoked == "pause",
 			Tokens: tokens, Limits: p.limits,
 		},

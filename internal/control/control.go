@@ -43,6 +43,7 @@ type Control struct {
 	Feed      *events.Feed
 	Models    Models
 	Responder Responder
+	MCP       MCPClient
 	Now       func() time.Time
 	Rest      func(context.Context, time.Duration) error // waits, and returns the context's error if that ends; nil does not wait
 	Audit     *slog.Logger                               // gets a line for each operation
@@ -64,6 +65,14 @@ type Control struct {
 
 	// MinInterval is the shortest interval that a schedule may have.
 	MinInterval time.Duration
+}
+
+// An MCPClient uses the MCP servers of the vault.
+type MCPClient interface {
+	// Tools returns the names of the tools of a server, to which it shows the newest
+	// credential. The error is UpstreamFailed, with words for the caller, if the server
+	// cannot be used.
+	Tools(ctx context.Context, o rota.Owner, id rota.MCPServerID) ([]string, error)
 }
 
 // A Write is what a caller says about a change besides the change.

@@ -22,7 +22,8 @@ type ExportReader interface {
 
 // ExportEndUser gives everything that is an end user's to emit, one object after the
 // other, between two that are ExportLines: agents with their versions and their runs,
-// function tools, schedules with their versions and occurrences, responses with their
+// function tools, MCP servers with their credentials but no secrets, schedules with their
+// versions and occurrences, responses with their
 // input, conversations with their items, and keys without their secrets. Those
 // that are deleted and not purged yet are among them. What changes meanwhile may be in
 // it as it was or as it is. room is asked for memory before a large answer is read, and
@@ -40,7 +41,7 @@ func (c *Control) ExportEndUser(ctx context.Context, who auth.Caller, user strin
 	if err := emit(line); err != nil {
 		return err
 	}
-	for _, part := range []func(context.Context) error{x.agents, x.functionTools, x.schedules, x.responses, x.conversations, x.keys} {
+	for _, part := range []func(context.Context) error{x.agents, x.functionTools, x.vault, x.schedules, x.responses, x.conversations, x.keys} {
 		if err := part(ctx); err != nil {
 			return err
 		}
@@ -141,6 +142,19 @@ func (x *export) functionTools(ctx context.Context) error {
 		return x.c.Store.FunctionTools(ctx, x.owner, p)
 	},
 		func(f rota.FunctionTool) error { return x.line(f) })
+}
+
+// vault gives each MCP server, and then its credentials without their secrets.
+func (x *export) vault(ctx context.Context) error {
+	return each(func(p rota.Page) (rota.List[rota.MCPServer], error) { return x.c.Store.MCPServers(ctx, x.owner, p) },
+		func(s rota.MCPServer) error {
+			if err := x.line(s); err != nil {
+				return err
+			}
+			return each(func(p rota.Page) (rota.List[rota.MCPCredential], error) {
+				return x.c.Store.MCPCredentials(ctx, x.owner, s.ID, true, p)
+			}, func(k rota.MCPCredential) error { return x.line(k) })
+		})
 }
 
 // schedules gives each schedule, and then its former versions and its occurrences.

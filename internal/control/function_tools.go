@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -48,9 +47,8 @@ func (c *Control) checkWebhook(d rota.FunctionDefinition) error {
 	case !set:
 		return nil
 	}
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return rota.InvalidField("webhook_url", "must be like https://tools.example.com/weather, without a user and a fragment")
+	if err := checkURL("webhook_url", text); err != nil {
+		return err
 	}
 	if c.Tokens.Secret.Empty() {
 		return &rota.Error{Code: rota.NotImplemented, Field: "webhook_url", Msg: "this server has no secret key to sign calls with. Start it with --secret-key or --secret-key-file, the same for all processes"}
@@ -146,13 +144,16 @@ func (c *Control) DeleteFunctionTool(ctx context.Context, who auth.Caller, id ro
 	})
 }
 
-// checkFunctions refuses a reference to a function tool that is not there, and a webhook
+// checkFunctions refuses a reference to a function tool or MCP server that is not there, and a webhook
 // of a function that is none of these: calls are signed with a secret of the tool.
 func checkFunctions(ctx context.Context, tx Tx, who auth.Caller, a rota.AgentConfig) error {
 	for n, t := range a.Tools {
 		if rawjson.Text(rawjson.Get(t.RawMessage, "type")) == "function" && rawjson.Kind(rawjson.Get(t.RawMessage, "webhook_url")) != 'n' {
 			return rota.InvalidField(fmt.Sprintf("tools.%d.webhook_url", n), "must be that of a function tool: create one, and refer to it with the type %s", rota.ToolFunctionReference)
 		}
+	}
+	if err := checkServers(ctx, tx, who, a.Tools); err != nil {
+		return err
 	}
 	for _, id := range a.FunctionReferences() {
 		_, err := tx.FunctionTool(ctx, who.Owner, id)

@@ -31,6 +31,7 @@ type world struct {
 	*testing.T
 	*control.Control
 	db     *sqlite.Store
+	dir    string // where the files of db are
 	now    time.Time
 	engine *engine
 	log    bytes.Buffer // what Control logs, a JSON object a line
@@ -66,8 +67,9 @@ var caller = auth.Caller{Key: "key_1", Owner: rota.Owner{Account: "acme"}, Scope
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	store := sqlitetest.Open(t)
-	w := &world{T: t, db: store, now: start, engine: &engine{}}
+	dir := sqlitetest.Dir(t)
+	store := sqlitetest.OpenIn(t, dir, sqlite.Options{})
+	w := &world{T: t, db: store, dir: dir, now: start, engine: &engine{}}
 	w.Control = &control.Control{
 		Store: ports.Control(store), Engine: w.engine, Hub: events.NewHub(), Models: models{},
 		Now: func() time.Time { return w.now }, Audit: slog.New(slog.NewJSONHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), AgentRetention: time.Hour, MinInterval: 5 * time.Second,

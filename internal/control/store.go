@@ -14,6 +14,7 @@ type Store struct {
 	AgentReader
 	KeyedReader
 	FunctionToolReader
+	VaultReader
 	ScheduleReader
 	ScheduleVersionReader
 	LedgerReader
@@ -46,6 +47,8 @@ type Tx struct {
 	AgentWriter
 	FunctionToolReader
 	FunctionToolWriter
+	VaultReader
+	VaultWriter
 	ScheduleReader
 	ScheduleWriter
 	LedgerReader
@@ -129,6 +132,39 @@ type FunctionToolWriter interface {
 	AddFunctionTool(ctx context.Context, o rota.Owner, f rota.FunctionTool) error
 	SaveFunctionTool(ctx context.Context, o rota.Owner, f rota.FunctionTool) error
 	DeleteFunctionTool(ctx context.Context, o rota.Owner, id rota.FunctionToolID) error
+}
+
+// VaultReader reads MCP servers and their credentials.
+type VaultReader interface {
+	MCPServer(ctx context.Context, o rota.Owner, id rota.MCPServerID) (rota.MCPServer, error)
+	MCPServers(ctx context.Context, o rota.Owner, p rota.Page) (rota.List[rota.MCPServer], error)
+
+	// MCPCredential returns a credential, also one that is revoked.
+	MCPCredential(ctx context.Context, o rota.Owner, id rota.MCPCredentialID) (rota.MCPCredential, error)
+
+	// MCPCredentials returns those of a server, with those that are revoked if asked for.
+	MCPCredentials(ctx context.Context, o rota.Owner, server rota.MCPServerID, revoked bool, p rota.Page) (rota.List[rota.MCPCredential], error)
+}
+
+// VaultWriter writes MCP servers and their credentials.
+type VaultWriter interface {
+	AddMCPServer(ctx context.Context, o rota.Owner, s rota.MCPServer) error
+	SaveMCPServer(ctx context.Context, o rota.Owner, s rota.MCPServer) error
+
+	// DeleteMCPServer deletes an MCP server and its credentials.
+	DeleteMCPServer(ctx context.Context, o rota.Owner, id rota.MCPServerID) error
+
+	AddMCPCredential(ctx context.Context, o rota.Owner, k rota.MCPCredential) error
+
+	// RevokeMCPCredential ends a credential: its secrets are gone at once.
+	RevokeMCPCredential(ctx context.Context, o rota.Owner, id rota.MCPCredentialID, now time.Time) error
+
+	// SealedCredentials returns up to limit credentials that have secrets, of all owners,
+	// whose ids are after one.
+	SealedCredentials(ctx context.Context, after rota.MCPCredentialID, limit int) ([]rota.OwnedCredential, error)
+
+	// ResealCredential replaces the sealed secrets of a credential that is not revoked.
+	ResealCredential(ctx context.Context, id rota.MCPCredentialID, sealed []byte) error
 }
 
 // ScheduleReader reads schedules and their timers. A deleted schedule is

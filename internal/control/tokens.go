@@ -128,7 +128,8 @@ func noSecret() error {
 	return rota.Errorf(rota.NotImplemented, "this server makes no tokens, because it has no secret key: start it with ROTA_SECRET_KEY or --secret-key-file, the same for all processes")
 }
 
-// RotateSigningKey makes a new key to sign tokens with. Tokens that are signed with
+// RotateSigningKey makes a new key to sign tokens with, and seals the credentials of the
+// vault with the server's first secret: then the others are not needed any more. Tokens that are signed with
 // those before hold until they expire, unless revoke ends them at once. Scope
 // write:accounts: the keys are those of the whole server.
 func (c *Control) RotateSigningKey(ctx context.Context, who auth.Caller, in rota.SigningKeyCreate) (rota.SigningKey, error) {
@@ -147,12 +148,15 @@ func (c *Control) RotateSigningKey(ctx context.Context, who auth.Caller, in rota
 	if in.Revoke {
 		forget = now
 	}
-	return k, c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+	if err := c.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		if err := tx.RetireSigningKeys(ctx, now, forget); err != nil {
 			return err
 		}
 		return tx.AddSigningKey(ctx, k)
-	})
+	}); err != nil {
+		return k, err
+	}
+	return k, c.resealVault(ctx)
 }
 
 // PublicKeys returns the public halves of the keys that tokens in use may be signed

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -122,6 +123,10 @@ func TestRequestsOfAnEndUser(t *testing.T) {
 // TestStoredBytesAreLimited: who has stored as much as it may gets 429 for whatever
 // would store more, and can still read, pause, cancel and delete.
 func TestStoredBytesAreLimited(t *testing.T) {
+	synctest.Test(t, storedBytesAreLimited) // so that what is stored is counted anew each time
+}
+
+func storedBytesAreLimited(t *testing.T) {
 	s := newAPI(t)
 	s.keeper.Server.EndUser.Bytes = new(int64(20_000))
 	c := s.root()
@@ -163,7 +168,8 @@ func TestStoredBytesAreLimited(t *testing.T) {
 	ana.send(http.MethodPut, agent+"/schedules/by-key/daily", `{"input":"hello","schedule":{"type":"interval","interval_seconds":86400}}`).is(http.StatusTooManyRequests)
 	ana.send(http.MethodPut, agent+"/schedules/by-key/other", `{"input":"h","schedule":{"type":"interval","interval_seconds":86400}}`).is(http.StatusTooManyRequests)
 
-	s.keeper.Server.EndUser.Bytes = new(int64(35_000)) // what is stored is up to a tenth more
+	used := c.send(http.MethodGet, acmeLimits+"?end_user=ana", "").is(http.StatusOK).object()["used_by_end_user"].(map[string]any)["bytes"].(float64)
+	s.keeper.Server.EndUser.Bytes = new(int64(used)) // and up to a tenth more may be stored
 	ana.send(http.MethodPost, agent, `{"model":"another-model","fallback_models":["m"]}`).is(http.StatusOK)
 	ana.send(http.MethodPost, agent, `{"model":"a-third-model","name":"c"}`).is(http.StatusTooManyRequests)
 	s.keeper.Server.EndUser.Bytes = new(int64(20_000))

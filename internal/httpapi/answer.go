@@ -81,6 +81,8 @@ func location(path string, answer any) string {
 		return agentsPath + "/" + string(v.ID)
 	case rota.FunctionTool:
 		return path + "/" + string(v.ID)
+	case rota.MCPServer:
+		return path + "/" + string(v.ID)
 	case rota.Schedule:
 		return agentsPath + "/" + string(v.AgentID) + "/schedules/" + string(v.ID)
 	case rota.Run:
@@ -100,6 +102,8 @@ func version(answer any) (int64, bool) {
 	case rota.Agent:
 		return v.Version, true
 	case rota.FunctionTool:
+		return v.Version, true
+	case rota.MCPServer:
 		return v.Version, true
 	case rota.Schedule:
 		return v.Version, true

@@ -67,6 +67,13 @@ func (oneProvider) Resolve(model string) (provider, name string, err error) {
 	return "test", model, nil
 }
 
+// oneTool is every MCP server.
+type oneTool struct{}
+
+func (oneTool) Tools(context.Context, rota.Owner, rota.MCPServerID) ([]string, error) {
+	return []string{"search"}, nil
+}
+
 func newAPI(t *testing.T, ofKeys ...rota.RateLimit) *server {
 	t.Helper()
 	feed := events.NewFeed(time.After)
@@ -80,7 +87,7 @@ func newAPI(t *testing.T, ofKeys ...rota.RateLimit) *server {
 			Worker: "wrk_1", Wake: make(chan struct{}, 1), Alone: true,
 		}
 		s.control = &control.Control{
-			Store: ports.Control(store), Engine: idle{}, Hub: s.hub, Feed: feed, Models: oneProvider{}, Responder: s.responder,
+			Store: ports.Control(store), Engine: idle{}, Hub: s.hub, Feed: feed, Models: oneProvider{}, Responder: s.responder, MCP: oneTool{},
 			Now: s.clock.Now, Audit: slog.New(slog.DiscardHandler), AgentRetention: time.Hour, MinInterval: time.Second,
 			Limits: s.keeper,
 		}

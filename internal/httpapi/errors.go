@@ -70,6 +70,7 @@ var kinds = map[rota.Code]kind{
 	rota.LimitReached:       {http.StatusTooManyRequests, "rate_limit_error"},
 	rota.Unavailable:        {http.StatusServiceUnavailable, "server_error"},
 	rota.NotImplemented:     {http.StatusNotImplemented, "invalid_request_error"},
+	rota.UpstreamFailed:     {http.StatusBadGateway, "server_error"},
 	rota.ConversationLocked: {http.StatusConflict, "conflict_error"},
 	rota.PreviousNotFound:   {http.StatusBadRequest, "invalid_request_error"},
 	rota.NotSleeping:        {http.StatusConflict, "conflict_error"},

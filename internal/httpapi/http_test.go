@@ -41,6 +41,7 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		rota.ContextTooLong:     {400, "invalid_request_error"},
 
 		rota.NotImplemented: {501, "invalid_request_error"},
+		rota.UpstreamFailed: {502, "server_error"},
 		rota.Unavailable:    {503, "server_error"},
 		rota.Internal:       {500, "server_error"},
 	}

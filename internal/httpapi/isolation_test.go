@@ -10,7 +10,10 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/httpapi"
+	"github.com/rota-run/rota/internal/seal"
 )
+
+const mcpServers = "/api/v1/llm/mcp/servers"
 
 // bodies that every operation with a body accepts.
 var goodBody = map[string]string{
@@ -23,6 +26,10 @@ var goodBody = map[string]string{
 	"wake_response":         `{"input":"hi"}`,
 	"create_function_tool":  `{"type":"function","name":"f","parameters":{}}`,
 	"update_function_tool":  `{"type":"function","name":"g","parameters":{}}`,
+
+	"create_mcp_server":     `{"name":"Docs","server_label":"docs","server_url":"https://mcp.example.com/"}`,
+	"update_mcp_server":     `{"name":"Other"}`,
+	"create_mcp_credential": `{"auth_type":"bearer","bearer_token":"canary-of-a-credential"}`,
 
 	"create_agent_run_mcp_approval": `{"approval_request_id":"mcpr_1","approve":true}`,
 	"put_agent":                     `{"name":"mine","model":"auto"}`,
@@ -154,7 +161,7 @@ type things map[string]string
 var nowhere = things{
 	"agent_id": "agt_00000000000000000000000000000000", "schedule_id": "asch_00000000000000000000000000000000",
 	"run_id": "arun_00000000000000000000000000000000", "version": "1", "key": "none", "function_tool_id": "ftool_00000000000000000000000000000000",
-	"response_id": "resp_00000000000000000000000000000000", "conversation_id": "conv_00000000000000000000000000000000", "item_id": "msg_none", "occurrence_id": "occ_00000000000000000000000000000000", "next_run_at": "2027-01-01T00:00:00.000Z",
+	"response_id": "resp_00000000000000000000000000000000", "conversation_id": "conv_00000000000000000000000000000000", "item_id": "msg_none", "server_id": "mcp_srv_00000000000000000000000000000000", "credential_id": "mcp_cred_00000000000000000000000000000000", "occurrence_id": "occ_00000000000000000000000000000000", "next_run_at": "2027-01-01T00:00:00.000Z",
 }
 
 // things makes one of each.
@@ -168,7 +175,12 @@ func (c caller) things() things {
 	next := c.send(http.MethodGet, schedule, "").is(http.StatusOK).object()["next_run_at"].(string)
 	conversation := c.send(http.MethodPost, conversationsPath, `{"items":[{"role":"user","content":"hello"}]}`).is(http.StatusOK).id()
 	item := read[listed](c.send(http.MethodGet, conversationsPath+"/"+conversation+"/items", "").is(http.StatusOK)).ids()[0]
+	if c.control.Tokens.Secret.Empty() {
+		c.control.Tokens.Secret, _ = seal.Parse(seal.NewSecret())
+	}
+	server := c.send(http.MethodPost, mcpServers, goodBody["create_mcp_server"]).is(http.StatusCreated).id()
 	return things{
+		"server_id": server, "credential_id": c.send(http.MethodPost, mcpServers+"/"+server+"/credentials", goodBody["create_mcp_credential"]).is(http.StatusCreated).id(),
 		"account_id": "acme", "model_id": "small", "end_user_id": "eve", "agent_id": last(agent), "schedule_id": last(schedule), "run_id": last(c.newRun(agent)), "version": "1", "key": url.PathEscape(key), "function_tool_id": function, "next_run_at": next,
 		"response_id":     c.send(http.MethodPost, responsesPath, `{"model":"echo","input":"hi"}`).is(http.StatusOK).id(),
 		"conversation_id": conversation, "item_id": item,
@@ -197,4 +209,6 @@ func (c caller) unchanged(ids things) {
 	require.Empty(c.t, response["metadata"])
 	items := read[listed](c.send(http.MethodGet, ids.in(conversationsPath+"/{conversation_id}/items"), "").is(http.StatusOK)).ids()
 	require.Equal(c.t, []string{ids["item_id"]}, items)
+	credentials := read[listed](c.send(http.MethodGet, ids.in(mcpServers+"/{server_id}/credentials"), "").is(http.StatusOK)).ids()
+	require.Equal(c.t, []string{ids["credential_id"]}, credentials)
 }

@@ -348,7 +348,6 @@ func TestPartsThatAreNotOffered(t *testing.T) {
 		{http.MethodGet, "/files/file_1/content"},
 		{http.MethodPatch, "/evals/schedules/es_1"},
 		{http.MethodGet, "/evals/suites"},
-		{http.MethodPost, "/mcp/servers/srv_1/test"},
 		{http.MethodPost, "/memory_stores"},
 		{http.MethodPost, "/responses/compact"},
 	} {

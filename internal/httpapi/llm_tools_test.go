@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -36,6 +37,10 @@ func (f *functions) List(_ context.Context, _ loop.Caller, s loop.Server) (rota.
 		return rota.ResponseStep{}, f.unlisted
 	}
 	return s.ListedStep(f.listed)
+}
+
+func (f *functions) Stored(context.Context, rota.Owner, []json.RawMessage) ([]json.RawMessage, error) {
+	return nil, errors.New("a response has them already")
 }
 
 func (f *functions) Leave(loop.Caller) {}
@@ -180,7 +185,7 @@ func TestResponsesWithoutTheirMCPServer(t *testing.T) {
 
 	for tool, want := range map[string]string{
 		`{"type":"mcp","server_label":"weather"}`:             "tools.0.server_url",
-		`{"type":"mcp","mcp_server_id":"mcp_srv_1"}`:          "tools.0.mcp_server_id",
+		`{"type":"mcp","mcp_server_id":"mcp_srv_1"}`:          "tools.0.mcp_server_id: is of no MCP server",
 		`{"type":"mcp","server_url":"https://x.example.com"}`: "tools.0.server_label",
 	} {
 		r := c.sendUnlike(http.MethodPost, responsesPath, `{"model":"test/small","input":"hi","tools":[`+tool+`]}`)
@@ -264,4 +269,27 @@ func inputTypes(t *testing.T, body map[string]json.RawMessage) (all []string) {
 		all = append(all, i.Type)
 	}
 	return all
+}
+
+// A server of the vault is named by its id, and its credential is shown to nobody else.
+func TestResponsesWithAStoredMCPServer(t *testing.T) {
+	c, f, _ := newToolLLM(t)
+	f.listed = []loop.Listed{{Name: "search", InputSchema: json.RawMessage(`{"type":"object"}`)}}
+	id := c.send(http.MethodPost, mcpServers, `{"name":"Docs","server_label":"docs","server_url":"https://mcp.example.com/","require_approval":"never"}`).is(http.StatusCreated).id()
+	tool := `{"type":"mcp","mcp_server_id":"` + id + `"}`
+	r := c.create(`{"model":"test/small","input":"hi","tools":[` + tool + `]}`)
+	require.Equal(t, "docs", r["output"].([]any)[0].(map[string]any)["server_label"])
+	require.Equal(t, id, r["tools"].([]any)[0].(map[string]any)["mcp_server_id"])
+	elsewhere := c.send(http.MethodPost, responsesPath, `{"model":"test/small","input":"hi","tools":[`+strings.TrimSuffix(tool, "}")+`,"server_url":"https://evil.example.com/"}]}`)
+	require.Equal(t, "tools.0.server_url", *elsewhere.is(http.StatusBadRequest).failure().Param)
+	others := c.as("ana").send(http.MethodPost, responsesPath, `{"model":"test/small","input":"hi","tools":[`+tool+`]}`)
+	require.Equal(t, "tools.0.mcp_server_id", *others.is(http.StatusBadRequest).failure().Param)
+	for tool, want := range map[string]string{
+		`{"type":"mcp","mcp_server_id":"mcp_srv_1"}`:                                           "tools.0.mcp_server_id",
+		`{"type":"mcp","server_url":"https://evil.example.com/","mcp_server_id":"` + id + `"}`: "tools.0.server_url",
+	} {
+		saved := c.send(http.MethodPost, agents, `{"name":"a","model":"m","tools":[`+tool+`]}`)
+		require.Equal(t, want, *saved.is(http.StatusBadRequest).failure().Param)
+	}
+	c.send(http.MethodPost, agents, `{"name":"a","model":"m","tools":[`+tool+`]}`).is(http.StatusCreated)
 }

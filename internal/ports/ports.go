@@ -13,13 +13,14 @@ import (
 	"github.com/rota-run/rota/internal/store"
 	"github.com/rota-run/rota/internal/store/sqlstore"
 	"github.com/rota-run/rota/internal/upkeep"
+	"github.com/rota-run/rota/internal/vault"
 )
 
 // Control returns the store of a [control.Control].
 func Control(s store.Store) control.Store {
 	q := s.Reader()
 	return control.Store{
-		AgentReader: q, KeyedReader: q, FunctionToolReader: q, ScheduleReader: q, ScheduleVersionReader: q, LedgerReader: q, LaneReader: q, RunReader: q, KeyReader: q, DescendantReader: q, EndUserReader: q, RetentionReader: q, LimitReader: q, EraseReader: q, ExportReader: q,
+		AgentReader: q, KeyedReader: q, FunctionToolReader: q, VaultReader: q, ScheduleReader: q, ScheduleVersionReader: q, LedgerReader: q, LaneReader: q, RunReader: q, KeyReader: q, DescendantReader: q, EndUserReader: q, RetentionReader: q, LimitReader: q, EraseReader: q, ExportReader: q,
 		ResponseReader: q, ConversationReader: q,
 		Updater: store.On(s, controlTx),
 	}
@@ -27,7 +28,7 @@ func Control(s store.Store) control.Store {
 
 func controlTx(q sqlstore.Queries) control.Tx {
 	return control.Tx{
-		AgentReader: q, KeyedReader: q, AgentWriter: q, FunctionToolReader: q, FunctionToolWriter: q, ScheduleReader: q, ScheduleWriter: q, LedgerReader: q, LedgerWriter: q, Acknowledger: q,
+		AgentReader: q, KeyedReader: q, AgentWriter: q, FunctionToolReader: q, FunctionToolWriter: q, VaultReader: q, VaultWriter: q, ScheduleReader: q, ScheduleWriter: q, LedgerReader: q, LedgerWriter: q, Acknowledger: q,
 		RunReader: q, RunWriter: q, KeyWriter: q, DescendantReader: q, RetentionWriter: q, LimitWriter: q, Eraser: q, Answers: q,
 		ResponseReader: q, ResponseWriter: q, ConversationReader: q, ConversationWriter: q,
 	}
@@ -72,4 +73,12 @@ func Embedded(s store.Store) embedded.Store {
 	return store.On(s, func(q sqlstore.Queries) embedded.Tx {
 		return embedded.Tx{Queue: q, Planner: engine.Planner{LeadershipStore: q, TimerStore: q, WaitingStore: q}, Recoverer: q}
 	})
+}
+
+// Vault returns the store of a [vault.Vault].
+func Vault(s store.Store) vault.Store {
+	return struct {
+		vault.Reader
+		store.Updater[vault.Tx]
+	}{s.Reader(), store.On(s, func(q sqlstore.Queries) vault.Tx { return q })}
 }

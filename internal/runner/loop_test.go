@@ -42,6 +42,15 @@ func (f *tools) List(_ context.Context, _ answer.Caller, s answer.Server) (rota.
 	return s.ListedStep(f.listed)
 }
 
+func (f *tools) Stored(_ context.Context, _ rota.Owner, tools []json.RawMessage) ([]json.RawMessage, error) {
+	return answer.FillStored(tools, func(id rota.MCPServerID) (rota.MCPServer, error) {
+		if id != "mcp_srv_1" {
+			return rota.MCPServer{}, rota.Errorf(rota.NotFound, "no such MCP server")
+		}
+		return rota.MCPServer{MCPServerConfig: rota.MCPServerConfig{ServerLabel: "docs", ServerURL: "https://mcp.example.com/", RequireApproval: "never"}}, nil
+	})
+}
+
 func (f *tools) Leave(answer.Caller) { f.left++ }
 
 // newToolBench is newBench with an agent that has the functions get and put, of which get
@@ -278,4 +287,21 @@ func TestCallsAreRemembered(t *testing.T) {
 		require.Equal(t, rota.PhaseCompleted, b.attempt(t.Context()).Phase)
 	}
 	require.Equal(t, []string{"message", "function_call", "function_call_output", "message", "message"}, types(b.asked()))
+}
+
+// TestStoredServers: an agent may name an MCP server by its id.
+func TestStoredServers(t *testing.T) {
+	for id, want := range map[string]string{"mcp_srv_1": "mcp_list_tools docs", "mcp_srv_2": "tools.0.mcp_server_id: is of no MCP server"} {
+		b := newBench(t, func(a *rota.Agent, _ *rota.Run) {
+			a.Tools = []rota.Object{rota.Object(rota.AnyOf(map[string]any{"type": "mcp", "mcp_server_id": id}))}
+		})
+		b.runner.Tools = &tools{}
+		r := b.attempt(t.Context())
+		if r.Error != nil {
+			require.Equal(t, rota.RunErrMisconfigured, r.Error.Code)
+			require.Contains(t, r.Error.Message, want)
+			continue
+		}
+		require.Contains(t, string(r.GatewayResponse.RawMessage), `"server_label":"docs"`)
+	}
 }

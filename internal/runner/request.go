@@ -1,7 +1,9 @@
 package runner
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/rota-run/rota"
@@ -79,6 +81,23 @@ func tools(w rota.Work) ([]json.RawMessage, error) {
 		}
 	}
 	return all, nil
+}
+
+// toolsOf returns the agent's, with the definitions of function tools and MCP servers that
+// they refer to.
+func (r *Runner) toolsOf(ctx context.Context, w rota.Work) ([]json.RawMessage, error) {
+	all, err := tools(w)
+	if err != nil || len(answer.StoredServers(all)) == 0 {
+		return all, err
+	}
+	if r.Tools == nil {
+		return nil, errNoTools
+	}
+	all, err = r.Tools.Stored(ctx, w.Owner, all)
+	if errors.Is(err, rota.Invalid) {
+		return nil, misconfigured(err.Error())
+	}
+	return all, err
 }
 
 func misconfigured(text string) error {

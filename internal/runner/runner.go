@@ -69,6 +69,10 @@ type Toolbox interface {
 	// [*answer.ServerError], or ctx's. It blocks as Call does.
 	List(ctx context.Context, from answer.Caller, s answer.Server) (rota.ResponseStep, error)
 
+	// Stored returns tools with what the vault has of the MCP servers that they name by
+	// id. The error is Invalid if one is not there.
+	Stored(ctx context.Context, o rota.Owner, tools []json.RawMessage) ([]json.RawMessage, error)
+
 	// Leave says that a run makes no more calls. It does not block.
 	Leave(from answer.Caller)
 }
@@ -193,7 +197,7 @@ func (r *Runner) answer(ctx context.Context, w rota.Work, m *memory, log *slog.L
 		Runner: r, w: w, memory: m, log: log, notes: n, room: room, provider: provider, model: model, begun: w.ResponseID,
 		pub: publisher{log: eventLog, seq: events.FirstSeq(w.Run.Attempt), end: events.FirstSeq(w.Run.Attempt + 1), noDeltas: w.Run.NoDeltas},
 	}
-	state, err := a.loopState()
+	state, err := a.loopState(ctx)
 	if err != nil {
 		return call{memory: m, provider: provider, err: err}
 	}
@@ -204,13 +208,13 @@ func (r *Runner) answer(ctx context.Context, w rota.Work, m *memory, log *slog.L
 }
 
 // loopState reads the tools of the agent, and returns the state of a loop that begins.
-func (a *asker) loopState() (answer.State, error) {
+func (a *asker) loopState(ctx context.Context) (answer.State, error) {
 	s := answer.State{ID: rota.ResponseID(a.w.Run.ID), Models: []string{a.w.Model()}, MaxCalls: answer.DefaultToolCalls, Sequential: !a.w.Agent.ParallelToolCalls}
 	if most := a.w.Agent.MaxToolCalls; most != nil {
 		s.MaxCalls = *most
 	}
 	var err error
-	if a.tools, err = tools(a.w); err != nil {
+	if a.tools, err = a.toolsOf(ctx, a.w); err != nil {
 		return s, err
 	}
 	if err := s.Loop(a.tools, a.w.Agent.ToolChoice.RawMessage); err != nil {

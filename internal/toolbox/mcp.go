@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -55,12 +56,12 @@ func (b *Toolbox) session(ctx context.Context, from answer.Caller, s answer.Serv
 	b.mcp.mu.Lock()
 	one, there := b.mcp.open[at]
 	if !there {
-		one = &session{ready: make(chan struct{}), web: newWeb(b.transport, s)}
+		one = &session{ready: make(chan struct{}), web: newWeb(b.transport)}
 		if b.mcp.open == nil {
 			b.mcp.open = map[place]*session{}
 		}
 		b.mcp.open[at] = one
-		go b.connect(at, one, s)
+		go b.connect(at, one, from.Owner, s)
 	}
 	b.mcp.mu.Unlock()
 	select {
@@ -73,9 +74,14 @@ func (b *Toolbox) session(ctx context.Context, from answer.Caller, s answer.Serv
 
 // connect opens a session. It has a deadline of its own, since the SDK may go on for seconds
 // after that of a caller.
-func (b *Toolbox) connect(at place, one *session, s answer.Server) {
+func (b *Toolbox) connect(at place, one *session, o rota.Owner, s answer.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.Timeout)
 	defer cancel()
+	if one.err = b.show(ctx, one.web, o, s); one.err != nil {
+		close(one.ready)
+		b.drop(at, one)
+		return
+	}
 	client := mcp.NewClient(&mcp.Implementation{Name: "rota", Version: build.Version()}, &mcp.ClientOptions{Capabilities: &mcp.ClientCapabilities{}})
 	one.client, one.err = client.Connect(ctx, &mcp.StreamableClientTransport{
 		Endpoint: s.URL, HTTPClient: one.web.client(), MaxRetries: -1, DisableStandaloneSSE: true, MaxEventSize: maxMCPBody,
@@ -84,6 +90,30 @@ func (b *Toolbox) connect(at place, one *session, s answer.Server) {
 	if one.err != nil {
 		b.drop(at, one)
 	}
+}
+
+// show says what a server is shown: its credential in the vault, and over it what the tool
+// itself has.
+func (b *Toolbox) show(ctx context.Context, w *web, o rota.Owner, s answer.Server) error {
+	if s.Stored != "" {
+		headers, err := b.vault.Headers(ctx, o, s.Stored, s.Credential)
+		if errors.Is(err, rota.Invalid) {
+			w.note(err.Error(), true)
+		}
+		if err != nil {
+			return err
+		}
+		w.shows(headers)
+	}
+	if s.Authorization != "" {
+		value := s.Authorization
+		if !strings.Contains(value, " ") {
+			value = "Bearer " + value
+		}
+		w.shows(map[string]string{"Authorization": value})
+	}
+	w.shows(s.Headers)
+	return nil
 }
 
 // drop forgets a session that is of no use any more, and closes it aside.
@@ -151,17 +181,38 @@ func with[T any](ctx context.Context, b *Toolbox, from answer.Caller, s answer.S
 // List returns the step that has the tools of an MCP server. The error is a
 // [*answer.ServerError], or that of ctx if it ends.
 func (b *Toolbox) List(ctx context.Context, from answer.Caller, s answer.Server) (rota.ResponseStep, error) {
+	tools, err := b.list(ctx, from, s)
+	if err != nil {
+		return rota.ResponseStep{}, err
+	}
+	return s.ListedStep(tools)
+}
+
+func (b *Toolbox) list(ctx context.Context, from answer.Caller, s answer.Server) ([]answer.Listed, error) {
 	within, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	tools, one, err := with(within, b, from, s, listTools)
 	if err == nil {
-		return s.ListedStep(tools)
+		return tools, nil
 	}
 	if ctx.Err() != nil {
-		return rota.ResponseStep{}, context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
 	text, lasting := one.web.why(err)
-	return rota.ResponseStep{}, &answer.ServerError{Label: s.Label, Text: "its tools were not listed: " + text, Lasting: lasting}
+	return nil, &answer.ServerError{Label: s.Label, Text: "its tools were not listed: " + text, Lasting: lasting}
+}
+
+// names returns the names of the tools of a server that may be called.
+func (b *Toolbox) names(ctx context.Context, from answer.Caller, s answer.Server) ([]string, error) {
+	tools, err := b.list(ctx, from, s)
+	var names []string
+	for _, t := range tools {
+		if s.Allows(t) {
+			names = append(names, t.Name)
+		}
+	}
+	slices.Sort(names)
+	return names, err
 }
 
 var errTooMany = errors.New("its list of tools does not end")
@@ -265,19 +316,14 @@ type web struct {
 	lasting bool
 }
 
-func newWeb(base http.RoundTripper, s answer.Server) *web {
-	w := &web{base: base, headers: http.Header{"User-Agent": {"rota"}}}
-	if s.Authorization != "" {
-		value := s.Authorization
-		if !strings.Contains(value, " ") {
-			value = "Bearer " + value
-		}
-		w.headers.Set("Authorization", value)
-	}
-	for name, value := range s.Headers {
+func newWeb(base http.RoundTripper) *web {
+	return &web{base: base, headers: http.Header{"User-Agent": {"rota"}}}
+}
+
+func (w *web) shows(headers map[string]string) {
+	for name, value := range headers {
 		w.headers.Set(name, value)
 	}
-	return w
 }
 
 func (w *web) client() *http.Client {

@@ -19,6 +19,8 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/answer"
+	"github.com/rota-run/rota/internal/seal"
+	"github.com/rota-run/rota/internal/toolbox"
 )
 
 // remote is an MCP server, and what it was asked.
@@ -267,4 +269,59 @@ func TestMCPServersAtPrivateAddressesAreRefused(t *testing.T) {
 		require.ErrorContains(t, err, "the MCP server w: its tools were not listed: it", host)
 	}
 	require.Empty(t, r.headers)
+}
+
+// stored is a vault with one server.
+type stored struct {
+	url     string
+	refused error
+}
+
+func (v stored) Server(_ context.Context, _ rota.Owner, id rota.MCPServerID) (rota.MCPServer, error) {
+	return rota.MCPServer{ID: id, MCPServerConfig: rota.MCPServerConfig{
+		ServerLabel: "w", ServerURL: v.url, AllowedTools: rota.AnyOf([]string{"write", "read"}), RequireApproval: "never",
+	}}, nil
+}
+
+func (v stored) Headers(_ context.Context, o rota.Owner, _ rota.MCPServerID, credential rota.MCPCredentialID) (map[string]string, error) {
+	return map[string]string{"Authorization": "Bearer canary", "X-Owner": o.Account, "X-Credential": string(credential)}, v.refused
+}
+
+func TestStoredMCPServers(t *testing.T) {
+	r := newRemote(t)
+	ring, _ := seal.Parse(seal.NewSecret())
+	of := func(v stored) *toolbox.Toolbox {
+		return toolbox.New(ring, loopback, v, func() time.Time { return at })
+	}
+	b := of(stored{url: r.URL})
+	names, err := b.Tools(t.Context(), run.Owner, "mcp_srv_1")
+	require.NoError(t, err)
+	require.Equal(t, []string{"read", "write"}, names)
+	for _, h := range r.headers {
+		require.Equal(t, "Bearer canary", h.Get("Authorization"))
+		require.Equal(t, run.Owner.Account, h.Get("X-Owner"))
+	}
+
+	r.headers = nil
+	filled, err := b.Stored(t.Context(), run.Owner, []json.RawMessage{json.RawMessage(`{"type":"mcp","mcp_server_id":"mcp_srv_1","mcp_credential_id":"mcp_cred_7","authorization":"mine"}`)})
+	require.NoError(t, err)
+	servers, err := answer.ReadServers(filled)
+	require.NoError(t, err)
+	_, err = b.List(t.Context(), run, servers[0])
+	require.NoError(t, err)
+	b.Leave(run)
+	require.Equal(t, "Bearer mine", r.headers[0].Get("Authorization"))
+	require.Equal(t, "mcp_cred_7", r.headers[0].Get("X-Credential"))
+
+	for _, bad := range []struct {
+		vault stored
+		want  string
+	}{
+		{stored{url: r.URL, refused: rota.Errorf(rota.Invalid, "the credential has expired")}, "the credential has expired"},
+		{stored{url: "http://10.1.2.3/"}, "private"},
+	} {
+		_, err := of(bad.vault).Tools(t.Context(), run.Owner, "mcp_srv_1")
+		require.ErrorIs(t, err, rota.UpstreamFailed)
+		require.ErrorContains(t, err, bad.want)
+	}
 }

@@ -31,13 +31,50 @@ type Toolbox struct {
 	secrets   seal.Ring
 	now       func() time.Time
 	transport *http.Transport
+	vault     Vault
 	mcp       sessions
+}
+
+// A Vault has stored MCP servers.
+type Vault interface {
+	Server(ctx context.Context, o rota.Owner, id rota.MCPServerID) (rota.MCPServer, error)
+
+	// Headers returns what a server is to be shown: of the credential, or if it is empty of
+	// the newest. The error is Invalid, with words for the caller, if it cannot be used.
+	Headers(ctx context.Context, o rota.Owner, server rota.MCPServerID, credential rota.MCPCredentialID) (map[string]string, error)
 }
 
 // New returns a toolbox that signs with what it derives from secrets, and that connects
 // to public addresses and the networks in allowed alone.
-func New(secrets seal.Ring, allowed []netip.Prefix, now func() time.Time) *Toolbox {
-	return &Toolbox{secrets: secrets, now: now, transport: guard(allowed)}
+func New(secrets seal.Ring, allowed []netip.Prefix, vault Vault, now func() time.Time) *Toolbox {
+	return &Toolbox{secrets: secrets, now: now, transport: guard(allowed), vault: vault}
+}
+
+// Stored returns tools with what the vault has of the MCP servers that they name by id.
+// The error is Invalid if one is not there.
+func (b *Toolbox) Stored(ctx context.Context, o rota.Owner, tools []json.RawMessage) ([]json.RawMessage, error) {
+	return answer.FillStored(tools, func(id rota.MCPServerID) (rota.MCPServer, error) { return b.vault.Server(ctx, o, id) })
+}
+
+// Tools returns the names of the tools of a server in the vault, to which it shows the
+// newest credential. The error is UpstreamFailed, with words for the caller, if the server
+// cannot be used.
+func (b *Toolbox) Tools(ctx context.Context, o rota.Owner, id rota.MCPServerID) ([]string, error) {
+	filled, err := b.Stored(ctx, o, []json.RawMessage{rota.AnyOf(map[string]any{"type": "mcp", "mcp_server_id": id}).RawMessage})
+	if err != nil {
+		return nil, err
+	}
+	servers, err := answer.ReadServers(filled)
+	if err != nil {
+		return nil, err
+	}
+	from := answer.Caller{Owner: o, ID: "test of " + string(id)}
+	defer b.Leave(from)
+	names, err := b.names(ctx, from, servers[0])
+	if bad := new(answer.ServerError); errors.As(err, &bad) {
+		return nil, rota.Errorf(rota.UpstreamFailed, "%s", bad.Text)
+	}
+	return names, err
 }
 
 // payload is the body of a call.

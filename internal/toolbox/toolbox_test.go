@@ -33,7 +33,7 @@ func box(t *testing.T, allowed []netip.Prefix, secrets string) (*toolbox.Toolbox
 	t.Helper()
 	ring, err := seal.Parse(secrets)
 	require.NoError(t, err)
-	return toolbox.New(ring, allowed, func() time.Time { return at }), ring
+	return toolbox.New(ring, allowed, nil, func() time.Time { return at }), ring
 }
 
 func call(url string) answer.Call {
@@ -146,7 +146,7 @@ func TestACallThatIsInterruptedHasNoResult(t *testing.T) {
 }
 
 func TestWithoutASecretNothingIsCalled(t *testing.T) {
-	b := toolbox.New(seal.Ring{}, loopback, func() time.Time { return at })
+	b := toolbox.New(seal.Ring{}, loopback, nil, func() time.Time { return at })
 	r, err := b.Call(t.Context(), run, call("http://127.0.0.1:1"))
 	require.NoError(t, err)
 	require.Equal(t, answer.Result{Output: "The call was not made: this server has no secret key to sign it with", Code: answer.ResultFailed}, r)

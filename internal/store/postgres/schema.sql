@@ -115,6 +115,7 @@ CREATE TABLE erasures (
   answers bigint NOT NULL,
   responses bigint NOT NULL,
   conversations bigint NOT NULL,
+  mcp_servers bigint NOT NULL,
   PRIMARY KEY (account, end_user)
 );
 CREATE INDEX erasures_by_age ON erasures USING btree (at);
@@ -165,6 +166,38 @@ CREATE TABLE keys (
 );
 CREATE INDEX keys_by_account ON keys USING btree (account, id);
 CREATE INDEX keys_by_maker ON keys USING btree (created_by) WHERE (created_by IS NOT NULL);
+
+CREATE TABLE mcp_credentials (
+  id text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  end_user text COLLATE "C" NOT NULL,
+  server_id text COLLATE "C" NOT NULL,
+  name text,
+  auth_type text NOT NULL,
+  preview text,
+  header_names text NOT NULL,
+  sealed bytea,
+  expires_at bigint,
+  last_used_at bigint,
+  created_at bigint NOT NULL,
+  updated_at bigint NOT NULL,
+  revoked_at bigint,
+  PRIMARY KEY (id)
+);
+CREATE INDEX mcp_credentials_by_owner ON mcp_credentials USING btree (account, end_user);
+CREATE INDEX mcp_credentials_by_server ON mcp_credentials USING btree (server_id, id);
+
+CREATE TABLE mcp_servers (
+  id text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  end_user text COLLATE "C" NOT NULL,
+  configuration text NOT NULL,
+  version bigint NOT NULL,
+  created_at bigint NOT NULL,
+  updated_at bigint NOT NULL,
+  PRIMARY KEY (id)
+);
+CREATE INDEX mcp_servers_by_owner ON mcp_servers USING btree (account, end_user, id);
 
 CREATE TABLE occurrences (
   account text COLLATE "C" NOT NULL,

@@ -117,6 +117,7 @@ CREATE TABLE erasures (
   answers        INTEGER NOT NULL,
   responses      INTEGER NOT NULL,
   conversations  INTEGER NOT NULL,
+  mcp_servers    INTEGER NOT NULL,
   PRIMARY KEY (account, end_user)
 ) STRICT;
 
@@ -170,6 +171,39 @@ CREATE TABLE keys (
 CREATE INDEX keys_by_account ON keys (account, id);
 
 CREATE INDEX keys_by_maker ON keys (created_by) WHERE created_by IS NOT NULL;
+
+CREATE TABLE mcp_credentials (
+  id           TEXT PRIMARY KEY,
+  account      TEXT NOT NULL,
+  end_user     TEXT NOT NULL,
+  server_id    TEXT NOT NULL,
+  name         TEXT,
+  auth_type    TEXT NOT NULL,
+  preview      TEXT,
+  header_names TEXT NOT NULL,
+  sealed       BLOB,  -- its secrets, sealed with the server's; NULL once it is revoked
+  expires_at   INTEGER,
+  last_used_at INTEGER,
+  created_at   INTEGER NOT NULL,
+  updated_at   INTEGER NOT NULL,
+  revoked_at   INTEGER
+) STRICT;
+
+CREATE INDEX mcp_credentials_by_owner ON mcp_credentials (account, end_user);
+
+CREATE INDEX mcp_credentials_by_server ON mcp_credentials (server_id, id);
+
+CREATE TABLE mcp_servers (
+  id            TEXT PRIMARY KEY,
+  account       TEXT NOT NULL,
+  end_user      TEXT NOT NULL,
+  configuration TEXT NOT NULL,
+  version       INTEGER NOT NULL,
+  created_at    INTEGER NOT NULL,
+  updated_at    INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX mcp_servers_by_owner ON mcp_servers (account, end_user, id);
 
 CREATE TABLE occurrences (
   account         TEXT NOT NULL,

@@ -35,6 +35,10 @@ func storedKinds() []string {
 			FROM agents a JOIN agent_versions v ON v.agent_id = a.id WHERE a.account = ? GROUP BY a.end_user`,
 		`SELECT f.end_user, CAST(SUM(` + bytesOf("f.definition") + `) AS BIGINT), ''
 			FROM function_tools f WHERE f.account = ? GROUP BY f.end_user`,
+		`SELECT s.end_user, CAST(SUM(` + bytesOf("s.configuration") + `) AS BIGINT), ''
+			FROM mcp_servers s WHERE s.account = ? GROUP BY s.end_user`,
+		`SELECT c.end_user, CAST(SUM(` + bytesOf("c.name", "c.header_names", "c.sealed") + `) AS BIGINT), ''
+			FROM mcp_credentials c WHERE c.account = ? GROUP BY c.end_user`,
 		`SELECT s.end_user, CAST(SUM(` + bytesOf("s.name", "s.description", "s.input", "s.conversation", "s.context_management", "s.metadata") + `) AS BIGINT), ''
 			FROM schedules s WHERE s.account = ? GROUP BY s.end_user`,
 		`SELECT s.end_user, CAST(SUM(` + bytesOf("v.configuration") + `) AS BIGINT), ''
@@ -50,7 +54,7 @@ func storedKinds() []string {
 	}
 }
 
-const kindOccurrences = 5
+const kindOccurrences = 7
 
 // itemBytes returns the sum of the lengths of the items in a log: each is in one.
 func itemBytes(log string) string {

@@ -117,6 +117,37 @@ CREATE TABLE function_tools (
 );
 CREATE INDEX function_tools_by_owner ON function_tools (account, end_user, id);
 
+-- The vault: MCP servers that agents name by id, and what these are shown.
+CREATE TABLE mcp_servers (
+  id            TEXT COLLATE "C" PRIMARY KEY,
+  account       TEXT COLLATE "C" NOT NULL,
+  end_user      TEXT COLLATE "C" NOT NULL,
+  configuration TEXT NOT NULL,
+  version       BIGINT NOT NULL,
+  created_at    BIGINT NOT NULL,
+  updated_at    BIGINT NOT NULL
+);
+CREATE INDEX mcp_servers_by_owner ON mcp_servers (account, end_user, id);
+
+CREATE TABLE mcp_credentials (
+  id           TEXT COLLATE "C" PRIMARY KEY,
+  account      TEXT COLLATE "C" NOT NULL,
+  end_user     TEXT COLLATE "C" NOT NULL,
+  server_id    TEXT COLLATE "C" NOT NULL,
+  name         TEXT,
+  auth_type    TEXT NOT NULL,
+  preview      TEXT,
+  header_names TEXT NOT NULL,
+  sealed       BYTEA,  -- its secrets, sealed with the server's; NULL once it is revoked
+  expires_at   BIGINT,
+  last_used_at BIGINT,
+  created_at   BIGINT NOT NULL,
+  updated_at   BIGINT NOT NULL,
+  revoked_at   BIGINT
+);
+CREATE INDEX mcp_credentials_by_server ON mcp_credentials (server_id, id);
+CREATE INDEX mcp_credentials_by_owner ON mcp_credentials (account, end_user);
+
 -- The agents that have been purged, or are being purged, and how much of what was theirs.
 CREATE TABLE purges (
   agent_id    TEXT COLLATE "C" PRIMARY KEY,
@@ -147,6 +178,7 @@ CREATE TABLE erasures (
   answers        BIGINT NOT NULL,
   responses      BIGINT NOT NULL,
   conversations  BIGINT NOT NULL,
+  mcp_servers    BIGINT NOT NULL,
   PRIMARY KEY (account, end_user)
 );
 CREATE INDEX erasures_by_age ON erasures (at);

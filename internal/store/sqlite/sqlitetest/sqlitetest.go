@@ -63,7 +63,13 @@ func Open(tb testing.TB) *sqlite.Store {
 // OpenWith is Open with options.
 func OpenWith(tb testing.TB, o sqlite.Options) *sqlite.Store {
 	tb.Helper()
-	s, err := sqlite.Open(tb.Context(), Dir(tb), o)
+	return OpenIn(tb, Dir(tb), o)
+}
+
+// OpenIn opens the database in a directory, and closes it when the test ends.
+func OpenIn(tb testing.TB, dir string, o sqlite.Options) *sqlite.Store {
+	tb.Helper()
+	s, err := sqlite.Open(tb.Context(), dir, o)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
 	return s

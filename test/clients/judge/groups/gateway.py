@@ -712,9 +712,122 @@ not_offered("llm.files.get", file_id="file_1")
 not_offered("llm.files.delete", file_id="file_1")
 not_offered("llm.evals.list_suites")
 not_offered("llm.evals.get_run", run_id="run_1")
-not_offered("llm.mcp_vault.create_server", name="docs", server_label="docs", server_url_="https://mcp.example.com")
-not_offered("llm.mcp_vault.list_servers")
-not_offered("llm.mcp_vault.delete_credential", credential_id="cred_1")
 not_offered("llm.memory_stores.create", name="notes")
 not_offered("llm.memory_stores.list")
 not_offered("llm.memory_stores.list_entries", memory_store_id="mem_1")
+
+
+# The vault.
+
+
+def server(c, **fields):
+    body = {"name": "Docs", "server_label": "docs", "server_url": "https://mcp.example.com/", **fields}
+    return c.api("POST", "/llm/mcp/servers", body)["id"]
+
+
+def credential(c, id, **fields):
+    return c.api("POST", f"/llm/mcp/servers/{id}/credentials", {"auth_type": "bearer", "bearer_token": SECRET, **fields})["id"]
+
+
+SECRET = "a-canary-that-must-not-come-back"
+
+
+def hides(answer):
+    equal(SECRET in repr(answer), False)
+
+
+@case("llm.mcp_vault.create_server", "every field")
+def _(c):
+    s = c.call(
+        name="Docs", server_label="docs", server_url_="https://mcp.example.com/", server_description="Answers.",
+        allowed_tools=["search"], require_approval="never", metadata={"team": "a"},
+    )
+    equal((s.object, s.name, s.server_label, s.server_url, s.server_description), ("mcp.server", "Docs", "docs", "https://mcp.example.com/", "Answers."))
+    equal((s.allowed_tools, s.require_approval, s.metadata), (["search"], "never", {"team": "a"}))
+
+
+@case("llm.mcp_vault.create_server", "400 for a URL that is none")
+def _(c):
+    c.fails(400, "server_url", name="Docs", server_label="docs", server_url_="mcp.example.com")
+
+
+@case("llm.mcp_vault.list_servers", "pages by after")
+def _(c):
+    want = [server(c) for _ in range(3)]
+    page = c.call(limit=2, order="asc")
+    equal((ids(page), page.has_more), (want[:2], True))
+    page = c.call(limit=2, order="asc", after=page.last_id)
+    equal((ids(page), page.has_more), (want[2:], False))
+
+
+@case("llm.mcp_vault.get_server", "as it was saved")
+def _(c):
+    s = c.call(server_id=server(c))
+    equal((s.name, s.allowed_tools, s.require_approval, s.metadata), ("Docs", None, "always", {}))
+
+
+@case("llm.mcp_vault.update_server", "what is left out stays")
+def _(c):
+    s = c.call(server_id=server(c, allowed_tools=["a"]), require_approval="never", name="Other")
+    equal((s.name, s.allowed_tools, s.require_approval, s.server_label), ("Other", ["a"], "never", "docs"))
+
+
+@case("llm.mcp_vault.delete_server", "with its credentials")
+def _(c):
+    id = server(c)
+    key = credential(c, id)
+    gone = c.call(server_id=id)
+    equal((gone.id, gone.object, gone.deleted), (id, "mcp.server.deleted", True))
+    c.fails(404, op="llm.mcp_vault.get_server", server_id=id)
+    c.fails(404, op="llm.mcp_vault.delete_credential", credential_id=key)
+
+
+@case("llm.mcp_vault.create_credential", "a token")
+def _(c):
+    k = c.call(server_id=server(c), auth_type="bearer", bearer_token=SECRET, name="mine")
+    equal((k.object, k.name, k.auth_type, k.header_names, k.revoked_at), ("mcp.credential", "mine", "bearer", [], None))
+    hides(k)
+
+
+@case("llm.mcp_vault.create_credential", "headers")
+def _(c):
+    k = c.call(server_id=server(c), auth_type="headers", headers={"X-Key": SECRET})
+    equal((k.auth_type, k.header_names, k.authorization_preview), ("headers", ["X-Key"], None))
+    hides(k)
+
+
+@case("llm.mcp_vault.create_credential", "400 without what its type needs")
+def _(c):
+    c.fails(400, "authorization", server_id=server(c), auth_type="authorization")
+
+
+@case("llm.mcp_vault.list_credentials", "those that are revoked if asked for")
+def _(c):
+    id = server(c)
+    first, second = credential(c, id), credential(c, id)
+    c.api("DELETE", "/llm/mcp/credentials/" + first)
+    equal(ids(c.call(server_id=id)), [second])
+    page = c.call(server_id=id, include_revoked=True)
+    equal(ids(page), [second, first])
+    hides(page)
+
+
+@case("llm.mcp_vault.delete_credential", "revokes it")
+def _(c):
+    id = credential(c, server(c))
+    gone = c.call(credential_id=id)
+    equal((gone.id, gone.object, gone.deleted), (id, "mcp.credential.deleted", True))
+
+
+@case("llm.mcp_vault.test_server", "502 for one that cannot be used")
+def _(c):
+    c.fails(502, "private", server_id=server(c, server_url="http://127.0.0.1:1/"))
+
+
+for op, arguments in {
+    "get_server": {"server_id": "mcp_srv_" + NOBODY}, "update_server": {"server_id": "mcp_srv_" + NOBODY, "name": "a"},
+    "delete_server": {"server_id": "mcp_srv_" + NOBODY}, "list_credentials": {"server_id": "mcp_srv_" + NOBODY},
+    "create_credential": {"server_id": "mcp_srv_" + NOBODY, "auth_type": "none"},
+    "delete_credential": {"credential_id": "mcp_cred_" + NOBODY}, "test_server": {"server_id": "mcp_srv_" + NOBODY},
+}.items():
+    unauthorized_or_absent("llm.mcp_vault." + op, **arguments)
