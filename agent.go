@@ -17,6 +17,7 @@ const (
 	ObjectRun             = "agent.run"
 	ObjectRunWake         = "agent.run.wake"
 	ObjectResponseWake    = "response.sleep_wake"
+	ObjectMCPApproval     = "agent.run.mcp_approval"
 	ObjectOccurrence      = "schedule.occurrence"
 	ObjectKey             = "key"
 	ObjectSigningKey      = "signing_key"

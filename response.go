@@ -139,6 +139,8 @@ type ResponseEnd struct {
 	Tokens   *Tokens
 	Error    *RunError
 	Steps    []ResponseStep // those that are not on record yet
+
+	Approvals []Approval // calls that need one
 }
 
 // A Lease is the time for which a process has a response to itself.

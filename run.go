@@ -419,6 +419,7 @@ type Result struct {
 	Attempt     int         // the attempt that ends the run; 0: whichever is under way
 	Last        *RunAttempt // that attempt with its end; nil if nobody knows more of it than the rest of Result says
 	Request     *RunRequest // what the last attempt asked; nil if it is not known
+	Approvals   []Approval  // calls that need one
 	Turn        *RunTurn    // what others may go on from; nil of a run that keeps none
 }
 

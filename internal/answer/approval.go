@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/rawjson"
@@ -57,6 +59,59 @@ func note(requests map[string]Approval, item json.RawMessage) {
 	if text("type") == approvalRequest {
 		requests[text("id")] = Approval{ID: text("id"), Server: text("server_label"), Name: text("name"), Arguments: text("arguments")}
 	}
+}
+
+// Requests returns the requests for approvals among the items of an output that has ended,
+// as they go on record: those of servers whose tools Rota calls.
+func (s State) Requests(output []json.RawMessage, from rota.Approval, now time.Time) (all []rota.Approval) {
+	found := map[string]Approval{}
+	for _, i := range output {
+		note(found, i)
+	}
+	for _, a := range found {
+		at := slices.IndexFunc(s.Servers, func(server Server) bool { return server.Label == a.Server })
+		if at < 0 {
+			continue
+		}
+		r := from
+		r.ID, r.ServerLabel, r.ServerURL, r.Name, r.Arguments = a.ID, a.Server, s.Servers[at].URL, a.Name, a.Arguments
+		r.CreatedAt, r.ExpiresAt = rota.InstantOf(now), rota.InstantOf(now.Add(rota.ApprovalLife))
+		all = append(all, r)
+	}
+	return all
+}
+
+// Decision returns the item that decides a request. reason may be empty.
+func Decision(id string, approve bool, reason string) json.RawMessage {
+	o := rawjson.Object{
+		{Name: "type", Value: json.RawMessage(`"` + approvalResponse + `"`)},
+		{Name: "approval_request_id", Value: rawjson.String(id)},
+		{Name: "approve", Value: json.RawMessage(strconv.FormatBool(approve))},
+	}
+	if reason != "" {
+		o.Set("reason", rawjson.String(reason))
+	}
+	return o.Encode()
+}
+
+// Continued returns the input of a run that goes on from one that has kept nothing: what
+// went in, what came out but for other requests, and the decision on one.
+func Continued(input json.RawMessage, output []json.RawMessage, id string, decision json.RawMessage) rota.Input {
+	var items []json.RawMessage
+	switch rawjson.Kind(input) {
+	case '"':
+		items = append(items, userMessage(input))
+	case '[':
+		items = append(items, rawjson.List(input)...)
+	}
+	for _, i := range output {
+		switch kind := rawjson.Text(rawjson.Get(i, "type")); {
+		case kind == "mcp_list_tools", kind == approvalRequest && rawjson.Text(rawjson.Get(i, "id")) != id:
+		default:
+			items = append(items, i)
+		}
+	}
+	return rota.Input{Any: rota.Any{RawMessage: rawjson.EncodeList(append(items, decision))}}
 }
 
 // ApprovalID names the request to approve the call, the same each time. of is the id of the

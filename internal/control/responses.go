@@ -277,6 +277,9 @@ func (c *Control) beginResponse(ctx context.Context, who auth.Caller, r answer.R
 		if work, err = prepare(ctx, tx.ResponseReader, now); err != nil {
 			return "", err
 		}
+		if err := decideInput(ctx, tx, who, r, work.ID, now); err != nil {
+			return "", err
+		}
 		lease := c.Responder.Lease()
 		if r.Background {
 			lease = rota.Lease{}

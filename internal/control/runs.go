@@ -153,25 +153,6 @@ func (c *Control) CancelRun(ctx context.Context, who auth.Caller, agent rota.Age
 	return r, err
 }
 
-// DecideMCPApproval decides a tool call for which a run asked for approval. A run
-// that has not asked is a Conflict, and until runs have such tools, none has.
-// Scope write:agents.
-func (c *Control) DecideMCPApproval(ctx context.Context, who auth.Caller, agent rota.AgentID, id rota.RunID, in rota.MCPApprovalCreate) (rota.MCPApproval, error) {
-	_, err := c.changeable(ctx, who, "decide_mcp_approval", agent, id)
-	if err == nil {
-		err = rota.Errorf(rota.Conflict, "the run has no open approval request %q", in.ApprovalRequestID)
-	}
-	return rota.MCPApproval{}, err
-}
-
-// changeable returns a run that the caller may change.
-func (c *Control) changeable(ctx context.Context, who auth.Caller, operation string, agent rota.AgentID, id rota.RunID) (rota.Run, error) {
-	if err := c.enter(ctx, who, rota.WriteAgents, operation, on("agent_id", agent), on("run_id", id)); err != nil {
-		return rota.Run{}, err
-	}
-	return c.Store.Run(ctx, who.Owner, agent, id)
-}
-
 // An EventReader gives the events of a run in order. Next blocks until there
 // is one, and returns io.EOF after the terminal event, or ctx's error.
 type EventReader interface {

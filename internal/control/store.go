@@ -27,6 +27,7 @@ type Store struct {
 	LimitReader
 	ResponseReader
 	ConversationReader
+	ApprovalReader
 	EraseReader
 	ExportReader
 	Updater
@@ -66,6 +67,29 @@ type Tx struct {
 	ResponseWriter
 	ConversationReader
 	ConversationWriter
+	ApprovalReader
+	ApprovalWriter
+}
+
+// ApprovalReader reads requests for approvals.
+type ApprovalReader interface {
+	// Approval returns a request, which in a transaction nobody else changes until that
+	// ends. Whether it has expired is for the caller to see.
+	Approval(ctx context.Context, o rota.Owner, id string) (rota.Approval, error)
+
+	// AllApprovals returns the requests of owners.
+	AllApprovals(ctx context.Context, o rota.Owners, f rota.ApprovalFilter, p rota.Page) (rota.List[rota.Approval], error)
+}
+
+// ApprovalWriter writes what was decided.
+type ApprovalWriter interface {
+	// Decide writes how a request was decided. It reports false, and does nothing, if it
+	// was decided before.
+	Decide(ctx context.Context, a rota.Approval) (bool, error)
+
+	// AddContinuation stores a run that goes on from another one of the same agent, with
+	// its version and its functions, and queues it under the provider.
+	AddContinuation(ctx context.Context, o rota.Owner, r rota.Run, from rota.RunID, provider string) error
 }
 
 // AgentReader reads agents, also those that are deleted and not purged yet.

@@ -41,7 +41,7 @@ func (a *api) runOperations() []*operation {
 			like(`{"input": "The report has arrived."}`).
 			with("idempotency_key"),
 		accepts(Route{http.MethodPost, runPath + "/mcp-approvals", rota.WriteAgents, http.StatusCreated, "create_agent_run_mcp_approval"}, a.decideMCPApproval).
-			says(tag, "Decide a tool call", "Approves or denies a call for which the run asked for approval. A run that has not asked answers 409; runs of this version of Rota never ask.").
+			says(tag, "Decide a tool call", "Approves or denies a call for which the run asked for approval, and starts the run that goes on with it. The same decision again answers the same; another one, a request that has expired, and a run that has not asked answer 409.").
 			like(`{"approval_request_id": "mcpr_1", "approve": true}`).
 			with("idempotency_key"),
 		answers(Route{http.MethodGet, "/api/v1/runs/{run_id}", rota.ReadAgents, http.StatusOK, "get_run"}, a.getRunByID).
@@ -104,7 +104,7 @@ func (a *api) wakeRun(ctx context.Context, c call, in rota.RunWakeCreate) (rota.
 }
 
 func (a *api) decideMCPApproval(ctx context.Context, c call, in rota.MCPApprovalCreate) (rota.MCPApproval, error) {
-	return a.Control.DecideMCPApproval(ctx, c.who, c.agent(), c.run(), in)
+	return a.Control.DecideMCPApproval(ctx, c.who, c.agent(), c.run(), in, c.write)
 }
 
 func (a *api) streamRunEvents(ctx context.Context, c call) (stream, error) {

@@ -102,6 +102,7 @@ func (j *job) keep(object json.RawMessage, how answer.End) (kept bool, err error
 	for _, raw := range output {
 		end.Output = append(end.Output, rota.ItemRecord{ID: rawjson.Text(rawjson.Get(raw, "id")), Response: &j.work.ID, Output: true, Raw: raw})
 	}
+	end.Approvals = j.state.Requests(output, rota.Approval{Owner: j.work.Owner, ResponseID: &j.work.ID}, j.Now())
 	j.step(rota.ResponseStep{Kind: rota.StepEnd, Code: how.Code})
 	end.Steps = j.fresh
 	err = j.write(func(ctx context.Context, tx Tx) error {

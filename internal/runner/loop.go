@@ -260,6 +260,8 @@ func (l *loop) end(how answer.End) call {
 		c.err = &gateway.Error{Code: how.Code, Message: how.Message, Response: object, ResponseID: l.id, Usage: l.total(), Answered: true}
 		return c
 	}
+	run := l.w.Run
+	c.asks = l.state.Requests(rawjson.List(rawjson.Get(object, "output")), rota.Approval{Owner: l.w.Owner, AgentID: &run.AgentID, ScheduleID: run.ScheduleID, RunID: &run.ID}, l.Now())
 	c.resp = gateway.Response{
 		ID: l.id, Status: rawjson.Text(rawjson.Get(object, "status")), Body: object, Usage: l.total(), Output: l.last.resp.Output, ToolActivity: true,
 		NotSent: l.last.resp.NotSent,

@@ -115,6 +115,10 @@ func TestACallThatNeedsAnApprovalIsNotMade(t *testing.T) {
 	asked := rawjson.List(rawjson.Get(r.GatewayResponse.RawMessage, "output"))[2]
 	require.Regexp(t, `^mcpr_[0-9a-f]{32}$`, rawjson.Text(rawjson.Get(asked, "id")))
 	require.JSONEq(t, `{"n":1}`, rawjson.Text(rawjson.Get(asked, "arguments")))
+	a, err := b.store.Reader().Approval(t.Context(), owner, rawjson.Text(rawjson.Get(asked, "id")))
+	require.NoError(t, err)
+	require.Equal(t, rota.ApprovalPending, a.Status)
+	require.Equal(t, []string{"notes", "https://notes.example.com/mcp", "save", string(r.ID)}, []string{a.ServerLabel, a.ServerURL, a.Name, string(*a.RunID)})
 }
 
 // A run whose input has a decision on a call that an earlier run asked for makes that call,

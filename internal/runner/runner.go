@@ -142,6 +142,8 @@ type call struct {
 
 	usage []byte // of all questions of the attempt; nil if there was one
 
+	asks []rota.Approval // calls that need one
+
 	memory   *memory // nil of a run that has none
 	provider string
 	body     []byte // of the request
@@ -400,6 +402,7 @@ func (r *Runner) end(w rota.Work, c call, a rota.RunAttempt) rota.Result {
 	if c.err == nil && c.memory != nil {
 		c.keep(w, &end)
 	}
+	end.Approvals = c.approvals(end)
 	if c.err != nil {
 		f := failure(c.err)
 		end.Phase, end.ResponseID, end.Response, end.Usage = rota.PhaseFailed, f.ResponseID, raw(f.Response), raw(f.Usage)
@@ -407,6 +410,16 @@ func (r *Runner) end(w rota.Work, c call, a rota.RunAttempt) rota.Result {
 		end.Attempt = w.Run.Attempt // an answer counts, whoever got it
 	}
 	return end
+}
+
+// approvals returns the calls that need an approval.
+func (c call) approvals(end rota.Result) []rota.Approval {
+	if end.Turn != nil {
+		for i := range c.asks {
+			c.asks[i].ResponseID = &end.Turn.Response.ID
+		}
+	}
+	return c.asks
 }
 
 func raw(b []byte) rota.Any { return rota.Any{RawMessage: b} }

@@ -68,6 +68,33 @@ CREATE TABLE answers (
 );
 CREATE INDEX answers_by_age ON answers USING btree (at);
 
+CREATE TABLE approvals (
+  id text COLLATE "C" NOT NULL,
+  account text COLLATE "C" NOT NULL,
+  end_user text COLLATE "C" NOT NULL,
+  agent_id text COLLATE "C",
+  schedule_id text COLLATE "C",
+  run_id text COLLATE "C",
+  response_id text COLLATE "C",
+  server_label text NOT NULL,
+  server_url text NOT NULL,
+  name text NOT NULL,
+  arguments text NOT NULL,
+  created_at bigint NOT NULL,
+  expires_at bigint NOT NULL,
+  status text COLLATE "C" NOT NULL,
+  decided_at bigint,
+  decided_by text,
+  reason text,
+  continuation_id text COLLATE "C",
+  PRIMARY KEY (id)
+);
+CREATE INDEX approvals_by_account ON approvals USING btree (account, id);
+CREATE INDEX approvals_by_agent ON approvals USING btree (agent_id, id) WHERE (agent_id IS NOT NULL);
+CREATE INDEX approvals_by_owner ON approvals USING btree (account, end_user, id);
+CREATE INDEX approvals_by_response ON approvals USING btree (response_id, id) WHERE (response_id IS NOT NULL);
+CREATE INDEX approvals_by_run ON approvals USING btree (run_id, id) WHERE (run_id IS NOT NULL);
+
 CREATE TABLE conversations (
   id text COLLATE "C" NOT NULL,
   account text COLLATE "C" NOT NULL,

@@ -95,6 +95,7 @@ func (q Queries) erasableLLM(e *rota.Erasure) []erasable {
 	uncounted := new(int64)
 	return []erasable{
 		{`DELETE FROM keys WHERE id IN (SELECT k.id FROM keys k WHERE k.account = ? AND k.end_user = ? ORDER BY k.id LIMIT ?)`, &e.Keys, nil},
+		{`DELETE FROM approvals WHERE id IN (SELECT x.id FROM approvals x WHERE x.account = ? AND x.end_user = ? ORDER BY x.id LIMIT ?)`, uncounted, nil},
 		{`DELETE FROM open_responses WHERE response_id IN (SELECT w.response_id FROM responses r JOIN open_responses w ON w.response_id = r.id
 			WHERE r.account = ? AND r.end_user = ? LIMIT ?)`, uncounted, nil},
 		{`DELETE FROM response_steps WHERE (response_id, number) IN (SELECT x.response_id, x.number FROM responses r

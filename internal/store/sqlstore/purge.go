@@ -82,6 +82,7 @@ func (q Queries) purgeSome(ctx context.Context, p *rota.Purge, limit int) error 
 			JOIN timers t ON t.schedule_id = s.id WHERE s.agent_id = ? AND t.status <> 'deleted' ORDER BY s.id LIMIT ?)`, &ended},
 		{`DELETE FROM occurrences WHERE (schedule_id, scheduled_for) IN (SELECT o.schedule_id, o.scheduled_for FROM schedules s
 			JOIN occurrences o ON o.schedule_id = s.id WHERE s.agent_id = ? LIMIT ?)`, &p.Occurrences},
+		{`DELETE FROM approvals WHERE id IN (SELECT x.id FROM approvals x WHERE x.agent_id = ? ORDER BY x.id LIMIT ?)`, &ended},
 		{`DELETE FROM runs WHERE id IN (SELECT r.id FROM runs r WHERE r.agent_id = ? ORDER BY r.id LIMIT ?)`, &p.Runs},
 		{`DELETE FROM items WHERE (log, position) IN (SELECT i.log, i.position FROM responses r JOIN items i ON i.response_id = r.id
 			WHERE r.agent_id = ? AND (i.log = r.id OR EXISTS (SELECT 1 FROM conversations c WHERE c.id = i.log AND (c.agent_id = r.agent_id OR c.deleted_at IS NOT NULL))) LIMIT ?)`, &ended},

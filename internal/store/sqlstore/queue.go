@@ -113,6 +113,9 @@ func (q Queries) FinishRun(ctx context.Context, id rota.RunID, r rota.Result, se
 	if err := q.endRun(ctx, id, open, r); err != nil {
 		return done, err
 	}
+	if err := q.addApprovals(ctx, r.Approvals); err != nil {
+		return done, err
+	}
 	if done.Due, err = q.endTurn(ctx, id, open, r); err != nil || len(timers) == 0 {
 		return done, err
 	}

@@ -131,6 +131,9 @@ func (q Queries) EndResponse(ctx context.Context, e rota.ResponseEnd) (bool, err
 	if err := q.AddSteps(ctx, e.ID, e.Steps...); err != nil {
 		return false, err
 	}
+	if err := q.addApprovals(ctx, e.Approvals); err != nil {
+		return false, err
+	}
 	return true, q.leaveConversation(ctx, e)
 }
 
@@ -161,6 +164,9 @@ func (q Queries) DeleteResponse(ctx context.Context, o rota.Owner, id rota.Respo
 		return err
 	}
 	if err := q.write(ctx, `DELETE FROM response_steps WHERE response_id = ?`, id); err != nil {
+		return err
+	}
+	if err := q.write(ctx, `DELETE FROM approvals WHERE response_id = ?`, id); err != nil {
 		return err
 	}
 	return q.write(ctx, `DELETE FROM items WHERE response_id = ? AND (log = ?

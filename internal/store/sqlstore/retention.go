@@ -63,6 +63,9 @@ func (q Queries) DeleteEnded(ctx context.Context, runs []rota.RunID) (int64, err
 	for i, id := range runs {
 		rows[i] = []any{id}
 	}
+	if err := q.deleteApprovals(ctx, rows); err != nil {
+		return 0, err
+	}
 	return q.count(ctx, Step{`DELETE FROM runs WHERE id IN (SELECT ?` + fromEach + `) AND phase <> 'queued'`, rows})
 }
 

@@ -459,6 +459,33 @@ CREATE TABLE run_events (
 );
 CREATE INDEX run_events_by_age ON run_events (at);
 
+-- Calls of tools that are made only if somebody approves them.
+CREATE TABLE approvals (
+  id              TEXT COLLATE "C" PRIMARY KEY,
+  account         TEXT COLLATE "C" NOT NULL,
+  end_user        TEXT COLLATE "C" NOT NULL,
+  agent_id        TEXT COLLATE "C",
+  schedule_id     TEXT COLLATE "C",
+  run_id          TEXT COLLATE "C",
+  response_id     TEXT COLLATE "C",
+  server_label    TEXT NOT NULL,
+  server_url      TEXT NOT NULL,
+  name            TEXT NOT NULL,
+  arguments       TEXT NOT NULL,
+  created_at      BIGINT NOT NULL,
+  expires_at      BIGINT NOT NULL,
+  status          TEXT COLLATE "C" NOT NULL,  -- pending, approved or denied
+  decided_at      BIGINT,
+  decided_by      TEXT,
+  reason          TEXT,
+  continuation_id TEXT COLLATE "C"  -- the run or response that goes on
+);
+CREATE INDEX approvals_by_owner ON approvals (account, end_user, id);
+CREATE INDEX approvals_by_account ON approvals (account, id);
+CREATE INDEX approvals_by_agent ON approvals (agent_id, id) WHERE agent_id IS NOT NULL;
+CREATE INDEX approvals_by_run ON approvals (run_id, id) WHERE run_id IS NOT NULL;
+CREATE INDEX approvals_by_response ON approvals (response_id, id) WHERE response_id IS NOT NULL;
+
 -- The answers to requests with an Idempotency-Key.
 CREATE TABLE answers (
   account     TEXT COLLATE "C" NOT NULL,

@@ -443,6 +443,33 @@ CREATE TABLE run_steps (
   PRIMARY KEY (run_id, number)
 ) STRICT;
 
+-- Calls of tools that are made only if somebody approves them.
+CREATE TABLE approvals (
+  id              TEXT PRIMARY KEY,
+  account         TEXT NOT NULL,
+  end_user        TEXT NOT NULL,
+  agent_id        TEXT,
+  schedule_id     TEXT,
+  run_id          TEXT,
+  response_id     TEXT,
+  server_label    TEXT NOT NULL,
+  server_url      TEXT NOT NULL,
+  name            TEXT NOT NULL,
+  arguments       TEXT NOT NULL,
+  created_at      INTEGER NOT NULL,
+  expires_at      INTEGER NOT NULL,
+  status          TEXT NOT NULL,  -- pending, approved or denied
+  decided_at      INTEGER,
+  decided_by      TEXT,
+  reason          TEXT,
+  continuation_id TEXT  -- the run or response that goes on
+) STRICT;
+CREATE INDEX approvals_by_owner ON approvals (account, end_user, id);
+CREATE INDEX approvals_by_account ON approvals (account, id);
+CREATE INDEX approvals_by_agent ON approvals (agent_id, id) WHERE agent_id IS NOT NULL;
+CREATE INDEX approvals_by_run ON approvals (run_id, id) WHERE run_id IS NOT NULL;
+CREATE INDEX approvals_by_response ON approvals (response_id, id) WHERE response_id IS NOT NULL;
+
 -- The answers to requests with an Idempotency-Key.
 CREATE TABLE answers (
   account     TEXT NOT NULL,
