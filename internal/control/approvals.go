@@ -107,6 +107,11 @@ func (c *Control) goOn(ctx context.Context, tx Tx, who auth.Caller, run rota.Run
 	if run, err = whole(ctx, tx, who, run); err != nil {
 		return run, err
 	}
+	if approve {
+		if err := c.stillThere(ctx, tx, who, run, a); err != nil {
+			return run, err
+		}
+	}
 	decision := answer.Decision(a.ID, approve, reason)
 	next := rota.Run{
 		ID: rota.NewRunID(now), Trigger: rota.TriggerAPI, Metadata: run.Metadata, CreatedAt: rota.InstantOf(now),
@@ -127,6 +132,30 @@ func (c *Control) goOn(ctx context.Context, tx Tx, who auth.Caller, run rota.Run
 		return run, err
 	}
 	return tx.Run(ctx, who.Owner, run.AgentID, next.ID)
+}
+
+// stillThere says why a call cannot be approved: a server of the vault is another one by
+// now. All else is as the version of the agent has it.
+func (c *Control) stillThere(ctx context.Context, tx Tx, who auth.Caller, run rota.Run, a rota.Approval) error {
+	version, err := tx.AgentVersion(ctx, who.Owner, run.AgentID, run.AgentVersion)
+	if err != nil {
+		return err
+	}
+	tools := make([]json.RawMessage, len(version.Tools))
+	for n, t := range version.Tools {
+		tools[n] = t.RawMessage
+	}
+	tools, err = answer.FillStored(tools, func(id rota.MCPServerID) (rota.MCPServer, error) { return tx.MCPServer(ctx, who.Owner, id) })
+	if err == nil && has(tools, a) {
+		return nil
+	}
+	return rota.Errorf(rota.Conflict, "the call was asked for of the server %q at %s, which is another one by now, or is not there: deny it", a.ServerLabel, a.ServerURL)
+}
+
+// has reports whether tools have the server of a call that needs an approval.
+func has(tools []json.RawMessage, a rota.Approval) bool {
+	servers, _ := answer.ReadServers(tools)
+	return slices.ContainsFunc(servers, func(s answer.Server) bool { return s.Label == a.ServerLabel && s.URL == a.ServerURL })
 }
 
 // decideInput writes the decisions in the input of a response. Each is the first on its
@@ -152,7 +181,7 @@ func decideInput(ctx context.Context, tx Tx, who auth.Caller, r answer.Request, 
 			return rota.InvalidField(at, "the mcp_approval_request %q expired at %s", a.ID, a.ExpiresAt)
 		case a.Status != rota.ApprovalPending:
 			return rota.InvalidField(at, "the mcp_approval_request %q was decided before: it was %s at %s", a.ID, a.Status, a.DecidedAt)
-		case approve && !asked(r, a):
+		case approve && !has(rawjson.List(r.Rest.Get("tools")), a):
 			return rota.InvalidField(at, "the call was asked for of the server %q at %s: tools must have it", a.ServerLabel, a.ServerURL)
 		}
 		if err := decide(ctx, tx, who, a, approve, text("reason"), string(continuation), now); err != nil {
@@ -160,12 +189,6 @@ func decideInput(ctx context.Context, tx Tx, who auth.Caller, r answer.Request, 
 		}
 	}
 	return nil
-}
-
-// asked reports whether a request has the server of a call that needs an approval.
-func asked(r answer.Request, a rota.Approval) bool {
-	servers, _ := answer.ReadServers(rawjson.List(r.Rest.Get("tools"))) // they were read before
-	return slices.ContainsFunc(servers, func(s answer.Server) bool { return s.Label == a.ServerLabel && s.URL == a.ServerURL })
 }
 
 // Approvals returns a page of the requests for approvals: the caller's, or those of an end

@@ -15,10 +15,15 @@ import (
 	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
+const notes = "https://notes.example.com"
+
 // asks ends a run with two calls that need an approval.
-func (w *world) asks() rota.Run {
+func (w *world) asks(url string) rota.Run {
 	w.Helper()
-	r := w.run()
+	a, err := w.CreateAgent(w.Context(), caller, body[rota.AgentCreate](w, `{"name":"a","model":"mock/small","tools":[{"type":"mcp","server_label":"notes","server_url":"`+url+`"}]}`), control.Write{})
+	require.NoError(w, err)
+	r, err := w.StartRun(w.Context(), caller, a.ID, rota.RunCreate{Input: rota.InputText("hi")}, control.Write{})
+	require.NoError(w, err)
 	w.claim()
 	output := `{"id":"resp_1","output":[{"type":"mcp_list_tools","id":"mcpl_1","server_label":"notes","tools":[]},
 		{"type":"mcp_approval_request","id":"mcpr_1","server_label":"notes","name":"save","arguments":"{}"},
@@ -26,7 +31,7 @@ func (w *world) asks() rota.Run {
 	end := rota.Result{Phase: rota.PhaseCompleted, Response: rota.Any{RawMessage: json.RawMessage(output)}, CompletedAt: w.now}
 	for _, id := range []string{"mcpr_1", "mcpr_2"} {
 		end.Approvals = append(end.Approvals, rota.Approval{
-			ID: id, Owner: caller.Owner, AgentID: &r.AgentID, RunID: &r.ID, ServerLabel: "notes", ServerURL: "https://notes.example.com", Name: "save", Arguments: "{}",
+			ID: id, Owner: caller.Owner, AgentID: &r.AgentID, RunID: &r.ID, ServerLabel: "notes", ServerURL: notes, Name: "save", Arguments: "{}",
 			CreatedAt: rota.InstantOf(w.now), ExpiresAt: rota.InstantOf(w.now.Add(rota.ApprovalLife)),
 		})
 	}
@@ -51,7 +56,7 @@ func (w *world) approvals(f rota.ApprovalFilter) (all []rota.Approval) {
 // A request is decided once. The run that goes on has the version of the agent that asked.
 func TestAnApprovalIsDecidedOnce(t *testing.T) {
 	w := newWorld(t)
-	r := w.asks()
+	r := w.asks(notes)
 	require.Len(t, w.approvals(rota.ApprovalFilter{Status: rota.ApprovalPending}), 2)
 	_, err := w.UpdateAgent(w.Context(), caller, r.AgentID, body[rota.AgentUpdate](t, `{"tools":[{"type":"mcp","server_label":"notes","server_url":"https://evil.example.com"}]}`), control.Write{})
 	require.NoError(t, err)
@@ -105,7 +110,7 @@ func (w *world) startAnother(r rota.Run) rota.Run {
 
 func TestAnApprovalExpires(t *testing.T) {
 	w := newWorld(t)
-	r := w.asks()
+	r := w.asks(notes)
 	w.at(rota.ApprovalLife)
 	_, err := w.decide(r, "mcpr_1", true)
 	require.ErrorIs(t, err, rota.Conflict)
@@ -116,10 +121,21 @@ func TestAnApprovalExpires(t *testing.T) {
 	require.Equal(t, rota.ApprovalExpired, expired[0].Status)
 }
 
+// A decision holds for the server that was asked about.
+func TestACallOfAnotherServerIsNotApproved(t *testing.T) {
+	w := newWorld(t)
+	r := w.asks("https://evil.example.com")
+	_, err := w.decide(r, "mcpr_1", true)
+	require.ErrorIs(t, err, rota.Conflict)
+	require.ErrorContains(t, err, "is another one by now")
+	_, err = w.decide(r, "mcpr_1", false)
+	require.NoError(t, err)
+}
+
 // Nobody else sees a request, or decides it.
 func TestApprovalsAreOfTheirOwner(t *testing.T) {
 	w := newWorld(t)
-	r := w.asks()
+	r := w.asks(notes)
 	for _, owner := range []rota.Owner{{Account: "other"}, {Account: "acme", EndUser: "ada"}} {
 		stranger := caller
 		stranger.Owner = owner
