@@ -118,7 +118,7 @@ func TestCompletion(t *testing.T) {
 				{"agents list --ord", "--order"},
 				{"agents list --order ", "asc desc"},
 				{"agent-schedules create --overlap b", "buffer_one"},
-				{"agents list --output ", "json table"},
+				{"agents list --output ", "json jsonl table"},
 				{"schedules p", "pause preview"},
 				{"agent-schedules occurrences --outcome m", "missed"},
 				{"fore", "forecast"},
@@ -141,8 +141,8 @@ func TestCompletion(t *testing.T) {
 // TestCompletionOfAValueBehindAnEqualsSign: bash makes three words of it.
 func TestCompletionOfAValueBehindAnEqualsSign(t *testing.T) {
 	prereqtest.Program(t, "bash")
-	require.Equal(t, []string{"json"}, askBash(t, []string{"rota", "agents", "list", "--output", "=", "j"}))
-	require.Equal(t, []string{"table", "json"}, askBash(t, []string{"rota", "agents", "list", "--output", "="}))
+	require.Equal(t, []string{"json", "jsonl"}, askBash(t, []string{"rota", "agents", "list", "--output", "=", "j"}))
+	require.Equal(t, []string{"table", "json", "jsonl"}, askBash(t, []string{"rota", "agents", "list", "--output", "="}))
 }
 
 // TestPowerShellCompletion: nothing of it depends on how PowerShell reads quotes.
@@ -150,7 +150,7 @@ func TestPowerShellCompletion(t *testing.T) {
 	got := script(t, "powershell")
 	require.Contains(t, got, "\n        ' agents' = @(\n            @{ name = 'create'; help = 'Save an agent.' }\n")
 	require.Contains(t, got, "\n        ' agents list --order' = @('asc', 'desc')\n")
-	require.Contains(t, got, "\n        '--output' = @('table', 'json')\n")
+	require.Contains(t, got, "\n        '--output' = @('table', 'json', 'jsonl')\n")
 	require.Contains(t, got, "the server''s default is 20.")
 	keys := make(map[string]bool) // of tables, which are one whatever their case
 	for line := range strings.Lines(got) {

@@ -128,7 +128,7 @@ func (c *keysExchangeToken) Run(ctx context.Context, s *session) error {
 	case err != nil:
 		return err
 	case s.json:
-		return printJSON(s.out, s.answer)
+		return s.printJSON(s.answer)
 	}
 	_, err = fmt.Fprintln(s.out, clean(token.Token))
 	return err

@@ -110,10 +110,25 @@ func many[T any](s *session, l listFlags, columns []column[T], fetch func(rota.P
 	case s.json:
 		return show[rota.List[T]](s, nil)(fetch(l.page()))
 	}
+	if len(s.fields) > 0 {
+		list, err := gatherRaw(s, l.page(), l.All, fetch)
+		if err == nil {
+			_, err = pick(list.Data, s.fields) // which knows what is no field
+		}
+		if err != nil {
+			return err
+		}
+		return printPage(s, l, fieldColumns(s.fields), list)
+	}
 	list, err := gather(l.page(), l.All, fetch)
 	if err != nil {
 		return err
 	}
+	return printPage(s, l, columns, list)
+}
+
+// printPage prints a page of a list as a table, and what there is to say of it.
+func printPage[T any](s *session, l listFlags, columns []column[T], list rota.List[T]) error {
 	if err := printTable(s.out, s.width, columns, list.Data); err != nil {
 		return err
 	}
@@ -121,7 +136,7 @@ func many[T any](s *session, l listFlags, columns []column[T], fetch func(rota.P
 	for _, w := range list.Warnings {
 		notes += clean(w.Message) + "\n"
 	}
-	_, err = io.WriteString(s.err, notes)
+	_, err := io.WriteString(s.err, notes)
 	return err
 }
 
@@ -138,13 +153,7 @@ func countText(n *int64, minimum bool) string {
 
 // printAll prints a list to its end as JSON, each thing as the server sent it.
 func printAll[T any](s *session, p rota.Page, fetch func(rota.Page) (rota.List[T], error)) error {
-	list, err := gather(p, true, func(p rota.Page) (rota.List[json.RawMessage], error) {
-		var page rota.List[json.RawMessage]
-		if _, err := fetch(p); err != nil {
-			return page, err
-		}
-		return page, json.Unmarshal(s.answer, &page)
-	})
+	list, err := gatherRaw(s, p, true, fetch)
 	if err != nil {
 		return err
 	}
@@ -154,7 +163,18 @@ func printAll[T any](s *session, p rota.Page, fetch func(rota.Page) (rota.List[T
 	if err := enc.Encode(list); err != nil {
 		return err
 	}
-	return printJSON(s.out, b.Bytes())
+	return s.printJSON(b.Bytes())
+}
+
+// gatherRaw is gather for the things as the server sent them.
+func gatherRaw[T any](s *session, p rota.Page, all bool, fetch func(rota.Page) (rota.List[T], error)) (rota.List[json.RawMessage], error) {
+	return gather(p, all, func(p rota.Page) (rota.List[json.RawMessage], error) {
+		var page rota.List[json.RawMessage]
+		if _, err := fetch(p); err != nil {
+			return page, err
+		}
+		return page, json.Unmarshal(s.answer, &page)
+	})
 }
 
 // gather returns a page of a list, or all from there on as one.

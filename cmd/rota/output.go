@@ -33,7 +33,12 @@ func show[T any](s *session, card func(T) []line) func(T, error) error {
 		case err != nil:
 			return err
 		case s.json:
-			return printJSON(s.out, s.answer)
+			return s.printJSON(s.answer)
+		case len(s.fields) > 0:
+			if _, err := pick([]json.RawMessage{s.answer}, s.fields); err != nil {
+				return err
+			}
+			return printCard(s.out, s.width, fieldCard(s.answer, s.fields))
 		}
 		return printCard(s.out, s.width, card(v))
 	}

@@ -27,7 +27,7 @@ func (k *keysReplaceFirst) Run(ctx context.Context, std stdio, f format) error {
 	if err != nil {
 		return err
 	}
-	if f == formatJSON {
+	if f.isJSON() {
 		raw, err := json.Marshal(key)
 		if err != nil {
 			return err

@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 	code := exitCode(ctx, err)
 	if err != nil {
 		report(std.err, failure{
-			verb: verb, err: withoutKey(cli.Remote, err), code: code, json: cli.Remote.Output == formatJSON || asksJSON(args),
+			verb: verb, err: withoutKey(cli.Remote, err), code: code, json: cli.Remote.Output.isJSON() || asksJSON(args),
 		})
 	}
 	return code
@@ -125,11 +125,11 @@ var localCodes = map[int]string{
 func asksJSON(args []string) bool {
 	line := " " + strings.Join(args, " ") + " "
 	for _, form := range []string{"-o json", "-ojson", "-o=json", "--output json", "--output=json"} {
-		if strings.Contains(line, " "+form+" ") {
+		if strings.Contains(line, " "+form+" ") || strings.Contains(line, " "+form+"l ") {
 			return true
 		}
 	}
-	return os.Getenv("ROTA_OUTPUT") == string(formatJSON)
+	return format(os.Getenv("ROTA_OUTPUT")).isJSON()
 }
 
 // execute parses and runs args, and returns the name of the verb for messages.

@@ -53,7 +53,7 @@ func (*scopedKeysList) Run(ctx context.Context, s *session) error {
 	case err != nil:
 		return err
 	case s.json:
-		return printJSON(s.out, s.answer)
+		return s.printJSON(s.answer)
 	}
 	return printTable(s.out, s.width, scopedKeyColumns(), keys)
 }

@@ -27,7 +27,8 @@ type remote struct {
 	Header         []string `short:"H" sep:"none" placeholder:"'NAME: VALUE'" help:"Header X-On-Behalf-Of, If-Match or Idempotency-Key."`
 	IfMatch        string   `placeholder:"VERSION" help:"Change the object only if it is at this version."`
 	IdempotencyKey string   `placeholder:"ID" help:"Make the change once, however often it is sent with this id."`
-	Output         format   `short:"o" env:"ROTA_OUTPUT" enum:"table,json" default:"table" placeholder:"FORMAT" help:"What to print: table or json [${default}]."`
+	Output         format   `short:"o" env:"ROTA_OUTPUT" enum:"table,json,jsonl" default:"table" placeholder:"FORMAT" help:"What to print: table, json, or jsonl: what a list has line by line [${default}]."`
+	Fields         []string `placeholder:"FIELD,…" help:"Print these fields of the answer alone, as JSON names them; b.c is the field c of b."`
 }
 
 // A secret does not show itself in messages.
@@ -38,13 +39,20 @@ func (secret) String() string { return "(secret)" }
 // A format is a way to print answers.
 type format string
 
-const formatJSON format = "json"
+const (
+	formatJSON  format = "json"
+	formatLines format = "jsonl"
+)
+
+func (f format) isJSON() bool { return f == formatJSON || f == formatLines }
 
 // A session is a command's view of the server and of the terminal.
 type session struct {
 	*client.Client
 	stdio
-	json   bool
+	json   bool // or lines of it
+	lines  bool
+	fields []string            // of answers, that are printed; none for all
 	call   []client.CallOption // of every call; append makes a copy
 	answer json.RawMessage     // what the server answered to the last call
 	now    func() time.Time
@@ -66,7 +74,9 @@ func (r *remote) open(std stdio) (*session, error) {
 	s := &session{
 		Client: client.New(r.Server, key, r.options()...),
 		stdio:  std,
-		json:   r.Output == formatJSON,
+		json:   r.Output.isJSON(),
+		lines:  r.Output == formatLines,
+		fields: r.Fields,
 		now:    time.Now,
 	}
 	s.call = slices.Clip(append(call, client.Answer(&s.answer)))

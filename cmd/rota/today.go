@@ -44,7 +44,7 @@ func (c *todayCmd) Run(ctx context.Context, s *session) error {
 	}
 	needs := needsYou(unseen, paused)
 	if s.json {
-		err = printJSON(s.out, answer)
+		err = s.printJSON(answer)
 	} else {
 		err = printCard(s.out, s.width, todayCard(sum, needs, unseen, paused, zone))
 	}

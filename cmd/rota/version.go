@@ -35,7 +35,7 @@ func (versionCmd) Run(std stdio, f format) error {
 		Version: build.Version(), Commit: build.Commit(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		ZoneData: zoneCard{data.Version, string(data.Source)},
 	}
-	if f == formatJSON {
+	if f.isJSON() {
 		raw, err := json.Marshal(card)
 		if err != nil {
 			return err

@@ -37,7 +37,7 @@ func (c *whyCmd) Run(ctx context.Context, s *session) error {
 	case err != nil:
 		return err
 	case s.json:
-		return printJSON(s.out, s.answer)
+		return s.printJSON(s.answer)
 	}
 	for _, o := range l.Data {
 		if err := printCard(s.out, s.width, occurrenceCard(o)); err != nil {
