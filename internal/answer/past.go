@@ -29,7 +29,7 @@ func NewPast(turns []rota.Turn, next []responses.Item, tools []json.RawMessage) 
 func (p *Past) whole() (responses.Context, []responses.Item) {
 	c := Context(p.Turns)
 	c.Theirs = p.theirs
-	return c, p.Next
+	return c.Since(p.Next)
 }
 
 // Check returns [rota.Invalid] if a provider that is strict would refuse the items of the

@@ -233,12 +233,7 @@ func (c *Control) readResponse(ctx context.Context, who auth.Caller, body []byte
 	if w.IdempotencyKey != "" && !r.Store {
 		return r, rota.InvalidField("Idempotency-Key", "cannot be used with store: false: no answer is kept to be given again")
 	}
-	for _, m := range r.Models() {
-		if _, _, err := c.Models.Resolve(m); err != nil {
-			return r, rota.InvalidField("model", "%s", publicOf(err))
-		}
-	}
-	return r, nil
+	return r, c.served(r)
 }
 
 // publicOf returns what a caller may be told of why a model has no provider.

@@ -50,8 +50,9 @@ var goodBody = map[string]string{
 	"set_account_limits":         `{}`,
 	"preview_schedule":           `{"schedule":{"type":"interval","interval_seconds":60}}`,
 
-	"create_response": `{"model":"echo","input":"hi"}`,
-	"update_response": `{"metadata":{"a":"b"}}`,
+	"create_response":  `{"model":"echo","input":"hi"}`,
+	"compact_response": `{"model":"echo","input":"hi"}`,
+	"update_response":  `{"metadata":{"a":"b"}}`,
 
 	"create_conversation":       `{}`,
 	"update_conversation":       `{"metadata":{"a":"b"}}`,

@@ -63,8 +63,9 @@ func (a *api) responseOperations() []*operation {
 		accepts(Route{http.MethodPost, responsePath + "/wake", rota.WriteResponses, http.StatusOK, "wake_response"}, a.wakeResponse).
 			says(tag, "Wake a response", "Lets a response in the background that its model has put to sleep go on at once. The model is told the input as the result of its call of the tool sleep. A response that does not sleep answers 409 with the code not_sleeping.").
 			like(`{"input": "There is news."}`).with("idempotency_key").may(rota.NotSleeping),
-		notOffered(Route{http.MethodPost, responsesPath + "/compact", rota.WriteResponses, http.StatusNotImplemented, "compact_response"}, tag, "Compact a response",
-			"compacting is not offered by this version: begin a conversation anew with what should stay"),
+		shows[CompactedResponse](large[ResponseCompact](answers(Route{http.MethodPost, responsesPath + "/compact", rota.WriteResponses, http.StatusOK, "compact_response"}, a.compactResponse))).
+			says(tag, "Compact a conversation", "Has the model sum up the input, and what came before it. The output is one item, of the type compaction, with which the input of the next response begins.").
+			like(`{"model": "auto", "input": "My name is Ada."}`).may(rota.NotFound),
 	}
 }
 
@@ -89,6 +90,15 @@ func (a *api) createResponse(ctx context.Context, c call) (any, error) {
 		return nil, err
 	}
 	return answered(a.Control.CreateResponse(ctx, c.who, body, c.write))
+}
+
+func (a *api) compactResponse(ctx context.Context, c call) (any, error) {
+	body, err := c.json()
+	if err != nil {
+		return nil, err
+	}
+	object, err := a.Control.CompactResponse(ctx, c.who, body)
+	return raw(object), err
 }
 
 // answered returns an answer as the operation has it.

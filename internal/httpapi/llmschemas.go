@@ -67,6 +67,24 @@ type (
 		Input string `json:"input" minLength:"1"`
 	}
 
+	// ResponseCompact is the body that has a conversation summed up.
+	ResponseCompact struct {
+		_                  struct{} `json:"-" additionalProperties:"true"`
+		Model              string   `json:"model" minLength:"1" doc:"The model that writes the summary, as agents name it."`
+		Input              llmInput `json:"input,omitempty"`
+		Instructions       rota.Any `json:"instructions,omitempty" doc:"A text that says what the summary should look to."`
+		PreviousResponseID *string  `json:"previous_response_id,omitempty" doc:"The response up to which there is to be summed up."`
+	}
+
+	// CompactedResponse is a conversation that was summed up.
+	CompactedResponse struct {
+		ID        string         `json:"id"`
+		Object    string         `json:"object" enum:"response.compaction"`
+		CreatedAt int64          `json:"created_at" doc:"Unix seconds."`
+		Output    []ResponseItem `json:"output" nullable:"false"`
+		Usage     ResponseUsage  `json:"usage"`
+	}
+
 	// ResponseFailure says why a response failed.
 	ResponseFailure struct {
 		Code    string `json:"code"`

@@ -64,15 +64,16 @@ func (c Context) items(next []Item) []Item {
 		all = append(all, kept...)
 		o.note(kept)
 	}
-	return asCalls(all, c.Theirs)
+	return asSummaries(asCalls(all, c.Theirs))
 }
 
-// rules returns the messages among items that say how to answer. They hold for all of a
-// context, so they are sent also when their turn is not.
+// rules returns the messages among items that say how to answer, and summaries of what
+// came before. They hold for all of a context, so they are sent also when their turn is
+// not.
 func rules(items []Item) []Item {
 	var all []Item
 	for _, i := range items {
-		if role := i.role(); i.Type == "message" && (role == "system" || role == "developer") {
+		if role := i.role(); i.Type == "compaction" || i.Type == "message" && (role == "system" || role == "developer") {
 			all = append(all, i)
 		}
 	}

@@ -76,7 +76,7 @@ func ReadItem(raw []byte) (Item, error) {
 	if !ok {
 		return Item{}, fmt.Errorf("type %q is not one of %s", i.Type, strings.Join(ItemTypes(), ", "))
 	}
-	if name := k.input.lacks(raw); name != "" {
+	if name := k.input.lacks(raw); name != "" && !(i.Type == "compaction" && i.summary() != "") {
 		return Item{}, fmt.Errorf("an item of type %q needs the member %s%s", i.Type, name, k.input[name].words())
 	}
 	return i, nil

@@ -79,9 +79,14 @@ func pieces(events []object) string {
 // refusal sends a request that must be refused, and returns the error.
 func (c conformance) refusal(body object) object {
 	c.Helper()
+	return c.refusedAt("/llm/responses", body)
+}
+
+func (c conformance) refusedAt(path string, body object) object {
+	c.Helper()
 	sent, err := json.Marshal(body)
 	require.NoError(c, err)
-	req, err := http.NewRequestWithContext(c.Context(), http.MethodPost, c.url+"/api/v1/llm/responses", strings.NewReader(string(sent)))
+	req, err := http.NewRequestWithContext(c.Context(), http.MethodPost, c.url+"/api/v1"+path, strings.NewReader(string(sent)))
 	require.NoError(c, err)
 	req.Header.Set("Authorization", "Bearer "+rotaKey)
 	req.Header.Set("Content-Type", "application/json")

@@ -40,12 +40,15 @@ var checks = []struct {
 	{"tool-calling", conformance.tool},
 	{"image-input", conformance.image},
 	{"multi-turn", conformance.turns},
+	{"compact-response", conformance.compact},
+	{"compact-missing-model", conformance.compactWithoutModel},
 	{"websocket-response", conformance.socketOnce},
 	{"websocket-sequential-responses", conformance.socketTwice},
 	{"websocket-continuation", conformance.socketGoesOn},
 	{"websocket-reconnect-store-false-recovery", conformance.socketAnew},
 	{"websocket-previous-response-not-found", conformance.socketUnknown},
 	{"websocket-failed-continuation-evicts-cache", conformance.socketFails},
+	{"websocket-compact-new-chain", conformance.socketCompacted},
 	{"tool-calling-streaming", conformance.toolStreaming},
 	{"function-call-roundtrip", conformance.toolAnswered},
 	{"file-input", conformance.file},
@@ -280,6 +283,34 @@ func (c conformance) chain() {
 	r := c.answers(c.asks(c.model, "What is my name?", object{"previous_response_id": first["id"]}))
 	require.Equal(c, first["id"], r["previous_response_id"])
 	require.Greater(c, r["usage"].(object)["input_tokens"], first["usage"].(object)["input_tokens"])
+}
+
+func (c conformance) compact() { c.compacted() }
+
+// compacted returns the items of a conversation that was summed up.
+func (c conformance) compacted() []any {
+	c.Helper()
+	r := c.call("POST", "/llm/responses/compact", c.asks(c.model, []any{message("user", "My name is Ada."), message("assistant", "Hello Ada!"), message("user", "And you?")}))
+	require.Equal(c, "response.compaction", r["object"])
+	require.NotEmpty(c, r["id"])
+	require.NotZero(c, r["created_at"])
+	require.EqualValues(c, words, r["usage"].(object)["output_tokens"])
+	require.Len(c, r["output"], 1)
+	item := r["output"].([]any)[0].(object)
+	require.Equal(c, "compaction", item["type"])
+	require.Equal(c, says, item["content"])
+	require.NotEmpty(c, item["encrypted_content"])
+	return r["output"].([]any)
+}
+
+func (c conformance) compactWithoutModel() {
+	require.Equal(c, "model", c.refusedAt("/llm/responses/compact", object{"input": "Hi"})["param"])
+}
+
+func (c conformance) socketCompacted() {
+	s := c.open()
+	s.send(c.asks(c.model, append(c.compacted(), message("user", "What is my name?")), notKept))
+	s.answer()
 }
 
 // A socket is a WebSocket to the gateway.

@@ -445,12 +445,23 @@ def _(c):
     c.fails(409, "sleep", response_id=held(c), input="go")
 
 
-@case("llm.responses.compact", "501 that says so", offered=False)
+@case("llm.responses.compact", "a summary with which the next response begins")
 def _(c):
-    c.fails(501, "compact", model="small", input="What is new?")
+    r = c.call(model="small", input="My name is Ada.")
+    equal((r.object, len(r.output), r.output[0].type), ("response.compaction", 1, "compaction"))
+    check(r.id and r.created_at and r.output[0].content and r.usage.total_tokens >= 0, "a summary", r)
+    item = {"type": "compaction", "id": r.output[0].id, "content": r.output[0].content}
+    response(c, [item, said("What is my name?")])
 
 
-@case("llm.responses.compact", "401 for a wrong key", offered=False)
+@case("llm.responses.compact", "what came before a response")
+def _(c):
+    r = c.call(model="small", previous_response_id=response(c))
+    equal([i.type for i in r.output], ["compaction"])
+    c.fails(400, "previous_response_id", model="small", previous_response_id=NO_RESPONSE)
+
+
+@case("llm.responses.compact", "401 for a wrong key")
 def _(c):
     c.fails(401, key=WRONG_KEY, model="small", input="What is new?")
 
