@@ -157,6 +157,7 @@ func model(t *testing.T) *gatewaytest.Server {
 		"quiet":  quiet(silence),
 		"linger": quiet(2 * time.Second),
 		"call":   gatewaytest.Stream(gatewaytest.Created("resp_c"), ended(`{"type":"function_call","id":"fc_1","call_id":"call_1","name":"look_up","arguments":"{\"q\":\"weather\"}","status":"completed"}`)),
+		"nap":    nap,
 		"think":  gatewaytest.Stream(gatewaytest.Created("resp_t"), ended(`{"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"Hm."}]},`+done)),
 	}
 	okay, broken := gatewaytest.Text("done"), gatewaytest.JSON(http.StatusServiceUnavailable, `{"error":{"message":"no"}}`)
@@ -179,6 +180,15 @@ func model(t *testing.T) *gatewaytest.Server {
 		reply(w, r, c)
 	})
 	return m
+}
+
+// nap is a model that sleeps for an hour, and then says what it was told when it woke.
+func nap(w http.ResponseWriter, r *http.Request, c gatewaytest.Call) {
+	reply := gatewaytest.Stream(gatewaytest.Created("resp_n"), ended(`{"type":"function_call","id":"fc_1","call_id":"call_1","name":"sleep","arguments":"{\"duration_seconds\":3600,\"reason\":\"tea\"}","status":"completed"}`))
+	if strings.Contains(string(c.Body), `"function_call_output"`) {
+		reply = gatewaytest.Text(told(c.Body))
+	}
+	reply(w, r, c)
 }
 
 // done is an item with an answer.

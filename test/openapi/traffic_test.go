@@ -61,9 +61,7 @@ func TestTrafficFitsTheDocument(t *testing.T) {
 		}
 	}
 	t.Logf("%d exchanges and %d bodies alone", len(all)-verdicts, verdicts)
-	const run = "POST /api/v1/agents/{agent_id}/runs/{run_id}"
-	answered[run+"/wake"], answered[run+"/mcp-approvals"] = true, true // no run sleeps or asks
-	answered["POST /api/v1/llm/responses/{response_id}/wake"] = true
+	answered["POST /api/v1/agents/{agent_id}/runs/{run_id}/mcp-approvals"] = true // no run asks
 	for _, op := range d.operations(t) {
 		assert.True(t, answered[op], "no test of the API has a good answer of %s", op)
 	}

@@ -596,6 +596,31 @@ def _(c):
     c.fails(403, "write:agents", key=c.scoped_key("read:agents"), agent_id=id, run_id=c.run(id))
 
 
+def asleep(c):
+    id = c.agent(tools=[{"type": "sleep"}])
+    run = c.run(id, input="nap")
+    until(lambda r: r["sleep"], lambda: c.api("GET", f"/agents/{id}/runs/{run}"))
+    return id, run
+
+
+@case("agent_runs.wake_agent_run", "a sleeping run goes on with a text")
+def _(c):
+    id, run = asleep(c)
+    woke = c.call(agent_id=id, run_id=run, input="Go on.")
+    equal((woke.object, woke.run_id), ("agent.run.wake", run))
+    r = c.ended(id, run)
+    equal((r["status"], r["gateway_response_id"]), ("completed", woke.gateway_response_id))
+    check("Go on." in str(r["gateway_response"]["output"]), r)
+
+
+@case("agent_runs.wake_agent_run", "a sleeping run goes on with items, once")
+def _(c):
+    id, run = asleep(c)
+    c.call(agent_id=id, run_id=run, input=[{"type": "message", "role": "user", "content": "Go on."}])
+    c.fails(409, "sleep", agent_id=id, run_id=run, input="Go on.")
+    equal(c.ended(id, run)["status"], "completed")
+
+
 @case("agent_runs.wake_agent_run", "409 for one that does not sleep")
 def _(c):
     id = c.agent()

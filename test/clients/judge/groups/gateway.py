@@ -439,6 +439,17 @@ def _(c):
     equal(c.call(response_id=response(c)).data[0].content[0].text, "What is new?")
 
 
+@case("llm.responses.wake", "a sleeping response goes on")
+def _(c):
+    id = response(c, "nap", background=True, tools=[{"type": "sleep"}])
+    until(lambda r: "sleep" in r, lambda: c.api("GET", "/llm/responses/" + id))
+    woke = c.call(response_id=id, input="There is news.")
+    equal((woke.object, woke.response_id), ("response.sleep_wake", id))
+    r = ended(c, id)
+    equal(r["status"], "completed")
+    check("There is news." in str(r["output"]), r)
+
+
 @case("llm.responses.wake", "409 for one that does not sleep")
 def _(c):
     c.fails(409, "sleep", response_id=response(c), input="go")
