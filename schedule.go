@@ -41,8 +41,16 @@ type Schedule struct {
 	ScheduleVersion     int64             `json:"schedule_version" doc:"Counts the changes of what fires, and no pauses, skips or runs; 1 is the first."`
 	Warnings            []Warning         `json:"warnings,omitzero" doc:"What may not be what was meant; in the answers to create and update, and in no others."`
 	EndUser             *string           `json:"end_user" doc:"The end user whose schedule it is; null for the account itself."`
+	Origin              *Origin           `json:"origin" doc:"The run whose agent has planned the schedule itself, by the tool schedule; null if a caller has made it."`
 	MadeBy              KeyID             `json:"-"` // the key that made it
 	VersionedAt         Instant           `json:"-"` // since when it has its ScheduleVersion
+}
+
+// An Origin is where a schedule comes from that an agent has planned itself.
+type Origin struct {
+	AgentID AgentID `json:"agent_id"`
+	RunID   RunID   `json:"run_id"`
+	CallID  string  `json:"call_id" doc:"Names the call among those of the run."`
 }
 
 // ScheduleStatus is the state of a schedule.

@@ -90,8 +90,11 @@ func (r Request) check(o rawjson.Object) error {
 		return rota.InvalidField("conversation", "needs store to be true: it keeps what is said in it")
 	}
 	for n, t := range rawjson.List(o.Get("tools")) {
-		if rawjson.Text(rawjson.Get(t, "type")) == "sleep" && !r.Background {
+		switch kind := rawjson.Text(rawjson.Get(t, "type")); {
+		case kind == "sleep" && !r.Background:
 			return rota.InvalidField("tools."+rawString(n), "needs background to be true: a response that somebody waits for cannot sleep")
+		case kind == "schedule":
+			return rota.InvalidField("tools."+rawString(n), "is a tool of agents, which have schedules; a response has none")
 		}
 	}
 	for _, name := range []string{"webhook_url", "webhook_secret"} {

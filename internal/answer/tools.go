@@ -32,6 +32,7 @@ const (
 	MCP      Kind = "mcp"      // an MCP server
 	Gone     Kind = "gone"     // nobody: the tool is not there any more
 	Sleep    Kind = "sleep"    // nobody: the run or response sleeps
+	Schedule Kind = "schedule" // Rota: an agent plans its own follow-ups
 )
 
 // A Tool is one that Rota calls itself.
@@ -79,6 +80,8 @@ func readTool(raw json.RawMessage) (Tool, bool) {
 		return readFunction(raw)
 	case "sleep":
 		return sleepTool, true
+	case "schedule":
+		return scheduleTool, true
 	default:
 		return Tool{}, false
 	}
@@ -110,8 +113,11 @@ func Told(list []json.RawMessage) []json.RawMessage {
 }
 
 func told(tool json.RawMessage) json.RawMessage {
-	if rawjson.Text(rawjson.Get(tool, "type")) == "sleep" {
+	switch rawjson.Text(rawjson.Get(tool, "type")) {
+	case "sleep":
 		return json.RawMessage(toldSleep)
+	case "schedule":
+		return json.RawMessage(toldSchedule)
 	}
 	if rawjson.Get(tool, "function_tool_id") == nil {
 		return tool

@@ -17,6 +17,7 @@ type Store struct {
 	VaultReader
 	ScheduleReader
 	ScheduleVersionReader
+	PlanReader
 	LedgerReader
 	LaneReader
 	RunReader
@@ -51,6 +52,7 @@ type Tx struct {
 	VaultReader
 	VaultWriter
 	ScheduleReader
+	PlanReader
 	ScheduleWriter
 	LedgerReader
 	LedgerWriter
@@ -219,6 +221,13 @@ type ScheduleReader interface {
 	// SchedulesMadeBy returns the active schedules that a key made, for whatever
 	// end user, in the order of their ids.
 	SchedulesMadeBy(ctx context.Context, account string, key rota.KeyID, after rota.ScheduleID, limit int) ([]rota.TimedSchedule, error)
+}
+
+// PlanReader reads the schedules that agents have planned themselves.
+type PlanReader interface {
+	// Planned returns those that are not over, up to a limit: those of an agent, or of all
+	// of the owner's if that is empty.
+	Planned(ctx context.Context, o rota.Owner, a rota.AgentID, limit int) ([]rota.Schedule, error)
 }
 
 // ScheduleVersionReader reads what schedules were, also those that are deleted.

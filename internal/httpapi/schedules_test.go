@@ -30,11 +30,11 @@ func TestScheduleTypes(t *testing.T) {
 func TestScheduleDefaults(t *testing.T) {
 	c := newAPI(t).acme()
 	s := c.send(http.MethodGet, c.newSchedule(c.newAgent("a")), "").is(http.StatusOK).object()
-	require.Len(t, s, 31, "the 18 fields of the published object and 13 of ours")
+	require.Len(t, s, 32, "the 18 fields of the published object and 14 of ours")
 	for field, want := range map[string]any{
 		"object": "agent.schedule", "key": nil, "name": nil, "description": nil, "status": "active", "input": "hi", "conversation": nil, "previous_response_id": nil, "context_management": nil,
 		"metadata": map[string]any{}, "temporal_schedule_id": nil, "last_run_at": nil, "last_run_id": nil, "run_count": 0.0, "deleted_at": nil,
-		"pause_reason": nil, "consecutive_failures": 0.0, "version": 1.0,
+		"pause_reason": nil, "consecutive_failures": 0.0, "version": 1.0, "origin": nil,
 		"policy": map[string]any{
 			"overlap": "skip", "missed": "latest", "max_lateness_seconds": 3600.0, "jitter_seconds": 0.0, "start_at": nil, "end_at": nil,
 			"max_runs": nil, "pause_after_failures": nil, "retry": map[string]any{"max_attempts": 3.0, "max_wait_seconds": 3600.0, "on_crash": "resume"}, "timeout_seconds": 600.0, "variables": true,

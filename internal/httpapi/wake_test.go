@@ -126,6 +126,8 @@ func TestSleepNeedsTheBackground(t *testing.T) {
 	e := c.send(http.MethodPost, responsesPath, `{"model":"test/m","input":"hi","tools":[{"type":"web_search"},{"type":"sleep"}]}`).is(http.StatusBadRequest).object()["error"].(map[string]any)
 	require.Equal(t, "tools.1", e["param"])
 	require.Contains(t, e["message"], "background")
+	e = c.send(http.MethodPost, responsesPath, `{"model":"test/m","input":"hi","background":true,"tools":[{"type":"sleep"},{"type":"schedule"}]}`).is(http.StatusBadRequest).object()["error"].(map[string]any)
+	require.Equal(t, "tools.1", e["param"], "a response has no schedules")
 }
 
 func TestARunIsWoken(t *testing.T) {

@@ -33,6 +33,9 @@ type Toolbox struct {
 	transport *http.Transport
 	vault     Vault
 	mcp       sessions
+
+	// Own makes the calls of tools that Rota itself is. Nil makes none.
+	Own func(ctx context.Context, from answer.Caller, c answer.Call) (answer.Result, error)
 }
 
 // A Vault has stored MCP servers.
@@ -106,6 +109,11 @@ func (b *Toolbox) Call(ctx context.Context, from answer.Caller, c answer.Call) (
 		return b.callFunction(ctx, from, c)
 	case answer.MCP:
 		return b.callMCP(ctx, from, c)
+	case answer.Schedule:
+		if b.Own == nil {
+			return failed("The call was not made: this server plans no schedules."), nil
+		}
+		return b.Own(ctx, from, c)
 	case answer.Gone:
 		return failed("The call was not made: the tool is not there any more, or not allowed."), nil
 	default:

@@ -185,3 +185,18 @@ func TestAnAllowedNetworkIsCalled(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, answer.Result{Output: "ok"}, r)
 }
+
+// What Rota itself is, it answers without a network.
+func TestOwnTools(t *testing.T) {
+	b, _ := box(t, nil, seal.NewSecret())
+	own := answer.Call{Turn: 1, Number: 1, Arguments: `{"action":"list"}`, Tool: answer.Tool{Kind: answer.Schedule, Name: "schedule"}}
+	r, err := b.Call(t.Context(), run, own)
+	require.NoError(t, err)
+	require.Equal(t, answer.ResultFailed, r.Code, "nobody answers")
+	b.Own = func(_ context.Context, from answer.Caller, c answer.Call) (answer.Result, error) {
+		return answer.Result{Output: string(from.Agent) + " " + c.Arguments}, nil
+	}
+	r, err = b.Call(t.Context(), run, own)
+	require.NoError(t, err)
+	require.Equal(t, answer.Result{Output: `agt_1 {"action":"list"}`}, r)
+}

@@ -439,6 +439,7 @@ CREATE TABLE schedules (
   agent_id text COLLATE "C" NOT NULL,
   key_id text COLLATE "C",
   key text COLLATE "C",
+  origin text,
   name text,
   description text,
   input text NOT NULL,
@@ -461,6 +462,7 @@ CREATE INDEX schedules_by_end_user ON schedules USING btree (account, end_user, 
 CREATE INDEX schedules_by_key ON schedules USING btree (key_id, id) WHERE (deleted_at IS NULL);
 CREATE UNIQUE INDEX schedules_by_own_key ON schedules USING btree (agent_id, key) WHERE ((key IS NOT NULL) AND (deleted_at IS NULL));
 CREATE INDEX schedules_by_owner ON schedules USING btree (account, end_user, id) WHERE (deleted_at IS NULL);
+CREATE INDEX schedules_planned ON schedules USING btree (account, end_user, agent_id) WHERE ((origin IS NOT NULL) AND (deleted_at IS NULL));
 
 CREATE TABLE schema_versions (
   version integer NOT NULL,

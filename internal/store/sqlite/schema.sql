@@ -453,6 +453,7 @@ CREATE TABLE schedules (
   agent_id             TEXT NOT NULL REFERENCES agents (id),
   key_id               TEXT,  -- the key that made the schedule
   key                  TEXT,  -- the name by which its owner finds it
+  origin               TEXT,  -- of one that an agent has planned itself: agent, run and call
   name                 TEXT,
   description          TEXT,
   input                TEXT NOT NULL,
@@ -479,6 +480,8 @@ CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL
 CREATE UNIQUE INDEX schedules_by_own_key ON schedules (agent_id, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
 
 CREATE INDEX schedules_by_owner ON schedules (account, end_user, id) WHERE deleted_at IS NULL;
+
+CREATE INDEX schedules_planned ON schedules (account, end_user, agent_id) WHERE origin IS NOT NULL AND deleted_at IS NULL;
 
 CREATE TABLE schema_versions (
   version     INTEGER PRIMARY KEY,  -- the number of the migration

@@ -11,7 +11,7 @@ import (
 )
 
 const scheduleColumns = `s.id, s.agent_id, s.key, s.name, s.description, s.input, s.conversation, s.previous_response_id, s.context_management, s.metadata,
-	s.temporal_schedule_id, s.version, s.versioned_at, s.created_at, s.updated_at, COALESCE(s.deleted_at, a.deleted_at), COALESCE(s.key_id, ''), ` + timerColumns
+	s.temporal_schedule_id, s.version, s.versioned_at, s.created_at, s.updated_at, COALESCE(s.deleted_at, a.deleted_at), COALESCE(s.key_id, ''), s.origin, ` + timerColumns
 
 const scheduleTables = ` FROM schedules s JOIN timers t ON t.schedule_id = s.id JOIN agents a ON a.id = s.agent_id `
 
@@ -36,6 +36,7 @@ func scanTimedSchedule(row Scanner) (rota.TimedSchedule, error) {
 		rawText{&s.ContextManagement.RawMessage},
 		jsonText{&s.Metadata},
 		&s.TemporalScheduleID, &s.Version, &versioned, &created, &updated, &deleted, &s.MadeBy,
+		jsonText{&s.Origin},
 	}, dest...)...)
 	done()
 	s.VersionedAt, s.CreatedAt, s.UpdatedAt, s.DeletedAt = versioned.instant(), created.instant(), updated.instant(), deleted.orNil()
@@ -176,11 +177,11 @@ func (q Queries) AddSchedule(ctx context.Context, s rota.TimedSchedule) error {
 	q.pending.noteTimers([]rota.Timer{s.Timer})
 	t := s.Timer
 	if err := q.addKeyed(ctx, "schedule", s.Key, `INSERT INTO schedules (id, account, end_user, agent_id, key, name, description, input, conversation,
-		previous_response_id, context_management, metadata, temporal_schedule_id, version, versioned_at, created_at, updated_at, key_id)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		previous_response_id, context_management, metadata, temporal_schedule_id, version, versioned_at, created_at, updated_at, key_id, origin)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		t.ScheduleID, t.Owner.Account, t.Owner.EndUser, t.AgentID, s.Key, s.Name, s.Description, rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage),
 		s.PreviousResponseID, rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), s.TemporalScheduleID, s.Version, s.VersionedAt.UnixMilli(), s.CreatedAt.UnixMilli(), s.UpdatedAt.UnixMilli(),
-		orNull(&s.MadeBy)); err != nil {
+		orNull(&s.MadeBy), originOf(s.Schedule)); err != nil {
 		return err
 	}
 	return q.write(ctx, `INSERT INTO timers (status, spec, policy, anchor, schedule_version, agent_version, pinned_model, next_run_at, due_at, open_runs, buffered,
@@ -188,6 +189,21 @@ func (q Queries) AddSchedule(ctx context.Context, s rota.TimedSchedule) error {
 		backlog, backlog_to, catch_up, schedule_id, agent_id, account, end_user`+q.ifShared(`, sync_at`)+`)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?`+q.ifShared(`, `+syncNow)+`)`,
 		append(append(timerContent(t), timerState(t)...), t.ScheduleID, t.AgentID, t.Owner.Account, t.Owner.EndUser)...)
+}
+
+func originOf(s rota.Schedule) any {
+	if s.Origin == nil {
+		return nil
+	}
+	return js(s.Origin)
+}
+
+// Planned returns up to limit schedules that agents have planned themselves and that are
+// not over: those of an agent, or of all of the owner's if that is empty.
+func (q Queries) Planned(ctx context.Context, o rota.Owner, a rota.AgentID, limit int) ([]rota.Schedule, error) {
+	return all(ctx, q.db, scanSchedule, `SELECT `+scheduleColumns+scheduleTables+`
+		WHERE s.account = ? AND s.end_user = ? AND (s.agent_id = ? OR ? = '') AND s.origin IS NOT NULL AND s.deleted_at IS NULL
+		AND a.deleted_at IS NULL AND t.status <> 'completed' ORDER BY s.id LIMIT ?`, o.Account, o.EndUser, a, a, limit)
 }
 
 // SaveSchedule writes a schedule and its timer back. What waits in the timer before and

@@ -264,6 +264,7 @@ CREATE TABLE schedules (
   agent_id             TEXT COLLATE "C" NOT NULL REFERENCES agents (id),
   key_id               TEXT COLLATE "C",  -- the key that made the schedule
   key                  TEXT COLLATE "C",  -- the name by which its owner finds it
+  origin               TEXT,  -- of one that an agent has planned itself: agent, run and call
   name                 TEXT,
   description          TEXT,
   input                TEXT NOT NULL,
@@ -284,6 +285,7 @@ CREATE INDEX schedules_by_end_user ON schedules (account, end_user, id); -- with
 CREATE INDEX schedules_by_agent ON schedules (agent_id, id);
 CREATE UNIQUE INDEX schedules_by_own_key ON schedules (agent_id, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX schedules_planned ON schedules (account, end_user, agent_id) WHERE origin IS NOT NULL AND deleted_at IS NULL;
 
 -- The configurations that a schedule has had before the one that it has, as JSON: the
 -- newest of them.
