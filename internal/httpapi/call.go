@@ -187,7 +187,7 @@ func mediaType(h http.Header) error {
 }
 
 // cursor is what an id looks like.
-var cursor = regexp.MustCompile(`^[a-z]+_[0-9a-f]{32}$`)
+var cursor = regexp.MustCompile(`^([a-z]+_)+[0-9a-f]{32}$`)
 
 // maxOffset is how much of a list can be passed over without a cursor.
 const maxOffset = 1_000_000_000

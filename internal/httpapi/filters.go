@@ -63,7 +63,7 @@ func (op *operation) sorted(param string, sorts []string) *operation {
 
 // anyCursor is what a cursor looks like in any order: an id, or an id and the value by which
 // the list is sorted.
-var anyCursor = regexp.MustCompile(`^[a-z]+_[0-9a-f]{32}(\.[0-9A-Za-z_-]*)?$`)
+var anyCursor = regexp.MustCompile(`^([a-z]+_)+[0-9a-f]{32}(\.[0-9A-Za-z_-]*)?$`)
 
 // page reads the parameters of a list.
 func (op *operation) page(q url.Values) (rota.Page, error) {
