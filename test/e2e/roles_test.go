@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -49,6 +50,7 @@ func TestRoles(t *testing.T) {
 		require.Equal(t, s.ID, *l.Data[0].ScheduleID)
 		follow(t, two, l.Data[0], words)
 	})
+	t.Run("what one and the worker change is told by the other", func(t *testing.T) { tellsOfChanges(t, one, two, run.AgentID) })
 	t.Run("equal keys make one run, which ends when the other is told to cancel it", func(t *testing.T) {
 		runs := make(chan rota.Run, 8)
 		var group sync.WaitGroup
@@ -166,4 +168,30 @@ func TestOneFirstKey(t *testing.T) {
 	}
 	require.Equal(t, 1, shown)
 	require.EqualValues(t, 1, count(t, db, "SELECT COUNT(*) FROM keys"))
+}
+
+// tellsOfChanges follows changes through one process while another one makes a schedule,
+// and a third one fires it.
+func tellsOfChanges(t *testing.T, maker, teller *server, agent rota.AgentID) {
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
+	var s rota.Schedule
+	missing := map[rota.ChangeKind]bool{rota.ScheduleChanged: true, rota.OccurrenceChanged: true, rota.RunChanged: true}
+	for m, err := range teller.client().Account.Changes(ctx) {
+		require.NoError(t, err, "%v are missing", missing)
+		if m.Type == rota.ChangesStarted {
+			s, err = maker.client().Schedules.Create(t.Context(), agent, rota.ScheduleCreate{
+				Spec: rota.Spec{Type: rota.Interval, IntervalSeconds: 1}, Input: rota.InputText("hi"), Policy: rota.PolicyUpdate{MaxRuns: rota.Some[int64](1)},
+			})
+			require.NoError(t, err)
+		}
+		for _, c := range m.Data {
+			if c.ScheduleID == s.ID {
+				delete(missing, c.Kind)
+			}
+		}
+		if len(missing) == 0 {
+			return
+		}
+	}
 }
