@@ -66,6 +66,13 @@ func (r Runs) Wake(ctx context.Context, agent rota.AgentID, id rota.RunID, body 
 	return call[rota.RunWake](ctx, r.s, http.MethodPost, runPath(agent, id, "wake"), body, opts)
 }
 
+// Approvals returns one page of the calls that need an approval, or needed one, whatever
+// their agent. The filter's Now is not used: the server has its own.
+func (r Runs) Approvals(ctx context.Context, f rota.ApprovalFilter, p rota.Page, opts ...CallOption) (rota.List[rota.Approval], error) {
+	filter := query("agent_id", string(f.AgentID), "schedule_id", string(f.ScheduleID), "run_id", string(f.RunID), "status", string(f.Status))
+	return list[rota.Approval](ctx, r.s, []string{"approvals"}, p, with(opts, filter))
+}
+
 // DecideMCPApproval approves or denies a tool call for which a run asked for
 // approval.
 func (r Runs) DecideMCPApproval(ctx context.Context, agent rota.AgentID, id rota.RunID, body rota.MCPApprovalCreate, opts ...CallOption) (rota.MCPApproval, error) {

@@ -28,6 +28,7 @@ type CLI struct {
 	Today          todayCmd          `cmd:"" help:"Say whether everything ran in the last 24 hours; exit 4 if something needs you." example:"rota today --end-user '*'"`
 	Why            whyCmd            `cmd:"" help:"Say what became of a time of a schedule, or why there was nothing." example:"rota why Mornings 09:00"`
 	Schedules      schedulesCmd      `cmd:"" help:"See, pause and resume the schedules of all agents."`
+	Approvals      approvalsCmd      `cmd:"" help:"See calls of tools that need an approval."`
 	Runs           runsCmd           `cmd:"" help:"See runs and follow them, whatever their agent."`
 	Occurrences    occurrencesCmd    `cmd:"" help:"See what became of the times of all schedules."`
 	EndUsers       endUsersCmd       `cmd:"" help:"See for whom the account has agents, export what they have, and delete it."`

@@ -155,6 +155,8 @@ func scheduleVerbs() []verbCase {
 func runAndKeyVerbs() []verbCase {
 	return []verbCase{
 		{"runs|get|arun_1", `GET /api/v1/runs/arun_1 `},
+		{"approvals|list", `GET /api/v1/approvals `},
+		{"approvals|list|--end-user|*|--status|pending|--run-id|arun_1", `GET /api/v1/approvals?end_user=%2A&run_id=arun_1&status=pending `},
 		{"runs|list", `GET /api/v1/runs `},
 		{
 			"runs|list|--end-user|*|--agent-id|agt_1|--schedule-id|asch_1|--phase|failed|--error-code|timeout|--trigger|schedule|--from|2026-12-01T09:00|--to|2026-12-01T10:00|--timezone|Europe/Madrid",

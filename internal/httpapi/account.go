@@ -21,6 +21,9 @@ func (a *api) accountOperations() []*operation {
 		lists(Route{http.MethodGet, "/api/v1/occurrences", rota.ReadAgents, http.StatusOK, "list_occurrences"}, a.listAllOccurrences).
 			says("Occurrences", "List what became of the times of all schedules", "In the order of the nominal times. What a pause that has not ended keeps from starting is in the list of its schedule alone. With the scope read:account, end_user names one end user, or everybody. "+looksOn).
 			with("end_user_filter", "agent_filter", "schedule_filter", "outcome", "trigger", "from", "to", "with_count", "phase", "error_code", "occurrence_search", "reason_filter", "unseen_occurrences", "recorded_by").byTime(),
+		lists(Route{http.MethodGet, "/api/v1/approvals", rota.ReadAgents, http.StatusOK, "list_approvals"}, a.listApprovals).
+			says("Runs", "List the calls that need an approval", "Calls of tools that are made only if somebody approves them, newest first, with who decided, when and why. Decide one of a run with the approvals of its run. With the scope read:account, end_user names one end user, or everybody.").
+			with("end_user_filter", "agent_filter", "schedule_filter", "run_filter", "approval_status"),
 		answers(Route{http.MethodGet, "/api/v1/summary", rota.ReadAgents, http.StatusOK, "get_summary"}, a.summary).
 			says("Occurrences", "Count what happened", "What became of nominal times, how runs ended and why, the tokens that they used, and how late occurrences fired, in buckets of whole hours. Without parameters, the hours of the last day. What has been deleted since stays counted. With the scope read:account, end_user names one end user, or everybody.").
 			with("end_user_filter", "summary_from", "summary_to", "hours"),
@@ -88,6 +91,24 @@ func (a *api) listAllRuns(ctx context.Context, c call, p rota.Page) (rota.List[r
 	}
 	l, err := a.Control.AllRuns(ctx, c.who, user, f, p)
 	return a.wholeRuns(ctx, c, l, err)
+}
+
+var approvalStatuses = []string{string(rota.ApprovalPending), string(rota.ApprovalApproved), string(rota.ApprovalDenied), string(rota.ApprovalExpired)}
+
+func (a *api) listApprovals(ctx context.Context, c call, p rota.Page) (rota.List[rota.Approval], error) {
+	q := c.URL.Query()
+	status, err := wordParam(q, "status", approvalStatuses)
+	if err != nil {
+		return rota.List[rota.Approval]{}, err
+	}
+	user, err := endUserParam(q)
+	if err != nil {
+		return rota.List[rota.Approval]{}, err
+	}
+	f := rota.ApprovalFilter{
+		AgentID: rota.AgentID(q.Get("agent_id")), ScheduleID: rota.ScheduleID(q.Get("schedule_id")), RunID: rota.RunID(q.Get("run_id")), Status: rota.ApprovalStatus(status),
+	}
+	return a.Control.Approvals(ctx, c.who, user, f, p)
 }
 
 func runFilter(q url.Values) (rota.RunFilter, error) {

@@ -279,6 +279,8 @@ func accountParams() map[string]*huma.Param {
 		"end_user_filter": query("end_user", "Only those of this end user; * for those of the account and all of its end users. Needs the scope read:account. Absent: those for whom the request is.", pattern(1, 150, printable)),
 		"agent_filter":    query("agent_id", "Only those of this agent.", text(0, 0)),
 		"schedule_filter": query("schedule_id", "Only those of this schedule.", text(0, 0)),
+		"run_filter":      query("run_id", "Only those of this run.", text(0, 0)),
+		"approval_status": query("status", "Only those that stand like this.", &huma.Schema{Type: huma.TypeString, Enum: anys(approvalStatuses)}),
 		"phase":           query("phase", "Only runs in this phase.", &huma.Schema{Type: huma.TypeString, Enum: anys(phases)}),
 		"error_code":      query("error_code", "Only runs that failed or were cancelled with this code.", text(0, 0)),
 		"trigger":         query("trigger", "Only those with this trigger.", &huma.Schema{Type: huma.TypeString, Enum: anys(triggers)}),
