@@ -3,6 +3,7 @@ package runner_test
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -57,6 +58,21 @@ func (w weighed) Update(ctx context.Context, fn func(context.Context, runner.Tx)
 	return w.Store.Update(ctx, fn)
 }
 
+// heap returns what is in use. The model's side of a connection may hold a part of an answer
+// for a moment longer, so it is the least of some looks.
+func heap() int64 {
+	least := int64(math.MaxInt64)
+	for range 5 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC() // what pools keep goes with the second
+		runtime.ReadMemStats(&m)
+		least = min(least, int64(m.HeapAlloc))
+		runtime.Gosched()
+	}
+	return least
+}
+
 // What an attempt holds of an answer when it is to be stored is less than what it is
 // counted as: the rest is for what the store copies.
 func TestAnAnswerTakesNoMoreThanItIsCountedAs(t *testing.T) {
@@ -69,13 +85,6 @@ func TestAnAnswerTakesNoMoreThanItIsCountedAs(t *testing.T) {
 			b := newBench(t, nil)
 			b.runner.Hub.Limit(1)
 			b.model.Default(reply)
-			heap := func() int64 {
-				var m runtime.MemStats
-				runtime.GC()
-				runtime.GC() // what pools keep goes with the second
-				runtime.ReadMemStats(&m)
-				return int64(m.HeapAlloc)
-			}
 			before, most := heap(), int64(0)
 			b.runner.Store = weighed{b.runner.Store, heap, &most}
 			b.attempt(t.Context())
