@@ -42,11 +42,15 @@ func (c *todayCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	needs := needsYou(unseen, paused)
+	waiting, err := s.Runs.Approvals(ctx, rota.ApprovalFilter{Status: rota.ApprovalPending}, rota.Page{Limit: maxPage}, c.options(s)...)
+	if err != nil {
+		return err
+	}
+	needs := needsYou(unseen, paused, waiting.Data)
 	if s.json {
 		err = s.printJSON(answer)
 	} else {
-		err = printCard(s.out, s.width, todayCard(sum, needs, unseen, paused, zone))
+		err = printCard(s.out, s.width, todayCard(sum, needs, unseen, paused, waiting.Data, zone))
 	}
 	if err == nil && len(needs) > 0 {
 		return fmt.Errorf("%w: %s", errNeedsYou, strings.Join(needs, ", "))
@@ -147,8 +151,8 @@ func addMatter(all []matter, m matter, schedule *rota.ScheduleID) []matter {
 }
 
 // needsYou returns what somebody should look at, each with its number.
-func needsYou(unseen []matter, paused []rota.Schedule) (all []string) {
-	total := map[string]int64{"paused": int64(len(paused))}
+func needsYou(unseen []matter, paused []rota.Schedule, waiting []rota.Approval) (all []string) {
+	total := map[string]int64{"paused": int64(len(paused)), "waiting": int64(len(waiting))}
 	for _, m := range unseen {
 		total[m.what] += m.times
 	}
@@ -158,6 +162,7 @@ func needsYou(unseen []matter, paused []rota.Schedule) (all []string) {
 		{"missed", "time was missed", "times were missed"},
 		{"blocked", "time was blocked", "times were blocked"},
 		{"paused", "schedule was paused by Rota", "schedules were paused by Rota"},
+		{"waiting", "call waits for an approval", "calls wait for an approval"},
 	} {
 		switch count := total[n[0]]; {
 		case count == 1:
@@ -169,12 +174,15 @@ func needsYou(unseen []matter, paused []rota.Schedule) (all []string) {
 	return all
 }
 
-func todayCard(s rota.Summary, needs []string, unseen []matter, paused []rota.Schedule, zone *time.Location) []line {
+func todayCard(s rota.Summary, needs []string, unseen []matter, paused []rota.Schedule, waiting []rota.Approval, zone *time.Location) []line {
 	answer := "Everything ran that should have."
 	if seen := s.Total.Runs.Failed + s.Total.Runs.Incomplete + s.Total.Occurrences.Missed + s.Total.Occurrences.Blocked; seen > 0 {
 		answer = "Nothing needs you: what did not run has been acknowledged."
 	}
-	if len(needs) > 0 {
+	switch {
+	case len(unseen)+len(paused) == 0 && len(needs) > 0:
+		answer = "Everything ran that should have, and " + strings.Join(needs, ", ") + "."
+	case len(needs) > 0:
 		answer = "Not everything ran: " + strings.Join(needs, ", ") + "."
 	}
 	return []line{
@@ -184,6 +192,15 @@ func todayCard(s rota.Summary, needs []string, unseen []matter, paused []rota.Sc
 		{"tokens", number(&s.Total.Tokens.Total)},
 		{"needs you", tableText(matterColumns(), unseen)},
 		{"paused", tableText(pausedColumns(zone), paused)},
+		{"approvals", tableText(waitingColumns(), waiting)},
+	}
+}
+
+func waitingColumns() []column[rota.Approval] {
+	return []column[rota.Approval]{
+		{"CALL", func(a rota.Approval) string { return a.ServerLabel + "." + a.Name }},
+		{"ID", func(a rota.Approval) string { return a.ID }},
+		{"RUN", func(a rota.Approval) string { return text(a.RunID) }},
 	}
 }
 

@@ -55,6 +55,7 @@ func Pages(cfg Config) map[string]http.Handler {
 		"GET /runs/{run_id}":  c.page(c.run),
 		"GET /agents":         c.page(c.agents),
 		"GET /agents/{agent}": c.page(c.agent),
+		"GET /approvals":      c.page(c.approvals),
 		"GET /keys":           c.page(c.keys),
 		"GET /system":         c.page(c.system),
 		"GET /changes":        http.HandlerFunc(c.changes),
@@ -64,6 +65,7 @@ func Pages(cfg Config) map[string]http.Handler {
 		"GET /agents/{agent}/schedules/{schedule}": c.page(c.schedule),
 		"POST /acknowledge":                        c.action(c.acknowledge),
 		"POST /runs/{run_id}/cancel":               c.action(c.cancel),
+		"POST /runs/{run_id}/decide":               c.action(c.decide),
 		"POST /agents/{agent}/delete":              c.action(c.deleteAgent),
 	}
 	for name, do := range map[string]action{"trigger": c.trigger, "pause": c.pause, "resume": c.resume, "skip": c.skip, "unskip": c.unskip, "delete": c.deleteSchedule} {

@@ -33,6 +33,7 @@ const shownPlaces = 5
 
 type todayData struct {
 	Matters  []matter
+	Waiting  rota.List[rota.Approval] // calls that wait for an approval
 	More     bool // there are more than are shown
 	From     time.Time
 	Open     rota.List[rota.Run]
@@ -46,7 +47,7 @@ type todayData struct {
 // today says whether everything ran, and what needs somebody.
 func (c *console) today(v visit) (view, error) {
 	d := todayData{From: v.now.Add(-lookBack), Everyone: v.owners() == control.Everybody}
-	for _, read := range []func(visit, *todayData) error{c.unfired, c.failed, c.pausedByRota, c.lately, c.lanes} {
+	for _, read := range []func(visit, *todayData) error{c.unfired, c.failed, c.pausedByRota, c.waiting, c.lately, c.lanes} {
 		if err := read(v, &d); err != nil {
 			return view{}, err
 		}
@@ -67,7 +68,7 @@ func (c *console) today(v visit) (view, error) {
 	}
 	d.Names = names
 	title := "Today"
-	if n := len(d.Matters); n > 0 {
+	if n := len(d.Matters) + min(len(d.Waiting.Data), 1); n > 0 {
 		title = count(n, "thing needs you", "things need you")
 	}
 	return view{Template: "today", Title: title, Here: "/", Data: d}, nil

@@ -64,6 +64,7 @@ func tabsOf(v view) []tab {
 		{To: "/schedules", Name: "Schedules", Key: "s"},
 		{To: "/runs", Name: "Runs", Key: "r"},
 		{To: "/agents", Name: "Agents", Key: "a"},
+		{To: "/approvals", Name: "Approvals", Key: "p"},
 		{To: "/end-users", Name: "End users", Key: "e"},
 		{To: "/keys", Name: "Keys", Key: "k"},
 		{To: "/system", Name: "System", Key: "y"},
@@ -317,7 +318,7 @@ func didWords(did string) string {
 	return map[string]string{
 		"triggered": "It runs now, or as soon as a worker is free.", "paused": "The schedule is paused.", "resumed": "The schedule runs again.",
 		"made": "Created.", "changed": "Saved.", "deleted": "Deleted.", "backfilled": "These times run, one after the other.",
-		"skipped": "That time will be skipped.", "unskipped": "That time will not be skipped.", "cancelled": "The run is cancelled.", "seen": "It is acknowledged, and needs nobody any more.",
+		"skipped": "That time will be skipped.", "unskipped": "That time will not be skipped.", "cancelled": "The run is cancelled.", "approved": "The call is approved. A run goes on with it.", "denied": "The call is denied. A run goes on without it.", "seen": "It is acknowledged, and needs nobody any more.",
 	}[did]
 }
 

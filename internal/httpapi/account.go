@@ -23,7 +23,7 @@ func (a *api) accountOperations() []*operation {
 			with("end_user_filter", "agent_filter", "schedule_filter", "outcome", "trigger", "from", "to", "with_count", "phase", "error_code", "occurrence_search", "reason_filter", "unseen_occurrences", "recorded_by").byTime(),
 		lists(Route{http.MethodGet, "/api/v1/approvals", rota.ReadAgents, http.StatusOK, "list_approvals"}, a.listApprovals).
 			says("Runs", "List the calls that need an approval", "Calls of tools that are made only if somebody approves them, newest first, with who decided, when and why. Decide one of a run with the approvals of its run. With the scope read:account, end_user names one end user, or everybody.").
-			with("end_user_filter", "agent_filter", "schedule_filter", "run_filter", "approval_status"),
+			with("end_user_filter", "agent_filter", "schedule_filter", "run_filter", "approvals_status"),
 		answers(Route{http.MethodGet, "/api/v1/summary", rota.ReadAgents, http.StatusOK, "get_summary"}, a.summary).
 			says("Occurrences", "Count what happened", "What became of nominal times, how runs ended and why, the tokens that they used, and how late occurrences fired, in buckets of whole hours. Without parameters, the hours of the last day. What has been deleted since stays counted. With the scope read:account, end_user names one end user, or everybody.").
 			with("end_user_filter", "summary_from", "summary_to", "hours"),

@@ -280,7 +280,7 @@ func accountParams() map[string]*huma.Param {
 		"agent_filter":    query("agent_id", "Only those of this agent.", text(0, 0)),
 		"schedule_filter": query("schedule_id", "Only those of this schedule.", text(0, 0)),
 		"run_filter":      query("run_id", "Only those of this run.", text(0, 0)),
-		"approval_status": query("status", "Only those that stand like this.", &huma.Schema{Type: huma.TypeString, Enum: anys(approvalStatuses)}),
+		"approvals_status": query("status", "Only those that stand like this.", &huma.Schema{Type: huma.TypeString, Enum: anys(approvalStatuses)}),
 		"phase":           query("phase", "Only runs in this phase.", &huma.Schema{Type: huma.TypeString, Enum: anys(phases)}),
 		"error_code":      query("error_code", "Only runs that failed or were cancelled with this code.", text(0, 0)),
 		"trigger":         query("trigger", "Only those with this trigger.", &huma.Schema{Type: huma.TypeString, Enum: anys(triggers)}),

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -17,19 +18,18 @@ import (
 	"github.com/rota-run/rota/internal/gateway/gatewaytest"
 )
 
-// TestApprovals has a run ask for an approval of a call of an MCP server, over a restart of
-// the server, and go on with it: the call is made once, and a denied one never.
-func TestApprovals(t *testing.T) {
-	t.Parallel()
-	var sent atomic.Int32
+// newMail is an MCP server with a tool, which counts its calls, and an agent that has it. The
+// model asks for a call of the tool.
+func newMail(t *testing.T, model *gatewaytest.Server) (agent rota.AgentCreate, sent *atomic.Int32) {
+	t.Helper()
+	sent = new(atomic.Int32)
 	tools := mcp.NewServer(&mcp.Implementation{Name: "mail", Version: "1"}, nil)
 	mcp.AddTool(tools, &mcp.Tool{Name: "send"}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
 		sent.Add(1)
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "sent"}}}, nil, nil
 	})
 	mail := httptest.NewServer(mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return tools }, nil))
-	defer mail.Close()
-	model := gatewaytest.New(t)
+	t.Cleanup(mail.Close)
 	model.Default(func(w http.ResponseWriter, r *http.Request, c gatewaytest.Call) {
 		if bytes.Contains(c.Body, []byte(`"function_call_output"`)) {
 			gatewaytest.Text("done")(w, r, c)
@@ -38,11 +38,20 @@ func TestApprovals(t *testing.T) {
 		gatewaytest.Stream(gatewaytest.Created("resp_1"), gatewaytest.Data(`{"type":"response.completed","response":{"id":"resp_1","object":"response","created_at":1,`+
 			`"status":"completed","model":"test","output":[{"type":"function_call","id":"fc_1","call_id":"call_1","name":"send","arguments":"{}"}],"usage":{"input_tokens":1,"output_tokens":1,"total_tokens":2}}}`))(w, r, c)
 	})
+	return rota.AgentCreate{Name: "mail", Model: "any", Tools: []rota.Object{
+		rota.Object(rota.AnyOf(map[string]any{"type": "mcp", "server_label": "mail", "server_url": mail.URL})),
+	}}, sent
+}
+
+// TestApprovals has a run ask for an approval of a call of an MCP server, over a restart of
+// the server, and go on with it: the call is made once, and a denied one never.
+func TestApprovals(t *testing.T) {
+	t.Parallel()
+	model := gatewaytest.New(t)
+	mail, sent := newMail(t, model)
 	dir, flags := t.TempDir(), []string{"--model-url", model.URL, "--log-level", "warn", "--tool-networks", "127.0.0.0/8"}
 	s := start(t, dir, flags...)
-	agent, err := s.client().Agents.Create(t.Context(), rota.AgentCreate{Name: "mail", Model: "any", Tools: []rota.Object{
-		rota.Object(rota.AnyOf(map[string]any{"type": "mcp", "server_label": "mail", "server_url": mail.URL})),
-	}})
+	agent, err := s.client().Agents.Create(t.Context(), mail)
 	require.NoError(t, err)
 	var runs []rota.Run
 	for range 2 {
@@ -62,14 +71,35 @@ func TestApprovals(t *testing.T) {
 		}
 		require.NoError(t, json.Unmarshal(r.GatewayResponse.RawMessage, &answer))
 		require.Equal(t, "mcp_approval_request", answer.Output[1].Type)
-		decision, err := s.client().Runs.DecideMCPApproval(t.Context(), agent.ID, r.ID, rota.MCPApprovalCreate{ApprovalRequestID: answer.Output[1].ID, Approve: n == 0})
-		require.NoError(t, err)
+		again := rota.MCPApprovalCreate{ApprovalRequestID: answer.Output[1].ID, Approve: n == 0}
+		next := decideOnPage(t, s, r.ID, []string{"approve", "deny"}[n])
 		awaitNoOpenRuns(t, s)
-		next, err := s.client().Runs.Get(t.Context(), agent.ID, decision.ContinuationRun.ID)
+		continuation, err := s.client().Runs.Get(t.Context(), agent.ID, next)
 		require.NoError(t, err)
-		require.Equal(t, rota.RunCompleted, next.Status, next.Error)
+		require.Equal(t, rota.RunCompleted, continuation.Status, continuation.Error)
+		decision, err := s.client().Runs.DecideMCPApproval(t.Context(), agent.ID, r.ID, again)
+		require.NoError(t, err)
+		require.Equal(t, next, decision.ContinuationRun.ID, "decided as before")
 		require.EqualValues(t, 1, sent.Load())
 		require.Contains(t, string(model.Calls()[len(model.Calls())-1].Body), []string{`"output":"sent"`, `it was denied`}[n])
 	}
 	require.NoError(t, s.stop(syscall.SIGTERM), s.logs)
+}
+
+// decideOnPage decides the call of a run as somebody does who looks at Today, and returns
+// the run that goes on.
+func decideOnPage(t *testing.T, s *server, run rota.RunID, decision string) rota.RunID {
+	t.Helper()
+	b := newBrowser(t, s.url)
+	require.Contains(t, b.signIn(key, "/"), "for an approval")
+	page := b.open("/approvals")
+	require.Contains(t, page, "mail.send")
+	require.Contains(t, b.submit(page, "/runs/"+string(run)+"/decide", url.Values{"decision": {decision}, "note": {"said by a page"}}, http.StatusOK), map[string]string{
+		"approve": "The call is approved.", "deny": "The call is denied.",
+	}[decision])
+	l, err := s.client().Runs.Approvals(t.Context(), rota.ApprovalFilter{RunID: run}, rota.Page{})
+	require.NoError(t, err)
+	require.Equal(t, "said by a page", *l.Data[0].Reason)
+	require.Contains(t, b.open("/approvals?status="+string(l.Data[0].Status)), "the run that went on")
+	return rota.RunID(*l.Data[0].ContinuationID)
 }

@@ -66,14 +66,14 @@ func screenshots(t *testing.T) string {
 func TestPagesInABrowser(t *testing.T) {
 	t.Parallel()
 	out := screenshots(t)
-	for state, fill := range map[string]func(*testing.T, *server, *gatewaytest.Server) map[string]string{"empty": fillNothing, "busy": fillBusy, "failing": fillFailing} {
+	for state, fill := range map[string]func(*testing.T, *server, *gatewaytest.Server) map[string]string{"empty": fillNothing, "busy": fillBusy, "failing": fillFailing, "asking": fillAsking} {
 		t.Run(state, func(t *testing.T) {
 			t.Parallel()
 			model := gatewaytest.New(t)
-			s := start(t, t.TempDir(), "--model-url", model.URL)
+			s := start(t, t.TempDir(), "--model-url", model.URL, "--tool-networks", "127.0.0.0/8")
 			pages := fill(t, s, model)
 			for name, path := range map[string]string{
-				"today": "/", "schedules": "/schedules", "runs": "/runs", "agents": "/agents", "end-users": "/end-users", "keys": "/keys", "system": "/system",
+				"today": "/", "schedules": "/schedules", "runs": "/runs", "agents": "/agents", "approvals": "/approvals", "end-users": "/end-users", "keys": "/keys", "system": "/system",
 				"new-agent": "/agents/new", "problem": "/runs/run_none",
 			} {
 				pages[name] = path
@@ -99,6 +99,18 @@ func fillFailing(t *testing.T, s *server, model *gatewaytest.Server) map[string]
 	t.Helper()
 	model.Default(gatewaytest.JSON(http.StatusBadRequest, `{"error":{"message":"the model is out of order: `+longWord+`","code":"broken"}}`))
 	return fill(t, s, 5)
+}
+
+// fillAsking makes a run that asks for an approval.
+func fillAsking(t *testing.T, s *server, model *gatewaytest.Server) map[string]string {
+	t.Helper()
+	mail, _ := newMail(t, model)
+	agent, err := s.client().Agents.Create(t.Context(), mail)
+	require.NoError(t, err)
+	r, err := s.client().Runs.Create(t.Context(), agent.ID, rota.RunCreate{Input: rota.InputText("write to ada")})
+	require.NoError(t, err)
+	awaitNoOpenRuns(t, s)
+	return map[string]string{"run": "/runs/" + string(r.ID)}
 }
 
 const longWord = "https://example.com/a/path/that/goes/on/and/on/and/on/and/on/and/on/and/on/and/on/and/on/without/an/end/in/sight"
