@@ -34,7 +34,7 @@ const shownPlaces = 5
 type todayData struct {
 	Matters  []matter
 	Waiting  rota.List[rota.Approval] // calls that wait for an approval
-	More     bool // there are more than are shown
+	More     bool                     // there are more than are shown
 	From     time.Time
 	Open     rota.List[rota.Run]
 	Recent   rota.List[rota.Run]
