@@ -11,6 +11,7 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/settings"
 	"github.com/rota-run/rota/internal/store/postgres"
 	"github.com/rota-run/rota/internal/store/postgres/postgrestest"
@@ -26,7 +27,7 @@ func TestOneDemo(t *testing.T) {
 	gw, err := openGateway(s, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer gw.Close()
-	member, err := assemble(parts{settings: s, store: db, gateway: gw, metrics: newMetrics(), log: slog.New(slog.DiscardHandler)})
+	member, err := assemble(parts{settings: s, store: db, gateway: gw, feed: events.NewFeed(time.After), metrics: newMetrics(), log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	c := member.control
 	for range 3 {
