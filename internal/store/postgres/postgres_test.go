@@ -37,6 +37,9 @@ func connect(t testing.TB, databaseURL string) *pgx.Conn {
 // TestStore runs the suite, and then looks at how PostgreSQL would carry out
 // every statement that the suite made.
 func TestStore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("half a minute")
+	}
 	var all statements
 	traced := func(t *testing.T) store.Store { return open(t, postgrestest.URL(t), postgres.Tracing(&all)) }
 	t.Run("suite", func(t *testing.T) { storetest.Run(t, traced) })

@@ -57,6 +57,9 @@ func TestNothingCounts(t *testing.T) {
 // TestThereAndBack copies each kind of database to each, and on to one of the
 // first kind, which must be as the first one was.
 func TestThereAndBack(t *testing.T) {
+	if testing.Short() {
+		t.Skip("ten seconds")
+	}
 	t.Parallel()
 	for _, from := range kinds() {
 		first := from.filled(t, 20)
@@ -234,6 +237,9 @@ func faults() []fault {
 
 // TestADifferenceIsFound, and the next start mends it.
 func TestADifferenceIsFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("ten seconds")
+	}
 	t.Parallel()
 	from := kinds()[0]
 	source := from.filled(t, 5)

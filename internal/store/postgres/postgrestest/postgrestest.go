@@ -53,13 +53,14 @@ func Exec(tb testing.TB, databaseURL, statement string) {
 	require.NoError(tb, run(context.Background(), databaseURL, statement))
 }
 
-// Durable makes the server write as it would for keeps, for the rest of the
-// process: for measurements.
+// Durable makes the server write as it would for keeps, and tidy up often, for the
+// rest of the process: for measurements. With many databases, as tests make them,
+// tidying up often would take most of the time.
 func Durable(tb testing.TB) {
 	tb.Helper()
 	s := running(tb)
-	for _, name := range []string{"fsync", "full_page_writes", "synchronous_commit"} {
-		Exec(tb, s.url("postgres"), "ALTER SYSTEM SET "+name+" = on")
+	for _, setting := range []string{"fsync = on", "full_page_writes = on", "synchronous_commit = on", "autovacuum_naptime = 5"} {
+		Exec(tb, s.url("postgres"), "ALTER SYSTEM SET "+setting)
 	}
 	Exec(tb, s.url("postgres"), "SELECT pg_reload_conf()")
 }

@@ -59,7 +59,7 @@ const script = `
 cd "$1"
 "$2/initdb" -D data -U "$3" -A trust -E UTF8 --locale=C --no-sync >log 2>&1 || { touch failed; exit 1; }
 "$2/postgres" -D data -k "$1" -c listen_addresses= -c fsync="$4" -c full_page_writes="$4" -c synchronous_commit="$4" \
-	-c max_connections=400 -c shared_buffers=128MB -c autovacuum_naptime=5s >>log 2>&1 </dev/null &
+	-c max_connections=400 -c shared_buffers=128MB >>log 2>&1 </dev/null &
 pid=$!
 while read -r _; do :; done
 kill -INT $pid
