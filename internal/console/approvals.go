@@ -18,8 +18,19 @@ func (c *console) approvals(v visit) (view, error) {
 		d.Status = rota.ApprovalStatus(status)
 	}
 	var err error
-	d.List, err = c.Control.Approvals(v.Context(), v.who, v.owners(), rota.ApprovalFilter{Status: d.Status}, v.list())
+	d.List, err = c.someApprovals(v, d.Status, v.list())
 	return view{Template: "approvals", Title: "Approvals", Here: "/approvals", Data: d}, err
+}
+
+// maxArguments bounds what a page reads of the arguments of calls, in bytes: a model may
+// have written much.
+const maxArguments = 1 << 20
+
+func (c *console) someApprovals(v visit, status rota.ApprovalStatus, p rota.Page) (rota.List[rota.Approval], error) {
+	p.Bytes = maxArguments
+	l, err := c.Control.Approvals(v.Context(), v.who, v.owners(), rota.ApprovalFilter{Status: status}, p)
+	l.HasMore = l.HasMore || l.Cut
+	return l, err
 }
 
 // decide approves or denies the call of a run.
@@ -46,6 +57,6 @@ func (c *console) decide(v visit) (string, error) {
 // waiting adds the calls that wait for an approval.
 func (c *console) waiting(v visit, d *todayData) error {
 	var err error
-	d.Waiting, err = c.Control.Approvals(v.Context(), v.who, v.owners(), rota.ApprovalFilter{Status: rota.ApprovalPending}, rota.Page{Limit: most})
+	d.Waiting, err = c.someApprovals(v, rota.ApprovalPending, rota.Page{Limit: most})
 	return err
 }

@@ -19,7 +19,7 @@ import (
 func words() template.FuncMap {
 	return template.FuncMap{
 		"mark": markOf, "phase": phaseMark, "spec": inWords, "clock": clock, "iso": iso, "ago": ago, "until": until, "span": spanOf,
-		"text": text, "pretty": pretty, "answer": answerText, "did": didWords, "query": with, "forUser": forUser, "name": nameOf,
+		"text": text, "pretty": pretty, "short": short, "answer": answerText, "did": didWords, "query": with, "forUser": forUser, "name": nameOf,
 		"reason": reasonWords, "policy": policyWords, "pauseWords": pauseWords, "count": count,
 		"int":   func(n int64) int { return int(n) },
 		"words": func(all ...string) []string { return all },
@@ -307,10 +307,15 @@ func pretty(v any) string {
 	if err != nil {
 		return err.Error()
 	}
-	if len(b) > maxShown {
-		return string(b[:maxShown]) + "\n… the API has the rest"
+	return short(string(b))
+}
+
+// short returns as much of a text as a page shows.
+func short(text string) string {
+	if len(text) > maxShown {
+		return text[:maxShown] + "\n… the API has the rest"
 	}
-	return string(b)
+	return text
 }
 
 // didWords says what the form before a page has done.
