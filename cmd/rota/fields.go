@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -124,13 +125,7 @@ func fieldNames(raw json.RawMessage) []string {
 	if json.Unmarshal(raw, &object) != nil {
 		return nil
 	}
-	return slices.Sorted(func(yield func(string) bool) {
-		for name := range object {
-			if !yield(name) {
-				return
-			}
-		}
-	})
+	return slices.Sorted(maps.Keys(object))
 }
 
 // fieldColumns are the columns of a table of these fields.

@@ -40,13 +40,21 @@ func (b bodyFlag) raw(in io.Reader, flags ...any) ([]client.CallOption, error) {
 }
 
 func (b bodyFlag) read(in io.Reader) ([]byte, error) {
-	if *b.Body == "-" {
-		return io.ReadAll(in)
-	}
 	if file, ok := strings.CutPrefix(*b.Body, "@"); ok {
 		return os.ReadFile(file)
 	}
+	if *b.Body == "-" {
+		return readFile("-", in)
+	}
 	return []byte(*b.Body), nil
+}
+
+// readFile reads a file; - is standard input.
+func readFile(name string, in io.Reader) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(in)
+	}
+	return os.ReadFile(name)
 }
 
 // metadataFlag is the metadata of anything.

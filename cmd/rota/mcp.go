@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/client"
+	"github.com/rota-run/rota/internal/settings"
 )
 
 type mcpServersCmd struct {
@@ -201,15 +201,11 @@ func (f mcpCredentialFlags) create(std io.Reader) (in rota.MCPCredentialCreate, 
 
 // secretIn reads a secret from a file.
 func secretIn(flag, file string, std io.Reader) (rota.Opt[string], error) {
-	read := func() ([]byte, error) { return os.ReadFile(file) }
-	if file == "-" {
-		read = func() ([]byte, error) { return io.ReadAll(std) }
-	}
-	b, err := read()
+	b, err := readFile(file, std)
 	if err != nil {
 		return rota.Opt[string]{}, fileUsage(flag, err)
 	}
-	return rota.Some(strings.TrimSpace(string(b))), nil
+	return rota.Some(settings.Secret(string(b))), nil
 }
 
 type mcpCredentialsList struct {
