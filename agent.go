@@ -70,6 +70,15 @@ func (c AgentConfig) AgentTools() []AgentID {
 	return named[AgentID](c.Tools, "agent", func(t toolReference) string { return t.AgentID })
 }
 
+// RawTools returns the tools as they were sent.
+func (c AgentConfig) RawTools() []json.RawMessage {
+	raw := make([]json.RawMessage, len(c.Tools))
+	for i, t := range c.Tools {
+		raw[i] = t.RawMessage
+	}
+	return raw
+}
+
 // FunctionReferences returns the function tools that the configuration refers to.
 func (c AgentConfig) FunctionReferences() []FunctionToolID {
 	return named[FunctionToolID](c.Tools, ToolFunctionReference, func(t toolReference) string { return t.FunctionToolID })

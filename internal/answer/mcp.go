@@ -111,14 +111,16 @@ func theirs(tool json.RawMessage) bool {
 
 var labelShape = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]{0,63}$`)
 
-// CheckServer refuses a server of the vault that no tool could name.
-func CheckServer(c rota.MCPServerConfig) error {
-	_, err := readServer("", withStored([]byte(`{}`), c))
+// ReadStored returns a server of the vault as it is for a tool that names it. The error is
+// [rota.Invalid], and names the member of the server.
+func ReadStored(stored rota.MCPServer) (Server, error) {
+	tool := rawjson.Object{{Name: "mcp_server_id", Value: rawjson.String(string(stored.ID))}}
+	s, err := readServer("", withStored(tool.Encode(), stored.MCPServerConfig))
 	var e *rota.Error
 	if errors.As(err, &e) {
 		e.Field = strings.TrimPrefix(e.Field, ".")
 	}
-	return err
+	return s, err
 }
 
 // ReadCredentialHeaders reads the headers of a credential.
@@ -126,16 +128,19 @@ func ReadCredentialHeaders(raw json.RawMessage) (map[string]string, error) {
 	return readHeaders("headers", raw)
 }
 
-// StoredServers returns the ids of the servers in the vault that tools name, by the place
-// of each tool.
-func StoredServers(tools []json.RawMessage) map[int]rota.MCPServerID {
-	all := map[int]rota.MCPServerID{}
-	for n, raw := range tools {
-		if id := rawjson.Get(raw, "mcp_server_id"); rawjson.Text(rawjson.Get(raw, "type")) == "mcp" && rawjson.Kind(id) != 'n' {
-			all[n] = rota.MCPServerID(rawjson.Text(id))
-		}
+// NameStored reports whether there are tools that name servers in the vault.
+func NameStored(tools []json.RawMessage) bool {
+	return slices.ContainsFunc(tools, func(t json.RawMessage) bool { return storedServer(t) != nil })
+}
+
+// storedServer returns the id of the server in the vault that a tool names; nil if it names
+// none.
+func storedServer(tool json.RawMessage) *rota.MCPServerID {
+	id := rawjson.Get(tool, "mcp_server_id")
+	if rawjson.Text(rawjson.Get(tool, "type")) != "mcp" || rawjson.Kind(id) == 'n' {
+		return nil
 	}
-	return all
+	return new(rota.MCPServerID(rawjson.Text(id)))
 }
 
 // FillStored puts into tools what the vault has of the servers that they name. find
@@ -143,19 +148,23 @@ func StoredServers(tools []json.RawMessage) map[int]rota.MCPServerID {
 // there; or it is that of find.
 func FillStored(tools []json.RawMessage, find func(rota.MCPServerID) (rota.MCPServer, error)) ([]json.RawMessage, error) {
 	out := slices.Clone(tools)
-	for n, id := range StoredServers(tools) {
+	for n, tool := range tools {
+		id := storedServer(tool)
+		if id == nil {
+			continue
+		}
 		at := "tools." + strconv.Itoa(n)
-		s, err := find(id)
+		s, err := find(*id)
 		if errors.Is(err, rota.NotFound) {
-			return nil, rota.InvalidField(at+".mcp_server_id", "is of no MCP server that is there: %q", id)
+			return nil, rota.InvalidField(at+".mcp_server_id", "is of no MCP server that is there: %q", *id)
 		}
 		if err != nil {
 			return nil, err
 		}
-		if rawjson.Kind(rawjson.Get(tools[n], "server_url")) != 'n' {
+		if rawjson.Kind(rawjson.Get(tool, "server_url")) != 'n' {
 			return nil, rota.InvalidField(at+".server_url", "does not go with mcp_server_id: the server's own is used, and what it is shown goes nowhere else")
 		}
-		out[n] = withStored(tools[n], s.MCPServerConfig)
+		out[n] = withStored(tool, s.MCPServerConfig)
 	}
 	return out, nil
 }

@@ -141,11 +141,7 @@ func (c *Control) stillThere(ctx context.Context, tx Tx, who auth.Caller, run ro
 	if err != nil {
 		return err
 	}
-	tools := make([]json.RawMessage, len(version.Tools))
-	for n, t := range version.Tools {
-		tools[n] = t.RawMessage
-	}
-	tools, err = answer.FillStored(tools, func(id rota.MCPServerID) (rota.MCPServer, error) { return tx.MCPServer(ctx, who.Owner, id) })
+	tools, err := withStored(ctx, tx, who.Owner, version.RawTools())
 	if err == nil && has(tools, a) {
 		return nil
 	}

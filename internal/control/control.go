@@ -72,7 +72,7 @@ type MCPClient interface {
 	// Tools returns the names of the tools of a server, to which it shows the newest
 	// credential. The error is UpstreamFailed, with words for the caller, if the server
 	// cannot be used.
-	Tools(ctx context.Context, o rota.Owner, id rota.MCPServerID) ([]string, error)
+	Tools(ctx context.Context, o rota.Owner, s rota.MCPServer) ([]string, error)
 }
 
 // A Write is what a caller says about a change besides the change.

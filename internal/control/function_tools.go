@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -47,8 +48,9 @@ func (c *Control) checkWebhook(d rota.FunctionDefinition) error {
 	case !set:
 		return nil
 	}
-	if err := checkURL("webhook_url", text); err != nil {
-		return err
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+		return rota.InvalidField("webhook_url", "must be like https://tools.example.com/weather, without a user and a fragment")
 	}
 	if c.Tokens.Secret.Empty() {
 		return &rota.Error{Code: rota.NotImplemented, Field: "webhook_url", Msg: "this server has no secret key to sign calls with. Start it with --secret-key or --secret-key-file, the same for all processes"}
@@ -152,7 +154,7 @@ func checkFunctions(ctx context.Context, tx Tx, who auth.Caller, a rota.AgentCon
 			return rota.InvalidField(fmt.Sprintf("tools.%d.webhook_url", n), "must be that of a function tool: create one, and refer to it with the type %s", rota.ToolFunctionReference)
 		}
 	}
-	if err := checkServers(ctx, tx, who, a.Tools); err != nil {
+	if _, err := withStored(ctx, tx, who.Owner, a.RawTools()); err != nil {
 		return err
 	}
 	for _, id := range a.FunctionReferences() {

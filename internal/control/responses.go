@@ -193,28 +193,19 @@ func (c *Control) refer(ctx context.Context, who auth.Caller, r *answer.Request)
 	if err != nil {
 		return err
 	}
+	list := rawjson.List(referred)
+	if answer.NameStored(list) {
+		if err := who.Require(rota.ReadAgents); err != nil {
+			return err
+		}
+		if list, err = withStored(ctx, c.Store, who.Owner, list); err != nil {
+			return err
+		}
+		referred = rawjson.EncodeList(list)
+	}
 	r.Rest.Set("tools", referred)
-	stored, err := c.storedServers(ctx, who, rawjson.List(referred))
-	if err != nil {
-		return err
-	}
-	if stored != nil {
-		r.Rest.Set("tools", rawjson.EncodeList(stored))
-	}
-	_, err = answer.ReadServers(rawjson.List(r.Rest.Get("tools")))
+	_, err = answer.ReadServers(list)
 	return err
-}
-
-// storedServers returns tools with what is stored of the MCP servers that they name; nil if
-// they name none. Scope read:agents, if there are any.
-func (c *Control) storedServers(ctx context.Context, who auth.Caller, tools []json.RawMessage) ([]json.RawMessage, error) {
-	if len(answer.StoredServers(tools)) == 0 {
-		return nil, nil
-	}
-	if err := who.Require(rota.ReadAgents); err != nil {
-		return nil, err
-	}
-	return answer.FillStored(tools, func(id rota.MCPServerID) (rota.MCPServer, error) { return c.Store.MCPServer(ctx, who.Owner, id) })
 }
 
 func (c *Control) readResponse(ctx context.Context, who auth.Caller, body []byte, w Write) (answer.Request, error) {

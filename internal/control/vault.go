@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/url"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -28,22 +28,13 @@ func (c *Control) CreateMCPServer(ctx context.Context, who auth.Caller, in rota.
 	if s.Metadata == nil {
 		s.Metadata = map[string]string{}
 	}
-	if err := answer.CheckServer(s.MCPServerConfig); err != nil {
+	if _, err := answer.ReadStored(s); err != nil {
 		return s, err
 	}
 	return write(ctx, c, who, w.growing(), func(ctx context.Context, tx Tx, now time.Time) (rota.MCPServer, error) {
 		s.ID, s.CreatedAt, s.UpdatedAt = rota.NewMCPServerID(now), rota.InstantOf(now), rota.InstantOf(now)
 		return s, tx.AddMCPServer(ctx, who.Owner, s)
 	})
-}
-
-// checkURL refuses a URL that Rota cannot call.
-func checkURL(field, text string) error {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return rota.InvalidField(field, "must be like https://tools.example.com/weather, without a user and a fragment")
-	}
-	return nil
 }
 
 // MCPServer returns an MCP server. Scope read:agents.
@@ -84,7 +75,7 @@ func (c *Control) UpdateMCPServer(ctx context.Context, who auth.Caller, id rota.
 		s.AllowedTools = in.AllowedTools.Or(s.AllowedTools)
 		in.RequireApproval.Apply(&s.RequireApproval)
 		in.Metadata.Apply(&s.Metadata)
-		if err := answer.CheckServer(s.MCPServerConfig); err != nil || same(before, s.MCPServerConfig) {
+		if _, err := answer.ReadStored(s); err != nil || same(before, s.MCPServerConfig) {
 			return s, err
 		}
 		s.UpdatedAt, s.Version = rota.InstantOf(now), s.Version+1
@@ -137,7 +128,7 @@ func (c *Control) CreateMCPCredential(ctx context.Context, who auth.Caller, serv
 		}
 		k := rota.MCPCredential{
 			Object: rota.ObjectMCPCredential, ID: rota.NewMCPCredentialID(now), ServerID: server, AuthType: in.AuthType,
-			HeaderNames: headerNames(in), CreatedAt: rota.InstantOf(now), UpdatedAt: rota.InstantOf(now),
+			HeaderNames: append([]string{}, slices.Sorted(maps.Keys(in.Headers))...), CreatedAt: rota.InstantOf(now), UpdatedAt: rota.InstantOf(now),
 		}
 		in.Name.ApplyNullable(&k.Name)
 		in.ExpiresAt.ApplyNullable(&k.ExpiresAt)
@@ -153,36 +144,33 @@ func (c *Control) CreateMCPCredential(ctx context.Context, who auth.Caller, serv
 func credentialHeaders(in rota.MCPCredentialCreate) (map[string]string, error) {
 	token, bearer := in.BearerToken.Get()
 	whole, authorization := in.Authorization.Get()
-	for field, given := range map[string]bool{"bearer_token": bearer, "authorization": authorization, "headers": len(in.Headers) > 0} {
-		if wanted := in.AuthType == strings.TrimSuffix(field, "_token"); given != wanted {
-			return nil, rota.InvalidField(field, map[bool]string{true: "must be there with the auth_type %s", false: "does not go with the auth_type %s"}[wanted], in.AuthType)
+	for _, part := range []struct {
+		authType, field string
+		given           bool
+	}{{"bearer", "bearer_token", bearer}, {"authorization", "authorization", authorization}, {"headers", "headers", len(in.Headers) > 0}} {
+		switch wanted := in.AuthType == part.authType; {
+		case wanted && !part.given:
+			return nil, rota.InvalidField(part.field, "must be there with the auth_type %s", in.AuthType)
+		case part.given && !wanted:
+			return nil, rota.InvalidField(part.field, "does not go with the auth_type %s", in.AuthType)
 		}
 	}
-	headers := in.Headers
+	headers, field := in.Headers, "headers"
 	switch {
 	case bearer:
-		headers = map[string]string{"Authorization": "Bearer " + token}
+		headers, field = map[string]string{"Authorization": "Bearer " + token}, "bearer_token"
 	case authorization:
-		headers = map[string]string{"Authorization": whole}
+		headers, field = map[string]string{"Authorization": whole}, "authorization"
 	}
 	out, err := answer.ReadCredentialHeaders(rota.AnyOf(headers).RawMessage)
 	var bad *rota.Error
-	if errors.As(err, &bad) && in.AuthType != "headers" {
-		bad.Field = map[bool]string{true: "bearer_token", false: "authorization"}[bearer]
+	if errors.As(err, &bad) && field != "headers" {
+		bad.Field = field
 	}
 	if err == nil && len(out) != len(headers) {
 		return nil, rota.InvalidField("headers", "must have each header once")
 	}
 	return out, err
-}
-
-func headerNames(in rota.MCPCredentialCreate) []string {
-	names := []string{}
-	for name := range in.Headers {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // hint shows people which secret it is: its scheme, and of a long one the last four
@@ -268,10 +256,11 @@ func (c *Control) TestMCPServer(ctx context.Context, who auth.Caller, id rota.MC
 	if err := c.enter(ctx, who, rota.WriteAgents, "test_mcp_server", on("server_id", id)); err != nil {
 		return t, err
 	}
-	if _, err := c.Store.MCPServer(ctx, who.Owner, id); err != nil {
+	s, err := c.Store.MCPServer(ctx, who.Owner, id)
+	if err != nil {
 		return t, err
 	}
-	names, err := c.MCP.Tools(ctx, who.Owner, id)
+	names, err := c.MCP.Tools(ctx, who.Owner, s)
 	if err != nil {
 		return t, err
 	}
@@ -279,16 +268,8 @@ func (c *Control) TestMCPServer(ctx context.Context, who auth.Caller, id rota.MC
 	return t, nil
 }
 
-// checkServers refuses a tool that names an MCP server of the vault in a way in which it
-// cannot be used.
-func checkServers(ctx context.Context, tx Tx, who auth.Caller, of []rota.Object) error {
-	tools := make([]json.RawMessage, len(of))
-	for i, t := range of {
-		tools[i] = t.RawMessage
-	}
-	if len(answer.StoredServers(tools)) == 0 {
-		return nil
-	}
-	_, err := answer.FillStored(tools, func(id rota.MCPServerID) (rota.MCPServer, error) { return tx.MCPServer(ctx, who.Owner, id) })
-	return err
+// withStored returns tools with what is stored of the MCP servers that they name. The error
+// is Invalid, and names the member, if they name one in a way in which it cannot be used.
+func withStored(ctx context.Context, from VaultReader, o rota.Owner, tools []json.RawMessage) ([]json.RawMessage, error) {
+	return answer.FillStored(tools, func(id rota.MCPServerID) (rota.MCPServer, error) { return from.MCPServer(ctx, o, id) })
 }

@@ -70,7 +70,7 @@ func (oneProvider) Resolve(model string) (provider, name string, err error) {
 // oneTool is every MCP server.
 type oneTool struct{}
 
-func (oneTool) Tools(context.Context, rota.Owner, rota.MCPServerID) ([]string, error) {
+func (oneTool) Tools(context.Context, rota.Owner, rota.MCPServer) ([]string, error) {
 	return []string{"search"}, nil
 }
 

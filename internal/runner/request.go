@@ -69,9 +69,8 @@ func request(w rota.Work, model string, tools []json.RawMessage, m *memory) ([]b
 // tools returns the agent's, with the definitions of function tools in the place
 // of what refers to them.
 func tools(w rota.Work) ([]json.RawMessage, error) {
-	all := make([]json.RawMessage, len(w.Agent.Tools))
+	all := w.Agent.RawTools()
 	for i, t := range w.Agent.Tools {
-		all[i] = t.RawMessage
 		for _, id := range (rota.AgentConfig{Tools: []rota.Object{t}}).FunctionReferences() {
 			definition, ok := w.Functions[id]
 			if !ok {
@@ -87,7 +86,7 @@ func tools(w rota.Work) ([]json.RawMessage, error) {
 // they refer to.
 func (r *Runner) toolsOf(ctx context.Context, w rota.Work) ([]json.RawMessage, error) {
 	all, err := tools(w)
-	if err != nil || len(answer.StoredServers(all)) == 0 {
+	if err != nil || !answer.NameStored(all) {
 		return all, err
 	}
 	if r.Tools == nil {

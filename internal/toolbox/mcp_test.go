@@ -294,7 +294,12 @@ func TestStoredMCPServers(t *testing.T) {
 		return toolbox.New(ring, loopback, v, func() time.Time { return at })
 	}
 	b := of(stored{url: r.URL})
-	names, err := b.Tools(t.Context(), run.Owner, "mcp_srv_1")
+	server := func(v stored) rota.MCPServer {
+		s, err := v.Server(t.Context(), run.Owner, "mcp_srv_1")
+		require.NoError(t, err)
+		return s
+	}
+	names, err := b.Tools(t.Context(), run.Owner, server(stored{url: r.URL}))
 	require.NoError(t, err)
 	require.Equal(t, []string{"read", "write"}, names)
 	for _, h := range r.headers {
@@ -320,7 +325,7 @@ func TestStoredMCPServers(t *testing.T) {
 		{stored{url: r.URL, refused: rota.Errorf(rota.Invalid, "the credential has expired")}, "the credential has expired"},
 		{stored{url: "http://10.1.2.3/"}, "private"},
 	} {
-		_, err := of(bad.vault).Tools(t.Context(), run.Owner, "mcp_srv_1")
+		_, err := of(bad.vault).Tools(t.Context(), run.Owner, server(bad.vault))
 		require.ErrorIs(t, err, rota.UpstreamFailed)
 		require.ErrorContains(t, err, bad.want)
 	}

@@ -62,18 +62,14 @@ func (b *Toolbox) Stored(ctx context.Context, o rota.Owner, tools []json.RawMess
 // Tools returns the names of the tools of a server in the vault, to which it shows the
 // newest credential. The error is UpstreamFailed, with words for the caller, if the server
 // cannot be used.
-func (b *Toolbox) Tools(ctx context.Context, o rota.Owner, id rota.MCPServerID) ([]string, error) {
-	filled, err := b.Stored(ctx, o, []json.RawMessage{rota.AnyOf(map[string]any{"type": "mcp", "mcp_server_id": id}).RawMessage})
+func (b *Toolbox) Tools(ctx context.Context, o rota.Owner, stored rota.MCPServer) ([]string, error) {
+	s, err := answer.ReadStored(stored)
 	if err != nil {
 		return nil, err
 	}
-	servers, err := answer.ReadServers(filled)
-	if err != nil {
-		return nil, err
-	}
-	from := answer.Caller{Owner: o, ID: "test of " + string(id)}
+	from := answer.Caller{Owner: o, ID: rota.NewItemID("test_", b.now())} // a session of its own
 	defer b.Leave(from)
-	names, err := b.names(ctx, from, servers[0])
+	names, err := b.names(ctx, from, s)
 	if bad := new(answer.ServerError); errors.As(err, &bad) {
 		return nil, rota.Errorf(rota.UpstreamFailed, "%s", bad.Text)
 	}
