@@ -20,7 +20,7 @@ func Backup(ctx context.Context, dir, file string, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "%s holds the database as it was at one moment: %d bytes, checked.\n", file, size)
 	if secret := filepath.Join(dir, secretFile); exists(secret) {
-		fmt.Fprintf(out, "The server's secret, %s, is not in it. Keep a copy of it somewhere else: without it, the signing keys in the database are lost.\n", secret)
+		fmt.Fprintf(out, "The server's secret, %s, is not in it. Keep a copy of it somewhere else: without it, the signing keys and the credentials of the vault in the database are lost.\n", secret)
 	}
 	return nil
 }
@@ -36,7 +36,7 @@ func Restore(ctx context.Context, file, dir string, out io.Writer) error {
 		filepath.Join(dir, sqlite.FileName))
 	if secret := filepath.Join(dir, secretFile); sealed && !exists(secret) {
 		fmt.Fprintf(out, "Before you start the server, put the secret that belongs to it at %s, or set --secret-key-file or ROTA_SECRET_KEY: "+
-			"without it, the server cannot use the keys that sign tokens.\n", secret)
+			"without it, the server cannot use the keys that sign tokens, nor the credentials of the vault.\n", secret)
 	}
 	return nil
 }

@@ -53,8 +53,8 @@ func vacuumInto(ctx context.Context, source, part string) error {
 }
 
 // Restore puts a copy of a file that [Backup] wrote into the directory, which it
-// makes if need be, as its database. It reports whether the database holds keys
-// that only the server's secret opens. It fails, and changes nothing, if a server
+// makes if need be, as its database. It reports whether the database holds keys or
+// credentials that only the server's secret opens. It fails, and changes nothing, if a server
 // uses the directory, if there is a database in it, or if the file is damaged, not
 // of Rota, or of a newer version than this one.
 func Restore(ctx context.Context, file, dir string) (sealed bool, err error) {
@@ -121,11 +121,16 @@ func known(ctx context.Context, db *sql.DB) (sealed bool, err error) {
 	if err := complete(ctx, db); err != nil {
 		return false, err
 	}
-	if there, err := has(ctx, db, "signing_keys"); err != nil || !there {
-		return false, err
+	for _, table := range []string{"signing_keys", "mcp_credentials"} {
+		there, err := has(ctx, db, table)
+		if err == nil && there {
+			err = db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM "+table+" WHERE sealed IS NOT NULL)").Scan(&sealed)
+		}
+		if err != nil || sealed {
+			return sealed, err
+		}
 	}
-	err = db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM signing_keys)").Scan(&sealed)
-	return sealed, err
+	return false, nil
 }
 
 // check looks for damage in a file that nobody uses, and returns its size.

@@ -159,19 +159,30 @@ func TestRestoreRefuses(t *testing.T) {
 	refused("an unfinished copy", "unfinished copy", statement(`CREATE TABLE transfer (id TEXT, name TEXT); INSERT INTO transfer VALUES ('a', 'b')`))
 }
 
-// TestTheSecretIsMissed: who restores signing keys is told that they need it.
+// TestTheSecretIsMissed: who restores signing keys, or credentials, is told that they need
+// it.
 func TestTheSecretIsMissed(t *testing.T) {
-	dir, file := t.TempDir(), filepath.Join(t.TempDir(), "copy.db")
-	s := open(t, dir, sqlite.Options{})
-	defer s.Close()
-	require.NoError(t, s.Update(t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
-		return tx.AddSigningKey(ctx, rota.SigningKey{ID: "sig_1", Public: []byte("p"), Sealed: []byte("s"), CreatedAt: rota.InstantOf(time.UnixMilli(1))})
-	}))
-	_, err := sqlite.Backup(t.Context(), dir, file)
-	require.NoError(t, err)
-	sealed, err := sqlite.Restore(t.Context(), file, filepath.Join(t.TempDir(), "new"))
-	require.NoError(t, err)
-	require.True(t, sealed)
+	at := rota.InstantOf(time.UnixMilli(1))
+	for name, put := range map[string]func(context.Context, sqlstore.Queries) error{
+		"a signing key": func(ctx context.Context, tx sqlstore.Queries) error {
+			return tx.AddSigningKey(ctx, rota.SigningKey{ID: "sig_1", Public: []byte("p"), Sealed: []byte("s"), CreatedAt: at})
+		},
+		"a credential": func(ctx context.Context, tx sqlstore.Queries) error {
+			return tx.AddMCPCredential(ctx, rota.Owner{Account: "a"}, rota.MCPCredential{ID: "mcp_cred_1", ServerID: "mcp_srv_1", AuthType: "bearer", Sealed: []byte("s"), CreatedAt: at, UpdatedAt: at})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, file := t.TempDir(), filepath.Join(t.TempDir(), "copy.db")
+			s := open(t, dir, sqlite.Options{})
+			defer s.Close()
+			require.NoError(t, s.Update(t.Context(), put))
+			_, err := sqlite.Backup(t.Context(), dir, file)
+			require.NoError(t, err)
+			sealed, err := sqlite.Restore(t.Context(), file, filepath.Join(t.TempDir(), "new"))
+			require.NoError(t, err)
+			require.True(t, sealed)
+		})
+	}
 }
 
 // TestLogGivesItsSpaceBack: after writing, and when a reader that was in the way has
