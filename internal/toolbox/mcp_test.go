@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -68,6 +69,13 @@ func newRemote(t *testing.T) *remote {
 	return r
 }
 
+// asked returns the headers of the requests so far. A session may end after the call that had it, so one more may come.
+func (r *remote) asked() []http.Header {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.headers)
+}
+
 // server reads the tool of a request that names an MCP server.
 func server(t *testing.T, url, more string) answer.Server {
 	t.Helper()
@@ -119,7 +127,7 @@ func TestMCPTools(t *testing.T) {
 	b.Leave(run)
 	require.Eventually(t, func() bool { return r.ended.Load() == 1 }, 10*time.Second, time.Millisecond)
 	require.Len(t, r.sessions, 1, "one session for all")
-	for _, h := range r.headers {
+	for _, h := range r.asked() {
 		require.Equal(t, "Bearer canary-1", h.Get("Authorization"))
 		require.Equal(t, "canary-2", h.Get("X-Key"))
 	}
@@ -268,7 +276,7 @@ func TestMCPServersAtPrivateAddressesAreRefused(t *testing.T) {
 		_, err := b.List(t.Context(), run, server(t, fmt.Sprintf("http://%s:%s", host, port), ""))
 		require.ErrorContains(t, err, "the MCP server w: its tools were not listed: it", host)
 	}
-	require.Empty(t, r.headers)
+	require.Empty(t, r.asked())
 }
 
 // stored is a vault with one server.
@@ -302,12 +310,13 @@ func TestStoredMCPServers(t *testing.T) {
 	names, err := b.Tools(t.Context(), run.Owner, server(stored{url: r.URL}))
 	require.NoError(t, err)
 	require.Equal(t, []string{"read", "write"}, names)
-	for _, h := range r.headers {
+	for _, h := range r.asked() {
 		require.Equal(t, "Bearer canary", h.Get("Authorization"))
 		require.Equal(t, run.Owner.Account, h.Get("X-Owner"))
 	}
 
-	r.headers = nil
+	inline := newRemote(t)
+	b = of(stored{url: inline.URL})
 	filled, err := b.Stored(t.Context(), run.Owner, []json.RawMessage{json.RawMessage(`{"type":"mcp","mcp_server_id":"mcp_srv_1","mcp_credential_id":"mcp_cred_7","authorization":"mine"}`)})
 	require.NoError(t, err)
 	servers, err := answer.ReadServers(filled)
@@ -315,8 +324,8 @@ func TestStoredMCPServers(t *testing.T) {
 	_, err = b.List(t.Context(), run, servers[0])
 	require.NoError(t, err)
 	b.Leave(run)
-	require.Equal(t, "Bearer mine", r.headers[0].Get("Authorization"))
-	require.Equal(t, "mcp_cred_7", r.headers[0].Get("X-Credential"))
+	require.Equal(t, "Bearer mine", inline.asked()[0].Get("Authorization"))
+	require.Equal(t, "mcp_cred_7", inline.asked()[0].Get("X-Credential"))
 
 	for _, bad := range []struct {
 		vault stored
