@@ -72,7 +72,7 @@ soak: ## Attack the memory of a server in every known way at once, and measure i
 # go vet is a part of lint: go test need not do some of it again.
 .PHONY: check
 check: SHORT := -short
-check: lint ## For a person in a hurry: linters and short tests, without the whole program, a server of Temporal or the whole suite on PostgreSQL.
+check: lint ## For a person in a hurry: linters and short tests, without the whole program, PostgreSQL or a server of Temporal.
 	$(GO) test -short -vet=off ./...
 
 SHORT :=

@@ -111,9 +111,6 @@ func openRun(t *testing.T, databaseURL string) {
 // TestCutOnPostgreSQL: whatever connections break, nothing is lost. The end,
 // too, is heard of.
 func TestCutOnPostgreSQL(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes half a minute")
-	}
 	databaseURL, open := onPostgreSQL(t)
 	openRun(t, databaseURL)
 	a, b := start(t, open()), start(t, open())

@@ -26,26 +26,17 @@ func TestStories(t *testing.T) {
 }
 
 func TestSuiteOnPostgreSQL(t *testing.T) {
-	if testing.Short() {
-		t.Skip("half a minute")
-	}
 	t.Parallel()
 	enginetest.Run(t, onPostgreSQL)
 }
 
 func TestStoriesOnPostgreSQL(t *testing.T) {
-	if testing.Short() {
-		t.Skip("half a minute")
-	}
 	enginetest.RunStories(t, onPostgreSQL)
 }
 
 // TestSuiteInRealTime keeps the suite fit for engines for which time cannot be
 // simulated.
 func TestSuiteInRealTime(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a minute")
-	}
 	t.Parallel() // it mostly waits
 	rig := onPostgreSQL
 	rig.Unit = 3 * time.Second

@@ -31,8 +31,8 @@ var (
 )
 
 // URL returns the URL of a database with the schema and nothing else, which is
-// gone when the test ends. Without PostgreSQL on the machine it skips the
-// test; with CI=true in the environment, it fails it.
+// gone when the test ends. With -short it skips the test. Without PostgreSQL on the
+// machine it skips it too; with CI=true in the environment, it fails it.
 func URL(tb testing.TB) string {
 	tb.Helper()
 	s := running(tb)
@@ -67,12 +67,20 @@ func Durable(tb testing.TB) {
 
 func running(tb testing.TB) *server {
 	tb.Helper()
+	skipShort(tb)
 	s, err := theServer()
 	if err == errAbsent {
 		prereqtest.Missing(tb, err)
 	}
 	require.NoError(tb, err)
 	return s
+}
+
+func skipShort(tb testing.TB) {
+	tb.Helper()
+	if testing.Short() {
+		tb.Skip("PostgreSQL takes seconds to start, and more for each database")
+	}
 }
 
 func makeTemplate() error {

@@ -48,6 +48,7 @@ wait $pid
 // ends. Without PostgreSQL on the machine it does what [URL] does.
 func StartRestartable(tb testing.TB, address string) *Restartable {
 	tb.Helper()
+	skipShort(tb)
 	r := &Restartable{Address: address, bin: binaries()}
 	if r.bin == "" {
 		prereqtest.Missing(tb, errAbsent)
