@@ -59,6 +59,11 @@ func DescendsFrom(id rota.KeyID) CallOption {
 	return func(o *callOptions) { o.query.Set("descends_from", string(id)) }
 }
 
+// ActFor lets one call act for an end user, as [OnBehalfOf] lets all calls of a client.
+func ActFor(user string) CallOption {
+	return func(o *callOptions) { o.header.Set("X-On-Behalf-Of", user) }
+}
+
 // WithDescendants lets [Keys.Revoke] end the keys that descend from a key as well.
 func WithDescendants() CallOption {
 	return func(o *callOptions) { o.query.Set("descendants", "true") }

@@ -36,19 +36,14 @@ func lanesCard(l rota.Lanes, zone *time.Location) []line {
 	return []line{
 		{"from", nominal(l.From.In(zone))},
 		{"to", nominal(l.To.In(zone))},
-		{"signs", "o ran, x failed, ! missed, # blocked, - skipped, ~ under way, . to come, | now"},
+		{"signs", laneLegend},
 		{"lanes", tableText(laneColumns(l), l.Data)},
 	}
 }
 
 func laneColumns(l rota.Lanes) []column[rota.Lane] {
 	return []column[rota.Lane]{
-		{"SCHEDULE", func(v rota.Lane) string {
-			if v.Name != nil {
-				return *v.Name
-			}
-			return string(v.ScheduleID)
-		}},
+		{"SCHEDULE", laneName},
 		{"LANE", func(v rota.Lane) string { return drawLane(l, v) }},
 		{"TROUBLE", func(v rota.Lane) string { return strconv.FormatInt(v.Trouble, 10) }},
 	}
@@ -60,6 +55,16 @@ const laneSigns = " .-~o#!x"
 
 // laneKinds is what the signs stand for.
 var laneKinds = []rota.LaneKind{"", rota.LaneAhead, rota.LaneSkipped, rota.LaneRunning, rota.LaneRan, rota.LaneBlocked, rota.LaneMissed, rota.LaneFailed}
+
+// laneLegend says what the signs mean.
+const laneLegend = "o ran, x failed, ! missed, # blocked, - skipped, ~ under way, . to come, | now"
+
+func laneName(v rota.Lane) string {
+	if v.Name != nil {
+		return *v.Name
+	}
+	return string(v.ScheduleID)
+}
 
 // drawLane draws a lane as text.
 func drawLane(l rota.Lanes, v rota.Lane) string {

@@ -26,6 +26,7 @@ type CLI struct {
 	AgentSchedules agentSchedulesCmd `cmd:"" help:"Put agents on a schedule."`
 	AgentRuns      agentRunsCmd      `cmd:"" help:"Run agents, and see what came of it."`
 	Today          todayCmd          `cmd:"" help:"Say whether everything ran in the last 24 hours; exit 4 if something needs you." example:"rota today --end-user '*'"`
+	Top            topCmd            `cmd:"" help:"Watch whether everything runs: what needs you, the lanes of schedules, the runs under way." example:"rota top --end-user '*' --timezone Europe/Madrid"`
 	Why            whyCmd            `cmd:"" help:"Say what became of a time of a schedule, or why there was nothing." example:"rota why Mornings 09:00"`
 	Schedules      schedulesCmd      `cmd:"" help:"See, pause and resume the schedules of all agents."`
 	Approvals      approvalsCmd      `cmd:"" help:"See calls of tools that need an approval."`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,42 +29,52 @@ func (c *todayCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	to := time.Now()
-	sum, err := s.Schedules.Summary(ctx, to.Add(-day), to, 0, c.options(s)...)
+	t, err := readToday(ctx, s, time.Now(), c.options(s))
 	if err != nil {
 		return err
 	}
-	answer := s.answer
-	paused, err := c.pausedByRota(ctx, s)
-	if err != nil {
-		return err
-	}
-	unseen, err := c.unseen(ctx, s, to.Add(-day))
-	if err != nil {
-		return err
-	}
-	waiting, err := s.Runs.Approvals(ctx, rota.ApprovalFilter{Status: rota.ApprovalPending}, rota.Page{Limit: maxPage}, c.options(s)...)
-	if err != nil {
-		return err
-	}
-	needs := needsYou(unseen, paused, waiting.Data)
 	if s.json {
-		err = s.printJSON(answer)
+		err = s.printJSON(t.answer)
 	} else {
-		err = printCard(s.out, s.width, todayCard(sum, needs, unseen, paused, waiting.Data, zone))
+		err = printCard(s.out, s.width, todayCard(t, zone))
 	}
-	if err == nil && len(needs) > 0 {
+	if needs := t.needsYou(); err == nil && len(needs) > 0 {
 		return fmt.Errorf("%w: %s", errNeedsYou, strings.Join(needs, ", "))
 	}
 	return err
 }
 
+// A today is whether everything ran in a day, and what somebody should look at.
+type today struct {
+	sum     rota.Summary
+	answer  json.RawMessage // sum, as the server sent it
+	unseen  []matter
+	paused  []rota.Schedule
+	waiting []rota.Approval
+}
+
+// readToday reads the day up to a time.
+func readToday(ctx context.Context, s *session, to time.Time, options []client.CallOption) (t today, err error) {
+	if t.sum, err = s.Schedules.Summary(ctx, to.Add(-day), to, 0, append(options, client.Answer(&t.answer))...); err != nil {
+		return t, err
+	}
+	if t.paused, err = pausedByRota(ctx, s, options); err != nil {
+		return t, err
+	}
+	if t.unseen, err = unseen(ctx, s, to.Add(-day), options); err != nil {
+		return t, err
+	}
+	waiting, err := s.Runs.Approvals(ctx, rota.ApprovalFilter{Status: rota.ApprovalPending}, rota.Page{Limit: maxPage}, options...)
+	t.waiting = waiting.Data
+	return t, err
+}
+
 // pausedByRota returns schedules that nobody has asked to pause.
-func (c *todayCmd) pausedByRota(ctx context.Context, s *session) ([]rota.Schedule, error) {
+func pausedByRota(ctx context.Context, s *session, options []client.CallOption) ([]rota.Schedule, error) {
 	var all []rota.Schedule
 	for _, why := range []rota.PauseCode{rota.PausedByFailures, rota.PausedByKey} {
 		f := rota.ScheduleFilter{Status: rota.SchedulePaused, PauseReason: why}
-		l, err := s.Schedules.All(ctx, f, rota.Page{Limit: maxPage}, c.options(s)...)
+		l, err := s.Schedules.All(ctx, f, rota.Page{Limit: maxPage}, options...)
 		if err != nil {
 			return nil, err
 		}
@@ -84,12 +95,12 @@ type matter struct {
 const maxMatters = 10 * maxPage
 
 // unseen returns what nobody has acknowledged since a time.
-func (c *todayCmd) unseen(ctx context.Context, s *session, since time.Time) ([]matter, error) {
+func unseen(ctx context.Context, s *session, since time.Time, options []client.CallOption) ([]matter, error) {
 	var all []matter
 	for _, outcome := range []rota.Outcome{rota.MissedOutcome, rota.Blocked} {
 		f := rota.OccurrenceFilter{Outcome: outcome, Unseen: true, From: since}
 		err := upTo(maxMatters, func(p rota.Page) (rota.List[rota.Occurrence], error) {
-			return s.Schedules.AllOccurrences(ctx, f, p, c.options(s)...)
+			return s.Schedules.AllOccurrences(ctx, f, p, options...)
 		}, func(o rota.Occurrence) {
 			code := ""
 			if o.Reason != nil {
@@ -104,7 +115,7 @@ func (c *todayCmd) unseen(ctx context.Context, s *session, since time.Time) ([]m
 	for _, phase := range []rota.Phase{rota.PhaseFailed, rota.PhaseIncomplete} {
 		f := rota.RunFilter{Phase: phase, Unseen: true, From: since}
 		err := upTo(maxMatters, func(p rota.Page) (rota.List[rota.Run], error) {
-			return s.Runs.All(ctx, f, p, c.options(s)...)
+			return s.Runs.All(ctx, f, p, options...)
 		}, func(r rota.Run) {
 			code := ""
 			if r.Error != nil {
@@ -151,9 +162,9 @@ func addMatter(all []matter, m matter, schedule *rota.ScheduleID) []matter {
 }
 
 // needsYou returns what somebody should look at, each with its number.
-func needsYou(unseen []matter, paused []rota.Schedule, waiting []rota.Approval) (all []string) {
-	total := map[string]int64{"paused": int64(len(paused)), "waiting": int64(len(waiting))}
-	for _, m := range unseen {
+func (t today) needsYou() (all []string) {
+	total := map[string]int64{"paused": int64(len(t.paused)), "waiting": int64(len(t.waiting))}
+	for _, m := range t.unseen {
 		total[m.what] += m.times
 	}
 	for _, n := range [][3]string{
@@ -174,25 +185,30 @@ func needsYou(unseen []matter, paused []rota.Schedule, waiting []rota.Approval) 
 	return all
 }
 
-func todayCard(s rota.Summary, needs []string, unseen []matter, paused []rota.Schedule, waiting []rota.Approval, zone *time.Location) []line {
-	answer := "Everything ran that should have."
-	if seen := s.Total.Runs.Failed + s.Total.Runs.Incomplete + s.Total.Occurrences.Missed + s.Total.Occurrences.Blocked; seen > 0 {
-		answer = "Nothing needs you: what did not run has been acknowledged."
-	}
+// sentence says whether everything ran.
+func (t today) sentence() string {
+	needs := strings.Join(t.needsYou(), ", ")
+	total := t.sum.Total
 	switch {
-	case len(unseen)+len(paused) == 0 && len(needs) > 0:
-		answer = "Everything ran that should have, and " + strings.Join(needs, ", ") + "."
-	case len(needs) > 0:
-		answer = "Not everything ran: " + strings.Join(needs, ", ") + "."
+	case needs != "" && len(t.unseen)+len(t.paused) > 0:
+		return "Not everything ran: " + needs + "."
+	case needs != "":
+		return "Everything ran that should have, and " + needs + "."
+	case total.Runs.Failed+total.Runs.Incomplete+total.Occurrences.Missed+total.Occurrences.Blocked > 0:
+		return "Nothing needs you: what did not run has been acknowledged."
 	}
+	return "Everything ran that should have."
+}
+
+func todayCard(t today, zone *time.Location) []line {
 	return []line{
-		{"today", answer},
-		{"since", nominal(s.From.In(zone))},
-		{"completed", number(&s.Total.Runs.Completed)},
-		{"tokens", number(&s.Total.Tokens.Total)},
-		{"needs you", tableText(matterColumns(), unseen)},
-		{"paused", tableText(pausedColumns(zone), paused)},
-		{"approvals", tableText(waitingColumns(), waiting)},
+		{"today", t.sentence()},
+		{"since", nominal(t.sum.From.In(zone))},
+		{"completed", number(&t.sum.Total.Runs.Completed)},
+		{"tokens", number(&t.sum.Total.Tokens.Total)},
+		{"needs you", tableText(matterColumns(), t.unseen)},
+		{"paused", tableText(pausedColumns(zone), t.paused)},
+		{"approvals", tableText(waitingColumns(), t.waiting)},
 	}
 }
 
