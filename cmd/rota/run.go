@@ -144,6 +144,9 @@ func execute(ctx context.Context, parser *kong.Kong, cli *CLI, args []string, st
 	case err != nil:
 		return "", err
 	}
+	if cli.Remote.Web {
+		return verb(kctx), openPage(kctx, cli.Remote.Server, std.out)
+	}
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	kctx.Bind(std, cli.Remote.Output)
 	open := func() (*session, error) { return cli.Remote.open(std) }

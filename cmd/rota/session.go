@@ -28,6 +28,7 @@ type remote struct {
 	IfMatch        string   `placeholder:"VERSION" help:"Change the object only if it is at this version."`
 	IdempotencyKey string   `placeholder:"ID" help:"Make the change once, however often it is sent with this id."`
 	Output         format   `short:"o" env:"ROTA_OUTPUT" enum:"table,json,jsonl" default:"table" placeholder:"FORMAT" help:"What to print: table, json, or jsonl: what a list has line by line [${default}]."`
+	Web            bool     `help:"Print the address of the page about this, and open it in a browser."`
 	Fields         []string `placeholder:"FIELD,…" help:"Print these fields of the answer alone, as JSON names them; b.c is the field c of b."`
 }
 
