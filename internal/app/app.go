@@ -19,6 +19,7 @@ import (
 	"github.com/rota-run/rota/internal/console"
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/httpapi"
+	"github.com/rota-run/rota/internal/mcpserver"
 	"github.com/rota-run/rota/internal/ports"
 	"github.com/rota-run/rota/internal/settings"
 	"github.com/rota-run/rota/internal/store"
@@ -253,6 +254,7 @@ func (s server) handler(version string, log *slog.Logger) http.Handler {
 		OnIgnored: s.metrics.ignore,
 		Origins:   s.origins,
 		PublicURL: s.publicURL,
+		MCP:       mcpserver.New,
 		Pages:     s.pages(version, log),
 	}
 	if !s.api {

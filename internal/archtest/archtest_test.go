@@ -26,7 +26,7 @@ var may = map[string][]string{
 	".":                        {},
 	"client":                   {},
 	"cmd":                      {"client", "internal/app", "internal/build", "internal/settings", "internal/calendar", "internal/zoneinfo"},
-	"internal/app":             {"internal/budget", "internal/build", "internal/ports", "internal/cluster", "internal/control", "internal/runner", "internal/responder", "internal/toolbox", "internal/vault", "internal/relay", "internal/auth", "internal/events", "internal/settings", "internal/httpapi", "internal/console", "internal/engine", "internal/engine/temporal", "internal/limits", "internal/store", "internal/store/postgres", "internal/gateway", "internal/seal", "internal/upkeep", "internal/zoneinfo"},
+	"internal/app":             {"internal/budget", "internal/build", "internal/ports", "internal/cluster", "internal/control", "internal/runner", "internal/responder", "internal/toolbox", "internal/vault", "internal/relay", "internal/auth", "internal/events", "internal/settings", "internal/httpapi", "internal/mcpserver", "internal/console", "internal/engine", "internal/engine/temporal", "internal/limits", "internal/store", "internal/store/postgres", "internal/gateway", "internal/seal", "internal/upkeep", "internal/zoneinfo"},
 	"internal/settings":        {},
 	"internal/console":         {"internal/control", "internal/auth", "internal/calendar", "internal/zoneinfo"},
 	"internal/upkeep":          {},
@@ -41,6 +41,7 @@ var may = map[string][]string{
 	"internal/relay":           {"internal/events"},
 	"internal/responses":       {"internal/rawjson"},
 	"internal/limits":          {},
+	"internal/mcpserver":       {}, // it knows of the API what its document says
 	"internal/gateway":         {"internal/rawjson", "internal/responses"},
 	"internal/answer":          {"internal/rawjson", "internal/responses"},
 	"internal/responder":       {"internal/answer", "internal/budget", "internal/events", "internal/gateway", "internal/rawjson", "internal/responses"},

@@ -69,6 +69,10 @@ type Config struct {
 	// They authenticate who asks.
 	Pages map[string]http.Handler
 
+	// MCP makes the handler that offers the operations of an OpenAPI document as tools of
+	// the Model Context Protocol, and asks api for them. Nil if it is not offered.
+	MCP func(document []byte, api http.Handler) (http.Handler, error)
+
 	// Origins are those of the pages that may call the API from a browser, or * for
 	// all; none by default.
 	Origins []string
@@ -92,7 +96,7 @@ type api struct {
 const pageEvents = "GET /changes"
 
 // New returns the handler of everything that the API serves: /api/,
-// /.well-known/jwks.json, /openapi.json, /docs, /healthz, /readyz and /metrics. It
+// /mcp, /.well-known/jwks.json, /openapi.json, /docs, /healthz, /readyz and /metrics. It
 // answers 404 to every other path.
 //
 // Streams of events last until their run ends or the request's context does,
@@ -111,6 +115,9 @@ func New(cfg Config) http.Handler {
 	}
 	a.addAbsent()
 	a.named.HandleFunc("/", a.unmatched)
+	if a.MCP != nil {
+		a.mux.HandleFunc("POST "+mcpPath, a.serveMCP())
+	}
 	a.mux.HandleFunc("GET /.well-known/jwks.json", a.publicKeys)
 	a.mux.Handle("GET /openapi.json", compressed(lazily(func() http.HandlerFunc { return constant(mediaJSON, a.doc.json()) })))
 	a.mux.Handle("GET /docs", compressed(lazily(func() http.HandlerFunc { return reference(a.doc, a.PublicURL) })))

@@ -79,19 +79,25 @@ func node(script string) func(*testing.T, string, string) {
 		text, err := os.ReadFile(filepath.Join(scripts, script))
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, script), text, 0o600))
-		program := "node"
-		if brought, _ := filepath.Glob(filepath.Join(modules, "node-linux-*", "bin", "node")); len(brought) > 0 {
-			program = brought[0]
-		} else if err := exec.Command("node", "-e", "process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)").Run(); err != nil {
-			prereqtest.Missing(t, fmt.Errorf("no Node 22: %w", err))
-		}
-		succeeds(t, program, filepath.Join(dir, script), url, protocol)
+		succeeds(t, nodeOf(t, modules), filepath.Join(dir, script), url, protocol)
 	}
 }
 
-func succeeds(t *testing.T, program, script, url, protocol string) {
+// nodeOf returns the program that runs modules: the Node that they bring, or the machine's.
+func nodeOf(t *testing.T, modules string) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), program, script, url, rotaKey, protocol).CombinedOutput()
+	if brought, _ := filepath.Glob(filepath.Join(modules, "node-linux-*", "bin", "node")); len(brought) > 0 {
+		return brought[0]
+	}
+	if err := exec.Command("node", "-e", "process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)").Run(); err != nil {
+		prereqtest.Missing(t, fmt.Errorf("no Node 22: %w", err))
+	}
+	return "node"
+}
+
+func succeeds(t *testing.T, program, script, url, last string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), program, script, url, rotaKey, last).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	t.Logf("%s: %s", filepath.Base(script), strings.TrimSpace(string(out)))
 }
