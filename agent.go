@@ -45,20 +45,31 @@ type Agent struct {
 	ID     AgentID `json:"id"`
 	Key    *string `json:"key" doc:"The caller's own name for it, unique among the caller's agents."`
 	AgentConfig
-	EndUser             *string   `json:"end_user" doc:"The end user whose agent it is; null for the account itself."`
-	Version             int64     `json:"version" doc:"Counts the configurations that the agent has had; also the ETag."`
-	CreatedAt           Instant   `json:"created_at"`
-	UpdatedAt           Instant   `json:"updated_at"`
-	DeletedAt           *Instant  `json:"deleted_at"`
-	RetentionExpiresAt  *Instant  `json:"retention_expires_at" doc:"Until when a deleted agent can be restored."`
-	WithinRestoreWindow bool      `json:"within_restore_window" doc:"Whether it is deleted and that time has not come."`
-	CanRestore          bool      `json:"can_restore" doc:"Whether the caller may restore it now."`
-	Warnings            []Warning `json:"warnings,omitzero" doc:"What may not be what was meant; in the answers to create and update, and in no others."`
+	EndUser             *string    `json:"end_user" doc:"The end user whose agent it is; null for the account itself."`
+	Visibility          Visibility `json:"visibility" enum:"private,workspace" doc:"workspace: shared with the end users of the account, who can run it and not change it."`
+	Version             int64      `json:"version" doc:"Counts the configurations that the agent has had; also the ETag."`
+	CreatedAt           Instant    `json:"created_at"`
+	UpdatedAt           Instant    `json:"updated_at"`
+	DeletedAt           *Instant   `json:"deleted_at"`
+	RetentionExpiresAt  *Instant   `json:"retention_expires_at" doc:"Until when a deleted agent can be restored."`
+	WithinRestoreWindow bool       `json:"within_restore_window" doc:"Whether it is deleted and that time has not come."`
+	CanRestore          bool       `json:"can_restore" doc:"Whether the caller may restore it now."`
+	Warnings            []Warning  `json:"warnings,omitzero" doc:"What may not be what was meant; in the answers to create and update, and in no others."`
 }
+
+// A Visibility says who can see an agent besides its owner. It is not a part of its
+// configuration: a change makes no version.
+type Visibility string
+
+const (
+	Private   Visibility = "private"   // nobody
+	Workspace Visibility = "workspace" // the end users of the account, who can run it and put it on schedules of their own
+)
 
 // An AgentFilter narrows a list of agents. The zero value lets those pass that are not
 // deleted.
 type AgentFilter struct {
+	Shared   bool              // with those that are shared with the owner and not deleted
 	Deleted  bool              // those that are deleted in place of the others
 	Name     string            // the whole name
 	Metadata map[string]string // all of these
@@ -134,6 +145,7 @@ type AgentCreate struct {
 	Text              Opt[Object]       `json:"text,omitzero" nullable:"true"`
 	Reasoning         Opt[Object]       `json:"reasoning,omitzero" nullable:"true"`
 	Metadata          map[string]string `json:"metadata,omitempty"`
+	Visibility        Opt[Visibility]   `json:"visibility,omitzero" enum:"private,workspace" doc:"workspace: shared with the end users of the account, who can run it and not change it. Default private."`
 }
 
 // AgentUpdate is the body of a partial update: what is absent stays.
@@ -150,6 +162,7 @@ type AgentUpdate struct {
 	Text              Opt[Object]            `json:"text,omitzero" nullable:"true"`
 	Reasoning         Opt[Object]            `json:"reasoning,omitzero" nullable:"true"`
 	Metadata          Opt[map[string]string] `json:"metadata,omitzero" doc:"replaces the whole"`
+	Visibility        Opt[Visibility]        `json:"visibility,omitzero" enum:"private,workspace" doc:"Makes no version. private: the schedules of end users are paused."`
 }
 
 // Any is JSON of any shape, kept as it was sent. The zero value is absent and

@@ -17,7 +17,7 @@ type BulkPause struct {
 type BulkResume struct {
 	AgentID  Opt[AgentID]      `json:"agent_id,omitzero" minLength:"1" maxLength:"64" doc:"Only schedules of this agent."`
 	Metadata map[string]string `json:"metadata,omitempty" doc:"Only schedules that have all of these."`
-	Reason   Opt[PauseCode]    `json:"pause_reason,omitzero" enum:"manual,failures,key_revoked,agent_deleted" doc:"Only schedules that were paused for this reason; default manual."`
+	Reason   Opt[PauseCode]    `json:"pause_reason,omitzero" enum:"manual,failures,key_revoked,agent_deleted,agent_unshared" doc:"Only schedules that were paused for this reason; default manual."`
 	Name     Opt[string]       `json:"name,omitzero" minLength:"1" maxLength:"120" doc:"Only schedules with this name."`
 	Q        Opt[string]       `json:"q,omitzero" minLength:"1" maxLength:"200" doc:"Only schedules with this in their name, description, key or input. The case of ASCII letters does not count."`
 	EndUser  Opt[string]       `json:"end_user,omitzero" minLength:"1" maxLength:"150" doc:"Those of this end user; * for those of the account and all of its end users. Needs the scope write:account. Absent: those for whom the request is."`

@@ -43,6 +43,9 @@ type Run struct {
 	// Attempt is the number of the last attempt that began; 0 before the first.
 	Attempt int `json:"-"`
 
+	// Guest says that the agent is not that of the run's owner, but shared with it.
+	Guest bool `json:"-"`
+
 	// NoDeltas leaves the events of single tokens out of the run's events.
 	NoDeltas bool `json:"-"`
 }
@@ -165,6 +168,7 @@ const (
 	RunErrProvider      = "provider_error"   // the provider answered 5xx, or with a failed response
 	RunErrRejected      = "request_rejected" // the provider answered 4xx: asking again cannot help
 	RunErrAgentDeleted  = "agent_deleted"    // the agent was deleted before the run began
+	RunErrAgentUnshared = "agent_unshared"   // the agent, which was shared with the run's owner, was made private before the run began
 	RunErrPaused        = "schedule_paused"  // the schedule was paused before the run began
 	RunErrDeleted       = "schedule_deleted" // the schedule was deleted before the run began
 	RunErrEmptyOutput   = "empty_output"     // the answer is empty and no tool was used
@@ -223,6 +227,7 @@ type MCPApproval struct {
 // A RunFilter narrows a list of runs. The zero value lets all pass.
 type RunFilter struct {
 	AgentID    AgentID
+	Guest      bool // the agent is shared with the owner, and not its own
 	ScheduleID ScheduleID
 	Phase      Phase
 	ErrorCode  string // of its error or, if it was cancelled, its reason
@@ -253,8 +258,10 @@ type Work struct {
 	Blocked    *RunError // why the run must not start; nil if it may
 	InLine     bool      // it was not started: it waits until its conversation is free
 
-	AgentDeleted bool           // by the time of the claim
-	Schedule     ScheduleStatus // at the same time; empty of a run that no schedule started
+	AgentOwner    Owner          // whose function tools and MCP servers the agent has
+	AgentDeleted  bool           // by the time of the claim
+	AgentUnshared bool           // at the same time: it is not the run's owner's, and private
+	Schedule      ScheduleStatus // at the same time; empty of a run that no schedule started
 
 	// Deferred is how many bytes of input, tools and functions are still to be read:
 	// runs may wait for memory, and must not use it meanwhile. Zero if they are here.

@@ -73,7 +73,7 @@ const (
 
 // PauseReason says why a schedule is paused, and who paused it.
 type PauseReason struct {
-	Code  PauseCode `json:"code" enum:"manual,failures,key_revoked,agent_deleted"`
+	Code  PauseCode `json:"code" enum:"manual,failures,key_revoked,agent_deleted,agent_unshared"`
 	Actor *string   `json:"actor" doc:"The id of the key that paused it; null when Rota did."`
 	Note  *string   `json:"note"`
 	At    Instant   `json:"at"`
@@ -83,10 +83,11 @@ type PauseReason struct {
 type PauseCode string
 
 const (
-	PausedManually   PauseCode = "manual"        // somebody asked for it
-	PausedByFailures PauseCode = "failures"      // pause_after_failures was reached
-	PausedByKey      PauseCode = "key_revoked"   // the key that made it was revoked
-	PausedByDeletion PauseCode = "agent_deleted" // its agent was deleted; it may have been restored since
+	PausedManually    PauseCode = "manual"         // somebody asked for it
+	PausedByFailures  PauseCode = "failures"       // pause_after_failures was reached
+	PausedByKey       PauseCode = "key_revoked"    // the key that made it was revoked
+	PausedByDeletion  PauseCode = "agent_deleted"  // its agent was deleted; it may have been restored since
+	PausedByUnsharing PauseCode = "agent_unshared" // its agent, which was shared with its owner, was made private; it may be shared again since
 )
 
 // A Spec is the time part of a schedule, a union by Type. Only the fields of
@@ -218,6 +219,7 @@ type Timer struct {
 	Owner               Owner
 	Model               string    // the model of the next run, for finding its provider; read only
 	AgentDeletedAt      time.Time // when the agent was deleted; zero if it was not; read only, and where timers fire
+	AgentUnsharedAt     time.Time // when the agent, which is not the owner's, was made private; zero if it is not; read only, and where timers fire
 	Status              ScheduleStatus
 	PauseReason         *PauseReason
 	Spec                Spec

@@ -30,12 +30,13 @@ type agentID struct {
 // agentFlags are the fields of an agent that have a flag. An empty text clears
 // the field, where that is possible.
 type agentFlags struct {
-	Name         *string      `placeholder:"TEXT" help:"Name of the agent."`
-	Model        *string      `placeholder:"MODEL" help:"PROVIDER/MODEL, a model of the default provider, or auto."`
-	Description  *string      `placeholder:"TEXT" help:"What the agent is for."`
-	Instructions *string      `placeholder:"TEXT" help:"What the agent is told before its input."`
-	MaxToolCalls *int         `placeholder:"N" help:"The most tool calls in one run, 1 to 300."`
-	Metadata     metadataFlag `embed:""`
+	Name         *string          `placeholder:"TEXT" help:"Name of the agent."`
+	Model        *string          `placeholder:"MODEL" help:"PROVIDER/MODEL, a model of the default provider, or auto."`
+	Description  *string          `placeholder:"TEXT" help:"What the agent is for."`
+	Instructions *string          `placeholder:"TEXT" help:"What the agent is told before its input."`
+	MaxToolCalls *int             `placeholder:"N" help:"The most tool calls in one run, 1 to 300."`
+	Visibility   *rota.Visibility `enum:"private,workspace" placeholder:"WHO" help:"private, or workspace: the end users of the account can run it and not change it."`
+	Metadata     metadataFlag     `embed:""`
 }
 
 type agentsCreate struct {
@@ -78,6 +79,7 @@ func (f agentFlags) create() rota.AgentCreate {
 		Description:  clearable(f.Description),
 		Instructions: clearable(f.Instructions),
 		MaxToolCalls: some(f.MaxToolCalls),
+		Visibility:   some(f.Visibility),
 		Metadata:     f.Metadata.Metadata,
 	}
 }
@@ -132,6 +134,7 @@ func (f agentFlags) update() rota.AgentUpdate {
 		Description:  clearable(f.Description),
 		Instructions: clearable(f.Instructions),
 		MaxToolCalls: some(f.MaxToolCalls),
+		Visibility:   some(f.Visibility),
 		Metadata:     f.Metadata.update(),
 	}
 }
@@ -224,7 +227,7 @@ func agentColumns() []column[rota.Agent] {
 }
 
 func agentCard(a rota.Agent) []line {
-	lines := append([]line{{"id", string(a.ID)}, {"key", text(a.Key)}}, configLines(a.AgentConfig)...)
+	lines := append([]line{{"id", string(a.ID)}, {"key", text(a.Key)}, {"visibility", string(a.Visibility)}}, configLines(a.AgentConfig)...)
 	return append(lines, []line{
 		{"created", stamp(&a.CreatedAt)},
 		{"updated", stamp(&a.UpdatedAt)},

@@ -20,7 +20,7 @@ type schedulesList struct {
 	endUserFlag
 	AgentID     rota.AgentID         `placeholder:"ID" help:"Only schedules of this agent."`
 	Status      *rota.ScheduleStatus `enum:"active,paused,completed" placeholder:"STATUS" help:"Only schedules that are active, paused or completed."`
-	PauseReason *rota.PauseCode      `enum:"manual,failures,key_revoked,agent_deleted" placeholder:"REASON" help:"Only schedules that are paused for this reason: manual, failures, key_revoked or agent_deleted."`
+	PauseReason *rota.PauseCode      `enum:"manual,failures,key_revoked,agent_deleted,agent_unshared" placeholder:"REASON" help:"Only schedules that are paused for this reason: manual, failures, key_revoked, agent_deleted or agent_unshared."`
 	Name        string               `placeholder:"NAME" help:"Only schedules with this name."`
 	searchFlags
 	totalFlag
@@ -86,7 +86,7 @@ func (c *schedulesTrigger) Run(ctx context.Context, s *session) error {
 
 type schedulesResume struct {
 	Match       matchFlags      `embed:""`
-	PauseReason *rota.PauseCode `enum:"manual,failures,key_revoked,agent_deleted" placeholder:"REASON" help:"Only schedules that were paused for this reason, by default manual: manual, failures, key_revoked or agent_deleted."`
+	PauseReason *rota.PauseCode `enum:"manual,failures,key_revoked,agent_deleted,agent_unshared" placeholder:"REASON" help:"Only schedules that were paused for this reason, by default manual: manual, failures, key_revoked, agent_deleted or agent_unshared."`
 }
 
 func (c *schedulesResume) Run(ctx context.Context, s *session) error {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -170,4 +171,13 @@ func asAsked(output []json.RawMessage) []json.RawMessage {
 		all[n] = o.Encode()
 	}
 	return all
+}
+
+// Origin is the scheme and the host of the address of an MCP server.
+func Origin(server string) string {
+	u, err := url.Parse(server)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }

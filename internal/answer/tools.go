@@ -219,7 +219,8 @@ func (c Call) ID(of string) string {
 // A Caller is for what a call is made: a run or a response.
 type Caller struct {
 	Owner        rota.Owner
-	ID           string // of the run or response
+	Tools        rota.Owner // whose function tools, MCP servers and credentials it has
+	ID           string     // of the run or response
 	Run          rota.RunID
 	Response     rota.ResponseID
 	Agent        rota.AgentID

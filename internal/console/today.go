@@ -150,6 +150,8 @@ func pauseWords(code rota.PauseCode) string {
 		return "the key that made it was revoked"
 	case rota.PausedByDeletion:
 		return "its agent was deleted"
+	case rota.PausedByUnsharing:
+		return "its agent is not shared any more"
 	default:
 		return "somebody asked for it"
 	}

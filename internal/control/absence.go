@@ -26,7 +26,7 @@ func (c *Control) DeleteAgent(ctx context.Context, who auth.Caller, id rota.Agen
 	}
 	actor := string(who.Key)
 	return writeInParts(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time, after rota.ScheduleID) (rota.Deleted[rota.AgentID], *rota.ScheduleID, error) {
-		a, err := tx.Agent(ctx, who.Owner, id)
+		a, err := ownAgent(ctx, tx, who, id)
 		if err != nil {
 			return gone, nil, err
 		}
@@ -61,12 +61,20 @@ func (c *Control) deleteAgent(ctx context.Context, tx Tx, who auth.Caller, id ro
 	return tx.DeleteAgent(ctx, who.Owner, id, now, now.Add(c.AgentRetention))
 }
 
-// pauseSome pauses a page of the schedules of an agent that is deleted, and returns
-// the last of them; nil if none are left.
+// pauseSome pauses a page of the schedules on an agent that is deleted, whosever they are,
+// and returns the last of them; nil if none are left.
 func pauseSome(ctx context.Context, tx Tx, o rota.Owner, id rota.AgentID, after rota.ScheduleID, why rota.PauseReason) (*rota.ScheduleID, error) {
 	timers, err := tx.LiveTimers(ctx, o, id, after, absencePage)
-	if err != nil || len(timers) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	return lastOf(timers), leave(ctx, tx, timers, why)
+}
+
+// leave pauses schedules that are active, and gives up what waits in any.
+func leave(ctx context.Context, tx Tx, timers []rota.Timer, why rota.PauseReason) error {
+	if len(timers) == 0 {
+		return nil
 	}
 	var records []rota.Occurrence
 	var waiting []rota.ScheduleID
@@ -81,12 +89,12 @@ func pauseSome(ctx context.Context, tx Tx, o rota.Owner, id rota.AgentID, after 
 		}
 	}
 	if err := tx.Record(ctx, records); err != nil {
-		return nil, err
+		return err
 	}
 	if err := tx.GiveUp(ctx, waiting, given); err != nil {
-		return nil, err
+		return err
 	}
-	return lastOf(timers), tx.RestTimers(ctx, timers, why)
+	return tx.RestTimers(ctx, timers, why)
 }
 
 // lastOf returns the schedule of the last timer on a page; nil if the page is not full.
@@ -107,7 +115,7 @@ func (c *Control) RestoreAgent(ctx context.Context, who auth.Caller, id rota.Age
 		return rota.Agent{}, err
 	}
 	return writeInParts(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time, after rota.ScheduleID) (rota.Agent, *rota.ScheduleID, error) {
-		a, err := tx.Agent(ctx, who.Owner, id)
+		a, err := ownAgent(ctx, tx, who, id)
 		if err != nil {
 			return a, nil, err
 		}

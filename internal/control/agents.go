@@ -26,10 +26,13 @@ func (c *Control) CreateAgent(ctx context.Context, who auth.Caller, in rota.Agen
 func (c *Control) addAgent(ctx context.Context, tx Tx, who auth.Caller, in rota.AgentCreate, now time.Time) (rota.Agent, error) {
 	a := newAgent(in, now)
 	a.EndUser = who.Owner.User()
+	if err := mayBe(who, a.Visibility); err != nil {
+		return a, err
+	}
 	if err := c.checkModels(rota.AgentConfig{}, a.AgentConfig); err != nil {
 		return a, err
 	}
-	if err := checkFunctions(ctx, tx, who, a.AgentConfig); err != nil {
+	if err := checkFunctions(ctx, tx, who.Owner, a.AgentConfig); err != nil {
 		return a, err
 	}
 	return a, tx.AddAgent(ctx, who.Owner, a)
@@ -97,10 +100,12 @@ func newAgent(in rota.AgentCreate, now time.Time) rota.Agent {
 			FallbackModels:    orEmpty(in.FallbackModels),
 			Metadata:          in.Metadata,
 		},
-		CreatedAt: rota.InstantOf(now),
-		UpdatedAt: rota.InstantOf(now),
-		Version:   1,
+		CreatedAt:  rota.InstantOf(now),
+		UpdatedAt:  rota.InstantOf(now),
+		Version:    1,
+		Visibility: rota.Private,
 	}
+	in.Visibility.Apply(&a.Visibility)
 	in.Key.ApplyNullable(&a.Key)
 	in.Description.ApplyNullable(&a.Description)
 	in.Instructions.ApplyNullable(&a.Instructions)
@@ -121,17 +126,18 @@ func (c *Control) Agent(ctx context.Context, who auth.Caller, id rota.AgentID) (
 	if err := c.enter(ctx, who, rota.ReadAgents, "agent", on("agent_id", id)); err != nil {
 		return rota.Agent{}, err
 	}
-	a, err := c.Store.Agent(ctx, who.Owner, id)
+	a, err := c.Store.VisibleAgent(ctx, who.Owner, id)
 	return c.shown(who, a), err
 }
 
-// Agents returns a page of agents: the caller's, or those of an end user, see
-// [Control.owners]. Scope read:agents.
+// Agents returns a page of agents: the caller's, with those that are shared with it, or
+// those of an end user, see [Control.owners]. Scope read:agents.
 func (c *Control) Agents(ctx context.Context, who auth.Caller, endUser string, f rota.AgentFilter, p rota.Page) (rota.List[rota.Agent], error) {
 	o, err := c.owners(ctx, who, "agents", endUser)
 	if err != nil {
 		return rota.List[rota.Agent]{}, err
 	}
+	f.Shared = who.Owner.EndUser != "" && !f.Deleted
 	l, err := c.Store.AllAgents(ctx, o, f, p)
 	for i, a := range l.Data {
 		l.Data[i] = c.shown(who, a)
@@ -142,7 +148,7 @@ func (c *Control) Agents(ctx context.Context, who auth.Caller, endUser string, f
 // UpdateAgent changes what in names, for the runs that are made from then on.
 // Scope write:agents.
 func (c *Control) UpdateAgent(ctx context.Context, who auth.Caller, id rota.AgentID, in rota.AgentUpdate, w Write) (rota.Agent, error) {
-	return c.changeAgent(ctx, who, "update_agent", id, w, func(ctx context.Context, tx Tx, before rota.AgentConfig) (rota.AgentConfig, *int64, error) {
+	return c.changeAgent(ctx, who, "update_agent", id, in.Visibility, w, func(ctx context.Context, tx Tx, before rota.AgentConfig) (rota.AgentConfig, *int64, error) {
 		a := updateAgent(before, in)
 		if err := c.checkModels(before, a); err != nil {
 			return a, nil, err
@@ -150,16 +156,16 @@ func (c *Control) UpdateAgent(ctx context.Context, who auth.Caller, id rota.Agen
 		if in.Tools.IsZero() {
 			return a, nil, nil
 		}
-		return a, nil, checkFunctions(ctx, tx, who, a)
+		return a, nil, checkFunctions(ctx, tx, who.Owner, a)
 	})
 }
 
 // RollbackAgent gives an agent the configuration of one of its versions again, as
 // a new version. Scope write:agents.
 func (c *Control) RollbackAgent(ctx context.Context, who auth.Caller, id rota.AgentID, version int64, w Write) (rota.Agent, error) {
-	return c.changeAgent(ctx, who, "rollback_agent", id, w, func(ctx context.Context, tx Tx, before rota.AgentConfig) (rota.AgentConfig, *int64, error) {
+	return c.changeAgent(ctx, who, "rollback_agent", id, rota.Opt[rota.Visibility]{}, w, func(ctx context.Context, tx Tx, before rota.AgentConfig) (rota.AgentConfig, *int64, error) {
 		v, err := tx.AgentVersion(ctx, who.Owner, id, version)
-		if err == nil && checkFunctions(ctx, tx, who, v.AgentConfig) != nil {
+		if err == nil && checkFunctions(ctx, tx, who.Owner, v.AgentConfig) != nil {
 			err = rota.Errorf(rota.Conflict, "version %d refers to a function tool that is not there any more", version)
 		}
 		if err == nil && c.checkModels(before, v.AgentConfig) != nil {
@@ -174,8 +180,10 @@ func (c *Control) RollbackAgent(ctx context.Context, who auth.Caller, id rota.Ag
 type changeConfig func(context.Context, Tx, rota.AgentConfig) (rota.AgentConfig, *int64, error)
 
 // changeAgent gives an agent the configuration that fn returns, and a new version
-// if that is another one.
-func (c *Control) changeAgent(ctx context.Context, who auth.Caller, operation string, id rota.AgentID, w Write,
+// if that is another one; and a visibility, if one is given. If that makes it private and
+// very many end users have schedules on it, these are paused afterwards; those that a crash
+// leaves are paused when they fall due.
+func (c *Control) changeAgent(ctx context.Context, who auth.Caller, operation string, id rota.AgentID, v rota.Opt[rota.Visibility], w Write,
 	fn changeConfig,
 ) (rota.Agent, error) {
 	if err := c.enter(ctx, who, rota.WriteAgents, operation, on("agent_id", id)); err != nil {
@@ -185,14 +193,39 @@ func (c *Control) changeAgent(ctx context.Context, who auth.Caller, operation st
 	if err != nil {
 		return rota.Agent{}, err
 	}
-	a, err := write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Agent, error) {
-		a, err := live(ctx, tx, who, id)
-		if err != nil {
-			return a, err
+	a, err := writeInParts(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time, after rota.ScheduleID) (rota.Agent, *rota.ScheduleID, error) {
+		a, err := ownAgent(ctx, tx, who, id)
+		if err == nil && a.DeletedAt != nil {
+			err = errDeleted()
 		}
-		return alterAgent(ctx, tx, who, a, w, now, fn)
+		if err != nil {
+			return a, nil, err
+		}
+		return shareAndAlter(ctx, tx, who, a, v, w, now, after, fn)
 	})
 	return c.withWarnings(a), err
+}
+
+// shareAndAlter changes an agent, and stops its guests if it becomes private: those whose
+// schedules come after one, since it may take several parts.
+func shareAndAlter(ctx context.Context, tx Tx, who auth.Caller, a rota.Agent, v rota.Opt[rota.Visibility], w Write, now time.Time,
+	after rota.ScheduleID, fn changeConfig,
+) (rota.Agent, *rota.ScheduleID, error) {
+	stop := after != "" && a.Visibility == rota.Private // else it has been shared again since
+	if after == "" {
+		var err error
+		if a, err = alterAgent(ctx, tx, who, a, w, now, fn); err != nil {
+			return a, nil, err
+		}
+		if stop, err = share(ctx, tx, who, &a, v, now); err != nil {
+			return a, nil, err
+		}
+	}
+	if !stop {
+		return a, nil, nil
+	}
+	next, err := stopGuests(ctx, tx, who, a.ID, after, now)
+	return a, next, err
 }
 
 // mayAlter returns an error if the owner has stored as much as it may, and a change of an
@@ -227,7 +260,15 @@ func (c *Control) AgentVersion(ctx context.Context, who auth.Caller, id rota.Age
 	if err := c.enter(ctx, who, rota.ReadAgents, "agent_version", on("agent_id", id)); err != nil {
 		return rota.AgentVersion{}, err
 	}
-	return c.Store.AgentVersion(ctx, who.Owner, id, version)
+	a, err := c.Store.VisibleAgent(ctx, who.Owner, id)
+	if err != nil {
+		return rota.AgentVersion{}, err
+	}
+	v, err := c.Store.AgentVersion(ctx, agentOwner(who, a), id, version)
+	if agentOwner(who, a) != who.Owner {
+		v.AgentConfig = forGuest(v.AgentConfig)
+	}
+	return v, err
 }
 
 // AgentVersions returns a page of an agent's versions. Scope read:agents.
@@ -235,10 +276,17 @@ func (c *Control) AgentVersions(ctx context.Context, who auth.Caller, id rota.Ag
 	if err := c.enter(ctx, who, rota.ReadAgents, "agent_versions", on("agent_id", id)); err != nil {
 		return rota.List[rota.AgentVersion]{}, err
 	}
-	if _, err := c.Store.Agent(ctx, who.Owner, id); err != nil {
+	a, err := c.Store.VisibleAgent(ctx, who.Owner, id)
+	if err != nil {
 		return rota.List[rota.AgentVersion]{}, err
 	}
-	return c.Store.AgentVersions(ctx, who.Owner, id, p)
+	l, err := c.Store.AgentVersions(ctx, agentOwner(who, a), id, p)
+	for i := range l.Data {
+		if agentOwner(who, a) != who.Owner {
+			l.Data[i].AgentConfig = forGuest(l.Data[i].AgentConfig)
+		}
+	}
+	return l, err
 }
 
 func updateAgent(c rota.AgentConfig, in rota.AgentUpdate) rota.AgentConfig {
@@ -266,21 +314,28 @@ func applyOrClear[T any](o rota.Opt[T], dst *T) {
 }
 
 type agentGetter interface {
-	Agent(ctx context.Context, o rota.Owner, id rota.AgentID) (rota.Agent, error)
+	VisibleAgent(ctx context.Context, o rota.Owner, id rota.AgentID) (rota.Agent, error)
+	Schedules(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.Page) (rota.List[rota.Schedule], error)
 }
 
-// live returns an agent that may be changed: one that is deleted is a Conflict.
+// live returns an agent that the caller may run: one that is deleted is a Conflict, and so
+// is one that was shared with the caller, who has schedules on it, and is private.
 func live(ctx context.Context, tx agentGetter, who auth.Caller, id rota.AgentID) (rota.Agent, error) {
-	a, err := tx.Agent(ctx, who.Owner, id)
+	a, err := tx.VisibleAgent(ctx, who.Owner, id)
 	if err == nil && a.DeletedAt != nil {
-		err = rota.Errorf(rota.Conflict, "the agent is deleted; restore it first")
+		err = errDeleted()
 	}
-	return a, err
+	return a, unshared(ctx, tx, who, id, err)
 }
+
+func errDeleted() error { return rota.Errorf(rota.Conflict, "the agent is deleted; restore it first") }
 
 // shown returns the agent with what depends on who looks, and when.
 func (c *Control) shown(who auth.Caller, a rota.Agent) rota.Agent {
 	a.WithinRestoreWindow = a.RetentionExpiresAt != nil && c.Now().Before(a.RetentionExpiresAt.Time)
 	a.CanRestore = a.WithinRestoreWindow && who.Require(rota.WriteAgents) == nil
+	if who.Owner.EndUser != "" && a.EndUser == nil {
+		a.CanRestore, a.AgentConfig = false, forGuest(a.AgentConfig)
+	}
 	return a
 }

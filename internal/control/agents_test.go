@@ -16,7 +16,7 @@ func TestCreateAgentFillsInDefaults(t *testing.T) {
 	require.JSONEq(t, `{"object":"agent","id":"`+string(a.ID)+`","key":null,"end_user":null,"name":"a","description":null,"model":"mock/small","instructions":null,
 		"tools":[],"tool_choice":"auto","parallel_tool_calls":true,"max_tool_calls":null,"fallback_models":[],"text":null,"reasoning":null,"metadata":{},
 		"created_at":"2026-11-23T09:00:00.000Z","updated_at":"2026-11-23T09:00:00.000Z","deleted_at":null,
-		"retention_expires_at":null,"within_restore_window":false,"can_restore":false,"version":1,"warnings":[]}`, plain(t, a))
+		"retention_expires_at":null,"within_restore_window":false,"can_restore":false,"version":1,"visibility":"private","warnings":[]}`, plain(t, a))
 	in := body[rota.AgentCreate](t, `{"name":"a","model":"m","instructions":"{{nope}}"}`)
 	a, err := w.CreateAgent(t.Context(), caller, in, control.Write{})
 	require.NoError(t, err)

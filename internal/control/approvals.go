@@ -108,7 +108,7 @@ func (c *Control) goOn(ctx context.Context, tx Tx, who auth.Caller, run rota.Run
 		return run, err
 	}
 	if approve {
-		if err := c.stillThere(ctx, tx, who, run, a); err != nil {
+		if err := c.stillThere(ctx, tx, agentOwner(who, current), run, a); err != nil {
 			return run, err
 		}
 	}
@@ -134,15 +134,15 @@ func (c *Control) goOn(ctx context.Context, tx Tx, who auth.Caller, run rota.Run
 	return tx.Run(ctx, who.Owner, run.AgentID, next.ID)
 }
 
-// stillThere says why a call cannot be approved: a server of the vault is another one by
+// stillThere says why a call cannot be approved: a server of the vault, the agent's owner's, is another one by
 // now. All else is as the version of the agent has it.
-func (c *Control) stillThere(ctx context.Context, tx Tx, who auth.Caller, run rota.Run, a rota.Approval) error {
-	version, err := tx.AgentVersion(ctx, who.Owner, run.AgentID, run.AgentVersion)
+func (c *Control) stillThere(ctx context.Context, tx Tx, o rota.Owner, run rota.Run, a rota.Approval) error {
+	version, err := tx.AgentVersion(ctx, o, run.AgentID, run.AgentVersion)
 	if err != nil {
 		return err
 	}
-	tools, err := withStored(ctx, tx, who.Owner, version.RawTools())
-	if err == nil && has(tools, a) {
+	tools, err := withStored(ctx, tx, o, version.RawTools())
+	if err == nil && (has(tools, a) || run.Guest && hasOrigin(tools, a)) {
 		return nil
 	}
 	return rota.Errorf(rota.Conflict, "the call was asked for of the server %q at %s, which is another one by now, or is not there: deny it", a.ServerLabel, a.ServerURL)
@@ -152,6 +152,12 @@ func (c *Control) stillThere(ctx context.Context, tx Tx, who auth.Caller, run ro
 func has(tools []json.RawMessage, a rota.Approval) bool {
 	servers, _ := answer.ReadServers(tools)
 	return slices.ContainsFunc(servers, func(s answer.Server) bool { return s.Label == a.ServerLabel && s.URL == a.ServerURL })
+}
+
+// hasOrigin is has for a guest of an agent, who is told no more of an address.
+func hasOrigin(tools []json.RawMessage, a rota.Approval) bool {
+	servers, _ := answer.ReadServers(tools)
+	return slices.ContainsFunc(servers, func(s answer.Server) bool { return s.Label == a.ServerLabel && answer.Origin(s.URL) == a.ServerURL })
 }
 
 // decideInput writes the decisions in the input of a response. Each is the first on its

@@ -21,7 +21,7 @@ type ExportReader interface {
 }
 
 // ExportEndUser gives everything that is an end user's to emit, one object after the
-// other, between two that are ExportLines: agents with their versions and their runs,
+// other, between two that are ExportLines: agents with their versions and their runs, runs of agents that are shared,
 // function tools, MCP servers with their credentials but no secrets, schedules with their
 // versions and occurrences, responses with their
 // input, conversations with their items, and keys without their secrets. Those
@@ -41,7 +41,7 @@ func (c *Control) ExportEndUser(ctx context.Context, who auth.Caller, user strin
 	if err := emit(line); err != nil {
 		return err
 	}
-	for _, part := range []func(context.Context) error{x.agents, x.functionTools, x.vault, x.schedules, x.responses, x.conversations, x.keys} {
+	for _, part := range []func(context.Context) error{x.agents, x.runsAsGuest, x.functionTools, x.vault, x.schedules, x.responses, x.conversations, x.keys} {
 		if err := part(ctx); err != nil {
 			return err
 		}
@@ -202,12 +202,21 @@ func (x *export) occurrences(ctx context.Context, s rota.Schedule) error {
 
 func (x *export) runs(ctx context.Context, agent rota.AgentID) error {
 	return each(func(p rota.Page) (rota.List[rota.Run], error) { return x.c.Store.Runs(ctx, x.owner, agent, p) },
-		func(r rota.Run) error {
-			if r.Deferred > 0 {
-				return x.largeRun(ctx, r)
-			}
-			return x.line(r)
-		})
+		func(r rota.Run) error { return x.run(ctx, r) })
+}
+
+// runsAsGuest gives the runs of agents that are shared with the end user.
+func (x *export) runsAsGuest(ctx context.Context) error {
+	return each(func(p rota.Page) (rota.List[rota.Run], error) {
+		return x.c.Store.AllRuns(ctx, rota.Owners{Owner: x.owner}, rota.RunFilter{Guest: true}, p)
+	}, func(r rota.Run) error { return x.run(ctx, r) })
+}
+
+func (x *export) run(ctx context.Context, r rota.Run) error {
+	if r.Deferred > 0 {
+		return x.largeRun(ctx, r)
+	}
+	return x.line(r)
 }
 
 func (x *export) largeRun(ctx context.Context, r rota.Run) error {

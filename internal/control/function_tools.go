@@ -148,17 +148,17 @@ func (c *Control) DeleteFunctionTool(ctx context.Context, who auth.Caller, id ro
 
 // checkFunctions refuses a reference to a function tool or MCP server that is not there, and a webhook
 // of a function that is none of these: calls are signed with a secret of the tool.
-func checkFunctions(ctx context.Context, tx Tx, who auth.Caller, a rota.AgentConfig) error {
+func checkFunctions(ctx context.Context, tx Tx, o rota.Owner, a rota.AgentConfig) error {
 	for n, t := range a.Tools {
 		if rawjson.Text(rawjson.Get(t.RawMessage, "type")) == "function" && rawjson.Kind(rawjson.Get(t.RawMessage, "webhook_url")) != 'n' {
 			return rota.InvalidField(fmt.Sprintf("tools.%d.webhook_url", n), "must be that of a function tool: create one, and refer to it with the type %s", rota.ToolFunctionReference)
 		}
 	}
-	if _, err := withStored(ctx, tx, who.Owner, a.RawTools()); err != nil {
+	if _, err := withStored(ctx, tx, o, a.RawTools()); err != nil {
 		return err
 	}
 	for _, id := range a.FunctionReferences() {
-		_, err := tx.FunctionTool(ctx, who.Owner, id)
+		_, err := tx.FunctionTool(ctx, o, id)
 		if errors.Is(err, rota.NotFound) {
 			return rota.InvalidField("tools", "refer to a function tool that is not there: %q", id)
 		}

@@ -100,7 +100,7 @@ func (c *Control) ScheduleByKey(ctx context.Context, who auth.Caller, agent rota
 
 // PutAgent makes the caller's agent that has a key what in says: it creates one if
 // there is none, and gives the one that there is a new version if its configuration
-// differs. Scope write:agents.
+// differs. Without a visibility, the one that there is keeps its own. Scope write:agents.
 func (c *Control) PutAgent(ctx context.Context, who auth.Caller, key string, in rota.AgentCreate, w Write) (Put[rota.Agent], error) {
 	if err := c.enter(ctx, who, rota.WriteAgents, "put_agent", on("key", key)); err != nil {
 		return Put[rota.Agent]{}, err
@@ -126,8 +126,15 @@ func (c *Control) PutAgent(ctx context.Context, who auth.Caller, key string, in 
 			if err := c.checkModels(before, after); err != nil {
 				return after, nil, err
 			}
-			return after, nil, checkFunctions(ctx, tx, who, after)
+			return after, nil, checkFunctions(ctx, tx, who.Owner, after)
 		})
+		if err != nil {
+			return p, err
+		}
+		stop, err := share(ctx, tx, who, &p.Object, in.Visibility, now)
+		if stop && err == nil {
+			_, err = stopGuests(ctx, tx, who, p.Object.ID, "", now) // more than a page of them are paused when they fall due
+		}
 		return p, err
 	})
 	p.Object = c.withWarnings(p.Object)

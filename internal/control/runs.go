@@ -114,9 +114,27 @@ func (c *Control) Runs(ctx context.Context, who auth.Caller, agent rota.AgentID,
 	if err := c.enter(ctx, who, rota.ReadAgents, "runs", on("agent_id", agent)); err != nil {
 		return rota.List[rota.Run]{}, err
 	}
+	if who.Owner.EndUser != "" {
+		_, err := c.Store.Agent(ctx, who.Owner, agent)
+		if errors.Is(err, rota.NotFound) {
+			return c.runsAsGuest(ctx, who, agent, p)
+		}
+		if err != nil {
+			return rota.List[rota.Run]{}, err
+		}
+	}
 	l, err := c.Store.Runs(ctx, who.Owner, agent, p)
 	if err == nil && len(l.Data) == 0 {
 		_, err = c.Store.Agent(ctx, who.Owner, agent)
+	}
+	return l, err
+}
+
+// runsAsGuest returns a page of the caller's runs of an agent that is, or was, shared with it.
+func (c *Control) runsAsGuest(ctx context.Context, who auth.Caller, agent rota.AgentID, p rota.Page) (rota.List[rota.Run], error) {
+	l, err := c.Store.AllRuns(ctx, rota.Owners{Owner: who.Owner}, rota.RunFilter{AgentID: agent, Guest: true}, p)
+	if err == nil && len(l.Data) == 0 {
+		_, err = c.Store.VisibleAgent(ctx, who.Owner, agent)
 	}
 	return l, err
 }

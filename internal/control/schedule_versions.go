@@ -20,7 +20,12 @@ func (c *Control) pin(ctx context.Context, tx Tx, who auth.Caller, t rota.Timer,
 	case t.AgentVersion != nil && *t.AgentVersion == n:
 		return t, nil
 	}
-	v, err := tx.AgentVersion(ctx, who.Owner, t.AgentID, n)
+	a, err := tx.VisibleAgent(ctx, who.Owner, t.AgentID)
+	if err != nil {
+		return t, err
+	}
+	o := agentOwner(who, a)
+	v, err := tx.AgentVersion(ctx, o, t.AgentID, n)
 	if errors.Is(err, rota.NotFound) {
 		return t, rota.InvalidField("agent_version", "must be a version that the agent has or has had, or null: it has no version %d", n)
 	}
@@ -30,7 +35,7 @@ func (c *Control) pin(ctx context.Context, tx Tx, who auth.Caller, t rota.Timer,
 	if err := c.checkModels(rota.AgentConfig{}, v.AgentConfig); err != nil {
 		return t, rota.InvalidField("agent_version", "must be another one: version %d has a model that no provider serves", n)
 	}
-	err = checkFunctions(ctx, tx, who, v.AgentConfig)
+	err = checkFunctions(ctx, tx, o, v.AgentConfig)
 	if errors.Is(err, rota.Invalid) {
 		return t, rota.InvalidField("agent_version", "must be another one: version %d refers to a function tool that is not there any more", n)
 	}

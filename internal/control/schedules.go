@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/rota-run/rota"
@@ -138,10 +139,11 @@ func (c *Control) Schedules(ctx context.Context, who auth.Caller, agent rota.Age
 	if err := c.enter(ctx, who, rota.ReadAgents, "schedules", on("agent_id", agent)); err != nil {
 		return rota.List[rota.Schedule]{}, err
 	}
-	if _, err := c.Store.Agent(ctx, who.Owner, agent); err != nil {
-		return rota.List[rota.Schedule]{}, err
+	l, err := c.Store.Schedules(ctx, who.Owner, agent, p)
+	if err == nil && len(l.Data) == 0 {
+		_, err = c.Store.VisibleAgent(ctx, who.Owner, agent)
 	}
-	return c.Store.Schedules(ctx, who.Owner, agent, p)
+	return l, err
 }
 
 // UpdateSchedule changes what in names, at once: also for runs that wait in
@@ -307,7 +309,7 @@ func (c *Control) DeleteSchedule(ctx context.Context, who auth.Caller, agent rot
 		return gone, err
 	}
 	return write(ctx, c, who, w, func(ctx context.Context, tx Tx, now time.Time) (rota.Deleted[rota.ScheduleID], error) {
-		if _, err := live(ctx, tx, who, agent); err != nil {
+		if _, err := live(ctx, tx, who, agent); err != nil && !errors.Is(err, errUnshared) {
 			return gone, err
 		}
 		s, err := tx.TimedSchedule(ctx, who.Owner, agent, id)

@@ -98,6 +98,9 @@ type ApprovalWriter interface {
 type AgentReader interface {
 	Agent(ctx context.Context, o rota.Owner, id rota.AgentID) (rota.Agent, error)
 
+	// VisibleAgent returns an agent that is the owner's, or shared with it.
+	VisibleAgent(ctx context.Context, o rota.Owner, id rota.AgentID) (rota.Agent, error)
+
 	// Agents returns those that are deleted, or those that are not.
 	Agents(ctx context.Context, o rota.Owner, deleted bool, p rota.Page) (rota.List[rota.Agent], error)
 
@@ -134,6 +137,10 @@ type AgentWriter interface {
 	// version, which must be new. restored is the version that the configuration is
 	// a copy of; nil if it is none.
 	SaveAgent(ctx context.Context, o rota.Owner, a rota.Agent, restored *int64) error
+
+	// SetVisibility says who can see an agent that is not deleted. The schedules of others
+	// on one that becomes private are paused as those of a deleted one are.
+	SetVisibility(ctx context.Context, o rota.Owner, id rota.AgentID, v rota.Visibility, now time.Time) error
 
 	// DeleteAgent deletes the agent, so that it can be restored until an instant. Runs
 	// that have started go on; those that have not are blocked when they are claimed.
@@ -209,13 +216,13 @@ type ScheduleReader interface {
 
 	Timer(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID) (rota.Timer, error)
 
-	// LiveTimers returns up to limit timers of an agent's schedules that have something
-	// to do, after a schedule, in the order of their ids: those of active schedules, and
-	// those in which something waits.
+	// LiveTimers returns up to limit timers of the schedules on an owner's agent, whosever
+	// they are, that have something to do, after a schedule, in the order of their ids:
+	// those of active schedules, and those in which something waits.
 	LiveTimers(ctx context.Context, o rota.Owner, a rota.AgentID, after rota.ScheduleID, limit int) ([]rota.Timer, error)
 
-	// PausedTimers returns up to limit timers of an agent's paused schedules, after a
-	// schedule, in the order of their ids.
+	// PausedTimers returns up to limit timers of the paused schedules on an owner's agent,
+	// whosever they are, after a schedule, in the order of their ids.
 	PausedTimers(ctx context.Context, o rota.Owner, a rota.AgentID, after rota.ScheduleID, limit int) ([]rota.PausedTimer, error)
 
 	// SchedulesMadeBy returns the active schedules that a key made, for whatever
@@ -374,7 +381,8 @@ type RunReader interface {
 
 // EndUserReader reads for whom an account has acted.
 type EndUserReader interface {
-	// EndUsers returns the end users that have an agent, by name.
+	// EndUsers returns the end users that have an agent, or have used one that is shared,
+	// by name.
 	EndUsers(ctx context.Context, account string, p rota.Page) (rota.List[rota.EndUser], error)
 }
 

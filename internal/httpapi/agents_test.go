@@ -48,7 +48,7 @@ func TestAgentDefaults(t *testing.T) {
 		require.Equal(t, want, a[field], field)
 	}
 	require.Regexp(t, `^2026-11-23T05:31:56\.\d{3}Z$`, a["created_at"])
-	require.Len(t, a, 24, "the 21 fields of the published object, key, end_user and warnings")
+	require.Len(t, a, 25, "the 21 fields of the published object, key, end_user, visibility and warnings")
 }
 
 // Absent means unchanged, null clears, a value replaces.

@@ -49,7 +49,7 @@ func badFields() []badBody {
 	return []badBody{
 		{agents, `{}`, "name", "is required"},
 		{agents, `{"name":"a"}`, "model", "is required"},
-		{agents, `{"Name":"a","model":"m"}`, "Name", "is not a field here; these are: description, fallback_models, instructions, key, max_tool_calls, metadata, model, name, parallel_tool_calls, reasoning, text, tool_choice, tools"},
+		{agents, `{"Name":"a","model":"m"}`, "Name", "is not a field here; these are: description, fallback_models, instructions, key, max_tool_calls, metadata, model, name, parallel_tool_calls, reasoning, text, tool_choice, tools, visibility"},
 		{runs, `{"input":"hi","status":"queued"}`, "status", "is not a field here; these are: context_management, conversation, input, metadata, previous_response_id, stream"},
 		{schedules, `{"input":"hi"}`, "schedule", "is required"},
 		{schedules, `{"schedule":{"type":"cron","cron_expression":"* * * * *"}}`, "input", "is required"},
@@ -173,7 +173,7 @@ func badOthers() []badBody {
 		{keys, `{"name":"k","account":"no spaces"}`, "account", "must match the pattern ^[A-Za-z0-9][A-Za-z0-9._-]*$"},
 		{keys, `{"name":"k","scopes":[]}`, "scopes", "must have 1 to 16 items"},
 		{keys, `{"name":"k","scopes":["read:agents","root"]}`, "scopes.1", `must be one of "read:agents", "write:agents", "read:responses", "write:responses", "read:conversations", "write:conversations", "read:apikeys", "write:apikeys", "read:account", "write:account" or "write:accounts"`},
-		{agents, `{"` + strings.Repeat("é", 70) + `":1}`, strings.Repeat("é", 32) + "…", "is not a field here; these are: description, fallback_models, instructions, key, max_tool_calls, metadata, model, name, parallel_tool_calls, reasoning, text, tool_choice, tools"},
+		{agents, `{"` + strings.Repeat("é", 70) + `":1}`, strings.Repeat("é", 32) + "…", "is not a field here; these are: description, fallback_models, instructions, key, max_tool_calls, metadata, model, name, parallel_tool_calls, reasoning, text, tool_choice, tools, visibility"},
 	}
 }
 

@@ -16,7 +16,7 @@ const (
 	maxPairs  = 16  // of metadata by which a list is narrowed
 )
 
-var pauseCodes = []string{string(rota.PausedManually), string(rota.PausedByFailures), string(rota.PausedByKey), string(rota.PausedByDeletion)}
+var pauseCodes = []string{string(rota.PausedManually), string(rota.PausedByFailures), string(rota.PausedByKey), string(rota.PausedByDeletion), string(rota.PausedByUnsharing)}
 
 // filterParams are those that narrow and sort lists.
 func filterParams() map[string]*huma.Param {

@@ -58,7 +58,7 @@ func TestFiltersRefuse(t *testing.T) {
 	for target, tt := range map[string]struct{ param, says string }{
 		allSchedules + "?metadata=x":                  {"metadata", "metadata[team]=ops"},
 		allSchedules + "?metadata[a]=1&metadata[a]=2": {"metadata", "each key once"},
-		allSchedules + "?pause_reason=tired":          {"pause_reason", "manual, failures, key_revoked, agent_deleted"},
+		allSchedules + "?pause_reason=tired":          {"pause_reason", "manual, failures, key_revoked, agent_deleted, agent_unshared"},
 		allSchedules + "?status=deleted":              {"status", "active, paused, completed"},
 		allSchedules + "?sort=age":                    {"sort", "created_at, name, next_run_at"},
 		allSchedules + "?count=yes":                   {"count", "true"},

@@ -51,7 +51,7 @@ type noAgents struct {
 	err error
 }
 
-func (f noAgents) Agent(context.Context, rota.Owner, rota.AgentID) (rota.Agent, error) {
+func (f noAgents) VisibleAgent(context.Context, rota.Owner, rota.AgentID) (rota.Agent, error) {
 	if f.err == nil {
 		panic("out of errors")
 	}

@@ -52,6 +52,7 @@ func newRegistry() huma.Registry {
 	optional[rota.Outcome](r)
 	optional[rota.Phase](r)
 	optional[rota.Trigger](r)
+	optional[rota.Visibility](r)
 	optional[rota.ScheduleID](r)
 	optional[rota.AgentID](r)
 	optional[rota.Missed](r)

@@ -11,16 +11,16 @@ import (
 // Decide says what becomes of a timer that is due at now. since is when the
 // engine began to look: a nominal time before it was missed, one after it is
 // merely late. Decide makes one step; a timer may be due again at once. One whose
-// agent is deleted is paused.
+// agent is deleted, or private and somebody else's, is paused.
 func Decide(t rota.Timer, now, since time.Time) rota.Decision {
 	d := decision{Decision: rota.Decision{Timer: t}, now: now}
 	if t.Status != rota.ScheduleActive {
 		d.rest(t.Status, t.PauseReason)
 		return d.Decision
 	}
-	if !t.AgentDeletedAt.IsZero() { // and nobody has paused the schedule yet
-		d.rest(rota.SchedulePaused, &rota.PauseReason{Code: rota.PausedByDeletion, At: rota.InstantOf(t.AgentDeletedAt)})
-		d.Records = Dropped(t, d.Timer, time.Time{}, t.AgentDeletedAt)
+	if why := agentGone(t); why != nil { // and nobody has paused the schedule yet
+		d.rest(rota.SchedulePaused, why)
+		d.Records = Dropped(t, d.Timer, time.Time{}, why.At.Time)
 		return d.Decision
 	}
 	cal, err := calendar.Parse(t.Spec, t.Anchor)
@@ -33,6 +33,17 @@ func Decide(t rota.Timer, now, since time.Time) rota.Decision {
 	d.fireBuffered()
 	d.takeDue(earlier(since, now)) // a clock that is set back may be behind it
 	return d.Decision
+}
+
+// agentGone returns why a timer has no agent to run; nil if it has one.
+func agentGone(t rota.Timer) *rota.PauseReason {
+	switch {
+	case !t.AgentDeletedAt.IsZero():
+		return &rota.PauseReason{Code: rota.PausedByDeletion, At: rota.InstantOf(t.AgentDeletedAt)}
+	case !t.AgentUnsharedAt.IsZero():
+		return &rota.PauseReason{Code: rota.PausedByUnsharing, At: rota.InstantOf(t.AgentUnsharedAt)}
+	}
+	return nil
 }
 
 type decision struct {

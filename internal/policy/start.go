@@ -14,6 +14,8 @@ func MayStart(w rota.Work) *rota.RunError {
 		return nil
 	case w.AgentDeleted:
 		return &rota.RunError{Code: rota.RunErrAgentDeleted, Message: "the agent was deleted before the run began"}
+	case w.AgentUnshared:
+		return &rota.RunError{Code: rota.RunErrAgentUnshared, Message: "the agent was made private before the run began"}
 	case w.Schedule == rota.ScheduleDeleted:
 		return &rota.RunError{Code: rota.RunErrDeleted, Message: "the schedule was deleted before the run began"}
 	case w.Schedule == rota.SchedulePaused && w.Run.Trigger != rota.TriggerManual:

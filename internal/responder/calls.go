@@ -68,7 +68,7 @@ func (j *job) note(results []rota.ResponseStep) {
 }
 
 func (j *job) caller() answer.Caller {
-	return answer.Caller{Owner: j.work.Owner, ID: string(j.work.ID), Response: j.work.ID, Agent: j.work.Agent}
+	return answer.Caller{Owner: j.work.Owner, Tools: j.work.Owner, ID: string(j.work.ID), Response: j.work.ID, Agent: j.work.Agent}
 }
 
 // list has the tools of MCP servers listed, which goes on record with the next question.

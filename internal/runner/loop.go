@@ -237,7 +237,7 @@ func (l *loop) pause(p answer.Pause) call {
 
 func (l *loop) caller() answer.Caller {
 	return answer.Caller{
-		Owner: l.w.Owner, ID: string(l.w.Run.ID), Run: l.w.Run.ID, Agent: l.w.Run.AgentID, Schedule: l.w.Run.ScheduleID, ScheduledFor: l.w.Run.ScheduledFor,
+		Owner: l.w.Owner, Tools: l.w.AgentOwner, ID: string(l.w.Run.ID), Run: l.w.Run.ID, Agent: l.w.Run.AgentID, Schedule: l.w.Run.ScheduleID, ScheduledFor: l.w.Run.ScheduledFor,
 	}
 }
 
@@ -262,6 +262,9 @@ func (l *loop) end(how answer.End) call {
 	}
 	run := l.w.Run
 	c.asks = l.state.Requests(rawjson.List(rawjson.Get(object, "output")), rota.Approval{Owner: l.w.Owner, AgentID: &run.AgentID, ScheduleID: run.ScheduleID, RunID: &run.ID}, l.Now())
+	if l.w.AgentOwner != l.w.Owner {
+		asksAsGuest(c.asks)
+	}
 	c.resp = gateway.Response{
 		ID: l.id, Status: rawjson.Text(rawjson.Get(object, "status")), Body: object, Usage: l.total(), Output: l.last.resp.Output, ToolActivity: true,
 		NotSent: l.last.resp.NotSent,

@@ -104,6 +104,9 @@ func (m *memory) notSent() []string {
 
 // keep makes the answer one that others can go on from.
 func (c call) keep(w rota.Work, end *rota.Result) {
+	if w.AgentOwner != w.Owner {
+		c.body = withoutTools(c.body)
+	}
 	t := answer.RunAnswer{
 		Work: w, Provider: c.provider, Before: c.memory.before, Input: c.memory.past.Next, Asked: c.body,
 		Status: rota.ResponseStatus(end.Phase), Response: c.resp.Body, Usage: end.Usage, NotSent: c.resp.NotSent,

@@ -92,7 +92,7 @@ func (r *Runner) toolsOf(ctx context.Context, w rota.Work) ([]json.RawMessage, e
 	if r.Tools == nil {
 		return nil, errNoTools
 	}
-	all, err = r.Tools.Stored(ctx, w.Owner, all)
+	all, err = r.Tools.Stored(ctx, w.AgentOwner, all)
 	if errors.Is(err, rota.Invalid) {
 		return nil, misconfigured(err.Error())
 	}

@@ -277,6 +277,10 @@ func (a *asker) ask(ctx context.Context, key string, change func(body []byte) []
 	c := call{memory: a.memory, provider: a.provider}
 	before, first := a.room.Held(), key
 	a.pub.spoke, a.pub.output = false, false
+	guest := a.w.AgentOwner != a.w.Owner
+	if guest {
+		hear = heardAsGuest(hear)
+	}
 	for {
 		body, sent, err := request(a.w, a.model, a.tools, a.memory)
 		if err != nil {
@@ -295,6 +299,9 @@ func (a *asker) ask(ctx context.Context, key string, change func(body []byte) []
 		}, func(id string) {
 			a.notes.writing.Go(func() { a.note(a.log, a.notes, a.w.At(), id) })
 		}, hear)
+		if guest {
+			c.asGuest()
+		}
 		if a.pub.output || !a.memory.shorten(c.err) {
 			break
 		}

@@ -61,7 +61,7 @@ func (b *Toolbox) session(ctx context.Context, from answer.Caller, s answer.Serv
 			b.mcp.open = map[place]*session{}
 		}
 		b.mcp.open[at] = one
-		go b.connect(at, one, from.Owner, s)
+		go b.connect(at, one, from.Tools, s)
 	}
 	b.mcp.mu.Unlock()
 	select {

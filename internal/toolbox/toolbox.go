@@ -67,7 +67,7 @@ func (b *Toolbox) Tools(ctx context.Context, o rota.Owner, stored rota.MCPServer
 	if err != nil {
 		return nil, err
 	}
-	from := answer.Caller{Owner: o, ID: rota.NewItemID("test_", b.now())} // a session of its own
+	from := answer.Caller{Owner: o, Tools: o, ID: rota.NewItemID("test_", b.now())} // a session of its own
 	defer b.Leave(from)
 	names, err := b.names(ctx, from, s)
 	if bad := new(answer.ServerError); errors.As(err, &bad) {
@@ -162,7 +162,7 @@ func why(err error, c answer.Call) string {
 }
 
 func (b *Toolbox) request(ctx context.Context, from answer.Caller, c answer.Call) (*http.Request, error) {
-	secrets := b.secrets.Derive(rota.WebhookPurpose(from.Owner, c.Function))
+	secrets := b.secrets.Derive(rota.WebhookPurpose(from.Tools, c.Function))
 	if len(secrets) == 0 {
 		return nil, errors.New("this server has no secret key to sign it with")
 	}

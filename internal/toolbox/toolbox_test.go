@@ -26,7 +26,7 @@ import (
 var (
 	at       = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 	loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
-	run      = answer.Caller{Owner: rota.Owner{Account: "acme", EndUser: "ada"}, ID: "run_1", Run: "run_1", Agent: "agt_1"}
+	run      = answer.Caller{Owner: rota.Owner{Account: "acme", EndUser: "ada"}, Tools: rota.Owner{Account: "acme"}, ID: "run_1", Run: "run_1", Agent: "agt_1"}
 )
 
 func box(t *testing.T, allowed []netip.Prefix, secrets string) (*toolbox.Toolbox, seal.Ring) {
@@ -64,14 +64,14 @@ func TestACallIsSigned(t *testing.T) {
 	require.Equal(t, "run_1-1-2", got.Header.Get("webhook-id"))
 	require.Equal(t, "1795424400", got.Header.Get("webhook-timestamp"))
 	var want []string
-	for _, secret := range ring.Derive(rota.WebhookPurpose(run.Owner, "ftool_1")) {
+	for _, secret := range ring.Derive(rota.WebhookPurpose(run.Tools, "ftool_1")) {
 		mac := hmac.New(sha256.New, secret)
 		mac.Write([]byte("run_1-1-2.1795424400." + string(body)))
 		want = append(want, "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
 	}
 	require.Len(t, want, 2)
 	require.Equal(t, strings.Join(want, " "), got.Header.Get("webhook-signature"))
-	require.NotEqual(t, ring.Derive(rota.WebhookPurpose(run.Owner, "ftool_1")), ring.Derive(rota.WebhookPurpose(rota.Owner{Account: "acme"}, "ftool_1")))
+	require.NotEqual(t, ring.Derive(rota.WebhookPurpose(run.Tools, "ftool_1")), ring.Derive(rota.WebhookPurpose(run.Owner, "ftool_1")))
 }
 
 func TestArgumentsThatAreNoJSONAreAText(t *testing.T) {

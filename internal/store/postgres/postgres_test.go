@@ -132,7 +132,7 @@ func checkPlans(t *testing.T, seen map[string]bool) {
 // table every index is as good as another.
 func populate(t *testing.T, conn *pgx.Conn) {
 	t.Helper()
-	for _, table := range []string{"keys", "agents", "agent_versions", "agent_references", "function_tools", "mcp_servers", "mcp_credentials", "schedules", "schedule_versions", "timers", "occurrences", "runs", "open_runs", "requests_spent", "answers", "run_events", "approvals", "sessions", "responses", "open_responses", "response_steps", "conversations", "items", "tallies", "tally_errors", "tally_log"} {
+	for _, table := range []string{"keys", "agents", "agent_versions", "agent_references", "guests", "function_tools", "mcp_servers", "mcp_credentials", "schedules", "schedule_versions", "timers", "occurrences", "runs", "open_runs", "requests_spent", "answers", "run_events", "approvals", "sessions", "responses", "open_responses", "response_steps", "conversations", "items", "tallies", "tally_errors", "tally_log"} {
 		rows, err := conn.Query(t.Context(), `SELECT column_name, CASE
 			WHEN column_name IN ('deleted_at', 'revoked_at', 'catch_up') THEN 'NULL'
 			WHEN column_name = 'status' THEN '(ARRAY[''active'', ''paused''])[i % 2 + 1]'

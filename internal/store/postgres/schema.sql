@@ -48,6 +48,8 @@ CREATE TABLE agents (
   updated_at bigint NOT NULL,
   deleted_at bigint,
   retention_expires_at bigint,
+  visibility text NOT NULL,
+  unshared_at bigint,
   PRIMARY KEY (id)
 );
 CREATE INDEX agents_by_account ON agents USING btree (account, id);
@@ -56,6 +58,7 @@ CREATE UNIQUE INDEX agents_by_own_key ON agents USING btree (account, end_user, 
 CREATE INDEX agents_by_owner ON agents USING btree (account, end_user, id) WHERE (deleted_at IS NULL);
 CREATE INDEX agents_deleted ON agents USING btree (account, end_user, id) WHERE (deleted_at IS NOT NULL);
 CREATE INDEX agents_expiring ON agents USING btree (retention_expires_at, id) WHERE (deleted_at IS NOT NULL);
+CREATE INDEX agents_shared ON agents USING btree (account, id) WHERE ((visibility = 'workspace'::text) AND (deleted_at IS NULL));
 
 CREATE TABLE answers (
   account text COLLATE "C" NOT NULL,
@@ -158,6 +161,12 @@ CREATE TABLE function_tools (
   PRIMARY KEY (id)
 );
 CREATE INDEX function_tools_by_owner ON function_tools USING btree (account, end_user, id);
+
+CREATE TABLE guests (
+  account text COLLATE "C" NOT NULL,
+  end_user text COLLATE "C" NOT NULL,
+  PRIMARY KEY (account, end_user)
+);
 
 CREATE TABLE items (
   log text COLLATE "C" NOT NULL,
@@ -393,6 +402,7 @@ CREATE TABLE runs (
   previous_response_id text,
   context_management text,
   no_deltas boolean NOT NULL DEFAULT false,
+  guest boolean NOT NULL DEFAULT false,
   metadata text NOT NULL,
   created_at bigint NOT NULL,
   phase text COLLATE "C" NOT NULL,
@@ -421,6 +431,7 @@ CREATE INDEX runs_asked ON runs USING btree (account, trigger, id) WHERE (trigge
 CREATE INDEX runs_by_account ON runs USING btree (account, id);
 CREATE INDEX runs_by_agent ON runs USING btree (agent_id, id);
 CREATE INDEX runs_by_error ON runs USING btree (account, error_code, id) WHERE (error_code IS NOT NULL);
+CREATE INDEX runs_by_guest ON runs USING btree (account, end_user, id) WHERE guest;
 CREATE INDEX runs_unusual ON runs USING btree (account, phase, id) WHERE ((phase <> 'queued'::text) AND (phase <> 'completed'::text));
 
 CREATE TABLE schedule_versions (
@@ -460,7 +471,7 @@ CREATE INDEX schedules_by_account ON schedules USING btree (account, id) WHERE (
 CREATE INDEX schedules_by_agent ON schedules USING btree (agent_id, id);
 CREATE INDEX schedules_by_end_user ON schedules USING btree (account, end_user, id);
 CREATE INDEX schedules_by_key ON schedules USING btree (key_id, id) WHERE (deleted_at IS NULL);
-CREATE UNIQUE INDEX schedules_by_own_key ON schedules USING btree (agent_id, key) WHERE ((key IS NOT NULL) AND (deleted_at IS NULL));
+CREATE UNIQUE INDEX schedules_by_own_key ON schedules USING btree (agent_id, end_user, key) WHERE ((key IS NOT NULL) AND (deleted_at IS NULL));
 CREATE INDEX schedules_by_owner ON schedules USING btree (account, end_user, id) WHERE (deleted_at IS NULL);
 CREATE INDEX schedules_planned ON schedules USING btree (account, end_user, agent_id) WHERE ((origin IS NOT NULL) AND (deleted_at IS NULL));
 

@@ -45,7 +45,9 @@ CREATE TABLE agents (
   created_at          INTEGER NOT NULL,
   updated_at          INTEGER NOT NULL,
   deleted_at          INTEGER,
-  retention_expires_at INTEGER
+  retention_expires_at INTEGER,
+  visibility          TEXT NOT NULL,  -- private, or workspace: shared with the end users of the account
+  unshared_at         INTEGER         -- since when it is private again; NULL if it was never shared
 ) STRICT;
 
 CREATE INDEX agents_by_account ON agents (account, id);
@@ -59,6 +61,8 @@ CREATE INDEX agents_by_owner ON agents (account, end_user, id) WHERE deleted_at 
 CREATE INDEX agents_deleted ON agents (account, end_user, id) WHERE deleted_at IS NOT NULL;
 
 CREATE INDEX agents_expiring ON agents (retention_expires_at, id) WHERE deleted_at IS NOT NULL;
+
+CREATE INDEX agents_shared ON agents (account, id) WHERE visibility = 'workspace' AND deleted_at IS NULL;
 
 CREATE TABLE answers (
   account     TEXT NOT NULL,
@@ -165,6 +169,12 @@ CREATE TABLE function_tools (
 ) STRICT;
 
 CREATE INDEX function_tools_by_owner ON function_tools (account, end_user, id);
+
+CREATE TABLE guests (
+  account  TEXT NOT NULL,
+  end_user TEXT NOT NULL,
+  PRIMARY KEY (account, end_user)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE items (
   log         TEXT NOT NULL,
@@ -404,6 +414,7 @@ CREATE TABLE runs (
   previous_response_id TEXT,
   context_management   TEXT,
   no_deltas            INTEGER NOT NULL DEFAULT 0,
+  guest                INTEGER NOT NULL DEFAULT 0,  -- whether the agent is not its owner's, but shared with it
   metadata             TEXT NOT NULL,
   created_at           INTEGER NOT NULL,
   phase                TEXT NOT NULL,  -- queued until the run has ended; open_runs says more
@@ -435,6 +446,8 @@ CREATE INDEX runs_by_account ON runs (account, id);
 CREATE INDEX runs_by_agent ON runs (agent_id, id);
 
 CREATE INDEX runs_by_error ON runs (account, error_code, id) WHERE error_code IS NOT NULL;
+
+CREATE INDEX runs_by_guest ON runs (account, end_user, id) WHERE guest;
 
 CREATE INDEX runs_unusual ON runs (account, phase, id) WHERE phase <> 'queued' AND phase <> 'completed';
 
@@ -477,7 +490,7 @@ CREATE INDEX schedules_by_end_user ON schedules (account, end_user, id);
 
 CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL;
 
-CREATE UNIQUE INDEX schedules_by_own_key ON schedules (agent_id, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
+CREATE UNIQUE INDEX schedules_by_own_key ON schedules (agent_id, end_user, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
 
 CREATE INDEX schedules_by_owner ON schedules (account, end_user, id) WHERE deleted_at IS NULL;
 

@@ -80,7 +80,6 @@ var scans = map[string]string{
 	"ORDER BY a.name":                                     "the same",
 	"ORDER BY COALESCE(t.next_run_at":                     "the same",
 	"SELECT v.schedule_id, s.agent_id, v.version":         "at most a hundred versions of one schedule are put in their order",
-	"SELECT DISTINCT x.account, x.end_user FROM agents x": "by the index of end users, as far as the page goes",
 	"SELECT s.id, s.public, s.sealed":                     "the signing keys are few, and all are wanted",
 	"SELECT o.phase, COUNT(*) FROM open_runs":             "a count for the operator, of work that is bounded by what runs and waits",
 	"SELECT a.id, a.account, a.end_user FROM agents a":    "once a minute, and for each step of a purge: the open runs, which are bounded by what runs and waits",

@@ -6,15 +6,18 @@ import (
 	"github.com/rota-run/rota"
 )
 
-// LiveTimers returns up to limit timers of an agent's schedules that have something
-// to do, after a schedule, in the order of their ids: those of active schedules, and
-// those in which something waits.
+// LiveTimers returns up to limit timers of the schedules on an owner's agent, whosever they
+// are, that have something to do, after a schedule, in the order of their ids: those of
+// active schedules, and those in which something waits.
 func (q Queries) LiveTimers(ctx context.Context, o rota.Owner, a rota.AgentID, after rota.ScheduleID, limit int) ([]rota.Timer, error) {
-	return all(ctx, q.db, scanTimer, `SELECT `+timerColumns+ofNoAgent+` FROM schedules s JOIN timers t ON t.schedule_id = s.id
-		WHERE s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL AND s.id > ?
+	return all(ctx, q.db, scanTimer, `SELECT `+timerColumns+ofNoAgent+` FROM `+schedulesOn+`
+		WHERE s.agent_id = ? AND a.account = ? AND a.end_user = ? AND s.deleted_at IS NULL AND s.id > ?
 		AND (t.status = 'active' OR t.buffered IS NOT NULL OR t.backlog > 0) ORDER BY s.id LIMIT ?`+q.lock("t, s"),
 		a, o.Account, o.EndUser, after, limit)
 }
+
+// schedulesOn are the schedules on an agent, with it.
+const schedulesOn = `schedules s JOIN timers t ON t.schedule_id = s.id JOIN agents a ON a.id = s.agent_id`
 
 // RestTimers pauses schedules. timers are theirs as they are: one that is not active
 // keeps its status. What waits in them must have been given up.
@@ -40,12 +43,12 @@ func (q Queries) RestTimers(ctx context.Context, timers []rota.Timer, why rota.P
 // touchSchedule is the statement for an instant and a schedule that changes.
 const touchSchedule = `UPDATE schedules SET updated_at = ?, version = version + 1` + fromEach + `WHERE id = ?`
 
-// PausedTimers returns up to limit timers of an agent's paused schedules, after a
-// schedule, in the order of their ids.
+// PausedTimers returns up to limit timers of the paused schedules on an owner's agent,
+// whosever they are, after a schedule, in the order of their ids.
 func (q Queries) PausedTimers(ctx context.Context, o rota.Owner, a rota.AgentID, after rota.ScheduleID, limit int) ([]rota.PausedTimer, error) {
 	return all(ctx, q.db, scanPausedTimer, `SELECT `+timerColumns+`, t.low_water, (`+lastRecorded+`)
-		FROM schedules s JOIN timers t ON t.schedule_id = s.id
-		WHERE s.agent_id = ? AND s.account = ? AND s.end_user = ? AND s.deleted_at IS NULL AND s.id > ?
+		FROM `+schedulesOn+`
+		WHERE s.agent_id = ? AND a.account = ? AND a.end_user = ? AND s.deleted_at IS NULL AND s.id > ?
 		AND t.status = 'paused' ORDER BY s.id LIMIT ?`+q.lock("t, s"), a, o.Account, o.EndUser, after, limit)
 }
 

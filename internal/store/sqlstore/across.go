@@ -57,13 +57,16 @@ func runListing(o rota.Owners, f rota.RunFilter) listing[rota.Run] {
 	}
 	indexed := false
 	switch {
+	case f.Guest:
+		l.where(` AND r.guest AND (CAST(? AS TEXT) = '' OR r.agent_id = ?)`, f.AgentID, f.AgentID)
+		indexed = true
 	case f.AgentID != "":
 		l.where(` AND r.agent_id = ?`, f.AgentID)
 	case f.ScheduleID != "":
 		l.where(` AND r.agent_id = (SELECT s.agent_id FROM schedules s WHERE s.id = ?)`, f.ScheduleID)
 	case !o.All && o.EndUser != "":
-		l.where(` AND r.id IN (SELECT x.id FROM agents a CROSS JOIN runs x WHERE x.agent_id = a.id AND a.account = ? AND a.end_user = ?)`,
-			o.Account, o.EndUser)
+		l.where(` AND r.id IN (SELECT x.id FROM agents a CROSS JOIN runs x WHERE x.agent_id = a.id AND a.account = ? AND a.end_user = ?
+			UNION ALL SELECT y.id FROM runs y WHERE y.account = ? AND y.end_user = ? AND y.guest)`, o.Account, o.EndUser, o.Account, o.EndUser)
 	default:
 		indexed = true
 	}

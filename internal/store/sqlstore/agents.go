@@ -9,7 +9,7 @@ import (
 
 const agentColumns = `a.id, a.key, a.name, a.description, a.model, a.instructions, a.tools, a.tool_choice,
 	a.parallel_tool_calls, a.max_tool_calls, a.fallback_models, a.text, a.reasoning, a.metadata, a.version,
-	a.created_at, a.updated_at, a.deleted_at, a.retention_expires_at, a.end_user`
+	a.created_at, a.updated_at, a.deleted_at, a.retention_expires_at, a.end_user, a.visibility`
 
 // agentDest returns where the columns of an agent go, and what completes it
 // when they have been scanned.
@@ -27,6 +27,7 @@ func agentDest(a *rota.Agent) ([]any, func()) {
 		jsonText{&a.Metadata},
 		&a.Version, &created, &updated, &deleted, &retained,
 		userText{&a.EndUser},
+		&a.Visibility,
 	}, func() {
 		a.CreatedAt, a.UpdatedAt = created.instant(), updated.instant()
 		a.DeletedAt, a.RetentionExpiresAt = deleted.orNil(), retained.orNil()
@@ -45,6 +46,12 @@ func scanAgent(row Scanner) (rota.Agent, error) {
 func (q Queries) Agent(ctx context.Context, o rota.Owner, id rota.AgentID) (rota.Agent, error) {
 	return one(ctx, q.db, "agent", scanAgent, `SELECT `+agentColumns+` FROM agents a
 		WHERE a.id = ? AND a.account = ? AND a.end_user = ?`+q.lockShared("a"), id, o.Account, o.EndUser)
+}
+
+// VisibleAgent returns an agent that is the owner's, or shared with it.
+func (q Queries) VisibleAgent(ctx context.Context, o rota.Owner, id rota.AgentID) (rota.Agent, error) {
+	return one(ctx, q.db, "agent", scanAgent, `SELECT `+agentColumns+` FROM agents a
+		WHERE a.id = ? AND a.account = ? AND (a.end_user = ? OR a.visibility = 'workspace')`+q.lockShared("a"), id, o.Account, o.EndUser)
 }
 
 // AgentByKey returns the agent with the key that is not deleted.
@@ -71,7 +78,12 @@ func (q Queries) AllAgents(ctx context.Context, o rota.Owners, f rota.AgentFilte
 	} else {
 		l.where(` AND a.deleted_at IS NULL`)
 	}
-	l.owned("a", o, true)
+	if f.Shared {
+		l.where(` AND a.account = ? AND a.id IN (SELECT x.id FROM agents x WHERE x.account = ? AND x.end_user = ? AND x.deleted_at IS NULL
+			UNION ALL SELECT y.id FROM agents y WHERE y.account = ? AND y.visibility = 'workspace' AND y.deleted_at IS NULL)`, o.Account, o.Account, o.EndUser, o.Account)
+	} else {
+		l.owned("a", o, true)
+	}
 	n := q.narrowAgents(f)
 	if n.asked || p.Sort == rota.SortName {
 		l.look("agents a", "a.id", maxLook)
@@ -101,11 +113,11 @@ func (q Queries) narrowAgents(f rota.AgentFilter) narrowing {
 func (q Queries) AddAgent(ctx context.Context, o rota.Owner, a rota.Agent) error {
 	q.pending.noteAgent(o, a.ID)
 	if err := q.addKeyed(ctx, "agent", a.Key, `INSERT INTO agents (id, account, end_user, key, name, description, model, instructions, tools,
-		tool_choice, parallel_tool_calls, max_tool_calls, fallback_models, text, reasoning, metadata, version, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		tool_choice, parallel_tool_calls, max_tool_calls, fallback_models, text, reasoning, metadata, version, created_at, updated_at, visibility)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		a.ID, o.Account, o.EndUser, a.Key, a.Name, a.Description, a.Model, a.Instructions, js(a.Tools),
 		rawOrNil(a.ToolChoice.RawMessage), a.ParallelToolCalls, a.MaxToolCalls, js(a.FallbackModels), rawOrNil(a.Text.RawMessage),
-		rawOrNil(a.Reasoning.RawMessage), js(a.Metadata), a.Version, a.CreatedAt.UnixMilli(), a.UpdatedAt.UnixMilli()); err != nil {
+		rawOrNil(a.Reasoning.RawMessage), js(a.Metadata), a.Version, a.CreatedAt.UnixMilli(), a.UpdatedAt.UnixMilli(), a.Visibility); err != nil {
 		return err
 	}
 	if err := q.addVersion(ctx, a, nil); err != nil {
@@ -145,6 +157,19 @@ func (q Queries) SaveAgent(ctx context.Context, o rota.Owner, a rota.Agent, rest
 		return err
 	}
 	return q.refer(ctx, a)
+}
+
+// SetVisibility says who can see an agent that is not deleted. The schedules of others on one
+// that becomes private are still to be paused: see RestTimers.
+func (q Queries) SetVisibility(ctx context.Context, o rota.Owner, id rota.AgentID, v rota.Visibility, now time.Time) error {
+	q.pending.noteAgent(o, id)
+	var since any
+	if v == rota.Private {
+		since = now.UnixMilli()
+	}
+	n, err := q.exec(ctx, `UPDATE agents SET visibility = ?, unshared_at = ?, updated_at = ?
+		WHERE id = ? AND account = ? AND end_user = ? AND deleted_at IS NULL`, v, since, now.UnixMilli(), id, o.Account, o.EndUser)
+	return must("agent", n, err)
 }
 
 // refer keeps what the tools of an agent refer to in its version: function tools, and

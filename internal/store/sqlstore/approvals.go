@@ -93,8 +93,8 @@ func (q Queries) Decide(ctx context.Context, a rota.Approval) (bool, error) {
 // version and its functions, and queues it under the provider.
 func (q Queries) AddContinuation(ctx context.Context, o rota.Owner, r rota.Run, from rota.RunID, provider string) error {
 	n, err := q.exec(ctx, `INSERT INTO runs (id, account, end_user, agent_id, agent_version, function_tools, trigger, input, conversation,
-		previous_response_id, context_management, no_deltas, metadata, created_at, phase, attempts)
-		SELECT ?, r.account, r.end_user, r.agent_id, r.agent_version, r.function_tools, ?, ?, r.conversation, ?, r.context_management, r.no_deltas, ?, ?, 'queued', 0
+		previous_response_id, context_management, no_deltas, guest, metadata, created_at, phase, attempts)
+		SELECT ?, r.account, r.end_user, r.agent_id, r.agent_version, r.function_tools, ?, ?, r.conversation, ?, r.context_management, r.no_deltas, r.guest, ?, ?, 'queued', 0
 		FROM runs r WHERE r.id = ? AND r.account = ? AND r.end_user = ?`,
 		r.ID, r.Trigger, rawOrNil(r.Input.RawMessage), r.PreviousResponseID, js(r.Metadata), r.CreatedAt.UnixMilli(), from, o.Account, o.EndUser)
 	if err := must("run", n, err); err != nil {

@@ -20,7 +20,7 @@ func (q Queries) FireBacklog(ctx context.Context, now time.Time, limit int, deci
 		(SELECT MAX(n.scheduled_for) FROM occurrences n WHERE n.schedule_id = o.schedule_id AND n.scheduled_for > o.scheduled_for AND n.outcome = 'fired')
 		FROM timers t JOIN agents a ON a.id = t.agent_id JOIN occurrences o ON o.schedule_id = t.schedule_id AND o.scheduled_for =
 		(SELECT MIN(w.scheduled_for) FROM occurrences w WHERE w.schedule_id = t.schedule_id AND w.outcome <> 'fired' AND w.outcome = 'buffered')
-		WHERE t.catch_up IS NOT NULL AND a.deleted_at IS NULL ORDER BY t.catch_up DESC, t.schedule_id DESC LIMIT ?`+q.lockAny("t"), backlogLook)
+		WHERE t.catch_up IS NOT NULL AND a.deleted_at IS NULL AND (t.end_user = a.end_user OR NOT `+notShared+`) ORDER BY t.catch_up DESC, t.schedule_id DESC LIMIT ?`+q.lockAny("t"), backlogLook)
 	if err != nil {
 		return nil, false, err
 	}

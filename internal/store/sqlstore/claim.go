@@ -13,7 +13,7 @@ import (
 
 // selectWork reads what scanWork scans.
 var selectWork = `SELECT ` + workColumns + `, r.account, r.end_user, o.provider, o.ready_at, o.failures,
-	COALESCE(t.status, ''), t.policy, r.fire, COALESCE(s.name, ''), v.configuration, r.function_tools, a.deleted_at, o.steps
+	COALESCE(t.status, ''), t.policy, r.fire, COALESCE(s.name, ''), v.configuration, r.function_tools, a.deleted_at, a.end_user, a.visibility, o.steps
 	FROM open_runs o JOIN runs r ON r.id = o.run_id JOIN agents a ON a.id = r.agent_id
 	JOIN agent_versions v ON v.agent_id = r.agent_id AND v.version = r.agent_version
 	LEFT JOIN timers t ON t.schedule_id = o.schedule_id LEFT JOIN schedules s ON s.id = o.schedule_id`
@@ -215,8 +215,9 @@ func scanWork(row Scanner) (rota.Work, error) {
 	w := rota.Work{Policy: rota.DefaultPolicy(), Fire: rota.FireContext{Timezone: "UTC"}}
 	run, runDone := runDest(&w.Run)
 	var ready, deleted msTime // the run, the agent
+	var visibility rota.Visibility
 	dest := append(run, &w.Owner.Account, &w.Owner.EndUser, &w.Provider, &ready, &w.Failures, &w.Schedule, policyText{&w.Policy},
-		jsonText{&w.Fire}, &w.Fire.ScheduleName, jsonText{&w.Agent}, jsonText{&w.Functions}, &deleted, &w.Steps)
+		jsonText{&w.Fire}, &w.Fire.ScheduleName, jsonText{&w.Agent}, jsonText{&w.Functions}, &deleted, &w.AgentOwner.EndUser, &visibility, &w.Steps)
 	err := row.Scan(dest...)
 	runDone()
 	w.ReadyAt = ready.Time
@@ -230,6 +231,7 @@ func scanWork(row Scanner) (rota.Work, error) {
 	if n := len(w.Run.Attempts); w.Run.Phase == rota.PhaseRunning && n > 0 {
 		w.StartedAt, w.Run.Attempts = w.Run.Attempts[n-1].StartedAt.Time, w.Run.Attempts[:n-1]
 	}
-	w.AgentDeleted = !deleted.IsZero()
+	w.AgentDeleted, w.AgentOwner.Account = !deleted.IsZero(), w.Owner.Account
+	w.AgentUnshared = w.AgentOwner != w.Owner && visibility != rota.Workspace
 	return w.Light(), err
 }

@@ -121,6 +121,8 @@ func (q Queries) erasableAgents(e *rota.Erasure, now time.Time) []erasable {
 			JOIN occurrences o ON o.schedule_id = s.id WHERE s.account = ? AND s.end_user = ? LIMIT ?)`, &e.Occurrences, nil},
 		{`DELETE FROM runs WHERE id IN (SELECT r.id FROM agents a CROSS JOIN runs r WHERE r.agent_id = a.id
 			AND a.account = ? AND a.end_user = ? AND r.phase <> 'queued' LIMIT ?)`, &e.Runs, nil},
+		{`DELETE FROM runs WHERE id IN (SELECT r.id FROM runs r WHERE r.account = ? AND r.end_user = ? AND r.guest AND r.phase <> 'queued' LIMIT ?)`, &e.Runs, nil},
+		{`DELETE FROM guests WHERE (account, end_user) IN (SELECT g.account, g.end_user FROM guests g WHERE g.account = ? AND g.end_user = ? LIMIT ?)`, uncounted, nil},
 		{`DELETE FROM schedule_versions WHERE (schedule_id, version) IN (SELECT v.schedule_id, v.version FROM schedules s
 			JOIN schedule_versions v ON v.schedule_id = s.id WHERE s.account = ? AND s.end_user = ? LIMIT ?)`, uncounted, nil},
 		{`DELETE FROM timers WHERE schedule_id IN (SELECT t.schedule_id FROM schedules s JOIN timers t ON t.schedule_id = s.id

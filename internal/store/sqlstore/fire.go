@@ -141,11 +141,11 @@ func timersAfter(all []decided) []rota.Timer {
 // schedule's content, the version of its agent that it is pinned to or else the one
 // that the agent has, and the trigger that is on record. A schedule that continues a response goes on from its last completed run.
 const addScheduledRun = `INSERT INTO runs (id, account, end_user, agent_id, agent_version, function_tools, schedule_id, schedule_version, scheduled_for, trigger, input,
-	conversation, previous_response_id, context_management, metadata, created_at, phase, attempts, fire)
+	conversation, previous_response_id, context_management, guest, metadata, created_at, phase, attempts, fire)
 	SELECT ?, s.account, s.end_user, s.agent_id, COALESCE(?, a.version), (` + functionsOf + `COALESCE(?, a.version)), s.id, ?, ?,
 	(SELECT o.trigger FROM occurrences o WHERE o.schedule_id = s.id AND o.scheduled_for = ?), s.input, s.conversation,
 	CASE WHEN s.previous_response_id IS NOT NULL THEN COALESCE(?, s.previous_response_id) END,
-	s.context_management, s.metadata, ?, 'queued', 0, ? FROM schedules s JOIN agents a ON a.id = s.agent_id` + andEach + `WHERE s.id = ?`
+	s.context_management, a.end_user <> s.end_user, s.metadata, ?, 'queued', 0, ? FROM schedules s JOIN agents a ON a.id = s.agent_id` + andEach + `WHERE s.id = ?`
 
 func (b *batch) runRow(o *rota.Occurrence, d *decided) []any {
 	fireContext := rota.FireContext{

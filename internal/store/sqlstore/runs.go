@@ -16,7 +16,7 @@ const responseColumns = `CASE WHEN octet_length(r.response) > 1048576 THEN octet
 
 // A run that has not ended keeps its moving parts in open_runs.
 const runColumns = `r.id, r.agent_id, r.end_user, r.agent_version, r.schedule_id, r.schedule_version, r.scheduled_for, r.trigger, r.input, r.conversation,
-	r.previous_response_id, r.context_management, r.no_deltas, r.metadata, r.created_at, COALESCE(o.phase, r.phase),
+	r.previous_response_id, r.context_management, r.no_deltas, r.guest, r.metadata, r.created_at, COALESCE(o.phase, r.phase),
 	COALESCE(o.first_start, r.started_at), COALESCE(o.attempts, r.attempts),
 	COALESCE(o.first_start - r.scheduled_for, r.lateness_ms), COALESCE(o.response_id, r.response_id), ` + responseColumns + `, r.usage,
 	r.input_tokens, r.cached_tokens, r.output_tokens, r.reasoning_tokens, r.total_tokens,
@@ -42,7 +42,7 @@ func runDest(r *rota.Run) ([]any, func()) {
 		rawText{&r.Conversation.RawMessage},
 		&r.PreviousResponseID,
 		rawText{&r.ContextManagement.RawMessage},
-		&r.NoDeltas,
+		&r.NoDeltas, &r.Guest,
 		jsonText{&r.Metadata},
 		&created, &r.Phase, &started,
 		&r.Attempt, &r.LatenessMS, &response,
@@ -151,11 +151,14 @@ func (q Queries) Runs(ctx context.Context, o rota.Owner, a rota.AgentID, p rota.
 func (q Queries) AddRun(ctx context.Context, o rota.Owner, r rota.Run, provider string) error {
 	q.pending.noteRun(o, r.AgentID, nil, r.ID)
 	if err := q.write(ctx, `INSERT INTO runs (id, account, end_user, agent_id, agent_version, function_tools, trigger, input, conversation,
-		previous_response_id, context_management, no_deltas, metadata, created_at, phase, attempts)
+		previous_response_id, context_management, no_deltas, guest, metadata, created_at, phase, attempts)
 		VALUES (?, ?, ?, ?, (SELECT a.version FROM agents a WHERE a.id = ?),
-		(SELECT (`+functionsOf+`a.version) FROM agents a WHERE a.id = ?), ?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0)`,
+		(SELECT (`+functionsOf+`a.version) FROM agents a WHERE a.id = ?), ?, ?, ?, ?, ?, ?, (SELECT a.end_user <> ? FROM agents a WHERE a.id = ?), ?, ?, 'queued', 0)`,
 		r.ID, o.Account, o.EndUser, r.AgentID, r.AgentID, r.AgentID, r.Trigger, rawOrNil(r.Input.RawMessage), rawOrNil(r.Conversation.RawMessage),
-		r.PreviousResponseID, textOrNil(r.ContextManagement.RawMessage), r.NoDeltas, js(r.Metadata), r.CreatedAt.UnixMilli()); err != nil {
+		r.PreviousResponseID, textOrNil(r.ContextManagement.RawMessage), r.NoDeltas, o.EndUser, r.AgentID, js(r.Metadata), r.CreatedAt.UnixMilli()); err != nil {
+		return err
+	}
+	if err := q.noteGuest(ctx, o, r.AgentID); err != nil {
 		return err
 	}
 	return q.write(ctx, enqueue, queueRow(r.ID, nil, o, provider, r.CreatedAt.UnixMilli())...)

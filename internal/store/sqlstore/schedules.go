@@ -184,6 +184,9 @@ func (q Queries) AddSchedule(ctx context.Context, s rota.TimedSchedule) error {
 		orNull(&s.MadeBy), originOf(s.Schedule)); err != nil {
 		return err
 	}
+	if err := q.noteGuest(ctx, t.Owner, t.AgentID); err != nil {
+		return err
+	}
 	return q.write(ctx, `INSERT INTO timers (status, spec, policy, anchor, schedule_version, agent_version, pinned_model, next_run_at, due_at, open_runs, buffered,
 		run_count, consecutive_failures, last_run_at, last_run_id, last_response_id, pause_reason, skips,
 		backlog, backlog_to, catch_up, schedule_id, agent_id, account, end_user`+q.ifShared(`, sync_at`)+`)
@@ -302,8 +305,8 @@ func timerDest(t *rota.Timer) ([]any, func()) {
 // ofAgent and ofNoAgent follow timerColumns, for scanTimer: what there is to know of
 // the timer's agent, or nothing.
 const (
-	ofAgent   = `, ` + nextModel + `, a.deleted_at`
-	ofNoAgent = `, '', NULL`
+	ofAgent   = `, ` + nextModel + `, a.deleted_at, CASE WHEN ` + notShared + ` AND t.end_user <> a.end_user THEN a.unshared_at END`
+	ofNoAgent = `, '', NULL, NULL`
 )
 
 // nextModel is the model of the runs that a timer starts, whose agent is aliased a.
@@ -312,11 +315,11 @@ const nextModel = `COALESCE(t.pinned_model, a.model)`
 // scanTimer reads timerColumns and what follows of the timer's agent.
 func scanTimer(row Scanner) (rota.Timer, error) {
 	var t rota.Timer
-	var deleted msTime
+	var deleted, unshared msTime
 	dest, done := timerDest(&t)
-	err := row.Scan(append(dest, &t.Model, &deleted)...)
+	err := row.Scan(append(dest, &t.Model, &deleted, &unshared)...)
 	done()
-	t.AgentDeletedAt = deleted.Time
+	t.AgentDeletedAt, t.AgentUnsharedAt = deleted.Time, unshared.Time
 	return t, err
 }
 

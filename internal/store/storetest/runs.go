@@ -67,7 +67,7 @@ func claimContent(w *world) {
 		LastRunAt: rota.InstantOrNil(last), RunCount: 7,
 	}
 	w.same(underWay(work), w.run(work.Run.ID))
-	w.same(rota.Work{Run: work.Run, StartedAt: w.now, Owner: w.owner, Agent: a.AgentConfig, Provider: provider, ReadyAt: w.run(id).CreatedAt.Time, Policy: policy, Fire: fire, Schedule: rota.ScheduleActive}, work)
+	w.same(rota.Work{Run: work.Run, StartedAt: w.now, Owner: w.owner, AgentOwner: w.owner, Agent: a.AgentConfig, Provider: provider, ReadyAt: w.run(id).CreatedAt.Time, Policy: policy, Fire: fire, Schedule: rota.ScheduleActive}, work)
 
 	was := a.AgentConfig
 	waits := w.addRun(a.ID)
@@ -79,7 +79,7 @@ func claimContent(w *world) {
 	work = w.claimOne()
 	fire = rota.FireContext{EndUser: w.owner.EndUser, ScheduledFor: w.run(r.ID).CreatedAt, Timezone: "UTC"}
 	w.same(underWay(work), w.run(work.Run.ID))
-	w.same(rota.Work{Run: work.Run, StartedAt: w.now, Owner: w.owner, Agent: a.AgentConfig, Provider: provider, ReadyAt: w.run(r.ID).CreatedAt.Time, Policy: rota.DefaultPolicy(), Fire: fire}, work)
+	w.same(rota.Work{Run: work.Run, StartedAt: w.now, Owner: w.owner, AgentOwner: w.owner, Agent: a.AgentConfig, Provider: provider, ReadyAt: w.run(r.ID).CreatedAt.Time, Policy: rota.DefaultPolicy(), Fire: fire}, work)
 }
 
 func claimFunctions(w *world) {

@@ -22,7 +22,7 @@ import (
 // Run runs the suite. open returns a store that is empty and that nobody else
 // uses; the suite closes it.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	run(t, open, roundTrips, owners, deletions, pages, filters, across, narrowed, acknowledged, lanes, versions, updates, answers, fires, backlogs, replans, claims, ends, recoveries, keys, responses, sleeps, plans, continuity, limits, clusters, vault)
+	run(t, open, roundTrips, owners, shared, deletions, pages, filters, across, narrowed, acknowledged, lanes, versions, updates, answers, fires, backlogs, replans, claims, ends, recoveries, keys, responses, sleeps, plans, continuity, limits, clusters, vault)
 }
 
 func run(t *testing.T, open func(t *testing.T) store.Store, groups ...[]testCase) {
@@ -102,6 +102,7 @@ func (w *world) newAgent() rota.Agent {
 	at := w.next()
 	return rota.Agent{
 		Object: rota.ObjectAgent, ID: rota.NewAgentID(at), EndUser: w.owner.User(), CreatedAt: rota.InstantOf(at), UpdatedAt: rota.InstantOf(at), Version: 1,
+		Visibility: rota.Private,
 		AgentConfig: rota.AgentConfig{
 			Name: "agent " + strconv.Itoa(w.made), Model: "mock/small", Tools: []rota.Object{}, ToolChoice: rota.AnyOf("auto"),
 			ParallelToolCalls: true, FallbackModels: []string{}, Metadata: map[string]string{},

@@ -77,14 +77,24 @@ CREATE TABLE agents (
   created_at          BIGINT NOT NULL,
   updated_at          BIGINT NOT NULL,
   deleted_at          BIGINT,
-  retention_expires_at BIGINT
+  retention_expires_at BIGINT,
+  visibility          TEXT NOT NULL,  -- private, or workspace: shared with the end users of the account
+  unshared_at         BIGINT         -- since when it is private again; NULL if it was never shared
 );
 CREATE INDEX agents_by_account ON agents (account, id);
 CREATE INDEX agents_by_owner ON agents (account, end_user, id) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX agents_by_own_key ON agents (account, end_user, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX agents_by_end_user ON agents (account, end_user); -- with those that are deleted
 CREATE INDEX agents_deleted ON agents (account, end_user, id) WHERE deleted_at IS NOT NULL;
+CREATE INDEX agents_shared ON agents (account, id) WHERE visibility = 'workspace' AND deleted_at IS NULL;
 CREATE INDEX agents_expiring ON agents (retention_expires_at, id) WHERE deleted_at IS NOT NULL;
+
+-- The end users that have used an agent that is shared with them.
+CREATE TABLE guests (
+  account  TEXT COLLATE "C" NOT NULL,
+  end_user TEXT COLLATE "C" NOT NULL,
+  PRIMARY KEY (account, end_user)
+);
 
 -- The configurations that an agent has had, as JSON.
 CREATE TABLE agent_versions (
@@ -283,7 +293,7 @@ CREATE INDEX schedules_by_owner ON schedules (account, end_user, id) WHERE delet
 CREATE INDEX schedules_by_account ON schedules (account, id) WHERE deleted_at IS NULL;
 CREATE INDEX schedules_by_end_user ON schedules (account, end_user, id); -- with those that are deleted
 CREATE INDEX schedules_by_agent ON schedules (agent_id, id);
-CREATE UNIQUE INDEX schedules_by_own_key ON schedules (agent_id, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
+CREATE UNIQUE INDEX schedules_by_own_key ON schedules (agent_id, end_user, key) WHERE key IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX schedules_by_key ON schedules (key_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX schedules_planned ON schedules (account, end_user, agent_id) WHERE origin IS NOT NULL AND deleted_at IS NULL;
 
@@ -383,6 +393,7 @@ CREATE TABLE runs (
   previous_response_id TEXT,
   context_management   TEXT,
   no_deltas            BOOLEAN NOT NULL DEFAULT FALSE,
+  guest                BOOLEAN NOT NULL DEFAULT FALSE,  -- whether the agent is not its owner's, but shared with it
   metadata             TEXT NOT NULL,
   created_at           BIGINT NOT NULL,
   phase                TEXT COLLATE "C" NOT NULL,  -- queued until the run has ended; open_runs says more
@@ -407,6 +418,7 @@ CREATE TABLE runs (
   acknowledged_by      TEXT            -- the key that was used
 );
 CREATE INDEX runs_by_agent ON runs (agent_id, id);
+CREATE INDEX runs_by_guest ON runs (account, end_user, id) WHERE guest;
 CREATE INDEX runs_by_account ON runs (account, id);
 -- Few runs end otherwise than completed, or were asked for by a call.
 CREATE INDEX runs_unusual ON runs (account, phase, id) WHERE phase <> 'queued' AND phase <> 'completed';
