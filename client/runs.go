@@ -73,6 +73,11 @@ func (r Runs) Approvals(ctx context.Context, f rota.ApprovalFilter, p rota.Page,
 	return list[rota.Approval](ctx, r.s, []string{"approvals"}, p, with(opts, filter))
 }
 
+// Approval returns a call that needs an approval, or needed one.
+func (r Runs) Approval(ctx context.Context, id string, opts ...CallOption) (rota.Approval, error) {
+	return call[rota.Approval](ctx, r.s, http.MethodGet, []string{"approvals", id}, nil, opts)
+}
+
 // DecideMCPApproval approves or denies a tool call for which a run asked for
 // approval.
 func (r Runs) DecideMCPApproval(ctx context.Context, agent rota.AgentID, id rota.RunID, body rota.MCPApprovalCreate, opts ...CallOption) (rota.MCPApproval, error) {

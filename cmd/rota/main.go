@@ -29,7 +29,7 @@ type CLI struct {
 	Top            topCmd            `cmd:"" help:"Watch whether everything runs: what needs you, the lanes of schedules, the runs under way." example:"rota top --end-user '*' --timezone Europe/Madrid"`
 	Why            whyCmd            `cmd:"" help:"Say what became of a time of a schedule, or why there was nothing." example:"rota why Mornings 09:00"`
 	Schedules      schedulesCmd      `cmd:"" help:"See, pause and resume the schedules of all agents."`
-	Approvals      approvalsCmd      `cmd:"" help:"See calls of tools that need an approval."`
+	Approvals      approvalsCmd      `cmd:"" help:"See and decide calls of tools that need an approval."`
 	Runs           runsCmd           `cmd:"" help:"See runs and follow them, whatever their agent."`
 	Occurrences    occurrencesCmd    `cmd:"" help:"See what became of the times of all schedules."`
 	EndUsers       endUsersCmd       `cmd:"" help:"See for whom the account has agents, export what they have, and delete it."`

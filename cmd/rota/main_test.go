@@ -184,6 +184,7 @@ func runAndKeyVerbs() []verbCase {
 		{"agent-runs|get|--agent-id|agt_1|--run-id|arun_1", `GET /api/v1/agents/agt_1/runs/arun_1 `},
 		{"agent-runs|cancel|--agent-id|agt_1|--run-id|arun_1", `POST /api/v1/agents/agt_1/runs/arun_1/cancel `},
 		{"agent-runs|wake|--agent-id|agt_1|--run-id|arun_1|--input|go on", `POST /api/v1/agents/agt_1/runs/arun_1/wake {"input":"go on"}`},
+		{"approvals|get|mcpr_1", `GET /api/v1/approvals/mcpr_1 `},
 		{"agent-runs|decide|--agent-id|agt_1|--run-id|arun_1|--approval-request-id|mcpr_1|--deny|--reason|no", `POST /api/v1/agents/agt_1/runs/arun_1/mcp-approvals {"approval_request_id":"mcpr_1","approve":false,"reason":"no"}`},
 		{"keys|create|--name|ci|--account|acme|--scope|read:agents|--scope|write:agents", `POST /api/v1/keys {"name":"ci","account":"acme","scopes":["read:agents","write:agents"]}`},
 		{"system", `GET /api/v1/system `},

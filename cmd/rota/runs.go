@@ -138,8 +138,7 @@ type agentRunsDecide struct {
 
 func (c *agentRunsDecide) Run(ctx context.Context, s *session) error {
 	body := rota.MCPApprovalCreate{ApprovalRequestID: c.ApprovalRequestID, Approve: c.Approve, Reason: clearable(c.Reason)}
-	return show(s, func(a rota.MCPApproval) []line { return runCard(a.ContinuationRun) })(
-		s.Runs.DecideMCPApproval(ctx, c.AgentID, c.RunID, body, s.call...))
+	return showDecision(s)(s.Runs.DecideMCPApproval(ctx, c.AgentID, c.RunID, body, s.call...))
 }
 
 type agentRunsEvents struct {

@@ -193,6 +193,15 @@ func decideInput(ctx context.Context, tx Tx, who auth.Caller, r answer.Request, 
 	return nil
 }
 
+// Approval returns a request for an approval, of whatever agent. Scope read:agents.
+func (c *Control) Approval(ctx context.Context, who auth.Caller, id string) (rota.Approval, error) {
+	if err := c.enter(ctx, who, rota.ReadAgents, "approval", on("approval_id", id)); err != nil {
+		return rota.Approval{}, err
+	}
+	a, err := c.Store.Approval(ctx, who.Owner, id)
+	return a.At(c.Now()), err
+}
+
 // Approvals returns a page of the requests for approvals: the caller's, or those of an end
 // user, see [Control.owners]. Scope read:agents.
 func (c *Control) Approvals(ctx context.Context, who auth.Caller, endUser string, f rota.ApprovalFilter, p rota.Page) (rota.List[rota.Approval], error) {

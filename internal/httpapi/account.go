@@ -24,6 +24,8 @@ func (a *api) accountOperations() []*operation {
 		lists(Route{http.MethodGet, "/api/v1/approvals", rota.ReadAgents, http.StatusOK, "list_approvals"}, a.listApprovals).
 			says("Runs", "List the calls that need an approval", "Calls of tools that are made only if somebody approves them, newest first, with who decided, when and why. Decide one of a run with the approvals of its run. With the scope read:account, end_user names one end user, or everybody.").
 			with("end_user_filter", "agent_filter", "schedule_filter", "run_filter", "approvals_status"),
+		answers(Route{http.MethodGet, "/api/v1/approvals/{approval_id}", rota.ReadAgents, http.StatusOK, "get_approval"}, a.getApproval).
+			says("Runs", "Get a call that needs an approval", "With who decided, when and why, and the run or response that went on."),
 		answers(Route{http.MethodGet, "/api/v1/summary", rota.ReadAgents, http.StatusOK, "get_summary"}, a.summary).
 			says("Occurrences", "Count what happened", "What became of nominal times, how runs ended and why, the tokens that they used, and how late occurrences fired, in buckets of whole hours. Without parameters, the hours of the last day. What has been deleted since stays counted. With the scope read:account, end_user names one end user, or everybody.").
 			with("end_user_filter", "summary_from", "summary_to", "hours"),
@@ -94,6 +96,10 @@ func (a *api) listAllRuns(ctx context.Context, c call, p rota.Page) (rota.List[r
 }
 
 var approvalStatuses = []string{string(rota.ApprovalPending), string(rota.ApprovalApproved), string(rota.ApprovalDenied), string(rota.ApprovalExpired)}
+
+func (a *api) getApproval(ctx context.Context, c call) (rota.Approval, error) {
+	return a.Control.Approval(ctx, c.who, c.PathValue("approval_id"))
+}
 
 func (a *api) listApprovals(ctx context.Context, c call, p rota.Page) (rota.List[rota.Approval], error) {
 	q := c.URL.Query()

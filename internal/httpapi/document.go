@@ -254,7 +254,7 @@ func parameters() map[string]*huma.Param {
 	all[pathParameter("key")] = &huma.Param{Name: "key", In: "path", Required: true, Description: "The key that it was given: a name of yours.", Schema: pattern(1, rota.MaxKey, rota.KeyPattern)}
 	all["end_user_id"] = &huma.Param{Name: "end_user_id", In: "path", Required: true, Description: "The end user, as X-On-Behalf-Of names it.", Schema: pattern(1, 150, printable)}
 	all["version"] = &huma.Param{Name: "version", In: "path", Required: true, Description: "1 is the first.", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &one}}
-	for name, about := range map[string]string{"agent_id": "agt_…", "schedule_id": "asch_…", "run_id": "arun_…", "occurrence_id": "occ_…", "response_id": "resp_…", "conversation_id": "conv_…", "item_id": "of the item", "model_id": "of the model", "key_id": "key_…", "function_tool_id": "ftool_…", "connector_id": "of a connector", "server_id": "mcp_srv_…", "credential_id": "mcp_cred_…"} {
+	for name, about := range map[string]string{"agent_id": "agt_…", "schedule_id": "asch_…", "run_id": "arun_…", "approval_id": "mcpr_…", "occurrence_id": "occ_…", "response_id": "resp_…", "conversation_id": "conv_…", "item_id": "of the item", "model_id": "of the model", "key_id": "key_…", "function_tool_id": "ftool_…", "connector_id": "of a connector", "server_id": "mcp_srv_…", "credential_id": "mcp_cred_…"} {
 		all[name] = &huma.Param{Name: name, In: "path", Required: true, Description: about, Schema: text(1, 0)}
 	}
 	maps.Copy(all, accountParams())

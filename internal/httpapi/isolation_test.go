@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,7 +11,9 @@ import (
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/httpapi"
+	"github.com/rota-run/rota/internal/policy"
 	"github.com/rota-run/rota/internal/seal"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 const mcpServers = "/api/v1/llm/mcp/servers"
@@ -161,7 +164,7 @@ type things map[string]string
 
 var nowhere = things{
 	"agent_id": "agt_00000000000000000000000000000000", "schedule_id": "asch_00000000000000000000000000000000",
-	"run_id": "arun_00000000000000000000000000000000", "version": "1", "key": "none", "function_tool_id": "ftool_00000000000000000000000000000000",
+	"run_id": "arun_00000000000000000000000000000000", "approval_id": "mcpr_none", "version": "1", "key": "none", "function_tool_id": "ftool_00000000000000000000000000000000",
 	"response_id": "resp_00000000000000000000000000000000", "conversation_id": "conv_00000000000000000000000000000000", "item_id": "msg_none", "server_id": "mcp_srv_00000000000000000000000000000000", "credential_id": "mcp_cred_00000000000000000000000000000000", "occurrence_id": "occ_00000000000000000000000000000000", "next_run_at": "2027-01-01T00:00:00.000Z",
 }
 
@@ -184,9 +187,25 @@ func (c caller) things() things {
 		"server_id": server, "credential_id": c.send(http.MethodPost, mcpServers+"/"+server+"/credentials", goodBody["create_mcp_credential"]).is(http.StatusCreated).id(),
 		"account_id": "acme", "model_id": "small", "end_user_id": "eve", "agent_id": last(agent), "schedule_id": last(schedule), "run_id": last(c.newRun(agent)), "version": "1", "key": url.PathEscape(key), "function_tool_id": function, "next_run_at": next,
 		"response_id":     c.send(http.MethodPost, responsesPath, `{"model":"echo","input":"hi"}`).is(http.StatusOK).id(),
-		"conversation_id": conversation, "item_id": item,
+		"conversation_id": conversation, "item_id": item, "approval_id": c.asked(agent),
 		"occurrence_id": c.send(http.MethodPost, schedule+"/trigger", "").is(http.StatusOK).id(),
 	}
+}
+
+// asked ends a run of an agent of acme that asks for an approval, and returns the id of that.
+func (c caller) asked(agent string) string {
+	c.t.Helper()
+	run := rota.RunID(c.send(http.MethodGet, c.newRun(agent), "").is(http.StatusOK).id())
+	now := rota.InstantOf(c.clock.Now())
+	a := rota.Approval{
+		ID: "mcpr_of_" + string(run), Owner: rota.Owner{Account: "acme", EndUser: c.endUser}, RunID: &run, ServerLabel: "mail", ServerURL: "https://mail.example.com",
+		Name: "send", Arguments: "{}", CreatedAt: now, ExpiresAt: rota.InstantOf(now.Add(rota.ApprovalLife)),
+	}
+	require.NoError(c.t, c.store.Update(c.t.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
+		_, err := tx.FinishRun(ctx, run, rota.Result{Phase: rota.PhaseCompleted, CompletedAt: now.Time, Approvals: []rota.Approval{a}}, policy.Settle)
+		return err
+	}))
+	return a.ID
 }
 
 func (ids things) in(path string) string {
