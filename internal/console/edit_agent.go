@@ -10,7 +10,7 @@ import (
 func (c *console) agentEditor() editor {
 	return editor{
 		template: "edit-agent", here: "/agents",
-		fields: []string{"name", "model", "description", "instructions"}, required: []string{"name", "model"},
+		fields: []string{"name", "model", "description", "instructions", "visibility"}, required: []string{"name", "model", "visibility"},
 		begin: c.beginAgent, save: c.saveAgent,
 	}
 }
@@ -18,12 +18,12 @@ func (c *console) agentEditor() editor {
 // beginAgent returns the agent of the path, or none for a new one.
 func (c *console) beginAgent(v visit) (any, url.Values, error) {
 	if v.agentID() == "" {
-		return rota.Agent{}, url.Values{}, nil
+		return rota.Agent{}, url.Values{"visibility": {string(rota.Private)}}, nil
 	}
 	a, err := c.Control.Agent(v.Context(), v.who, v.agentID())
 	return a, url.Values{
 		"name": {a.Name}, "model": {a.Model}, "description": {value(a.Description)}, "instructions": {value(a.Instructions)},
-		"version": {strconv.FormatInt(a.Version, 10)},
+		"visibility": {string(a.Visibility)}, "version": {strconv.FormatInt(a.Version, 10)},
 	}, err
 }
 
@@ -32,7 +32,7 @@ func (c *console) saveAgent(v visit, f form) (at, did string, err error) {
 		return c.createAgent(v, f)
 	}
 	var in rota.AgentUpdate
-	if err := c.decode(f.body(), &in); err != nil {
+	if err := c.decode(agentBody(f), &in); err != nil {
 		return "", "", err
 	}
 	w, err := v.edits(f)
@@ -45,11 +45,20 @@ func (c *console) saveAgent(v visit, f form) (at, did string, err error) {
 
 func (c *console) createAgent(v visit, f form) (at, did string, err error) {
 	var in rota.AgentCreate
-	if err := c.decode(f.body(), &in); err != nil {
+	if err := c.decode(agentBody(f), &in); err != nil {
 		return "", "", err
 	}
 	a, err := c.Control.CreateAgent(v.Context(), v.who, in, v.write())
 	return "/agents/" + string(a.ID) + v.acting(), "made", err
+}
+
+// agentBody returns the body of a form, which has no visibility where none can be chosen.
+func agentBody(f form) map[string]any {
+	body := f.body()
+	if !f.Has("visibility") {
+		delete(body, "visibility")
+	}
+	return body
 }
 
 // acting returns the query that keeps the caller acting for the same end user.

@@ -376,3 +376,21 @@ func typed(page string, pairs ...string) url.Values {
 	}
 	return values
 }
+
+// TestConsoleShares: an agent is shared by its form, and marked.
+func TestConsoleShares(t *testing.T) {
+	t.Parallel()
+	s := start(t, t.TempDir())
+	agent, err := s.client().Agents.Create(t.Context(), rota.AgentCreate{Name: "Clerk", Model: "echo"})
+	require.NoError(t, err)
+	b := newBrowser(t, s.url)
+	at := "/agents/" + string(agent.ID)
+	b.signIn(key, "/agents")
+	require.NotContains(t, b.open("/agents"), ">shared<")
+	form := b.open(at + "/edit")
+	require.Contains(t, b.submit(form, "/edit", typed(form, "visibility", "workspace"), http.StatusOK), "shared with the end users of the account")
+	require.Contains(t, b.open("/agents"), ">shared<")
+	got, err := s.client().Agents.Get(t.Context(), agent.ID)
+	require.NoError(t, err)
+	require.Equal(t, []any{rota.Workspace, int64(1)}, []any{got.Visibility, got.Version})
+}

@@ -110,6 +110,41 @@ var changes = []testCase{
 		require.Equal(w, rota.RunErrPaused, w.ledger(rests)[0].Reason.Code)
 		w.asked(3)
 	}},
+	{name: "a guest of a shared agent runs it until it is made private", run: func(w *world) {
+		a, ada := w.agent("large/m"), caller
+		ada.Owner.EndUser = "ada"
+		w.share(a, rota.Workspace)
+		s, err := w.control.CreateSchedule(w.Context(), ada, a, rota.ScheduleCreate{Spec: w.every(2), Input: rota.InputText("hi")}, control.Write{})
+		require.NoError(w, err)
+		w.pass(w.units(2))
+		w.asked(1)
+		w.share(a, rota.Private)
+		w.pass(w.units(4))
+		w.asked(1)
+		s, err = w.control.Schedule(w.Context(), ada, a, s.ID, false)
+		require.NoError(w, err)
+		require.Equal(w, rota.PausedByUnsharing, s.PauseReason.Code)
+	}},
+	{name: "making an agent private blocks what a guest has in the queue", run: func(w *world) {
+		release := w.model.holds()
+		w.runs(w.agent("large/m"), w.setup.MaxConcurrentRuns)
+		w.asked(w.setup.MaxConcurrentRuns)
+		a, ada := w.agent("large/m"), caller
+		ada.Owner.EndUser = "ada"
+		w.share(a, rota.Workspace)
+		r, err := w.control.StartRun(w.Context(), ada, a, rota.RunCreate{Input: rota.InputText("hi")}, control.Write{})
+		require.NoError(w, err)
+		w.share(a, rota.Private)
+		release()
+		w.pass(0)
+		w.soon(func() {
+			got, err := w.control.Run(w.Context(), ada, a, r.ID)
+			require.NoError(w, err)
+			require.Equal(w, rota.PhaseCancelled, got.Phase)
+			require.Equal(w, rota.RunErrAgentUnshared, got.Reason.Code)
+		})
+		w.asked(w.setup.MaxConcurrentRuns)
+	}},
 	{name: "what waits in the queue runs if its agent is back before a worker is free", run: func(w *world) {
 		release := w.model.holds()
 		w.runs(w.agent("large/m"), w.setup.MaxConcurrentRuns)
@@ -322,4 +357,10 @@ func (w *world) blocked(s rota.Schedule, code string) {
 	require.Equal(w, code, r.Reason.Code)
 	require.Empty(w, r.Attempts)
 	require.Zero(w, w.read(s).RunCount)
+}
+
+func (w *world) share(a rota.AgentID, v rota.Visibility) {
+	w.Helper()
+	_, err := w.control.UpdateAgent(w.Context(), caller, a, rota.AgentUpdate{Visibility: rota.Some(v)}, control.Write{})
+	require.NoError(w, err)
 }
