@@ -57,13 +57,13 @@ type Agent struct {
 	Warnings            []Warning  `json:"warnings,omitzero" doc:"What may not be what was meant; in the answers to create and update, and in no others."`
 }
 
-// A Visibility says who can see an agent besides its owner. It is not a part of its
-// configuration: a change makes no version.
+// A Visibility says who sees an agent or a memory store besides its owner. Of an agent it
+// is not a part of its configuration: a change makes no version.
 type Visibility string
 
 const (
 	Private   Visibility = "private"   // nobody
-	Workspace Visibility = "workspace" // the end users of the account, who can run it and put it on schedules of their own
+	Workspace Visibility = "workspace" // the end users of the account, who cannot change it
 )
 
 // An AgentFilter narrows a list of agents. The zero value lets those pass that are not

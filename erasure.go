@@ -23,6 +23,7 @@ type Erasure struct {
 	Responses     int64  `json:"responses" doc:"Responses of the Responses API."`
 	Conversations int64  `json:"conversations"`
 	MCPServers    int64  `json:"mcp_servers" doc:"With their credentials."`
+	MemoryStores  int64  `json:"memory_stores" doc:"With their notes."`
 }
 
 // An ExportLine begins and ends an export of an end user.

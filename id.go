@@ -24,6 +24,8 @@ type (
 	ResponseID        string // resp_…
 	ConversationID    string // conv_…
 	MCPServerID       string // mcp_srv_…
+	MemoryStoreID     string // mem_…
+	MemoryEntryID     string // memn_…
 	MCPCredentialID   string // mcp_cred_…
 )
 
@@ -67,6 +69,12 @@ func NewMCPServerID(now time.Time) MCPServerID { return MCPServerID(newID("mcp_s
 func NewMCPCredentialID(now time.Time) MCPCredentialID {
 	return MCPCredentialID(newID("mcp_cred_", now))
 }
+
+// NewMemoryStoreID returns an identifier made at now.
+func NewMemoryStoreID(now time.Time) MemoryStoreID { return MemoryStoreID(newID("mem_", now)) }
+
+// NewMemoryEntryID returns an identifier made at now.
+func NewMemoryEntryID(now time.Time) MemoryEntryID { return MemoryEntryID(newID("memn_", now)) }
 
 // NewItemID returns an identifier of an item made at now, with a prefix such as "msg_".
 func NewItemID(prefix string, now time.Time) string { return newID(prefix, now) }

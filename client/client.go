@@ -18,6 +18,7 @@ type Client struct {
 	Agents         Agents
 	FunctionTools  FunctionTools
 	MCPServers     MCPServers
+	MemoryStores   MemoryStores
 	MCPCredentials MCPCredentials
 	Schedules      Schedules
 	Runs           Runs
@@ -46,7 +47,7 @@ func New(baseURL, key string, opts ...Option) *Client {
 		o(s)
 	}
 	s.http = withoutRedirects(s.http)
-	return &Client{Agents: Agents{s}, FunctionTools: FunctionTools{s}, MCPServers: MCPServers{s}, MCPCredentials: MCPCredentials{s}, Schedules: Schedules{s}, Runs: Runs{s}, Account: Account{s}, EndUsers: EndUsers{s}, Limits: Limits{s}, Keys: Keys{s}, ScopedKeys: ScopedKeys{s}, System: System{s}}
+	return &Client{Agents: Agents{s}, FunctionTools: FunctionTools{s}, MCPServers: MCPServers{s}, MCPCredentials: MCPCredentials{s}, MemoryStores: MemoryStores{s}, Schedules: Schedules{s}, Runs: Runs{s}, Account: Account{s}, EndUsers: EndUsers{s}, Limits: Limits{s}, Keys: Keys{s}, ScopedKeys: ScopedKeys{s}, System: System{s}}
 }
 
 func parseBase(baseURL string) (*url.URL, error) {

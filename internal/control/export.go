@@ -41,7 +41,7 @@ func (c *Control) ExportEndUser(ctx context.Context, who auth.Caller, user strin
 	if err := emit(line); err != nil {
 		return err
 	}
-	for _, part := range []func(context.Context) error{x.agents, x.runsAsGuest, x.functionTools, x.vault, x.schedules, x.responses, x.conversations, x.keys} {
+	for _, part := range []func(context.Context) error{x.agents, x.runsAsGuest, x.functionTools, x.vault, x.memory, x.schedules, x.responses, x.conversations, x.keys} {
 		if err := part(ctx); err != nil {
 			return err
 		}
@@ -154,6 +154,21 @@ func (x *export) vault(ctx context.Context) error {
 			return each(func(p rota.Page) (rota.List[rota.MCPCredential], error) {
 				return x.c.Store.MCPCredentials(ctx, x.owner, s.ID, true, p)
 			}, func(k rota.MCPCredential) error { return x.line(k) })
+		})
+}
+
+// memory gives each memory store, and then its entries.
+func (x *export) memory(ctx context.Context) error {
+	return each(func(p rota.Page) (rota.List[rota.MemoryStore], error) { return x.c.Store.MemoryStores(ctx, x.owner, p) },
+		func(m rota.MemoryStore) error {
+			if m.Owner != x.owner {
+				return nil // the account's
+			}
+			if err := x.line(m); err != nil {
+				return err
+			}
+			return each(func(p rota.Page) (rota.List[rota.MemoryEntry], error) { return x.c.Store.MemoryEntries(ctx, m.ID, p) },
+				func(e rota.MemoryEntry) error { return x.line(e) })
 		})
 }
 

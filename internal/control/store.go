@@ -15,6 +15,7 @@ type Store struct {
 	KeyedReader
 	FunctionToolReader
 	VaultReader
+	MemoryReader
 	ScheduleReader
 	ScheduleVersionReader
 	PlanReader
@@ -50,7 +51,9 @@ type Tx struct {
 	FunctionToolReader
 	FunctionToolWriter
 	VaultReader
+	MemoryReader
 	VaultWriter
+	MemoryWriter
 	ScheduleReader
 	PlanReader
 	ScheduleWriter
@@ -198,6 +201,36 @@ type VaultWriter interface {
 
 	// ResealCredential replaces the sealed secrets of a credential that is not revoked.
 	ResealCredential(ctx context.Context, id rota.MCPCredentialID, sealed []byte) error
+}
+
+// MemoryReader reads memory stores and their entries. Entries are read by whoever has
+// found their store.
+type MemoryReader interface {
+	// MemoryStore returns one that an owner sees, perhaps that of the account.
+	MemoryStore(ctx context.Context, o rota.Owner, id rota.MemoryStoreID) (rota.MemoryStore, error)
+	MemoryStores(ctx context.Context, o rota.Owner, p rota.Page) (rota.List[rota.MemoryStore], error)
+	CountMemoryStores(ctx context.Context, o rota.Owner) (int64, error)
+
+	MemoryEntry(ctx context.Context, store rota.MemoryStoreID, id rota.MemoryEntryID) (rota.MemoryEntry, error)
+	MemoryEntryAt(ctx context.Context, store rota.MemoryStoreID, path string) (rota.MemoryEntry, error)
+	MemoryEntries(ctx context.Context, store rota.MemoryStoreID, p rota.Page) (rota.List[rota.MemoryEntry], error)
+
+	// MemoryPaths returns the paths of all entries of a store, in no order.
+	MemoryPaths(ctx context.Context, store rota.MemoryStoreID) ([]string, error)
+}
+
+// MemoryWriter writes memory stores and their entries.
+type MemoryWriter interface {
+	AddMemoryStore(ctx context.Context, m rota.MemoryStore) error
+	SaveMemoryStore(ctx context.Context, m rota.MemoryStore) error
+
+	// DeleteMemoryStore deletes a store and its entries.
+	DeleteMemoryStore(ctx context.Context, o rota.Owner, id rota.MemoryStoreID) error
+
+	// AddMemoryEntry is a Conflict if there is an entry under the path.
+	AddMemoryEntry(ctx context.Context, o rota.Owner, e rota.MemoryEntry) error
+	SaveMemoryEntry(ctx context.Context, e rota.MemoryEntry) error
+	DeleteMemoryEntry(ctx context.Context, store rota.MemoryStoreID, id rota.MemoryEntryID) error
 }
 
 // ScheduleReader reads schedules and their timers. A deleted schedule is

@@ -22,7 +22,7 @@ const (
 
 // operations returns everything that callers can ask for.
 func (a *api) operations() []*operation {
-	return slices.Concat(a.agentOperations(), a.versionOperations(), a.functionToolOperations(), a.vaultOperations(), a.connectorOperations(), a.scheduleOperations(), a.occurrenceOperations(), a.runOperations(), a.responseOperations(), a.conversationOperations(), a.modelOperations(), a.absentOperations(), a.accountOperations(), a.keyOperations(), a.systemOperations(), a.authenticationOperations())
+	return slices.Concat(a.agentOperations(), a.versionOperations(), a.functionToolOperations(), a.vaultOperations(), a.memoryOperations(), a.connectorOperations(), a.scheduleOperations(), a.occurrenceOperations(), a.runOperations(), a.responseOperations(), a.conversationOperations(), a.modelOperations(), a.absentOperations(), a.accountOperations(), a.keyOperations(), a.systemOperations(), a.authenticationOperations())
 }
 
 func (a *api) agentOperations() []*operation {

@@ -83,6 +83,10 @@ func location(path string, answer any) string {
 		return path + "/" + string(v.ID)
 	case rota.MCPServer:
 		return path + "/" + string(v.ID)
+	case rota.MemoryStore:
+		return path + "/" + string(v.ID)
+	case rota.MemoryEntry:
+		return path + "/" + string(v.ID)
 	case rota.Schedule:
 		return agentsPath + "/" + string(v.AgentID) + "/schedules/" + string(v.ID)
 	case rota.Run:

@@ -83,6 +83,7 @@ func tags() []*huma.Tag {
 		{Name: "Agents", Description: "An agent is a saved configuration of a model: model, instructions, tools."},
 		{Name: "FunctionTools", Description: "A function tool is the definition of a function that several agents refer to."},
 		{Name: "Vault", Description: "MCP servers that agents name by id, and what these are shown."},
+		{Name: "Memory", Description: "Notes that last, which agents read and write."},
 		{Name: "Connectors", Description: "Telegram and WhatsApp as an agent's channel. Not offered by this version."},
 		{Name: "Schedules", Description: "A schedule says when an agent runs, and on which input."},
 		{Name: "Occurrences", Description: "An occurrence is a nominal time of a schedule, and what becomes of it."},
@@ -254,7 +255,7 @@ func parameters() map[string]*huma.Param {
 	all[pathParameter("key")] = &huma.Param{Name: "key", In: "path", Required: true, Description: "The key that it was given: a name of yours.", Schema: pattern(1, rota.MaxKey, rota.KeyPattern)}
 	all["end_user_id"] = &huma.Param{Name: "end_user_id", In: "path", Required: true, Description: "The end user, as X-On-Behalf-Of names it.", Schema: pattern(1, 150, printable)}
 	all["version"] = &huma.Param{Name: "version", In: "path", Required: true, Description: "1 is the first.", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &one}}
-	for name, about := range map[string]string{"agent_id": "agt_…", "schedule_id": "asch_…", "run_id": "arun_…", "approval_id": "mcpr_…", "occurrence_id": "occ_…", "response_id": "resp_…", "conversation_id": "conv_…", "item_id": "of the item", "model_id": "of the model", "key_id": "key_…", "function_tool_id": "ftool_…", "connector_id": "of a connector", "server_id": "mcp_srv_…", "credential_id": "mcp_cred_…"} {
+	for name, about := range map[string]string{"agent_id": "agt_…", "schedule_id": "asch_…", "run_id": "arun_…", "approval_id": "mcpr_…", "occurrence_id": "occ_…", "response_id": "resp_…", "conversation_id": "conv_…", "item_id": "of the item", "model_id": "of the model", "key_id": "key_…", "function_tool_id": "ftool_…", "connector_id": "of a connector", "server_id": "mcp_srv_…", "memory_store_id": "mem_…", "entry_id": "memn_…", "credential_id": "mcp_cred_…"} {
 		all[name] = &huma.Param{Name: name, In: "path", Required: true, Description: about, Schema: text(1, 0)}
 	}
 	maps.Copy(all, accountParams())
@@ -302,6 +303,7 @@ func llmParams() map[string]*huma.Param {
 	return map[string]*huma.Param{
 		"order_oldest_first": query("order", "By creation: oldest or newest first.", &huma.Schema{Type: huma.TypeString, Enum: []any{"asc", "desc"}, Default: "asc"}),
 		"stream":             query("stream", "Whether to answer with events.", &huma.Schema{Type: huma.TypeBoolean, Default: false}),
+		"if_match_hash":      query("if_match", "The content_hash that the note must have; 412 if somebody has changed it.", &huma.Schema{Type: huma.TypeString}),
 		"include_revoked":    query("include_revoked", "Whether revoked credentials are answered as well.", &huma.Schema{Type: huma.TypeBoolean, Default: false}),
 	}
 }

@@ -63,13 +63,13 @@ func TestDeleteEndUser(t *testing.T) {
 		}
 		require.Equal(t, map[string]int{
 			"end_user.export": 1, "end_user.export.end": 1, "agent": 3, "agent.version": 3, "agent.function_tool": 1, "agent.schedule": 2,
-			"schedule.occurrence": 2, "agent.run": 4, "key": 1, "response": 1, "conversation": 1, "mcp.server": 1, "mcp.credential": 1, "": 2, // two items
+			"schedule.occurrence": 2, "agent.run": 4, "key": 1, "response": 1, "conversation": 1, "mcp.server": 1, "mcp.credential": 1, "memory_store": 1, "memory_entry": 1, "": 2, // two items
 		}, count)
 
 		report := acme.send(http.MethodDelete, path, "").is(http.StatusOK).object()
 		require.Equal(t, map[string]any{
 			"object": "end_user.deleted", "id": user, "deleted": true, "agents": 3.0, "versions": 3.0, "schedules": 2.0, "occurrences": 2.0,
-			"runs": 4.0, "cancelled_runs": 3.0, "function_tools": 1.0, "keys": 1.0, "answers": 0.0, "responses": 1.0, "conversations": 1.0, "mcp_servers": 1.0,
+			"runs": 4.0, "cancelled_runs": 3.0, "function_tools": 1.0, "keys": 1.0, "answers": 0.0, "responses": 1.0, "conversations": 1.0, "mcp_servers": 1.0, "memory_stores": 1.0,
 		}, report)
 		theirs.send(http.MethodGet, agents, "").is(http.StatusUnauthorized)
 		kinds, _ = lines(t, acme.send(http.MethodGet, path+"/export", "").is(http.StatusOK).Body)

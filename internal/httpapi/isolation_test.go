@@ -32,6 +32,11 @@ var goodBody = map[string]string{
 
 	"create_mcp_server":     `{"name":"Docs","server_label":"docs","server_url":"https://mcp.example.com/"}`,
 	"update_mcp_server":     `{"name":"Other"}`,
+	"create_memory_store":   `{"name":"Notes"}`,
+	"update_memory_store":   `{"name":"Other"}`,
+	"create_memory_entry":   `{"path":"b","content":"c"}`,
+	"update_memory_entry":   `{"content":"d"}`,
+	"delete_memory_entry":   `{}`,
 	"create_mcp_credential": `{"auth_type":"bearer","bearer_token":"canary-of-a-credential"}`,
 
 	"create_agent_run_mcp_approval": `{"approval_request_id":"mcpr_1","approve":true}`,
@@ -108,6 +113,7 @@ func TestPathsMustFit(t *testing.T) {
 	mixed := things{
 		"agent_id": strings.TrimPrefix(other, agents+"/"), "schedule_id": ids["schedule_id"], "run_id": ids["run_id"], "version": "9", "key": ids["key"], "next_run_at": ids["next_run_at"],
 		"conversation_id": c.things()["conversation_id"], "item_id": ids["item_id"],
+		"memory_store_id": c.things()["memory_store_id"], "entry_id": ids["entry_id"],
 	}
 	for _, r := range httpapi.Routes() {
 		if strings.Count(r.Path, "{") == 2 && r.OperationID != "put_agent_schedule" && r.Status != http.StatusNotImplemented {
@@ -165,7 +171,7 @@ type things map[string]string
 var nowhere = things{
 	"agent_id": "agt_00000000000000000000000000000000", "schedule_id": "asch_00000000000000000000000000000000",
 	"run_id": "arun_00000000000000000000000000000000", "approval_id": "mcpr_none", "version": "1", "key": "none", "function_tool_id": "ftool_00000000000000000000000000000000",
-	"response_id": "resp_00000000000000000000000000000000", "conversation_id": "conv_00000000000000000000000000000000", "item_id": "msg_none", "server_id": "mcp_srv_00000000000000000000000000000000", "credential_id": "mcp_cred_00000000000000000000000000000000", "occurrence_id": "occ_00000000000000000000000000000000", "next_run_at": "2027-01-01T00:00:00.000Z",
+	"response_id": "resp_00000000000000000000000000000000", "conversation_id": "conv_00000000000000000000000000000000", "item_id": "msg_none", "server_id": "mcp_srv_00000000000000000000000000000000", "memory_store_id": "mem_00000000000000000000000000000000", "entry_id": "memn_00000000000000000000000000000000", "credential_id": "mcp_cred_00000000000000000000000000000000", "occurrence_id": "occ_00000000000000000000000000000000", "next_run_at": "2027-01-01T00:00:00.000Z",
 }
 
 // things makes one of each.
@@ -183,7 +189,9 @@ func (c caller) things() things {
 		c.control.Tokens.Secret, _ = seal.Parse(seal.NewSecret())
 	}
 	server := c.send(http.MethodPost, mcpServers, goodBody["create_mcp_server"]).is(http.StatusCreated).id()
+	memory := c.send(http.MethodPost, memoryStores, goodBody["create_memory_store"]).is(http.StatusCreated).id()
 	return things{
+		"memory_store_id": memory, "entry_id": c.send(http.MethodPost, memoryStores+"/"+memory+"/entries", `{"path":"a","content":"secret"}`).is(http.StatusCreated).id(),
 		"server_id": server, "credential_id": c.send(http.MethodPost, mcpServers+"/"+server+"/credentials", goodBody["create_mcp_credential"]).is(http.StatusCreated).id(),
 		"account_id": "acme", "model_id": "small", "end_user_id": "eve", "agent_id": last(agent), "schedule_id": last(schedule), "run_id": last(c.newRun(agent)), "version": "1", "key": url.PathEscape(key), "function_tool_id": function, "next_run_at": next,
 		"response_id":     c.send(http.MethodPost, responsesPath, `{"model":"echo","input":"hi"}`).is(http.StatusOK).id(),

@@ -348,7 +348,6 @@ func TestPartsThatAreNotOffered(t *testing.T) {
 		{http.MethodGet, "/files/file_1/content"},
 		{http.MethodPatch, "/evals/schedules/es_1"},
 		{http.MethodGet, "/evals/suites"},
-		{http.MethodPost, "/memory_stores"},
 	} {
 		f := c.sendUnlike(tt[0], "/api/v1/llm"+tt[1], "").is(http.StatusNotImplemented).failure() // the document has the first of each alone
 		require.Contains(t, f.Message, "not offered", tt[1])

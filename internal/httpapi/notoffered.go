@@ -25,7 +25,6 @@ var absentParts = []part{
 	{"/skills", "/skills", "list_skills", "skills", "say in the instructions of an agent what it should know"},
 	{"/files", "/files", "list_files", "files", "send a file in the input of a response, as file_data"},
 	{"/evals", "/evals/suites", "list_eval_suites", "evals", "schedule an agent, and read its runs"},
-	{"/memory_stores", "/memory_stores", "list_memory_stores", "memory stores", "keep what an agent should remember in a conversation"},
 }
 
 func (p part) why() string { return p.what + " are not offered by this version: " + p.instead }

@@ -20,7 +20,7 @@ import (
 func Control(s store.Store) control.Store {
 	q := s.Reader()
 	return control.Store{
-		AgentReader: q, KeyedReader: q, FunctionToolReader: q, VaultReader: q, ScheduleReader: q, ScheduleVersionReader: q, PlanReader: q, LedgerReader: q, LaneReader: q, RunReader: q, KeyReader: q, DescendantReader: q, EndUserReader: q, RetentionReader: q, LimitReader: q, EraseReader: q, ExportReader: q,
+		AgentReader: q, KeyedReader: q, FunctionToolReader: q, VaultReader: q, MemoryReader: q, ScheduleReader: q, ScheduleVersionReader: q, PlanReader: q, LedgerReader: q, LaneReader: q, RunReader: q, KeyReader: q, DescendantReader: q, EndUserReader: q, RetentionReader: q, LimitReader: q, EraseReader: q, ExportReader: q,
 		ResponseReader: q, ConversationReader: q, ApprovalReader: q,
 		Updater: store.On(s, controlTx),
 	}
@@ -28,7 +28,7 @@ func Control(s store.Store) control.Store {
 
 func controlTx(q sqlstore.Queries) control.Tx {
 	return control.Tx{
-		AgentReader: q, KeyedReader: q, AgentWriter: q, FunctionToolReader: q, FunctionToolWriter: q, VaultReader: q, VaultWriter: q, ScheduleReader: q, PlanReader: q, ScheduleWriter: q, LedgerReader: q, LedgerWriter: q, Acknowledger: q,
+		AgentReader: q, KeyedReader: q, AgentWriter: q, FunctionToolReader: q, FunctionToolWriter: q, VaultReader: q, MemoryReader: q, VaultWriter: q, MemoryWriter: q, ScheduleReader: q, PlanReader: q, ScheduleWriter: q, LedgerReader: q, LedgerWriter: q, Acknowledger: q,
 		RunReader: q, RunWriter: q, KeyWriter: q, DescendantReader: q, RetentionWriter: q, LimitWriter: q, Eraser: q, Answers: q,
 		ResponseReader: q, ResponseWriter: q, ConversationReader: q, ConversationWriter: q, ApprovalReader: q, ApprovalWriter: q,
 	}

@@ -95,6 +95,7 @@ var scans = map[string]string{
 	"AND a.deleted_at IS NOT NULL AND a.account":       "no agent is deleted here, and one index of none is as good as another",
 	"DELETE FROM purges WHERE agent_id IN":             "an end user is deleted, which is rare; the table has a row for each agent that was purged",
 	"SELECT a.id, a.account, a.end_user FROM agents a": "once a minute, and for each step of a purge: the open runs, which are bounded by what runs and waits",
+	"UNION ALL SELECT m.* FROM memory_stores m":        "the memory stores of one owner and of the account are put in their order: 2,000 at most",
 	"WITH RECURSIVE descendant":                        "its own rows, one a key that descends: what it looks up is by index, and they are sorted",
 	"UPDATE open_responses SET lease_until = ":         "the responses that are under way, which are few",
 	"SELECT version, fingerprint, written_by":          "at the start of a process, once",
@@ -132,7 +133,7 @@ func checkPlans(t *testing.T, seen map[string]bool) {
 // table every index is as good as another.
 func populate(t *testing.T, conn *pgx.Conn) {
 	t.Helper()
-	for _, table := range []string{"keys", "agents", "agent_versions", "agent_references", "guests", "function_tools", "mcp_servers", "mcp_credentials", "schedules", "schedule_versions", "timers", "occurrences", "runs", "open_runs", "requests_spent", "answers", "run_events", "approvals", "sessions", "responses", "open_responses", "response_steps", "conversations", "items", "tallies", "tally_errors", "tally_log"} {
+	for _, table := range []string{"keys", "agents", "agent_versions", "agent_references", "guests", "function_tools", "mcp_servers", "mcp_credentials", "memory_stores", "memory_entries", "schedules", "schedule_versions", "timers", "occurrences", "runs", "open_runs", "requests_spent", "answers", "run_events", "approvals", "sessions", "responses", "open_responses", "response_steps", "conversations", "items", "tallies", "tally_errors", "tally_log"} {
 		rows, err := conn.Query(t.Context(), `SELECT column_name, CASE
 			WHEN column_name IN ('deleted_at', 'revoked_at', 'catch_up') THEN 'NULL'
 			WHEN column_name = 'status' THEN '(ARRAY[''active'', ''paused''])[i % 2 + 1]'

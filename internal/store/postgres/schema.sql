@@ -146,6 +146,7 @@ CREATE TABLE erasures (
   responses bigint NOT NULL,
   conversations bigint NOT NULL,
   mcp_servers bigint NOT NULL,
+  memory_stores bigint NOT NULL,
   PRIMARY KEY (account, end_user)
 );
 CREATE INDEX erasures_by_age ON erasures USING btree (at);
@@ -234,6 +235,34 @@ CREATE TABLE mcp_servers (
   PRIMARY KEY (id)
 );
 CREATE INDEX mcp_servers_by_owner ON mcp_servers USING btree (account, end_user, id);
+
+CREATE TABLE memory_entries (
+  id text NOT NULL,
+  account text NOT NULL,
+  end_user text NOT NULL,
+  store_id text NOT NULL,
+  path text NOT NULL,
+  content text NOT NULL,
+  metadata text NOT NULL,
+  created_at bigint NOT NULL,
+  updated_at bigint NOT NULL,
+  PRIMARY KEY (id)
+);
+CREATE INDEX memory_entries_by_owner ON memory_entries USING btree (account, end_user);
+CREATE UNIQUE INDEX memory_entries_by_path ON memory_entries USING btree (store_id, path);
+CREATE INDEX memory_entries_by_store ON memory_entries USING btree (store_id, id);
+
+CREATE TABLE memory_stores (
+  id text NOT NULL,
+  account text NOT NULL,
+  end_user text NOT NULL,
+  visibility text NOT NULL,
+  configuration text NOT NULL,
+  created_at bigint NOT NULL,
+  updated_at bigint NOT NULL,
+  PRIMARY KEY (id)
+);
+CREATE INDEX memory_stores_by_owner ON memory_stores USING btree (account, end_user, id);
 
 CREATE TABLE occurrences (
   account text COLLATE "C" NOT NULL,

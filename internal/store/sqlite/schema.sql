@@ -153,6 +153,7 @@ CREATE TABLE erasures (
   responses      INTEGER NOT NULL,
   conversations  INTEGER NOT NULL,
   mcp_servers    INTEGER NOT NULL,
+  memory_stores  INTEGER NOT NULL,
   PRIMARY KEY (account, end_user)
 ) STRICT;
 
@@ -245,6 +246,36 @@ CREATE TABLE mcp_servers (
 ) STRICT;
 
 CREATE INDEX mcp_servers_by_owner ON mcp_servers (account, end_user, id);
+
+CREATE TABLE memory_entries (
+  id         TEXT PRIMARY KEY,
+  account    TEXT NOT NULL,
+  end_user   TEXT NOT NULL,
+  store_id   TEXT NOT NULL,
+  path       TEXT NOT NULL,
+  content    TEXT NOT NULL,
+  metadata   TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX memory_entries_by_owner ON memory_entries (account, end_user);
+
+CREATE UNIQUE INDEX memory_entries_by_path ON memory_entries (store_id, path);
+
+CREATE INDEX memory_entries_by_store ON memory_entries (store_id, id);
+
+CREATE TABLE memory_stores (
+  id            TEXT PRIMARY KEY,
+  account       TEXT NOT NULL,
+  end_user      TEXT NOT NULL,
+  visibility    TEXT NOT NULL,
+  configuration TEXT NOT NULL,
+  created_at    INTEGER NOT NULL,
+  updated_at    INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX memory_stores_by_owner ON memory_stores (account, end_user, id);
 
 CREATE TABLE occurrences (
   account         TEXT NOT NULL,

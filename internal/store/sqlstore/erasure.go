@@ -10,8 +10,8 @@ import (
 
 // BeginErasure notes that all of an end user is to be deleted, until nothing is left.
 func (q Queries) BeginErasure(ctx context.Context, o rota.Owner, now time.Time) error {
-	return q.write(ctx, `INSERT INTO erasures (account, end_user, at, agents, versions, schedules, occurrences, runs, cancelled_runs, function_tools, keys, answers, responses, conversations, mcp_servers)
-		VALUES (?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT (account, end_user) DO UPDATE SET at = excluded.at`, o.Account, o.EndUser, now.UnixMilli())
+	return q.write(ctx, `INSERT INTO erasures (account, end_user, at, agents, versions, schedules, occurrences, runs, cancelled_runs, function_tools, keys, answers, responses, conversations, mcp_servers, memory_stores)
+		VALUES (?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT (account, end_user) DO UPDATE SET at = excluded.at`, o.Account, o.EndUser, now.UnixMilli())
 }
 
 // Erasures returns up to limit end users that are to be deleted, and of whom nobody has
@@ -41,7 +41,7 @@ func (q Queries) OpenRunIDs(ctx context.Context, o rota.Owner, limit int) ([]rot
 func (q Queries) EraseSome(ctx context.Context, o rota.Owner, cancelled int64, now time.Time, limit int) (e rota.Erasure, some bool, err error) {
 	q.pending.noteOwners(rota.Owners{Owner: o})
 	e, err = one(ctx, q.db, "erasure", scanErasure, `SELECT e.agents, e.versions, e.schedules, e.occurrences, e.runs, e.cancelled_runs,
-		e.function_tools, e.keys, e.answers, e.responses, e.conversations, e.mcp_servers FROM erasures e WHERE e.account = ? AND e.end_user = ?`+q.lock("e"), o.Account, o.EndUser)
+		e.function_tools, e.keys, e.answers, e.responses, e.conversations, e.mcp_servers, e.memory_stores FROM erasures e WHERE e.account = ? AND e.end_user = ?`+q.lock("e"), o.Account, o.EndUser)
 	if err != nil {
 		return e, false, err
 	}
@@ -59,13 +59,13 @@ func (q Queries) EraseSome(ctx context.Context, o rota.Owner, cancelled int64, n
 			Single(`DELETE FROM erasures WHERE account = ? AND end_user = ?`, o.Account, o.EndUser))
 	}
 	return e, some, q.write(ctx, `UPDATE erasures SET at = ?, agents = ?, versions = ?, schedules = ?, occurrences = ?, runs = ?, cancelled_runs = ?,
-		function_tools = ?, keys = ?, answers = ?, responses = ?, conversations = ?, mcp_servers = ? WHERE account = ? AND end_user = ?`, now.UnixMilli(), e.Agents, e.Versions, e.Schedules, e.Occurrences,
-		e.Runs, e.CancelledRuns, e.FunctionTools, e.Keys, e.Answers, e.Responses, e.Conversations, e.MCPServers, o.Account, o.EndUser)
+		function_tools = ?, keys = ?, answers = ?, responses = ?, conversations = ?, mcp_servers = ?, memory_stores = ? WHERE account = ? AND end_user = ?`, now.UnixMilli(), e.Agents, e.Versions, e.Schedules, e.Occurrences,
+		e.Runs, e.CancelledRuns, e.FunctionTools, e.Keys, e.Answers, e.Responses, e.Conversations, e.MCPServers, e.MemoryStores, o.Account, o.EndUser)
 }
 
 func scanErasure(row Scanner) (rota.Erasure, error) {
 	e := rota.Erasure{Object: rota.ObjectErasure}
-	err := row.Scan(&e.Agents, &e.Versions, &e.Schedules, &e.Occurrences, &e.Runs, &e.CancelledRuns, &e.FunctionTools, &e.Keys, &e.Answers, &e.Responses, &e.Conversations, &e.MCPServers)
+	err := row.Scan(&e.Agents, &e.Versions, &e.Schedules, &e.Occurrences, &e.Runs, &e.CancelledRuns, &e.FunctionTools, &e.Keys, &e.Answers, &e.Responses, &e.Conversations, &e.MCPServers, &e.MemoryStores)
 	return e, err
 }
 
@@ -137,6 +137,8 @@ func (q Queries) erasableAgents(e *rota.Erasure, now time.Time) []erasable {
 		{`DELETE FROM function_tools WHERE id IN (SELECT f.id FROM function_tools f WHERE f.account = ? AND f.end_user = ? ORDER BY f.id LIMIT ?)`, &e.FunctionTools, nil},
 		{`DELETE FROM mcp_credentials WHERE id IN (SELECT c.id FROM mcp_credentials c WHERE c.account = ? AND c.end_user = ? LIMIT ?)`, uncounted, nil},
 		{`DELETE FROM mcp_servers WHERE id IN (SELECT s.id FROM mcp_servers s WHERE s.account = ? AND s.end_user = ? ORDER BY s.id LIMIT ?)`, &e.MCPServers, nil},
+		{`DELETE FROM memory_entries WHERE id IN (SELECT n.id FROM memory_entries n WHERE n.account = ? AND n.end_user = ? LIMIT ?)`, uncounted, nil},
+		{`DELETE FROM memory_stores WHERE id IN (SELECT m.id FROM memory_stores m WHERE m.account = ? AND m.end_user = ? ORDER BY m.id LIMIT ?)`, &e.MemoryStores, nil},
 		{`DELETE FROM answers WHERE (account, end_user, key) IN (SELECT x.account, x.end_user, x.key FROM answers x
 			WHERE x.account = ? AND x.end_user = ? LIMIT ?)`, &e.Answers, nil},
 		{`DELETE FROM purges WHERE agent_id IN (SELECT p.agent_id FROM purges p WHERE p.account = ? AND p.end_user = ? LIMIT ?)`, uncounted, nil},

@@ -193,6 +193,17 @@ func (t msTime) instant() rota.Instant { return rota.Instant{Time: t.Time} }
 
 func (t msTime) orNil() *rota.Instant { return rota.InstantOrNil(t.Time) }
 
+// seconds scans an instant into Unix seconds.
+type seconds struct{ to *int64 }
+
+// Scan implements [sql.Scanner].
+func (s seconds) Scan(v any) error {
+	var t msTime
+	err := t.Scan(v)
+	*s.to = t.Unix()
+	return err
+}
+
 // js returns v as JSON text; it panics on what cannot be marshalled, which the
 // nouns always can.
 func js(v any) string { return string(rota.AnyOf(v).RawMessage) }

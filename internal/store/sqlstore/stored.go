@@ -39,6 +39,10 @@ func storedKinds() []string {
 			FROM mcp_servers s WHERE s.account = ? GROUP BY s.end_user`,
 		`SELECT c.end_user, CAST(SUM(` + bytesOf("c.name", "c.header_names", "c.sealed") + `) AS BIGINT), ''
 			FROM mcp_credentials c WHERE c.account = ? GROUP BY c.end_user`,
+		`SELECT m.end_user, CAST(SUM(` + bytesOf("m.configuration") + `) AS BIGINT), ''
+			FROM memory_stores m WHERE m.account = ? GROUP BY m.end_user`,
+		`SELECT n.end_user, CAST(SUM(` + bytesOf("n.path", "n.content", "n.metadata") + `) AS BIGINT), ''
+			FROM memory_entries n WHERE n.account = ? GROUP BY n.end_user`,
 		`SELECT s.end_user, CAST(SUM(` + bytesOf("s.name", "s.description", "s.input", "s.conversation", "s.context_management", "s.metadata") + `) AS BIGINT), ''
 			FROM schedules s WHERE s.account = ? GROUP BY s.end_user`,
 		`SELECT s.end_user, CAST(SUM(` + bytesOf("v.configuration") + `) AS BIGINT), ''
@@ -54,7 +58,7 @@ func storedKinds() []string {
 	}
 }
 
-const kindOccurrences = 7
+const kindOccurrences = 9
 
 // itemBytes returns the sum of the lengths of the items in a log: each is in one.
 func itemBytes(log string) string {

@@ -158,6 +158,33 @@ CREATE TABLE mcp_credentials (
 CREATE INDEX mcp_credentials_by_server ON mcp_credentials (server_id, id);
 CREATE INDEX mcp_credentials_by_owner ON mcp_credentials (account, end_user);
 
+-- Notes that last, each under a path. An entry belongs to whoever has its store.
+CREATE TABLE memory_stores (
+  id            TEXT PRIMARY KEY,
+  account       TEXT NOT NULL,
+  end_user      TEXT NOT NULL,
+  visibility    TEXT NOT NULL,
+  configuration TEXT NOT NULL,
+  created_at    BIGINT NOT NULL,
+  updated_at    BIGINT NOT NULL
+);
+CREATE INDEX memory_stores_by_owner ON memory_stores (account, end_user, id);
+
+CREATE TABLE memory_entries (
+  id         TEXT PRIMARY KEY,
+  account    TEXT NOT NULL,
+  end_user   TEXT NOT NULL,
+  store_id   TEXT NOT NULL,
+  path       TEXT NOT NULL,
+  content    TEXT NOT NULL,
+  metadata   TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX memory_entries_by_path ON memory_entries (store_id, path);
+CREATE INDEX memory_entries_by_store ON memory_entries (store_id, id);
+CREATE INDEX memory_entries_by_owner ON memory_entries (account, end_user);
+
 -- The agents that have been purged, or are being purged, and how much of what was theirs.
 CREATE TABLE purges (
   agent_id    TEXT COLLATE "C" PRIMARY KEY,
@@ -189,6 +216,7 @@ CREATE TABLE erasures (
   responses      BIGINT NOT NULL,
   conversations  BIGINT NOT NULL,
   mcp_servers    BIGINT NOT NULL,
+  memory_stores  BIGINT NOT NULL,
   PRIMARY KEY (account, end_user)
 );
 CREATE INDEX erasures_by_age ON erasures (at);

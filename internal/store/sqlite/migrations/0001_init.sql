@@ -156,6 +156,33 @@ CREATE TABLE mcp_credentials (
 CREATE INDEX mcp_credentials_by_server ON mcp_credentials (server_id, id);
 CREATE INDEX mcp_credentials_by_owner ON mcp_credentials (account, end_user);
 
+-- Notes that last, each under a path. An entry belongs to whoever has its store.
+CREATE TABLE memory_stores (
+  id            TEXT PRIMARY KEY,
+  account       TEXT NOT NULL,
+  end_user      TEXT NOT NULL,
+  visibility    TEXT NOT NULL,
+  configuration TEXT NOT NULL,
+  created_at    INTEGER NOT NULL,
+  updated_at    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX memory_stores_by_owner ON memory_stores (account, end_user, id);
+
+CREATE TABLE memory_entries (
+  id         TEXT PRIMARY KEY,
+  account    TEXT NOT NULL,
+  end_user   TEXT NOT NULL,
+  store_id   TEXT NOT NULL,
+  path       TEXT NOT NULL,
+  content    TEXT NOT NULL,
+  metadata   TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX memory_entries_by_path ON memory_entries (store_id, path);
+CREATE INDEX memory_entries_by_store ON memory_entries (store_id, id);
+CREATE INDEX memory_entries_by_owner ON memory_entries (account, end_user);
+
 -- The agents that have been purged, or are being purged, and how much of what was theirs.
 CREATE TABLE purges (
   agent_id    TEXT PRIMARY KEY,
@@ -187,6 +214,7 @@ CREATE TABLE erasures (
   responses      INTEGER NOT NULL,
   conversations  INTEGER NOT NULL,
   mcp_servers    INTEGER NOT NULL,
+  memory_stores  INTEGER NOT NULL,
   PRIMARY KEY (account, end_user)
 ) STRICT;
 CREATE INDEX erasures_by_age ON erasures (at);

@@ -734,9 +734,6 @@ not_offered("llm.files.get", file_id="file_1")
 not_offered("llm.files.delete", file_id="file_1")
 not_offered("llm.evals.list_suites")
 not_offered("llm.evals.get_run", run_id="run_1")
-not_offered("llm.memory_stores.create", name="notes")
-not_offered("llm.memory_stores.list")
-not_offered("llm.memory_stores.list_entries", memory_store_id="mem_1")
 
 
 # The vault.
@@ -853,3 +850,97 @@ for op, arguments in {
     "delete_credential": {"credential_id": "mcp_cred_" + NOBODY}, "test_server": {"server_id": "mcp_srv_" + NOBODY},
 }.items():
     unauthorized_or_absent("llm.mcp_vault." + op, **arguments)
+
+
+# Memory.
+
+
+def store(c, **fields):
+    return c.api("POST", "/llm/memory_stores", {"name": "Notes", **fields})["id"]
+
+
+def note(c, store, path="a.md", content="caf\u00e9"):
+    return c.api("POST", f"/llm/memory_stores/{store}/entries", {"path": path, "content": content})
+
+
+@case("llm.memory_stores.create", "every field")
+def _(c):
+    m = c.call(name="Notes", description="d", instructions="i", visibility="workspace", metadata={"team": "a"})
+    equal((m.object, m.name, m.description, m.instructions, m.visibility), ("memory_store", "Notes", "d", "i", "workspace"))
+    equal((m.metadata, m.deleted_at), ({"team": "a"}, None))
+
+
+@case("llm.memory_stores.list", "pages by after")
+def _(c):
+    want = [store(c) for _ in range(3)]
+    page = c.call(limit=2, order="asc")
+    equal((ids(page), page.has_more), (want[:2], True))
+    equal(ids(c.call(limit=2, order="asc", after=page.last_id)), want[2:])
+
+
+@case("llm.memory_stores.get", "as it was made")
+def _(c):
+    m = c.call(memory_store_id=store(c))
+    equal((m.name, m.description, m.visibility), ("Notes", None, "private"))
+
+
+@case("llm.memory_stores.update", "what is left out stays")
+def _(c):
+    m = c.call(memory_store_id=store(c, description="d"), name="Other")
+    equal((m.name, m.description), ("Other", "d"))
+
+
+@case("llm.memory_stores.delete", "with its notes")
+def _(c):
+    id = store(c)
+    entry = note(c, id)["id"]
+    gone = c.call(memory_store_id=id)
+    equal((gone.id, gone.object, gone.deleted), (id, "memory_store.deleted", True))
+    c.fails(404, op="llm.memory_stores.get_entry", memory_store_id=id, entry_id=entry)
+
+
+@case("llm.memory_stores.create_entry", "every field, and a path once")
+def _(c):
+    id = store(c)
+    e = c.call(memory_store_id=id, path="a/b.md", content="caf\u00e9", metadata={"k": "v"})
+    equal((e.object, e.path, e.content, e.bytes, e.metadata), ("memory_entry", "a/b.md", "caf\u00e9", 5, {"k": "v"}))
+    equal(e.content_hash, "850f7dc43910ff890f8879c0ed26fe697c93a067ad93a7d50f466a7028a9bf4e")
+    c.fails(409, "a/b.md", memory_store_id=id, path="a/b.md", content="")
+
+
+@case("llm.memory_stores.list_entries", "with their contents")
+def _(c):
+    id = store(c)
+    note(c, id)
+    equal([(e.path, e.content) for e in c.call(memory_store_id=id).data], [("a.md", "caf\u00e9")])
+
+
+@case("llm.memory_stores.get_entry", "as it was written")
+def _(c):
+    id = store(c)
+    equal(c.call(memory_store_id=id, entry_id=note(c, id)["id"]).content, "caf\u00e9")
+
+
+@case("llm.memory_stores.update_entry", "if nobody has changed it")
+def _(c):
+    id = store(c)
+    e = note(c, id)
+    equal(c.call(memory_store_id=id, entry_id=e["id"], content="x", if_match=e["content_hash"]).content, "x")
+    c.fails(412, memory_store_id=id, entry_id=e["id"], content="y", if_match=e["content_hash"])
+
+
+@case("llm.memory_stores.delete_entry", "if nobody has changed it")
+def _(c):
+    id = store(c)
+    e = note(c, id)
+    gone = c.call(memory_store_id=id, entry_id=e["id"])
+    equal((gone.id, gone.object, gone.deleted), (e["id"], "memory_entry.deleted", True))
+
+
+for op, arguments in {
+    "create": {"name": "n"}, "list": {}, "get": {"memory_store_id": "mem_1"}, "update": {"memory_store_id": "mem_1", "name": "n"}, "delete": {"memory_store_id": "mem_1"},
+    "create_entry": {"memory_store_id": "mem_1", "path": "a", "content": "b"}, "list_entries": {"memory_store_id": "mem_1"},
+    "get_entry": {"memory_store_id": "mem_1", "entry_id": "memn_1"}, "update_entry": {"memory_store_id": "mem_1", "entry_id": "memn_1", "content": "c"},
+    "delete_entry": {"memory_store_id": "mem_1", "entry_id": "memn_1"},
+}.items():
+    unauthorized_or_absent("llm.memory_stores." + op, **arguments)
