@@ -52,6 +52,39 @@ type sent struct {
 // only drops the answer of a call.
 func only[T any](_ T, err error) error { return err }
 
+func memoryCalls() []sent {
+	return []sent{
+		{`POST /api/v1/llm/memory_stores {"name":"n","visibility":"workspace"}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.MemoryStores.Create(ctx, rota.MemoryStoreCreate{Name: "n", Visibility: rota.Some(rota.Workspace)}))
+		}},
+		{`GET /api/v1/llm/memory_stores?limit=2 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.MemoryStores.List(ctx, rota.Page{Limit: 2}))
+		}},
+		{`GET /api/v1/llm/memory_stores/mem_1 `, func(ctx context.Context, c *client.Client) error { return only(c.MemoryStores.Get(ctx, "mem_1")) }},
+		{`POST /api/v1/llm/memory_stores/mem_1 {"description":null}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.MemoryStores.Update(ctx, "mem_1", rota.MemoryStoreUpdate{Description: rota.Null[string]()}))
+		}},
+		{`DELETE /api/v1/llm/memory_stores/mem_1 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.MemoryStores.Delete(ctx, "mem_1"))
+		}},
+		{`POST /api/v1/llm/memory_stores/mem_1/entries {"path":"a","content":"b"}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.MemoryStores.CreateEntry(ctx, "mem_1", rota.MemoryEntryCreate{Path: "a", Content: "b"}))
+		}},
+		{`GET /api/v1/llm/memory_stores/mem_1/entries?limit=2 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.MemoryStores.Entries(ctx, "mem_1", rota.Page{Limit: 2}))
+		}},
+		{`GET /api/v1/llm/memory_stores/mem_1/entries/memn_1 `, func(ctx context.Context, c *client.Client) error {
+			return only(c.MemoryStores.Entry(ctx, "mem_1", "memn_1"))
+		}},
+		{`POST /api/v1/llm/memory_stores/mem_1/entries/memn_1 {"content":"c","if_match":"h"}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.MemoryStores.UpdateEntry(ctx, "mem_1", "memn_1", rota.MemoryEntryUpdate{Content: "c", IfMatch: rota.Some("h")}))
+		}},
+		{`DELETE /api/v1/llm/memory_stores/mem_1/entries/memn_1 {}`, func(ctx context.Context, c *client.Client) error {
+			return only(c.MemoryStores.DeleteEntry(ctx, "mem_1", "memn_1", rota.MemoryEntryDelete{}))
+		}},
+	}
+}
+
 func agentCalls() []sent {
 	return []sent{
 		{`POST /api/v1/agents {"name":"n","model":"m"}`, func(ctx context.Context, c *client.Client) error {
@@ -101,34 +134,6 @@ func agentCalls() []sent {
 		}},
 		{`DELETE /api/v1/llm/mcp/servers/mcp_srv_1 `, func(ctx context.Context, c *client.Client) error {
 			return only(c.MCPServers.Delete(ctx, "mcp_srv_1"))
-		}},
-		{`POST /api/v1/llm/memory_stores {"name":"n","visibility":"workspace"}`, func(ctx context.Context, c *client.Client) error {
-			return only(c.MemoryStores.Create(ctx, rota.MemoryStoreCreate{Name: "n", Visibility: rota.Some(rota.Workspace)}))
-		}},
-		{`GET /api/v1/llm/memory_stores?limit=2 `, func(ctx context.Context, c *client.Client) error {
-			return only(c.MemoryStores.List(ctx, rota.Page{Limit: 2}))
-		}},
-		{`GET /api/v1/llm/memory_stores/mem_1 `, func(ctx context.Context, c *client.Client) error { return only(c.MemoryStores.Get(ctx, "mem_1")) }},
-		{`POST /api/v1/llm/memory_stores/mem_1 {"description":null}`, func(ctx context.Context, c *client.Client) error {
-			return only(c.MemoryStores.Update(ctx, "mem_1", rota.MemoryStoreUpdate{Description: rota.Null[string]()}))
-		}},
-		{`DELETE /api/v1/llm/memory_stores/mem_1 `, func(ctx context.Context, c *client.Client) error {
-			return only(c.MemoryStores.Delete(ctx, "mem_1"))
-		}},
-		{`POST /api/v1/llm/memory_stores/mem_1/entries {"path":"a","content":"b"}`, func(ctx context.Context, c *client.Client) error {
-			return only(c.MemoryStores.CreateEntry(ctx, "mem_1", rota.MemoryEntryCreate{Path: "a", Content: "b"}))
-		}},
-		{`GET /api/v1/llm/memory_stores/mem_1/entries?limit=2 `, func(ctx context.Context, c *client.Client) error {
-			return only(c.MemoryStores.Entries(ctx, "mem_1", rota.Page{Limit: 2}))
-		}},
-		{`GET /api/v1/llm/memory_stores/mem_1/entries/memn_1 `, func(ctx context.Context, c *client.Client) error {
-			return only(c.MemoryStores.Entry(ctx, "mem_1", "memn_1"))
-		}},
-		{`POST /api/v1/llm/memory_stores/mem_1/entries/memn_1 {"content":"c","if_match":"h"}`, func(ctx context.Context, c *client.Client) error {
-			return only(c.MemoryStores.UpdateEntry(ctx, "mem_1", "memn_1", rota.MemoryEntryUpdate{Content: "c", IfMatch: rota.Some("h")}))
-		}},
-		{`DELETE /api/v1/llm/memory_stores/mem_1/entries/memn_1 {}`, func(ctx context.Context, c *client.Client) error {
-			return only(c.MemoryStores.DeleteEntry(ctx, "mem_1", "memn_1", rota.MemoryEntryDelete{}))
 		}},
 		{`POST /api/v1/llm/mcp/servers/mcp_srv_1/test `, func(ctx context.Context, c *client.Client) error {
 			return only(c.MCPServers.Test(ctx, "mcp_srv_1"))
@@ -322,7 +327,7 @@ func runAndKeyCalls() []sent {
 }
 
 func TestEveryCallSendsItsRequest(t *testing.T) {
-	for _, test := range slices.Concat(agentCalls(), scheduleCalls(), occurrenceCalls(), allSchedulesCalls(), runAndKeyCalls()) {
+	for _, test := range slices.Concat(agentCalls(), memoryCalls(), scheduleCalls(), occurrenceCalls(), allSchedulesCalls(), runAndKeyCalls()) {
 		t.Run(test.want, func(t *testing.T) {
 			c, seen := serve(t, 200, `{}`)
 			require.NoError(t, test.call(t.Context(), c))

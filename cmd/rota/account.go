@@ -136,6 +136,7 @@ func erasureCard(e rota.Erasure) []line {
 		{"cancelled runs", count(e.CancelledRuns)},
 		{"function tools", count(e.FunctionTools)},
 		{"keys", count(e.Keys)},
+		{"memory stores", count(e.MemoryStores)},
 	}
 }
 

@@ -23,6 +23,7 @@ type CLI struct {
 	FunctionTools  functionToolsCmd  `cmd:"" help:"Save functions that agents refer to."`
 	MCPServers     mcpServersCmd     `cmd:"" name:"mcp-servers" help:"Save MCP servers that agents name."`
 	MCPCredentials mcpCredentialsCmd `cmd:"" name:"mcp-credentials" help:"Save what MCP servers are shown, and end it."`
+	MemoryStores   memoryStoresCmd   `cmd:"" name:"memory-stores" help:"Keep notes that agents read and write."`
 	AgentSchedules agentSchedulesCmd `cmd:"" help:"Put agents on a schedule."`
 	AgentRuns      agentRunsCmd      `cmd:"" help:"Run agents, and see what came of it."`
 	Today          todayCmd          `cmd:"" help:"Say whether everything ran in the last 24 hours; exit 4 if something needs you." example:"rota today --end-user '*'"`

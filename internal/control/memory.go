@@ -25,7 +25,7 @@ func (c *Control) CreateMemoryStore(ctx context.Context, who auth.Caller, in rot
 	if m.Metadata == nil {
 		m.Metadata = map[string]string{}
 	}
-	if err := mayShare(who.Owner, m.Visibility); err != nil {
+	if err := mayBe(who, m.Visibility); err != nil {
 		return m, err
 	}
 	return write(ctx, c, who, w.growing(), func(ctx context.Context, tx Tx, now time.Time) (rota.MemoryStore, error) {
@@ -39,14 +39,6 @@ func (c *Control) CreateMemoryStore(ctx context.Context, who auth.Caller, in rot
 		m.ID, m.CreatedAt, m.UpdatedAt = rota.NewMemoryStoreID(now), now.Unix(), now.Unix()
 		return m, tx.AddMemoryStore(ctx, m)
 	})
-}
-
-// mayShare refuses what end users cannot do: one has nothing that others see.
-func mayShare(o rota.Owner, v rota.Visibility) error {
-	if v == rota.Workspace && o.EndUser != "" {
-		return rota.InvalidField("visibility", "must be private for an end user: only what the account has itself can be seen by its end users")
-	}
-	return nil
 }
 
 // MemoryStore returns a memory store. Scope read:agents.
@@ -82,7 +74,7 @@ func (c *Control) UpdateMemoryStore(ctx context.Context, who auth.Caller, id rot
 		in.Instructions.ApplyNullable(&m.Instructions)
 		in.Visibility.Apply(&m.Visibility)
 		in.Metadata.Apply(&m.Metadata)
-		if err := mayShare(who.Owner, m.Visibility); err != nil || same(before, m.MemoryStoreConfig) {
+		if err := mayBe(who, m.Visibility); err != nil || same(before, m.MemoryStoreConfig) {
 			return m, err
 		}
 		m.UpdatedAt = now.Unix()

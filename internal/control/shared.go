@@ -52,10 +52,11 @@ func unshared(ctx context.Context, tx agentGetter, who auth.Caller, id rota.Agen
 	return &rota.Error{Code: rota.Conflict, Err: errUnshared, Msg: "the agent is not shared with you any more; its schedules can be read and deleted"}
 }
 
-// mayBe refuses a visibility that an agent cannot have.
+// mayBe refuses a visibility that what the caller has cannot have: an end user shares
+// nothing.
 func mayBe(who auth.Caller, v rota.Visibility) error {
 	if v == rota.Workspace && who.Owner.EndUser != "" {
-		return rota.InvalidField("visibility", "must be private: only an agent of the account itself, made without X-On-Behalf-Of, can be shared with end users")
+		return rota.InvalidField("visibility", "must be private: only what the account has itself, made without X-On-Behalf-Of, can be shared with end users")
 	}
 	return nil
 }
