@@ -3,7 +3,8 @@ package rota
 // ObjectEndUser is the object field of an EndUser.
 const ObjectEndUser = "end_user"
 
-// An EndUser is one for whom an account has acted, as far as agents are left.
+// An EndUser is one for whom an account has acted, as far as agents are left, or who has used
+// an agent that the account shares.
 type EndUser struct {
 	Object          string   `json:"object" enum:"end_user"`
 	EndUser         string   `json:"end_user" doc:"As X-On-Behalf-Of names it."`

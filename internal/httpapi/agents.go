@@ -47,7 +47,7 @@ func (a *api) agentOperations() []*operation {
 		answers(Route{http.MethodGet, agentByKeyPath, rota.ReadAgents, http.StatusOK, "get_agent_by_key"}, a.getAgentByKey).
 			says(tag, "Get an agent by its key", "The agent with the key that is not deleted."),
 		puts(Route{http.MethodPut, agentByKeyPath, rota.WriteAgents, http.StatusOK, "put_agent"}, a.putAgent).
-			says(tag, "Put an agent under its key", "Makes the agent with the key what the body says, for those who keep their agents as code: creates it if there is none, gives it a new version if its configuration differs, and changes nothing if it is equal. What the body leaves out has its default.").
+			says(tag, "Put an agent under its key", "Makes the agent with the key what the body says, for those who keep their agents as code: creates it if there is none, gives it a new version if its configuration differs, and changes nothing if it is equal. What the body leaves out has its default, but for visibility, which stays as it is.").
 			like(`{"name": "Morning brief", "model": "auto", "instructions": "Sum up the news since {{last_run_at}}."}`),
 		answers(Route{http.MethodPost, agentPath + "/restore", rota.WriteAgents, http.StatusOK, "restore_agent"}, a.restoreAgent).
 			says(tag, "Restore an agent", "Takes the deletion back. The schedules stay paused until they are resumed; what they had to do meanwhile is on record as blocked and is not made up for.").

@@ -88,12 +88,7 @@ func (b *bench) update(fn func(context.Context, sqlstore.Queries) error) {
 func (b *bench) attempt(ctx context.Context) rota.Run {
 	b.Helper()
 	b.now = b.now.Add(time.Hour)
-	var work []rota.Work
-	b.update(func(ctx context.Context, tx sqlstore.Queries) error {
-		var err error
-		work, err = tx.ClaimRuns(ctx, b.now, rota.Claim{Provider: "model", Limit: 10})
-		return err
-	})
+	work := b.claim()
 	require.Len(b, work, 1)
 	b.runner.Attempt(ctx, work[0])
 	r, err := b.store.RunByID(context.Background(), owner, b.run.ID)

@@ -25,6 +25,7 @@ type tools struct {
 	listed   []answer.Listed
 	unlisted error
 	left     int
+	whose    []rota.Owner // whose servers and functions were used
 	do       func(ctx context.Context, c answer.Call) (answer.Result, error)
 }
 
@@ -35,14 +36,16 @@ func (f *tools) Call(ctx context.Context, from answer.Caller, c answer.Call) (an
 	return f.do(ctx, c)
 }
 
-func (f *tools) List(_ context.Context, _ answer.Caller, s answer.Server) (rota.ResponseStep, error) {
+func (f *tools) List(_ context.Context, from answer.Caller, s answer.Server) (rota.ResponseStep, error) {
+	f.whose = append(f.whose, from.Tools)
 	if f.unlisted != nil {
 		return rota.ResponseStep{}, f.unlisted
 	}
 	return s.ListedStep(f.listed)
 }
 
-func (f *tools) Stored(_ context.Context, _ rota.Owner, tools []json.RawMessage) ([]json.RawMessage, error) {
+func (f *tools) Stored(_ context.Context, o rota.Owner, tools []json.RawMessage) ([]json.RawMessage, error) {
+	f.whose = append(f.whose, o)
 	return answer.FillStored(tools, func(id rota.MCPServerID) (rota.MCPServer, error) {
 		if id != "mcp_srv_1" {
 			return rota.MCPServer{}, rota.Errorf(rota.NotFound, "no such MCP server")
