@@ -201,6 +201,7 @@ const MaxSkips = 100
 
 // A ScheduleFilter narrows a list of schedules. The zero value lets all pass.
 type ScheduleFilter struct {
+	Runnable    bool // its owner may run its agent
 	ID          ScheduleID
 	AgentID     AgentID
 	Status      ScheduleStatus

@@ -58,6 +58,7 @@ func (b *bulk) match(agent rota.Opt[rota.AgentID], name, q, endUser rota.Opt[str
 	q.Apply(&b.filter.Q)
 	endUser.Apply(&b.endUser)
 	dry.Apply(&b.dry)
+	b.filter.Runnable = true
 }
 
 const (

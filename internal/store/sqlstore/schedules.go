@@ -116,6 +116,9 @@ func (q Queries) AllSchedules(ctx context.Context, o rota.Owners, f rota.Schedul
 		l.look("schedules s", "s.id", maxLook)
 		l.where(n.text, n.args...)
 	}
+	if f.Runnable {
+		l.where(` AND (s.end_user = a.end_user OR NOT ` + notShared + `)`)
+	}
 	if sorted {
 		l.sort(by)
 	}
