@@ -33,6 +33,7 @@ const (
 	Gone     Kind = "gone"     // nobody: the tool is not there any more
 	Sleep    Kind = "sleep"    // nobody: the run or response sleeps
 	Schedule Kind = "schedule" // Rota: an agent plans its own follow-ups
+	Memory   Kind = "memory"   // Rota: notes that last
 )
 
 // A Tool is one that Rota calls itself.
@@ -47,7 +48,11 @@ type Tool struct {
 	Function rota.FunctionToolID // of a function
 	URL      string              // of a function: its webhook
 	MCP      Server              // of an MCP server's tool
-	Held     bool                // a call needs an approval
+
+	MemoryStore rota.MemoryStoreID // of memory
+	ReadOnly    bool               // of memory: notes are not written
+
+	Held bool // a call needs an approval
 }
 
 // Tools are the tools that Rota calls itself, by the names that models know.
@@ -64,7 +69,7 @@ func ReadTools(list []json.RawMessage) (Tools, error) {
 			continue
 		}
 		other, twice := tools[t.Name]
-		if twice && t.Function != other.Function {
+		if twice && (t.Function != other.Function || t.MemoryStore != other.MemoryStore) {
 			one, another := cmp.Or(string(t.Function), string(t.Kind)), cmp.Or(string(other.Function), string(other.Kind))
 			return nil, rota.InvalidField("tools", "must not have two functions named %q: %s and %s", t.Name, min(one, another), max(one, another))
 		}
@@ -82,6 +87,8 @@ func readTool(raw json.RawMessage) (Tool, bool) {
 		return sleepTool, true
 	case "schedule":
 		return scheduleTool, true
+	case memoryName:
+		return readMemory(raw), true
 	default:
 		return Tool{}, false
 	}
@@ -118,6 +125,8 @@ func told(tool json.RawMessage) json.RawMessage {
 		return json.RawMessage(toldSleep)
 	case "schedule":
 		return json.RawMessage(toldSchedule)
+	case memoryName:
+		return json.RawMessage(toldMemory)
 	}
 	if rawjson.Get(tool, "function_tool_id") == nil {
 		return tool

@@ -99,7 +99,7 @@ func assemble(p parts) (server, error) {
 			Tokens: tokens, Limits: p.limits,
 		},
 	}
-	p.operations.control, p.tools.Own = s.control, s.control.CallSchedule
+	p.operations.control, p.tools.Own = s.control, s.control.CallOwn
 	return s, nil
 }
 

@@ -146,8 +146,8 @@ func (c *Control) DeleteFunctionTool(ctx context.Context, who auth.Caller, id ro
 	})
 }
 
-// checkFunctions refuses a reference to a function tool or MCP server that is not there, and a webhook
-// of a function that is none of these: calls are signed with a secret of the tool.
+// checkFunctions refuses a reference to a function tool, MCP server or memory store that is not
+// there, and a webhook of a function that is none of these: calls are signed with a secret of the tool.
 func checkFunctions(ctx context.Context, tx Tx, o rota.Owner, a rota.AgentConfig) error {
 	for n, t := range a.Tools {
 		if rawjson.Text(rawjson.Get(t.RawMessage, "type")) == "function" && rawjson.Kind(rawjson.Get(t.RawMessage, "webhook_url")) != 'n' {
@@ -155,6 +155,9 @@ func checkFunctions(ctx context.Context, tx Tx, o rota.Owner, a rota.AgentConfig
 		}
 	}
 	if _, err := withStored(ctx, tx, o, a.RawTools()); err != nil {
+		return err
+	}
+	if err := checkMemory(ctx, tx, o, a.RawTools()); err != nil {
 		return err
 	}
 	for _, id := range a.FunctionReferences() {

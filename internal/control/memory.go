@@ -124,9 +124,9 @@ func (c *Control) CreateMemoryEntry(ctx context.Context, who auth.Caller, store 
 }
 
 func addEntry(ctx context.Context, tx Tx, o rota.Owner, store rota.MemoryStoreID, in rota.MemoryEntryCreate, now time.Time) (rota.MemoryEntry, error) {
-	paths, err := tx.MemoryPaths(ctx, store)
-	if err == nil && len(paths) >= rota.MaxMemoryEntries {
-		err = rota.Errorf(rota.LimitReached, "the memory store has %d notes, and may have no more: delete one", len(paths))
+	n, err := tx.CountMemoryEntries(ctx, store)
+	if err == nil && n >= rota.MaxMemoryEntries {
+		err = rota.Errorf(rota.LimitReached, "the memory store has %d notes, and may have no more: delete one", n)
 	}
 	if err != nil {
 		return rota.MemoryEntry{}, err
@@ -145,8 +145,8 @@ func checkEntry(path, content string) error {
 	if path == "" || utf8.RuneCountInString(path) > rota.MaxMemoryPath || strings.ContainsFunc(path, bad) {
 		return rota.InvalidField("path", "must be 1 to %d characters, without control characters", rota.MaxMemoryPath)
 	}
-	if utf8.RuneCountInString(content) > rota.MaxMemoryContent {
-		return rota.InvalidField("content", "must be at most %d characters", rota.MaxMemoryContent)
+	if utf8.RuneCountInString(content) > rota.MaxMemoryContent || strings.ContainsRune(content, 0) {
+		return rota.InvalidField("content", "must be at most %d characters, without U+0000", rota.MaxMemoryContent)
 	}
 	return nil
 }
@@ -184,8 +184,12 @@ func (c *Control) UpdateMemoryEntry(ctx context.Context, who auth.Caller, store 
 		if err != nil {
 			return e, err
 		}
+		before := e
 		e.Write(in.Content)
 		in.Metadata.Apply(&e.Metadata)
+		if same(before, e) {
+			return e, nil
+		}
 		e.UpdatedAt = now.Unix()
 		return e, tx.SaveMemoryEntry(ctx, e)
 	})

@@ -54,6 +54,11 @@ type ownPlan struct {
 // told.
 func (c *Control) CallSchedule(ctx context.Context, from answer.Caller, call answer.Call) (answer.Result, error) {
 	result, err := c.callSchedule(ctx, from, call)
+	return c.told(ctx, from, call, result, err)
+}
+
+// told returns what the model is told of a call of a tool that Rota itself is.
+func (c *Control) told(ctx context.Context, from answer.Caller, call answer.Call, result any, err error) (answer.Result, error) {
 	if err == nil {
 		text, err := json.Marshal(result)
 		return answer.Result{Output: string(text)}, err
@@ -63,7 +68,7 @@ func (c *Control) CallSchedule(ctx context.Context, from answer.Caller, call ans
 	}
 	e := rota.Public(err)
 	if e.Code == rota.Internal {
-		c.Audit.Error("a call of the tool schedule failed", "call_id", call.ID(from.ID), "err", err)
+		c.Audit.Error("a call of a tool of Rota's own failed", "tool", string(call.Kind), "call_id", call.ID(from.ID), "err", err)
 	}
 	text := e.Msg
 	if e.Field != "" {

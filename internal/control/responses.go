@@ -204,6 +204,12 @@ func (c *Control) refer(ctx context.Context, who auth.Caller, r *answer.Request)
 		referred = rawjson.EncodeList(list)
 	}
 	r.Rest.Set("tools", referred)
+	if err := mayRemember(who, list); err != nil {
+		return err
+	}
+	if err := checkMemory(ctx, c.Store, who.Owner, list); err != nil {
+		return err
+	}
 	_, err = answer.ReadServers(list)
 	return err
 }

@@ -217,6 +217,7 @@ type MemoryReader interface {
 
 	// MemoryPaths returns the paths of all entries of a store, in no order.
 	MemoryPaths(ctx context.Context, store rota.MemoryStoreID) ([]string, error)
+	CountMemoryEntries(ctx context.Context, store rota.MemoryStoreID) (int64, error)
 }
 
 // MemoryWriter writes memory stores and their entries.

@@ -45,7 +45,7 @@ func TestMemory(t *testing.T) {
 	c.send(http.MethodGet, entry, "").is(http.StatusNotFound)
 
 	for body, param := range map[string]string{
-		`{"path":"","content":""}`: "path", `{"path":"a\nb","content":""}`: "path", `{"content":""}`: "path",
+		`{"path":"","content":""}`: "path", `{"path":"a\nb","content":""}`: "path", `{"content":""}`: "path", `{"path":"a","content":"a\u0000b"}`: "content",
 		`{"path":"` + strings.Repeat("x", 513) + `","content":""}`: "path", `{"path":"a","content":"` + strings.Repeat("x", 100_001) + `"}`: "content",
 	} {
 		require.Equal(t, param, *c.send(http.MethodPost, store+"/entries", body).is(http.StatusBadRequest).failure().Param, body[:min(len(body), 40)])

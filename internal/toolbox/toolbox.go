@@ -105,9 +105,9 @@ func (b *Toolbox) Call(ctx context.Context, from answer.Caller, c answer.Call) (
 		return b.callFunction(ctx, from, c)
 	case answer.MCP:
 		return b.callMCP(ctx, from, c)
-	case answer.Schedule:
+	case answer.Schedule, answer.Memory:
 		if b.Own == nil {
-			return failed("The call was not made: this server plans no schedules."), nil
+			return failed("The call was not made: this server has no such tool."), nil
 		}
 		return b.Own(ctx, from, c)
 	case answer.Gone:

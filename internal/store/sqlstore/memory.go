@@ -106,6 +106,11 @@ func (q Queries) MemoryPaths(ctx context.Context, store rota.MemoryStoreID) ([]s
 	return all(ctx, q.db, scanText, `SELECT n.path FROM memory_entries n WHERE n.store_id = ? LIMIT ?`, store, rota.MaxMemoryEntries)
 }
 
+// CountMemoryEntries counts the entries of a store.
+func (q Queries) CountMemoryEntries(ctx context.Context, store rota.MemoryStoreID) (int64, error) {
+	return one(ctx, q.db, "memory entry", scanInt, `SELECT COUNT(*) FROM memory_entries n WHERE n.store_id = ?`, store)
+}
+
 // AddMemoryEntry adds an entry to a store of an owner. It is a Conflict if there is one
 // under its path.
 func (q Queries) AddMemoryEntry(ctx context.Context, o rota.Owner, e rota.MemoryEntry) error {
