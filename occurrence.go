@@ -17,12 +17,13 @@ type Occurrence struct {
 	Count           int64        `json:"count" doc:"How many nominal times the row stands for."`
 	Outcome         Outcome      `json:"outcome" enum:"fired,skipped_overlap,skipped_requested,buffered,missed,blocked"`
 	Reason          *Reason      `json:"reason"`
-	RunID           *RunID       `json:"run_id"`
+	RunID           *RunID       `json:"run_id" doc:"The run that was started."`
+	RunIDs          []RunID      `json:"run_ids" doc:"That run, and those that went on from it with decisions about calls, in their order; null if none was started."`
 	Trigger         Trigger      `json:"trigger" enum:"schedule,manual,backfill"`
 	LatenessMS      *int64       `json:"lateness_ms" doc:"From the nominal time to the decision."`
 	RecordedAt      Instant      `json:"recorded_at"`
 
-	Run          *OccurrenceRun   `json:"run" doc:"How the run stands or ended; null if none was started."`
+	Run          *OccurrenceRun   `json:"run" doc:"How the last of its runs stands or ended; null if none was started."`
 	Acknowledged *Acknowledgement `json:"acknowledged" doc:"Who has acknowledged that it was missed or blocked, or how its run ended; null if nobody has."`
 
 	Account string `json:"-"`
@@ -34,7 +35,7 @@ type Occurrence struct {
 	Open bool `json:"open" doc:"Whether the entry still grows: it is the span of a pause that has not ended, as it would be on record if it ended now."`
 }
 
-// An OccurrenceRun says how the run of an occurrence stands, or how it ended.
+// An OccurrenceRun says how the last run of an occurrence stands, or how it ended.
 type OccurrenceRun struct {
 	Phase     Phase   `json:"phase" enum:"queued,running,waiting,completed,failed,cancelled,incomplete"`
 	ErrorCode *string `json:"error_code" doc:"Why it failed or was cancelled, else null."`

@@ -114,7 +114,7 @@ func (c *Control) goOn(ctx context.Context, tx Tx, who auth.Caller, run rota.Run
 	}
 	decision := answer.Decision(a.ID, approve, reason)
 	next := rota.Run{
-		ID: rota.NewRunID(now), Trigger: rota.TriggerAPI, Metadata: run.Metadata, CreatedAt: rota.InstantOf(now),
+		ID: rota.NewRunID(now), Trigger: rota.TriggerAPI, ScheduleID: run.ScheduleID, Metadata: run.Metadata, CreatedAt: rota.InstantOf(now),
 		Input: rota.Input{Any: rota.Any{RawMessage: rawjson.EncodeList([]json.RawMessage{decision})}},
 	}
 	switch {

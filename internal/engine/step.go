@@ -234,7 +234,8 @@ func (s *Step) sort(ctx context.Context, q Queue, batch *Batch, claimed []rota.W
 		provider := s.Provider(w.Model())
 		switch {
 		case w.Blocked != nil:
-			end := rota.Result{Phase: rota.PhaseCancelled, Blocked: true, Error: w.Blocked, CompletedAt: now}
+			// What a call has started was not counted by a schedule.
+			end := rota.Result{Phase: rota.PhaseCancelled, Blocked: w.Run.Trigger != rota.TriggerAPI, Error: w.Blocked, CompletedAt: now}
 			if _, err := q.FinishRun(ctx, id, end, policy.Settle); err != nil {
 				return err
 			}

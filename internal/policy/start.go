@@ -7,7 +7,8 @@ import (
 )
 
 // MayStart says why a run that waits for its first attempt must not start; nil if it
-// may. What somebody triggers runs also while the schedule is paused.
+// may. What somebody triggers runs also while the schedule is paused. So does what goes on
+// because somebody has decided a call, and it does if the schedule was deleted as well.
 func MayStart(w rota.Work) *rota.RunError {
 	switch {
 	case w.Run.Attempt > 0:
@@ -16,6 +17,8 @@ func MayStart(w rota.Work) *rota.RunError {
 		return &rota.RunError{Code: rota.RunErrAgentDeleted, Message: "the agent was deleted before the run began"}
 	case w.AgentUnshared:
 		return &rota.RunError{Code: rota.RunErrAgentUnshared, Message: "the agent was made private before the run began"}
+	case w.Run.Trigger == rota.TriggerAPI:
+		return nil
 	case w.Schedule == rota.ScheduleDeleted:
 		return &rota.RunError{Code: rota.RunErrDeleted, Message: "the schedule was deleted before the run began"}
 	case w.Schedule == rota.SchedulePaused && w.Run.Trigger != rota.TriggerManual:

@@ -105,7 +105,9 @@ func misconfigured(text string) error {
 
 // fills reports whether variables are filled in: what a caller sends in a run of
 // its own is text, and stays as it is.
-func fills(w rota.Work) bool { return w.Run.Trigger != rota.TriggerAPI && w.Policy.Variables }
+func fills(w rota.Work) bool {
+	return (w.Run.Trigger != rota.TriggerAPI || w.Run.ScheduleID != nil) && w.Policy.Variables
+}
 
 // instructions returns the agent's, with the variables filled in if they are.
 func instructions(w rota.Work) *string {
@@ -115,9 +117,10 @@ func instructions(w rota.Work) *string {
 	return new(prompt.Render(*w.Agent.Instructions, w.Fire))
 }
 
-// filledInput returns the run's input, with the variables filled in if they are.
+// filledInput returns the run's input, with the variables filled in if they are. What a
+// caller sends is text, and so is what a run that goes on has of the one before.
 func filledInput(w rota.Work) (rota.Input, error) {
-	if !fills(w) {
+	if !fills(w) || w.Run.Trigger == rota.TriggerAPI {
 		return w.Run.Input, nil
 	}
 	return prompt.RenderInput(w.Run.Input, w.Fire)

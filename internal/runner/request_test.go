@@ -55,6 +55,12 @@ func TestRequestGoldens(t *testing.T) {
 			`{"model":"m","instructions":"It is 2026-11-23T09:00:00Z; {{{{ stays, {{so}} too.","input":"in UTC","metadata":{"rota_run_id":"arun_1"}}`,
 		},
 		{
+			"a run that goes on from a schedule's run", `{"instructions":"It is {{scheduled_for}}.","tools":[],"text":{},"reasoning":{}}`,
+			`{"id":"arun_2","trigger":"api","schedule_id":"asch_1","scheduled_for":"2026-11-23T09:00:00.000Z","input":"said: {{timezone}}"}`,
+			`{"model":"m","instructions":"It is 2026-11-23T09:00:00Z.","input":"said: {{timezone}}",
+			"metadata":{"rota_run_id":"arun_2","rota_schedule_id":"asch_1","rota_scheduled_for":"2026-11-23T09:00:00.000Z","rota_timezone":"UTC"}}`,
+		},
+		{
 			"text of a caller's run", `{"instructions":"It is {{scheduled_for}}.","tools":[],"text":{},"reasoning":{}}`,
 			`{"id":"arun_1","trigger":"api","input":[{"type":"text","text":"in {{timezone}}"}]}`,
 			`{"model":"m","instructions":"It is {{scheduled_for}}.","metadata":{"rota_run_id":"arun_1"},

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"context"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -8,6 +9,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/control"
 	"github.com/rota-run/rota/internal/engine"
+	"github.com/rota-run/rota/internal/store/sqlstore"
 )
 
 // queues are about which runs are at work, and in which order.
@@ -175,6 +177,48 @@ var queues = []testCase{
 		w.asked(4)
 		require.Equal(w, 2, w.model.calls()[2].beside)
 	}},
+	{name: "overlap: a run that goes on is in the way", run: func(w *world) {
+		s := w.schedule(w.agent("large/m"), w.every(2), w.until(7, rota.PolicyUpdate{Overlap: rota.Some(rota.OverlapSkip)}))
+		w.passTo(s.CreatedAt.Add(w.units(3)))
+		w.shows(s, "fired")
+		end := w.model.holds()
+		next := w.goesOn(w.readRun(*w.ledger(s)[0].RunID))
+		w.passTo(s.CreatedAt.Add(w.units(5)))
+		w.shows(s, "fired, skipped_overlap")
+		o := w.ledger(s)
+		require.Equal(w, []rota.RunID{*o[0].RunID, next}, o[0].RunIDs)
+		require.Equal(w, rota.PhaseRunning, o[0].Run.Phase)
+		require.Equal(w, "run "+string(next)+" had not ended", o[1].Reason.Message)
+		end()
+		w.passTo(s.CreatedAt.Add(w.units(6.5)))
+		w.shows(s, "fired, skipped_overlap, fired")
+		require.Equal(w, rota.PhaseCompleted, w.ledger(s)[0].Run.Phase)
+		require.EqualValues(w, 2, w.read(s).RunCount)
+	}},
+	{name: "a run that goes on starts while its schedule is paused", run: func(w *world) {
+		s := w.schedule(w.agent("large/m"), w.every(2), rota.PolicyUpdate{})
+		w.passTo(s.CreatedAt.Add(w.units(3)))
+		w.shows(s, "fired")
+		w.pause(s)
+		next := w.goesOn(w.readRun(*w.ledger(s)[0].RunID))
+		w.pass(w.units(1))
+		w.soon(func() { w.phase(next, rota.PhaseCompleted) })
+		require.EqualValues(w, 1, w.read(s).RunCount)
+	}},
+}
+
+// goesOn starts a run that goes on from another one, as a decision about a call does.
+func (w *world) goesOn(from rota.Run) rota.RunID {
+	w.Helper()
+	now := w.now()
+	r := rota.Run{
+		ID: rota.NewRunID(now), Trigger: rota.TriggerAPI, ScheduleID: from.ScheduleID, Input: rota.InputText("approved"), CreatedAt: rota.InstantOf(now),
+	}
+	require.NoError(w, w.store.Update(w.Context(), func(ctx context.Context, tx sqlstore.Queries) error {
+		return tx.AddContinuation(ctx, caller.Owner, r, from.ID, "large")
+	}))
+	w.engine.Changed()
+	return r.ID
 }
 
 // runsOf queues runs of an end user, each a millisecond after the one before.

@@ -461,6 +461,7 @@ CREATE INDEX runs_by_account ON runs USING btree (account, id);
 CREATE INDEX runs_by_agent ON runs USING btree (agent_id, id);
 CREATE INDEX runs_by_error ON runs USING btree (account, error_code, id) WHERE (error_code IS NOT NULL);
 CREATE INDEX runs_by_guest ON runs USING btree (account, end_user, id) WHERE guest;
+CREATE INDEX runs_continued ON runs USING btree (schedule_id, scheduled_for, id) WHERE ((trigger = 'api'::text) AND (schedule_id IS NOT NULL));
 CREATE INDEX runs_unusual ON runs USING btree (account, phase, id) WHERE ((phase <> 'queued'::text) AND (phase <> 'completed'::text));
 
 CREATE TABLE schedule_versions (

@@ -480,6 +480,8 @@ CREATE INDEX runs_by_error ON runs (account, error_code, id) WHERE error_code IS
 
 CREATE INDEX runs_by_guest ON runs (account, end_user, id) WHERE guest;
 
+CREATE INDEX runs_continued ON runs (schedule_id, scheduled_for, id) WHERE trigger = 'api' AND schedule_id IS NOT NULL;
+
 CREATE INDEX runs_unusual ON runs (account, phase, id) WHERE phase <> 'queued' AND phase <> 'completed';
 
 CREATE TABLE schedule_versions (

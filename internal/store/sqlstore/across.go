@@ -171,11 +171,10 @@ func (q Queries) SpansAcross(ctx context.Context, o rota.Owners, f rota.Occurren
 // conditions that no index answers.
 func occurrenceListing(o rota.Owners, f rota.OccurrenceFilter) listing[rota.Occurrence] {
 	l := listing[rota.Occurrence]{
-		query: `SELECT ` + occurrenceColumns + occurrenceRunColumns + ` FROM occurrences o
-			LEFT JOIN runs r ON r.id = o.run_id LEFT JOIN open_runs w ON w.run_id = o.run_id WHERE true`,
-		key:  "o.id",
-		scan: scanOccurrence,
-		id:   func(o rota.Occurrence) string { return string(o.ID) },
+		query: `SELECT ` + occurrenceColumns + occurrenceRunColumns + ` FROM occurrences o` + lastRun + ` WHERE true`,
+		key:   "o.id",
+		scan:  scanOccurrence,
+		id:    func(o rota.Occurrence) string { return string(o.ID) },
 	}
 	indexed := false
 	switch {

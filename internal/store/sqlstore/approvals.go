@@ -90,17 +90,24 @@ func (q Queries) Decide(ctx context.Context, a rota.Approval) (bool, error) {
 }
 
 // AddContinuation stores a run that goes on from another one of the same agent, with its
-// version and its functions, and queues it under the provider.
+// version and its functions, and queues it under the provider. It is a run of the same
+// occurrence, if there is one: its schedule has one more open run.
 func (q Queries) AddContinuation(ctx context.Context, o rota.Owner, r rota.Run, from rota.RunID, provider string) error {
-	n, err := q.exec(ctx, `INSERT INTO runs (id, account, end_user, agent_id, agent_version, function_tools, trigger, input, conversation,
-		previous_response_id, context_management, no_deltas, guest, metadata, created_at, phase, attempts)
-		SELECT ?, r.account, r.end_user, r.agent_id, r.agent_version, r.function_tools, ?, ?, r.conversation, ?, r.context_management, r.no_deltas, r.guest, ?, ?, 'queued', 0
+	n, err := q.exec(ctx, `INSERT INTO runs (id, account, end_user, agent_id, agent_version, function_tools, schedule_id, schedule_version, scheduled_for, fire,
+		trigger, input, conversation, previous_response_id, context_management, no_deltas, guest, metadata, created_at, phase, attempts)
+		SELECT ?, r.account, r.end_user, r.agent_id, r.agent_version, r.function_tools, r.schedule_id, r.schedule_version, r.scheduled_for, r.fire,
+		?, ?, r.conversation, ?, r.context_management, r.no_deltas, r.guest, ?, ?, 'queued', 0
 		FROM runs r WHERE r.id = ? AND r.account = ? AND r.end_user = ?`,
 		r.ID, r.Trigger, rawOrNil(r.Input.RawMessage), r.PreviousResponseID, js(r.Metadata), r.CreatedAt.UnixMilli(), from, o.Account, o.EndUser)
 	if err := must("run", n, err); err != nil {
 		return err
 	}
-	return q.write(ctx, enqueue, queueRow(r.ID, nil, o, provider, r.CreatedAt.UnixMilli())...)
+	if r.ScheduleID != nil {
+		if err := q.write(ctx, `UPDATE timers SET open_runs = open_runs + 1, last_run_id = ? WHERE schedule_id = ?`, r.ID, *r.ScheduleID); err != nil {
+			return err
+		}
+	}
+	return q.write(ctx, enqueue, queueRow(r.ID, r.ScheduleID, o, provider, r.CreatedAt.UnixMilli())...)
 }
 
 // deleteApprovals deletes the requests of runs that are deleted.

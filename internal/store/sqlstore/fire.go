@@ -40,7 +40,7 @@ func (b *batch) add(before rota.Timer, d rota.Decision) {
 		o.Object, o.ID = rota.ObjectOccurrence, rota.OccurrenceIDAt(o.ScheduleID, o.ScheduledFor)
 		if o.Outcome == rota.Fired {
 			id := b.newRunID()
-			o.RunID = &id
+			o.RunID, o.RunIDs = &id, []rota.RunID{id}
 		}
 		b.records, b.of = append(b.records, o), append(b.of, len(b.decided))
 	}

@@ -67,7 +67,7 @@ func (q Queries) Lane(ctx context.Context, o rota.Owner, id rota.ScheduleID, fro
 }
 
 const laneEntries = `SELECT o.scheduled_for, COALESCE(o.scheduled_until, o.scheduled_for), o.count, o.outcome, COALESCE(w.phase, r.phase)
-	FROM occurrences o LEFT JOIN runs r ON r.id = o.run_id LEFT JOIN open_runs w ON w.run_id = o.run_id
+	FROM occurrences o` + lastRun + `
 	WHERE o.schedule_id = ? AND o.account = ? AND o.end_user = ?`
 
 func scanLaneEntry(row Scanner) (rota.LaneEntry, error) {

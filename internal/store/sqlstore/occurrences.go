@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,16 @@ import (
 const occurrenceColumns = `o.id, o.account, o.end_user, o.agent_id, o.schedule_id, o.schedule_version, o.scheduled_for, o.scheduled_until, o.count, o.outcome, o.reason,
 	o.run_id, o.trigger, o.lateness_ms, o.recorded_at, o.acknowledged_at, o.acknowledged_by`
 
-const occurrenceRunColumns = `, COALESCE(w.phase, r.phase), r.error_code, r.acknowledged_at, r.acknowledged_by`
+const occurrenceRunColumns = `, COALESCE(w.phase, r.phase), r.error_code, r.acknowledged_at, r.acknowledged_by,
+	(SELECT string_agg(c.id, ',') FROM runs c` + wentOn + `)`
+
+// wentOn are the runs c that went on from the run of an occurrence o: no other run of a
+// schedule was started by a call.
+const wentOn = ` WHERE c.trigger = 'api' AND c.schedule_id = o.schedule_id AND c.scheduled_for = o.scheduled_for`
+
+// lastRun joins the last run of an occurrence o, as r, and as w if it has not ended.
+const lastRun = ` LEFT JOIN runs r ON r.id = COALESCE((SELECT MAX(c.id) FROM runs c` + wentOn + `), o.run_id)
+	LEFT JOIN open_runs w ON w.run_id = r.id`
 
 func occurrenceDest(o *rota.Occurrence) ([]any, func()) {
 	var scheduled, until, recorded msTime
@@ -29,17 +39,27 @@ func occurrenceDest(o *rota.Occurrence) ([]any, func()) {
 	}, func() {
 		o.Acknowledged = seen.orNil()
 		o.ScheduledFor, o.ScheduledUntil, o.RecordedAt = scheduled.instant(), until.orNil(), recorded.instant()
+		if o.RunID != nil {
+			o.RunIDs = []rota.RunID{*o.RunID}
+		}
 	}
 }
 
 // scanOccurrence reads an occurrence with how its run stands.
 func scanOccurrence(row Scanner) (rota.Occurrence, error) {
 	var o rota.Occurrence
-	var phase, code sql.NullString
+	var phase, code, more sql.NullString
 	var seen acknowledgement
 	dest, done := occurrenceDest(&o)
-	err := row.Scan(append(dest, &phase, &code, &seen.at, &seen.by)...)
+	err := row.Scan(append(dest, &phase, &code, &seen.at, &seen.by, &more)...)
 	done()
+	if more.Valid {
+		ids := strings.Split(more.String, ",")
+		slices.Sort(ids) // identifiers sort by time
+		for _, id := range ids {
+			o.RunIDs = append(o.RunIDs, rota.RunID(id))
+		}
+	}
 	if o.Acknowledged == nil {
 		o.Acknowledged = seen.orNil()
 	}
@@ -53,9 +73,7 @@ func scanOccurrence(row Scanner) (rota.Occurrence, error) {
 // order. Those of a deleted schedule can still be read.
 func (q Queries) Occurrences(ctx context.Context, o rota.Owner, a rota.AgentID, id rota.ScheduleID, f rota.OccurrenceFilter, p rota.Page) (rota.List[rota.Occurrence], error) {
 	l := listing[rota.Occurrence]{
-		query: `SELECT ` + occurrenceColumns + occurrenceRunColumns + ` FROM occurrences o JOIN schedules s ON s.id = o.schedule_id
-			LEFT JOIN runs r ON r.id = o.run_id LEFT JOIN open_runs w ON w.run_id = o.run_id
-			WHERE o.schedule_id = ? AND s.agent_id = ? AND s.account = ? AND s.end_user = ?`,
+		query: `SELECT ` + occurrenceColumns + occurrenceRunColumns + ` FROM occurrences o JOIN schedules s ON s.id = o.schedule_id` + lastRun + ` WHERE o.schedule_id = ? AND s.agent_id = ? AND s.account = ? AND s.end_user = ?`,
 		key:   "o.scheduled_for",
 		args:  []any{id, a, o.Account, o.EndUser},
 		scan:  scanOccurrence,
@@ -82,7 +100,7 @@ func (q Queries) OccurrencesAt(ctx context.Context, o rota.Owner, id rota.Schedu
 		id, at.UnixMilli(), o.Account, o.EndUser, o.Account, at.UnixMilli(), id, o.EndUser)
 }
 
-const occurrenceTables = ` FROM occurrences o LEFT JOIN runs r ON r.id = o.run_id LEFT JOIN open_runs w ON w.run_id = o.run_id`
+const occurrenceTables = ` FROM occurrences o` + lastRun
 
 // Ledger returns up to limit rows of a schedule that are about nominal times from one
 // instant to another, both included, in order. The first may be a span that began

@@ -236,18 +236,19 @@ func (q Queries) SaveSchedule(ctx context.Context, s rota.TimedSchedule, goesOn 
 }
 
 // takeOver returns the steps that give runs that have not started the content of their
-// schedule, and the version of the agent if it is pinned to another one.
+// schedule, and the version of the agent if it is pinned to another one. A run that goes on
+// from another one stays as it is.
 func (q Queries) takeOver(s rota.TimedSchedule, goesOn *string) []Step {
 	t, unstarted := s.Timer, `(SELECT o.run_id FROM open_runs o WHERE o.schedule_id = ? AND o.phase = 'queued'`+q.lock("o")+`)`
 	steps := []Step{Single(`UPDATE runs SET input = ?, conversation = ?, previous_response_id = ?, context_management = ?, metadata = ?,
-		schedule_version = ? WHERE id IN `+unstarted,
+		schedule_version = ? WHERE trigger <> 'api' AND id IN `+unstarted,
 		rawOrNil(s.Input.RawMessage), rawOrNil(s.Conversation.RawMessage), orNull(goesOn),
 		rawOrNil(s.ContextManagement.RawMessage), js(s.Metadata), t.ScheduleVersion, t.ScheduleID)}
 	if t.AgentVersion == nil {
 		return steps
 	}
 	return append(steps, Single(`UPDATE runs SET agent_version = ?, function_tools = (SELECT (`+functionsOf+`?) FROM agents a WHERE a.id = runs.agent_id)
-		WHERE agent_version <> ? AND id IN `+unstarted, *t.AgentVersion, *t.AgentVersion, *t.AgentVersion, t.ScheduleID))
+		WHERE agent_version <> ? AND trigger <> 'api' AND id IN `+unstarted, *t.AgentVersion, *t.AgentVersion, *t.AgentVersion, t.ScheduleID))
 }
 
 // Timer returns the timer of a schedule that is not deleted.

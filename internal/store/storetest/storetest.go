@@ -22,7 +22,7 @@ import (
 // Run runs the suite. open returns a store that is empty and that nobody else
 // uses; the suite closes it.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	run(t, open, roundTrips, owners, shared, deletions, pages, filters, across, narrowed, acknowledged, lanes, versions, updates, answers, fires, backlogs, replans, claims, ends, recoveries, keys, responses, sleeps, plans, continuity, limits, clusters, vault, memory)
+	run(t, open, roundTrips, owners, shared, deletions, pages, filters, across, narrowed, acknowledged, lanes, versions, updates, answers, fires, backlogs, replans, claims, ends, recoveries, keys, responses, sleeps, plans, continuity, continuations, limits, clusters, vault, memory)
 }
 
 func run(t *testing.T, open func(t *testing.T) store.Store, groups ...[]testCase) {

@@ -452,6 +452,8 @@ CREATE INDEX runs_by_account ON runs (account, id);
 CREATE INDEX runs_unusual ON runs (account, phase, id) WHERE phase <> 'queued' AND phase <> 'completed';
 CREATE INDEX runs_by_error ON runs (account, error_code, id) WHERE error_code IS NOT NULL;
 CREATE INDEX runs_asked ON runs (account, trigger, id) WHERE trigger <> 'schedule';
+-- Those that went on from the run of an occurrence, with a decision about a call.
+CREATE INDEX runs_continued ON runs (schedule_id, scheduled_for, id) WHERE trigger = 'api' AND schedule_id IS NOT NULL;
 
 -- The runs that have not ended: the queue, kept apart so that the steps of a
 -- run rewrite few bytes. A row is deleted when its run ends.
