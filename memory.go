@@ -56,6 +56,7 @@ type MemoryStoreUpdate struct {
 type MemoryEntry struct {
 	Object      string            `json:"object" enum:"memory_entry"`
 	ID          MemoryEntryID     `json:"id"`
+	StoreID     MemoryStoreID     `json:"memory_store_id"`
 	Path        string            `json:"path"`
 	Content     string            `json:"content"`
 	ContentHash string            `json:"content_hash" doc:"The SHA-256 of the content, in hexadecimal digits."`
@@ -63,8 +64,6 @@ type MemoryEntry struct {
 	Metadata    map[string]string `json:"metadata"`
 	CreatedAt   int64             `json:"created_at" doc:"Unix seconds."`
 	UpdatedAt   int64             `json:"updated_at" doc:"Unix seconds."`
-
-	StoreID MemoryStoreID `json:"-"`
 }
 
 // Write sets the content, with its hash and its length.

@@ -865,9 +865,14 @@ def note(c, store, path="a.md", content="caf\u00e9"):
 
 @case("llm.memory_stores.create", "every field")
 def _(c):
-    m = c.call(name="Notes", description="d", instructions="i", visibility="workspace", metadata={"team": "a"})
-    equal((m.object, m.name, m.description, m.instructions, m.visibility), ("memory_store", "Notes", "d", "i", "workspace"))
+    m = c.call(name="Notes", description="d", instructions="i", visibility="private", metadata={"team": "a"})
+    equal((m.object, m.name, m.description, m.instructions, m.visibility), ("memory_store", "Notes", "d", "i", "private"))
     equal((m.metadata, m.deleted_at), ({"team": "a"}, None))
+
+
+@case("llm.memory_stores.create", "400 where an end user would share it")
+def _(c):
+    c.fails(400, "visibility", name="Notes", visibility="workspace")
 
 
 @case("llm.memory_stores.list", "pages by after")
@@ -903,7 +908,7 @@ def _(c):
 def _(c):
     id = store(c)
     e = c.call(memory_store_id=id, path="a/b.md", content="caf\u00e9", metadata={"k": "v"})
-    equal((e.object, e.path, e.content, e.bytes, e.metadata), ("memory_entry", "a/b.md", "caf\u00e9", 5, {"k": "v"}))
+    equal((e.object, e.path, e.content, e.bytes_ if hasattr(e, "bytes_") else e.bytes, e.metadata), ("memory_entry", "a/b.md", "caf\u00e9", 5, {"k": "v"}))
     equal(e.content_hash, "850f7dc43910ff890f8879c0ed26fe697c93a067ad93a7d50f466a7028a9bf4e")
     c.fails(409, "a/b.md", memory_store_id=id, path="a/b.md", content="")
 
@@ -938,7 +943,7 @@ def _(c):
 
 
 for op, arguments in {
-    "create": {"name": "n"}, "list": {}, "get": {"memory_store_id": "mem_1"}, "update": {"memory_store_id": "mem_1", "name": "n"}, "delete": {"memory_store_id": "mem_1"},
+    "get": {"memory_store_id": "mem_1"}, "update": {"memory_store_id": "mem_1", "name": "n"}, "delete": {"memory_store_id": "mem_1"},
     "create_entry": {"memory_store_id": "mem_1", "path": "a", "content": "b"}, "list_entries": {"memory_store_id": "mem_1"},
     "get_entry": {"memory_store_id": "mem_1", "entry_id": "memn_1"}, "update_entry": {"memory_store_id": "mem_1", "entry_id": "memn_1", "content": "c"},
     "delete_entry": {"memory_store_id": "mem_1", "entry_id": "memn_1"},
