@@ -70,7 +70,7 @@ func ReadTools(list []json.RawMessage) (Tools, error) {
 		}
 		other, twice := tools[t.Name]
 		if twice && (t.Function != other.Function || t.MemoryStore != other.MemoryStore) {
-			one, another := cmp.Or(string(t.Function), string(t.Kind)), cmp.Or(string(other.Function), string(other.Kind))
+			one, another := cmp.Or(string(t.Function), string(t.MemoryStore), string(t.Kind)), cmp.Or(string(other.Function), string(other.MemoryStore), string(other.Kind))
 			return nil, rota.InvalidField("tools", "must not have two functions named %q: %s and %s", t.Name, min(one, another), max(one, another))
 		}
 		tools[t.Name] = t

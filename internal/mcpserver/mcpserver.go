@@ -59,8 +59,10 @@ func (t tool) handler(api http.Handler) mcp.ToolHandler {
 			asked.Header[name] = req.Extra.Header.Values(name)
 		}
 		got := &answer{header: http.Header{}}
-		api.ServeHTTP(got, asked)
+		broken := got.take(api, asked)
 		switch {
+		case broken && !got.tooLarge:
+			return failed("the answer broke off: what came of it is not known"), nil
 		case got.tooLarge:
 			return failed(fmt.Sprintf("the answer has more than %d bytes: ask for less, as with limit", maxAnswer)), nil
 		case got.status >= 300:
@@ -86,6 +88,20 @@ type answer struct {
 	status   int
 	body     bytes.Buffer
 	tooLarge bool
+}
+
+// take has the API answer a request, and reports whether it broke off: a handler says so
+// with a panic, which must not reach whoever has called the tool.
+func (a *answer) take(api http.Handler, r *http.Request) (broken bool) {
+	defer func() {
+		if p := recover(); p == http.ErrAbortHandler {
+			broken = true
+		} else if p != nil {
+			panic(p)
+		}
+	}()
+	api.ServeHTTP(a, r)
+	return false
 }
 
 // Header implements [http.ResponseWriter].

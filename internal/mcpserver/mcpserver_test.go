@@ -91,3 +91,17 @@ func TestRequests(t *testing.T) {
 	require.True(t, r.IsError)
 	require.Equal(t, "the answer has more than 524288 bytes: ask for less, as with limit", r.Content[0].(*mcp.TextContent).Text)
 }
+
+// A handler that gives up with a panic, as net/http lets it, ends a call and not the process.
+func TestAnswersThatBreakOff(t *testing.T) {
+	s := connect(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "{")
+		panic(http.ErrAbortHandler)
+	})
+	for range 2 {
+		r, err := s.CallTool(t.Context(), &mcp.CallToolParams{Name: "list_agents"})
+		require.NoError(t, err)
+		require.True(t, r.IsError)
+		require.Equal(t, "the answer broke off: what came of it is not known", r.Content[0].(*mcp.TextContent).Text)
+	}
+}
