@@ -11,6 +11,7 @@ func (c *console) agents(v visit) (view, error) {
 
 type agentData struct {
 	Agent     rota.Agent
+	Own       bool // whose agent it is may change it
 	Schedules rota.List[rota.Schedule]
 }
 
@@ -20,5 +21,5 @@ func (c *console) agent(v visit) (view, error) {
 		return view{}, err
 	}
 	l, err := c.Control.Schedules(v.Context(), v.who, a.ID, v.list())
-	return view{Template: "agent", About: string(a.ID), Title: a.Name, Here: "/agents", Data: agentData{Agent: a, Schedules: l}}, err
+	return view{Template: "agent", About: string(a.ID), Title: a.Name, Here: "/agents", Data: agentData{Agent: a, Own: a.EndUser == nil == (v.who.Owner.EndUser == ""), Schedules: l}}, err
 }

@@ -393,4 +393,9 @@ func TestConsoleShares(t *testing.T) {
 	got, err := s.client().Agents.Get(t.Context(), agent.ID)
 	require.NoError(t, err)
 	require.Equal(t, []any{rota.Workspace, int64(1)}, []any{got.Visibility, got.Version})
+	require.Contains(t, b.open(at), at+"/edit")
+	theirs := b.open(at + "?for=ana")
+	require.Contains(t, theirs, at+"/schedules/new?for=ana", "an end user runs it")
+	require.NotContains(t, theirs, at+"/edit", "and does not change it")
+	require.NotContains(t, theirs, at+"/delete")
 }
