@@ -18,7 +18,7 @@ type Occurrence struct {
 	Outcome         Outcome      `json:"outcome" enum:"fired,skipped_overlap,skipped_requested,buffered,missed,blocked"`
 	Reason          *Reason      `json:"reason"`
 	RunID           *RunID       `json:"run_id" doc:"The run that was started."`
-	RunIDs          []RunID      `json:"run_ids" doc:"That run, and those that went on from it with decisions about calls, in their order; null if none was started."`
+	RunIDs          []RunID      `json:"run_ids" nullable:"true" doc:"That run, and those that went on from it with decisions about calls, in their order; null if none was started."`
 	Trigger         Trigger      `json:"trigger" enum:"schedule,manual,backfill"`
 	LatenessMS      *int64       `json:"lateness_ms" doc:"From the nominal time to the decision."`
 	RecordedAt      Instant      `json:"recorded_at"`

@@ -88,6 +88,7 @@ under ` + "`limits`" + `: ` + "`end_user`" + ` and ` + "`account`" + ` have the 
 
 When more runs wait than workers are free, end users take turns: one run of each, then the next of each, however many one of them has in the queue
 ([decision 40](decisions/0040-end-users-take-turns.md)).
+Background responses take no turns, and do not count in ` + "`workers`" + `: the oldest begins first, up to 256 in a process, and ` + "`open_runs`" + ` bounds how many an owner has.
 
 | name | end user | account | meaning |
 |---|---|---|---|
