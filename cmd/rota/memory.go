@@ -28,19 +28,17 @@ type memoryStoreID struct {
 
 // memoryStoreFlags are what is said about a memory store.
 type memoryStoreFlags struct {
-	Name         *string `placeholder:"TEXT" help:"Name for people."`
-	Description  *string `placeholder:"TEXT" help:"What it is for."`
-	Instructions *string `placeholder:"TEXT" help:"What a model is told about the notes."`
-	Visibility   *string `enum:"private,workspace" placeholder:"WHO" help:"Who sees it: private (its owner; the default) or workspace (all end users of the account, who can read it)."`
+	Name         *string          `placeholder:"TEXT" help:"Name for people."`
+	Description  *string          `placeholder:"TEXT" help:"What it is for."`
+	Instructions *string          `placeholder:"TEXT" help:"What a model is told about the notes."`
+	Visibility   *rota.Visibility `enum:"private,workspace" placeholder:"WHO" help:"Who sees it: private (its owner; the default) or workspace (all end users of the account, who can read it)."`
 	metadataFlag
 }
 
 func (f memoryStoreFlags) update() rota.MemoryStoreUpdate {
-	in := rota.MemoryStoreUpdate{Name: some(f.Name), Description: clearable(f.Description), Instructions: clearable(f.Instructions), Metadata: f.metadataFlag.update()}
-	if f.Visibility != nil {
-		in.Visibility = rota.Some(rota.Visibility(*f.Visibility))
+	return rota.MemoryStoreUpdate{
+		Name: some(f.Name), Description: clearable(f.Description), Instructions: clearable(f.Instructions), Visibility: some(f.Visibility), Metadata: f.metadataFlag.update(),
 	}
-	return in
 }
 
 type memoryStoresCreate struct {

@@ -13,10 +13,10 @@ import (
 
 // A noteCall is what an agent says to the tool memory.
 type noteCall struct {
-	Action  string  `json:"action"`
-	Path    string  `json:"path"`
-	Content string  `json:"content"`
-	IfMatch *string `json:"if_match"`
+	Action  string           `json:"action"`
+	Path    string           `json:"path"`
+	Content string           `json:"content"`
+	IfMatch rota.Opt[string] `json:"if_match"`
 }
 
 // CallOwn answers a call of a tool that Rota itself is: see [Control.CallSchedule] and
@@ -119,8 +119,8 @@ func (c *Control) writeNote(ctx context.Context, who auth.Caller, store rota.Mem
 		written := e
 		written.Write(n.Content)
 		done := map[string]any{"path": n.Path, "content_hash": written.ContentHash}
-		switch {
-		case !found && n.IfMatch != nil:
+		switch _, given := n.IfMatch.Get(); {
+		case !found && given:
 			return nil, rota.Errorf(rota.NotFound, "there is no note under this path any more")
 		case !found:
 			_, err = addEntry(ctx, tx, who.Owner, store, rota.MemoryEntryCreate{Path: n.Path, Content: n.Content}, now)
@@ -128,7 +128,7 @@ func (c *Control) writeNote(ctx context.Context, who auth.Caller, store rota.Mem
 		case written.ContentHash == e.ContentHash: // by this call, before a crash, or it says so already
 			return done, nil
 		}
-		if err := unchanged(e, hashOf(n)); err != nil {
+		if err := unchanged(e, n.IfMatch); err != nil {
 			return nil, err
 		}
 		written.UpdatedAt = now.Unix()
@@ -140,15 +140,8 @@ func deleteNote(ctx context.Context, tx Tx, e rota.MemoryEntry, found bool, n no
 	if !found { // by this call, before a crash
 		return nil
 	}
-	if err := unchanged(e, hashOf(n)); err != nil {
+	if err := unchanged(e, n.IfMatch); err != nil {
 		return err
 	}
 	return tx.DeleteMemoryEntry(ctx, e.StoreID, e.ID)
-}
-
-func hashOf(n noteCall) (o rota.Opt[string]) {
-	if n.IfMatch != nil {
-		o = rota.Some(*n.IfMatch)
-	}
-	return o
 }
