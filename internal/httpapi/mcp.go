@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 
 	"github.com/rota-run/rota"
 )
@@ -24,10 +23,11 @@ func (a *api) serveMCP() http.HandlerFunc {
 		}
 		return made.ServeHTTP
 	})
+	sameSite := a.sameSite()
 	return func(w http.ResponseWriter, r *http.Request) {
 		memory := a.Memory.Open()
 		defer memory.Release()
-		err := a.sameSite(r)
+		err := sameSite(r)
 		if err == nil {
 			var c call
 			if c, err = a.admit(op, w, r, func() ([]byte, error) { return a.readBody(op, w, r, memory) }); err == nil {
@@ -40,19 +40,22 @@ func (a *api) serveMCP() http.HandlerFunc {
 	}
 }
 
-// sameSite refuses what a browser sends for a page that may not call the API.
-func (a *api) sameSite(r *http.Request) error {
-	if slices.Contains(a.Origins, "*") {
-		return nil
-	}
+// sameSite returns what refuses a request that a browser sends for a page that may not call
+// the API.
+func (a *api) sameSite() func(*http.Request) error {
 	guard := http.NewCrossOriginProtection()
 	for _, origin := range a.Origins {
+		if origin == "*" {
+			return func(*http.Request) error { return nil }
+		}
 		if err := guard.AddTrustedOrigin(origin); err != nil {
-			return err
+			panic(fmt.Errorf("let pages of %s call the API: %w", origin, err)) // the settings were checked
 		}
 	}
-	if err := guard.Check(r); err != nil {
-		return &rota.Error{Code: rota.Denied, Msg: "pages of other sites may not ask this: --cors-origins says which may", Err: err}
+	return func(r *http.Request) error {
+		if err := guard.Check(r); err != nil {
+			return &rota.Error{Code: rota.Denied, Msg: "pages of other sites may not ask this: --cors-origins says which may", Err: err}
+		}
+		return nil
 	}
-	return nil
 }
