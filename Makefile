@@ -73,7 +73,7 @@ soak: ## Attack the memory of a server in every known way at once, and measure i
 .PHONY: check
 check: SHORT := -short
 check: lint ## For a person in a hurry: linters and short tests, without the whole program, PostgreSQL or a server of Temporal.
-	$(GO) test -short -vet=off ./...
+	$(GO) test -short -vet=off -parallel 8 ./...
 
 SHORT :=
 
