@@ -53,10 +53,16 @@ func NewSigningKeyID(now time.Time) SigningKeyID { return SigningKeyID(newID("si
 // NewResponseID returns an identifier made at now.
 func NewResponseID(now time.Time) ResponseID { return ResponseID(newID("resp_", now)) }
 
-// ResponseOf returns the id of the response of a run whose agent has tools that Rota
-// calls: the same in all its attempts.
+// ResponseOf returns the id of the response that Rota makes for a run: the same in all its
+// attempts.
 func ResponseOf(id RunID) ResponseID {
 	return ResponseID("resp_" + strings.TrimPrefix(string(id), "arun_"))
+}
+
+// RunOf returns the id of the run for which Rota has made a response, if it was made for
+// one.
+func RunOf(id ResponseID) RunID {
+	return RunID("arun_" + strings.TrimPrefix(string(id), "resp_"))
 }
 
 // NewConversationID returns an identifier made at now.

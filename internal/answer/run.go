@@ -41,10 +41,7 @@ type RunAnswer struct {
 // Turn returns what a run adds to what it has gone on from, as a response of its own.
 // Its items are those of the provider, as they came; its id is not.
 func (a RunAnswer) Turn() rota.RunTurn {
-	id := rota.NewResponseID(a.EndedAt)
-	if own := rota.ResponseOf(a.Work.Run.ID); rawjson.Text(rawjson.Get(a.Response, "id")) == string(own) {
-		id = own // who has woken the run was told it
-	}
+	id := rota.ResponseOf(a.Work.Run.ID)
 	r := rota.ResponseRecord{
 		ID: id, Owner: a.Work.Owner, Status: a.Status, Model: a.Work.Model(), Provider: a.Provider, Agent: a.Work.Run.AgentID,
 		CreatedAt: rota.InstantOf(a.StartedAt), EndedAt: rota.InstantOrNil(a.EndedAt), NotSent: a.NotSent, Usage: a.Usage,

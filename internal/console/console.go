@@ -62,6 +62,10 @@ func Pages(cfg Config) map[string]http.Handler {
 
 		"GET /end-users": c.page(c.endUsers),
 
+		"GET /conversations":                        c.page(c.conversations),
+		"GET /conversations/{conversation}":         c.page(c.conversation),
+		"POST /conversations/{conversation}/delete": c.action(c.deleteConversation),
+
 		"GET /agents/{agent}/schedules/{schedule}": c.page(c.schedule),
 		"POST /acknowledge":                        c.action(c.acknowledge),
 		"POST /runs/{run_id}/cancel":               c.action(c.cancel),

@@ -47,17 +47,13 @@ func (c *console) schedules(v visit) (view, error) {
 	if err := c.Control.Recent(v.Context(), v.who, l.Data); err != nil {
 		return view{}, err
 	}
-	d := schedulesData{List: l, Agents: map[rota.AgentID]string{}, Status: string(f.Status), Q: f.Q, Sort: string(p.Sort)}
+	d := schedulesData{List: l, Status: string(f.Status), Q: f.Q, Sort: string(p.Sort)}
+	var places []place
 	for _, s := range l.Data {
-		if _, known := d.Agents[s.AgentID]; !known {
-			a, err := c.Control.Agent(v.Context(), v.forOwner(s.EndUser), s.AgentID)
-			if err != nil && !errors.Is(err, rota.NotFound) {
-				return view{}, err
-			}
-			d.Agents[s.AgentID] = a.Name
-		}
+		places = append(places, place{s.ID, s.AgentID, s.EndUser})
 	}
-	return view{Template: "schedules", Title: "Schedules", Here: "/schedules", Data: d}, nil
+	d.Agents, err = c.agentNames(v, places)
+	return view{Template: "schedules", Title: "Schedules", Here: "/schedules", Data: d}, err
 }
 
 type scheduleData struct {

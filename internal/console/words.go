@@ -65,13 +65,14 @@ func tabsOf(v view) []tab {
 		{To: "/runs", Name: "Runs", Key: "r"},
 		{To: "/agents", Name: "Agents", Key: "a"},
 		{To: "/approvals", Name: "Approvals", Key: "p"},
+		{To: "/conversations", Name: "Conversations", Key: "c"},
 		{To: "/end-users", Name: "End users", Key: "e"},
 		{To: "/keys", Name: "Keys", Key: "k"},
 		{To: "/system", Name: "System", Key: "y"},
 	}
-	if !operator(v) {
-		all = slices.DeleteFunc(all, func(t tab) bool { return t.To == "/end-users" })
-	}
+	all = slices.DeleteFunc(all, func(t tab) bool {
+		return t.To == "/end-users" && !operator(v) || t.To == "/conversations" && !may(v, rota.ReadConversations)
+	})
 	for i := range all {
 		all[i].Here = v.Here == all[i].To
 	}

@@ -83,12 +83,14 @@ func (c *Control) Conversation(ctx context.Context, who auth.Caller, id rota.Con
 	return c.Store.Conversation(ctx, who.Owner, id)
 }
 
-// Conversations returns a page of conversations. Scope read:conversations.
-func (c *Control) Conversations(ctx context.Context, who auth.Caller, p rota.Page) (rota.List[rota.ConversationRecord], error) {
-	if err := c.enter(ctx, who, rota.ReadConversations, "conversations"); err != nil {
+// Conversations returns a page of conversations: the caller's, or those of an end user, see
+// [Control.owners]. Scope read:conversations.
+func (c *Control) Conversations(ctx context.Context, who auth.Caller, endUser string, p rota.Page) (rota.List[rota.ConversationRecord], error) {
+	o, err := c.ownersOf(ctx, who, "conversations", endUser, rota.ReadConversations, rota.ReadAccount)
+	if err != nil {
 		return rota.List[rota.ConversationRecord]{}, err
 	}
-	return c.Store.Conversations(ctx, who.Owner, p)
+	return c.Store.AllConversations(ctx, o, p)
 }
 
 // UpdateConversation replaces the metadata of a conversation. Scope write:conversations.

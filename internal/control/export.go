@@ -121,7 +121,7 @@ func (x *export) responses(ctx context.Context) error {
 // conversations gives each conversation, and then its items.
 func (x *export) conversations(ctx context.Context) error {
 	return each(func(p rota.Page) (rota.List[rota.ConversationRecord], error) {
-		return x.c.Store.Conversations(ctx, x.owner, p)
+		return x.c.Store.AllConversations(ctx, rota.Owners{Owner: x.owner}, p)
 	},
 		func(c rota.ConversationRecord) error {
 			if err := x.line(c); err != nil {

@@ -558,7 +558,8 @@ type ResponseWriter interface {
 // ConversationReader reads conversations; see ResponseReader for what responses read of
 // them.
 type ConversationReader interface {
-	Conversations(ctx context.Context, o rota.Owner, p rota.Page) (rota.List[rota.ConversationRecord], error)
+	// AllConversations returns the conversations of owners that are not deleted.
+	AllConversations(ctx context.Context, o rota.Owners, p rota.Page) (rota.List[rota.ConversationRecord], error)
 
 	// ConversationItems returns the items of a conversation, whosever it is.
 	ConversationItems(ctx context.Context, id rota.ConversationID, p rota.Page) (rota.List[rota.ItemRecord], error)

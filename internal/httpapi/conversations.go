@@ -77,7 +77,7 @@ func (a *api) listConversations(ctx context.Context, c call, p rota.Page) (rota.
 			return rota.List[Conversation]{}, &rota.Error{Code: rota.NotImplemented, Field: name, Msg: "searching conversations is not offered by this version: list all, and look at their metadata"}
 		}
 	}
-	l, err := a.Control.Conversations(ctx, c.who, p)
+	l, err := a.Control.Conversations(ctx, c.who, "", p)
 	return converted(l, shownConversation), err
 }
 

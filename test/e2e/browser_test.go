@@ -73,7 +73,7 @@ func TestPagesInABrowser(t *testing.T) {
 			s := start(t, t.TempDir(), "--model-url", model.URL, "--tool-networks", "127.0.0.0/8")
 			pages := fill(t, s, model)
 			for name, path := range map[string]string{
-				"today": "/", "schedules": "/schedules", "runs": "/runs", "agents": "/agents", "approvals": "/approvals", "end-users": "/end-users", "keys": "/keys", "system": "/system",
+				"today": "/", "schedules": "/schedules", "runs": "/runs", "agents": "/agents", "approvals": "/approvals", "conversations": "/conversations", "end-users": "/end-users", "keys": "/keys", "system": "/system",
 				"new-agent": "/agents/new", "problem": "/runs/run_none",
 			} {
 				pages[name] = path
@@ -120,18 +120,22 @@ const longWord = "https://example.com/a/path/that/goes/on/and/on/and/on/and/on/a
 func fill(t *testing.T, s *server, schedules int) map[string]string {
 	t.Helper()
 	pages := map[string]string{}
+	conversations := map[int]rota.Conversation{0: {Any: rota.AnyOf(struct{}{})}} // for the first schedule, one of its own
 	for _, c := range []*client.Client{client.New(s.url, key, client.OnBehalfOf("acme")), client.New(s.url, key, client.OnBehalfOf("globex")), s.client()} {
 		agent, err := c.Agents.Create(t.Context(), rota.AgentCreate{Name: "Clerk " + longWord[:60], Model: "m", Instructions: rota.Some("You sum up the news.")})
 		require.NoError(t, err)
 		pages["agent"], pages["edit-agent"] = "/agents/"+string(agent.ID), "/agents/"+string(agent.ID)+"/edit"
 		for i := range schedules {
 			made, err := c.Schedules.Create(t.Context(), agent.ID, rota.ScheduleCreate{
-				Name: rota.Some(fmt.Sprint("Report ", i)), Input: rota.InputText("Anything new?"),
+				Name: rota.Some(fmt.Sprint("Report ", i)), Input: rota.InputText("Anything new?"), Conversation: conversations[i],
 				Spec: rota.Spec{Type: rota.Cron, CronExpression: fmt.Sprintf("%d 9 * * MON-FRI", i), Timezone: "America/Argentina/ComodRivadavia"},
 			})
 			require.NoError(t, err)
 			_, err = c.Schedules.Trigger(t.Context(), agent.ID, made.ID)
 			require.NoError(t, err)
+			if id := made.Conversation.ID(); id != "" {
+				pages["conversation"] = "/conversations/" + string(id)
+			}
 			at := "/agents/" + string(agent.ID) + "/schedules/" + string(made.ID)
 			pages["schedule"], pages["edit-schedule"], pages["backfill"] = at, at+"/edit", at+"/backfill"
 		}

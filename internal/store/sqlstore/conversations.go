@@ -27,15 +27,16 @@ func (q Queries) Conversation(ctx context.Context, o rota.Owner, id rota.Convers
 		WHERE c.id = ? AND c.account = ? AND c.end_user = ? AND c.deleted_at IS NULL`+q.lock("c"), id, o.Account, o.EndUser)
 }
 
-// Conversations returns a page of the conversations that are not deleted.
-func (q Queries) Conversations(ctx context.Context, o rota.Owner, p rota.Page) (rota.List[rota.ConversationRecord], error) {
-	return listing[rota.ConversationRecord]{
-		query: `SELECT ` + conversationColumns + ` FROM conversations c WHERE c.account = ? AND c.end_user = ? AND c.deleted_at IS NULL`,
+// AllConversations returns a page of the conversations of owners that are not deleted.
+func (q Queries) AllConversations(ctx context.Context, o rota.Owners, p rota.Page) (rota.List[rota.ConversationRecord], error) {
+	l := listing[rota.ConversationRecord]{
+		query: `SELECT ` + conversationColumns + ` FROM conversations c WHERE c.deleted_at IS NULL`,
 		key:   "c.id",
-		args:  []any{o.Account, o.EndUser},
 		scan:  scanConversation,
 		id:    func(c rota.ConversationRecord) string { return string(c.ID) },
-	}.page(ctx, q.db, p)
+	}
+	l.owned("c", o, true)
+	return l.page(ctx, q.db, p)
 }
 
 // AddConversation adds a conversation without items.

@@ -18,6 +18,7 @@ var responses = []testCase{
 	{"a response goes on from another", chain},
 	{"a response belongs to one worker at a time", responseLeases},
 	{"a response and a conversation are deleted", deleteResponses},
+	{"conversations are listed for one owner, or for all of an account", conversationsOfOwners},
 }
 
 func (w *world) addConversation() rota.ConversationID {
@@ -204,7 +205,26 @@ func deleteResponses(w *world) {
 	})
 	_, err = w.store.Conversation(w.Context(), w.owner, c)
 	require.ErrorIs(w, err, rota.NotFound)
-	list, err := w.store.Conversations(w.Context(), w.owner, rota.Page{Limit: 10})
+	require.Empty(w, w.conversationsOf(rota.Owners{Owner: w.owner}))
+}
+
+func (w *world) conversationsOf(o rota.Owners) (ids []rota.ConversationID) {
+	w.Helper()
+	list, err := w.store.AllConversations(w.Context(), o, rota.Page{Limit: 10, Ascending: true})
 	require.NoError(w, err)
-	require.Empty(w, list.Data)
+	for _, c := range list.Data {
+		ids = append(ids, c.ID)
+	}
+	return ids
+}
+
+func conversationsOfOwners(w *world) {
+	mine := w.addConversation()
+	w.owner = rota.Owner{Account: "acme"}
+	ofAccount := w.addConversation()
+	w.owner = rota.Owner{Account: "other", EndUser: "u-1"}
+	w.addConversation()
+	require.Equal(w, []rota.ConversationID{mine}, w.conversationsOf(rota.Owners{Owner: rota.Owner{Account: "acme", EndUser: "u-1"}}))
+	require.Equal(w, []rota.ConversationID{ofAccount}, w.conversationsOf(rota.Owners{Owner: rota.Owner{Account: "acme"}}))
+	require.ElementsMatch(w, []rota.ConversationID{mine, ofAccount}, w.conversationsOf(rota.Owners{Owner: rota.Owner{Account: "acme"}, All: true}))
 }
