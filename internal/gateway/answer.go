@@ -70,9 +70,10 @@ func (a *attempt) all(framing string, events [][]byte, cut error) (r Response, e
 // data takes the data of one event, and reports whether it ended the response. What
 // is no JSON may be so because it was cut off, by the error cut.
 func (a *attempt) data(framing string, data []byte, cut error) (r Response, ended bool, err error) {
+	data = unquoted(data)
 	switch {
 	case len(data) == 0:
-	case string(data) == endOfStream, framing == "done" && string(data) == "{}":
+	case strings.EqualFold(strings.Trim(string(data), `"`), endOfStream), framing == "done" && string(data) == "{}":
 		a.closed = true
 		if a.chat != nil {
 			r, err = a.endChat(true)
@@ -83,7 +84,7 @@ func (a *attempt) data(framing string, data []byte, cut error) (r Response, ende
 			return r, true, err
 		}
 	case isObject(data):
-		return a.take(framing, data)
+		return a.take(unwrapped(framing, data))
 	case cut != nil:
 		r, err = a.cutOff(cut)
 		return r, true, err
@@ -95,8 +96,32 @@ func (a *attempt) data(framing string, data []byte, cut error) (r Response, ende
 	return Response{}, false, nil
 }
 
+// unwrapped returns an event that its server has put into another object, as
+// {"event":…,"data":…}, or whose name has the name event.
+func unwrapped(framing string, data []byte) (string, []byte) {
+	name := text(member(data, "event"))
+	if name == "" || member(data, "type") != nil {
+		return framing, data
+	}
+	if inner := unquoted(member(data, "data")); isObject(inner) {
+		return name, inner
+	}
+	return name, data
+}
+
+// unquoted returns an object that came as a text, and everything else as it is.
+func unquoted(data []byte) []byte {
+	if bytes.HasPrefix(data, []byte(`"{`)) {
+		if inner := []byte(text(data)); isObject(inner) {
+			return inner
+		}
+	}
+	return data
+}
+
 // separate returns the events in data that has several of them: lines that no blank
-// line parts, or a list. Other data are returned as they are.
+// line parts, objects one behind the other, or a list. Other data are returned as they
+// are.
 func separate(data []byte) [][]byte {
 	if isObject(data) {
 		return [][]byte{data}
@@ -104,16 +129,29 @@ func separate(data []byte) [][]byte {
 	var all [][]byte
 	if bytes.HasPrefix(data, []byte("[")) && json.Valid(data) {
 		for _, e := range rawjson.List(data) {
-			all = append(all, e)
+			all = append(all, bytes.TrimSpace(e))
 		}
 	} else {
-		all = bytes.Split(data, []byte("\n"))
-	}
-	for i := range all {
-		all[i] = bytes.TrimSpace(all[i])
+		all = objectsOf(data)
 	}
 	if len(all) == 0 || !isObject(all[0]) {
 		return [][]byte{data}
+	}
+	return all
+}
+
+// objectsOf returns the objects at the beginning of data, and then its lines from the
+// first on that is none.
+func objectsOf(data []byte) (all [][]byte) {
+	for whole := true; len(data) > 0; data = bytes.TrimSpace(data) {
+		var object json.RawMessage
+		from := json.NewDecoder(bytes.NewReader(data))
+		if whole = whole && (data[0] != '{' || from.Decode(&object) == nil); whole && data[0] == '{' {
+			all, data = append(all, object), data[from.InputOffset():]
+			continue
+		}
+		line, rest, _ := bytes.Cut(data, []byte("\n"))
+		all, data = append(all, bytes.TrimSpace(line)), rest
 	}
 	return all
 }
@@ -221,14 +259,34 @@ func isError(kind string, data []byte) bool {
 		return true
 	case strings.HasPrefix(kind, responseEvent), member(data, "response") != nil:
 		return false
-	case says(data, "error"), says(data, "errors"), says(data, "fault"):
+	case tells(member(data, "error")), tells(member(data, "errors")), tells(member(data, "fault")):
 		return true
 	case says(data, "choices"), says(data, "delta"):
 		return false
+	case kind != "":
+		return failureOf(data).text != "" && meaningOf(kind) != unclear || coded(spelled(data))
 	default:
-		f, o := failureOf(data), spelled(data)
-		coded := kind == "" && f.text != "" && len(f.codes) > 0 && cmp.Or(words(o.Get("code")), words(o.Get("errorcode"))) == f.codes[0]
-		return coded || f.means() != unclear
+		f := failureOf(data)
+		return f.means() != unclear || f.text != "" && len(f.codes) > 0 && codeOf(spelled(data)) == f.codes[0]
+	}
+}
+
+// coded reports whether an object has a code, or a status that is a number, of a failure.
+// Words alone may be a warning, or news of a queue.
+func coded(o rawjson.Object) bool {
+	code := codeOf(o)
+	return meaningOf(code) != unclear || statusMeaning(cmp.Or(code, words(o.Get("status")), words(o.Get("statuscode")))) != unclear
+}
+
+func codeOf(o rawjson.Object) string { return cmp.Or(words(o.Get("code")), words(o.Get("errorcode"))) }
+
+// tells reports whether the value of a member for errors tells of one.
+func tells(value []byte) bool {
+	switch string(value) {
+	case "", "null", "false", "0", `""`, "{}", "[]":
+		return false
+	default:
+		return true
 	}
 }
 
@@ -397,21 +455,22 @@ func (r *response) usedTools() bool {
 // unstreamed takes an answer to a question that asked for a stream, but that is
 // JSON. A response that has ended is an answer all the same: it was paid for.
 func (a *attempt) unstreamed(raw []byte) (Response, error) {
+	raw = unquoted(raw)
 	if !isObject(raw) {
 		return a.unlike(raw)
 	}
-	if isChat(raw) {
-		a.converse(a.asked)
-		return a.unstreamedChat(raw)
-	}
 	object := raw
-	for _, name := range []string{"response", "data", "result"} {
-		if inner := member(raw, name); len(inner) > 0 && inner[0] == '{' {
+	for _, name := range []string{"response", "data", "result", "body"} {
+		if inner := unquoted(member(raw, name)); isObject(inner) {
 			object = inner
 			break
 		}
 	}
-	if status := text(member(object, "status")); terminal(status) {
+	if isChat(object) {
+		a.converse(a.asked)
+		return a.unstreamedChat(object)
+	}
+	if status := endedAs(object); status != "" {
 		a.begin(text(member(object, "id")))
 		return a.ended(status, object, raw)
 	}
@@ -419,6 +478,21 @@ func (a *attempt) unstreamed(raw []byte) (Response, error) {
 		return a.replay([][]byte{raw})
 	}
 	return Response{}, failureOf(raw).or(badResponse("the provider sent one JSON object that is no response, though stream:true was asked for"))
+}
+
+// endedAs returns the status of a response object that has ended, in small letters, or
+// nothing. One without a status that has an output is completed.
+func endedAs(object []byte) string {
+	status := strings.ToLower(text(member(object, "status")))
+	switch {
+	case terminal(status):
+		return status
+	case status != "" || says(object, "error"):
+		return ""
+	case len(rawjson.List(member(object, "output"))) > 0, !isEmpty(member(object, "output")), !isEmpty(member(object, "output_text")):
+		return "completed"
+	}
+	return ""
 }
 
 // unlike takes an answer that is not the one JSON object that it seemed to be: a list

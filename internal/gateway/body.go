@@ -80,24 +80,47 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// decode makes the body that of a compressed answer. None is asked for.
-func (b *body) decode(encoding string) (err error) {
-	raw := bufio.NewReader(&watched{b.from, b.watch})
-	b.from = raw
-	magic, _ := raw.Peek(2) // what fails here fails again when it is read
-	encoding = strings.ToLower(strings.TrimSpace(encoding))
-	switch {
-	case bytes.Equal(magic, []byte{0x1f, 0x8b}): // gzip, whatever the label says
-		b.from, err = gzip.NewReader(raw)
-	case len(magic) == 0, encoding == "", encoding == "identity", strings.Contains(encoding, "gzip"), isText(magic):
-	case encoding == "deflate" && len(magic) == 2 && magic[0]&0x0f == 8 && (int(magic[0])<<8|int(magic[1]))%31 == 0:
-		b.from, err = zlib.NewReader(raw)
-	case encoding == "deflate":
-		b.from = flate.NewReader(raw)
-	default:
-		return fmt.Errorf("%w %q", errEncoding, encoding)
+// maxLayers is how often an answer may be compressed over.
+const maxLayers = 3
+
+// decode makes the body that of a compressed answer. None is asked for. What is
+// compressed is known by how it begins, whatever the label says; deflate without the
+// frame of zlib is known by its label alone.
+func (b *body) decode(encoding string) error {
+	b.from = &watched{b.from, b.watch}
+	layers := strings.Split(strings.ToLower(encoding), ",")
+	for range maxLayers {
+		label := ""
+		if n := len(layers) - 1; n >= 0 {
+			label, layers = strings.TrimSpace(layers[n]), layers[:n]
+		}
+		raw := bufio.NewReader(b.from)
+		b.from = raw
+		begin, _ := raw.Peek(2) // what fails here fails again when it is read
+		var err error
+		switch {
+		case bytes.Equal(begin, []byte{0x1f, 0x8b}):
+			b.from, err = gzip.NewReader(raw)
+		case len(begin) == 2 && begin[0] == 0x78 && (int(begin[0])<<8|int(begin[1]))%31 == 0:
+			b.from, err = zlib.NewReader(raw)
+		case len(begin) == 0, isText(begin), readable(label):
+			return nil
+		case label == "deflate":
+			b.from = flate.NewReader(raw)
+		default:
+			return fmt.Errorf("%w %q", errEncoding, label)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
+}
+
+// readable reports whether what is not compressed under this label is taken as it is: a
+// proxy may have unpacked it.
+func readable(label string) bool {
+	return label == "" || label == "identity" || label == "zlib" || strings.Contains(label, "gzip")
 }
 
 // isText reports whether an answer that begins so is not compressed, though it is

@@ -101,7 +101,8 @@ func (d *draft) addItem(what string, event []byte) {
 	}
 	kind, id := text(member(object, "type")), text(member(object, "id"))
 	i := d.find(kind, id, event)
-	if i == nil || i.id != id && (i.done || what == "added") {
+	nameless := id == "" && member(event, "output_index") == nil
+	if i == nil || i.done && (i.id != id || what == "added" || nameless) || what == "added" && i.id != id {
 		i = d.newItem(kind)
 	}
 	d.note(i, id, event)
@@ -141,10 +142,31 @@ func (d *draft) find(kind, id string, event []byte) *draftItem {
 	}
 	at := string(member(event, "output_index"))
 	i := d.byAt[key(kind, at)]
-	if i != nil && at == "" && id != "" && i.id != "" {
+	switch {
+	case i == nil && at == "" && id == "":
+		return d.lastOpen(kind)
+	case i == nil:
+		if i = d.byAt[key(kind, "")]; i != nil && (i.done || i.id != "") {
+			i = nil
+		}
+	case at == "" && id != "" && i.id != "":
 		return nil // only the ids tell them apart
 	}
 	return i
+}
+
+// lastOpen returns the last item of the kind if it has not ended: what an event is about
+// that does not say it.
+func (d *draft) lastOpen(kind string) *draftItem {
+	for n := len(d.items) - 1; n >= 0; n-- {
+		if i := d.items[n]; i.kind == kind {
+			if i.done {
+				return nil
+			}
+			return i
+		}
+	}
+	return nil
 }
 
 func (d *draft) newItem(kind string) *draftItem {
@@ -186,10 +208,31 @@ func (i *draftItem) part(kind string, event []byte) *draftPart {
 	at := key(kind, string(member(event, "content_index")))
 	p := i.byAt[at]
 	if p == nil {
-		p = &draftPart{kind: kind}
-		i.parts, i.byAt[at] = append(i.parts, p), p
+		p = i.unplaced(kind, at)
 	}
+	if p == nil {
+		p = &draftPart{kind: kind}
+		i.parts = append(i.parts, p)
+	}
+	i.byAt[at] = p
 	return p
+}
+
+// unplaced returns the part of an event of which it, or those before it, do not say
+// which part it is.
+func (i *draftItem) unplaced(kind, at string) *draftPart {
+	if at == key(kind, "") {
+		for n := len(i.parts) - 1; n >= 0; n-- {
+			if p := i.parts[n]; p.kind == kind {
+				return p
+			}
+		}
+		return nil
+	}
+	if p := i.byAt[key(kind, "")]; p != nil && !p.done && len(i.parts) == 1 {
+		return p
+	}
+	return nil
 }
 
 // say takes a piece of the text from delta, and the whole from the other events. It
@@ -198,7 +241,7 @@ func (p *draftPart) say(what string, object []byte, name string) int {
 	before := len(p.said)
 	if what == "delta" {
 		delta := member(object, "delta")
-		p.said = append(p.said, cmp.Or(text(delta), text(member(delta, name)))...)
+		p.said = append(p.said, cmp.Or(text(delta), text(member(delta, name)), text(member(object, name)))...)
 		return len(p.said) - before
 	}
 	p.done = p.done || what == "done"

@@ -250,6 +250,9 @@ func (f *failure) collect(object []byte, levels int) {
 		}
 	}
 	f.wait = max(f.wait, waitIn(o), waitInWords(f.text))
+	for _, name := range []string{"headers", "parameters", "ratelimit", "ratelimitinfo"} {
+		f.wait = max(f.wait, waitIn(spelled(o.Get(name))))
+	}
 }
 
 // codesIn adds the codes of an object. A name is one if it means something, and so is

@@ -39,7 +39,8 @@ var codeMeanings = []row{
 	}},
 	{limited, []string{
 		"ratelimit", "toomanyrequests", "toomanytokens", "throttl", "resourceexhausted", "quotaexceeded", "exceededquota", "requestlimit", "usagelimit",
-		"limitexceeded", "limitreached", "slowdown", "concurren", "toomanyconnections",
+		"limitexceeded", "limitreached", "slowdown", "concurren", "toomanyconnections", "perminute", "permin", "rpmlimit", "tpmlimit", "qpslimit", "rpmexceeded", "tpmexceeded",
+		"qpsexceeded", "burstrate", "throughputexceeded",
 	}},
 	{passing, []string{"notready", "tryagain", "retry", "temporar"}},
 	{rejected, []string{
@@ -49,7 +50,8 @@ var codeMeanings = []row{
 	{passing, []string{
 		"servererror", "internal", "overload", "unavailable", "timeout", "timedout", "deadlineexceeded", "apierror", "connection", "disconnect", "network", "backend",
 		"shuttingdown", "shutdown", "upstream", "gateway", "busy", "capacity", "queuefull", "processingerror", "loading", "warmingup", "starting", "modelcold", "aborted", "streamerror", "streaminterrupted", "modelerror",
-		"modelstream", "serviceerror", "transient",
+		"modelstream", "serviceerror", "transient", "streamread", "econnre", "etimedout", "eaiagain", "epipe", "socket", "circuit", "noavailable", "nohealthy", "scaleup", "scaling", "coldstart", "maintenance", "draining",
+		"preempt", "notcomplete", "inprogress",
 	}},
 }
 
@@ -57,7 +59,8 @@ var codeMeanings = []row{
 // more than a code that says that something broke.
 var tooLong = row{hopeless, []string{
 	"contextlength", "contextwindow", "contextsize", "contextlimit", "maximumcontext", "maxcontext", "promptistoolong", "promptistoolarge", "inputistoolong",
-	"prompttoolong", "inputtoolong", "inputtokencount", "maximumnumberoftokens", "reducethelength", "shorterprompt",
+	"prompttoolong", "inputtoolong", "inputtokencount", "maximumnumberoftokens", "maximumallowednumberoftokens", "reducethelength", "shorterprompt", "musthavelessthan",
+	"stringtoolong", "messagetoolong", "messageistoolong", "requestistoolong",
 }}
 
 // noModel are words of texts that tell of a model that the server does not have. Ollama
@@ -86,9 +89,9 @@ var textMeanings = []row{
 	tooLong,
 	{hopeless, []string{
 		"contentpolicy", "contentfilter", "usagepolic", "permission", "insufficientquota", "checkyourplanandbilling", "creditbalance", "availablecredits", "outofcredits",
-		"nottryagain", "donttryagain", "notretry", "dontretry", "notberetried", "retryingwillnot",
+		"nottryagain", "donttryagain", "notretry", "dontretry", "notberetried", "retryingwillnot", "accessdenied", "forbidden", "nothaveaccess", "contentmanagement", "wasfiltered",
 	}},
-	{locked, []string{"invalidapikey", "incorrectapikey", "apikeynotvalid"}},
+	{locked, []string{"invalidapikey", "incorrectapikey", "apikeynotvalid", "unauthorized"}},
 	{limited, []string{
 		"ratelimit", "rateexceeded", "rateofrequests", "toomanyrequests", "toomanyconcurrent", "concurrentrequests", "requestsper", "usagelimit", "limitexceeded", "limitreached", "throttl",
 		"slowdown", "tooquickly", "toofast",
@@ -97,6 +100,9 @@ var textMeanings = []row{
 		"tryagain", "retryyour", "retrythe", "retryingmay", "pleaseretry", "retrylater", "againlater", "trylater", "comebacklater", "requestagain", "pleasewait", "overload", "temporar",
 		"atcapacity", "highdemand", "highload", "heavyload", "queueisfull", "insufficientcapacity", "unavailable", "isbusy", "toobusy", "isloading", "isstarting", "startingup", "coldstart", "restarting", "warmingup", "timedout",
 		"nohealthyupstream", "shuttingdown", "upstreamconnect", "connectionreset", "badgateway", "gatewaytimeout", "internalservererror",
+	}},
+	{rejected, []string{
+		"invalidvalue", "invalidparameter", "invalidinput", "invalidrequest", "unsupportedparameter", "unsupportedvalue", "unknownparameter", "isnotsupported", "notsupportedwith", "doesnotexist", "missingrequired",
 	}},
 }
 
@@ -126,6 +132,8 @@ func (f failure) means() meaning {
 		return byStatus // the status is the more exact one
 	case m != unclear:
 		return m
+	case said == rejected && f.status == http.StatusInternalServerError:
+		return rejected // servers say 500 of requests that they cannot read
 	case said == hopeless, said == locked, byStatus == unclear && said != unclear, byStatus == rejected && said != unclear:
 		return said
 	case f.wait > 0 && (byStatus == unclear && len(f.codes) > 0 || byStatus == rejected):

@@ -221,9 +221,9 @@ func (a *attempt) read(res *http.Response, whole func(*attempt, []byte) (Respons
 	switch head := b.sniff(); {
 	case isStream(head):
 		return a.stream(b)
-	case bytes.HasPrefix(head, []byte("{")) || bytes.HasPrefix(head, []byte("[")) || media == "application/json":
+	case len(head) > 0 && strings.IndexByte(`{["`, head[0]) >= 0 || media == "application/json":
 		raw, err := a.readAll(b)
-		if err != nil {
+		if err != nil && (a.caller.Err() != nil || errors.Is(err, errTooLarge) || !isObject(bytes.TrimSpace(raw))) { // else it is whole
 			return Response{}, a.explain(err, broken)
 		}
 		return whole(a, bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(raw), []byte(byteOrderMark))))
@@ -253,6 +253,7 @@ func (a *attempt) hold(bytes int) error {
 	return a.holds(a.ctx, n)
 }
 
+// readAll returns what had come if it fails.
 func (a *attempt) readAll(b *body) ([]byte, error) {
 	var all bytes.Buffer
 	for {
@@ -260,13 +261,13 @@ func (a *attempt) readAll(b *body) ([]byte, error) {
 			return nil, errTooLarge
 		}
 		if err := a.hold(all.Len() + readBytes); err != nil {
-			return nil, err
+			return all.Bytes(), err
 		}
 		switch _, err := io.CopyN(&all, b, readBytes); {
 		case errors.Is(err, io.EOF):
 			return all.Bytes(), nil
 		case err != nil:
-			return nil, err
+			return all.Bytes(), err
 		}
 	}
 }

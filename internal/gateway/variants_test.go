@@ -52,6 +52,9 @@ func TestErrorsThatPass(t *testing.T) {
 		`{"type":"https://example.com/probs/rate-limit","title":"Too Many Requests","status":429}`,
 		`{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"0.01s"}]}}`,
 		`{"fault":{"faultstring":"Rate limit quota violation","detail":{"errorcode":"policies.ratelimit.QuotaViolation"}}}`,
+		`{"type":"error","code":"tokens_per_min_exceeded"}`, `{"type":"error","code":"rpm_limit"}`, `{"type":"error","code":"ProvisionedThroughputExceededException"}`, `{"type":"error","code":"limit_burst_rate"}`,
+		`{"type":"error","code":"circuit_breaker_open"}`, `{"type":"error","code":"no_available_workers"}`, `{"type":"error","code":"ECONNRESET"}`, `{"type":"error","code":"socket_hang_up"}`,
+		`{"type":"error","code":"stream_read_error"}`, `{"type":"error","code":"cold_start"}`, `{"type":"error","code":"under_maintenance"}`, `{"type":"error","code":"instance_draining"}`, `{"type":"error","code":"preempted"}`,
 	} {
 		t.Run("event "+e, func(t *testing.T) {
 			f := reply(t, gatewaytest.Stream(gatewaytest.Created("r"), gatewaytest.Data(e))).failure(t)
@@ -120,6 +123,13 @@ func TestErrorsThatStay(t *testing.T) {
 		`{"code":"InvalidApiKey","message":"x"}`,
 		`{"type":"about:blank","title":"Bad Request","status":400,"detail":"x"}`,
 		`{"Code":"AccessDenied","Message":"x"}`,
+		`{"type":"error","error":{"message":"Invalid value: 'x'. Supported values are: 'a'."}}`,
+		`{"type":"error","error":{"message":"Unsupported parameter: 'top_p' is not supported with this model."}}`,
+		`{"type":"error","error":{"message":"The model x does not exist or you do not have access to it."}}`,
+		`{"type":"error","error":{"message":"Invalid 'input': string too long."}}`,
+		`{"type":"error","error":{"message":"The response was filtered. Please modify your prompt and retry."}}`,
+		`{"type":"error","error":{"message":"Input exceeds the maximum allowed number of tokens"}}`,
+		`{"error":"Access denied"}`, `{"error":"Forbidden"}`, `{"error":"unauthorized"}`,
 	} {
 		t.Run(e, func(t *testing.T) {
 			require.False(t, reply(t, gatewaytest.Stream(gatewaytest.Created("r"), gatewaytest.Data(e))).failure(t).Retryable)
