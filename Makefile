@@ -136,6 +136,10 @@ picture: ## Take the picture of the README anew (with Chromium).
 bench: ## Measure fires per second and lateness; see docs/performance.md.
 	$(GO) run ./bench/fires
 
+.PHONY: bench-gateway
+bench-gateway: ## Measure what asking a model through Rota adds to asking it directly.
+	$(GO) run ./bench/gateway
+
 .PHONY: bench-temporal
 bench-temporal: temporal ## The same on Temporal, beside bare Temporal Schedules.
 	$(GO) run ./bench/fires -engine temporal -rounds 3

@@ -59,7 +59,7 @@ var may = map[string][]string{
 	"internal/seal":            {},
 	"internal/zoneinfo":        {},
 	"release":                  {},
-	"bench":                    {"client", "internal/app", "internal/settings", "internal/gateway", "internal/store", "internal/store/postgres", "internal/engine", "internal/engine/temporal", "internal/policy"},
+	"bench":                    {"client", "internal/answer", "internal/app", "internal/settings", "internal/gateway", "internal/store", "internal/store/postgres", "internal/engine", "internal/engine/temporal", "internal/policy"},
 }
 
 // pure packages get the time as an argument.

@@ -94,7 +94,7 @@ func (b *body) decode(encoding string) error {
 		if n := len(layers) - 1; n >= 0 {
 			label, layers = strings.TrimSpace(layers[n]), layers[:n]
 		}
-		raw := bufio.NewReader(b.from)
+		raw := bufio.NewReaderSize(b.from, maxPeek)
 		b.from = raw
 		begin, _ := raw.Peek(2) // what fails here fails again when it is read
 		var err error

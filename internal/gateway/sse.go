@@ -41,12 +41,13 @@ type rawEvent struct {
 
 const (
 	readBytes  = 32 << 10
+	fewBytes   = 4 << 10 // are read of a stream at once until it has more
 	blockBytes = 1 << 20
 	maxName    = 1 << 10 // bytes of a line that is not of data; the rest is dropped
 )
 
 func newEventReader(from io.Reader) *eventReader {
-	return &eventReader{from: from, buf: make([]byte, readBytes)}
+	return &eventReader{from: from, buf: make([]byte, fewBytes)}
 }
 
 // next returns the next event that has data or a name. The error is how the body
@@ -57,9 +58,7 @@ func (r *eventReader) next() (rawEvent, error) {
 			return r.rest()
 		}
 		if len(r.pending) == 0 {
-			var n int
-			n, r.err = r.from.Read(r.buf)
-			r.pending = r.buf[:n]
+			r.read()
 			continue
 		}
 		ended, err := r.take()
@@ -71,6 +70,16 @@ func (r *eventReader) next() (rawEvent, error) {
 				return e, nil
 			}
 		}
+	}
+}
+
+// read reads what is there. Most streams come in small pieces, and many are open at once.
+func (r *eventReader) read() {
+	var n int
+	n, r.err = r.from.Read(r.buf)
+	r.pending = r.buf[:n]
+	if n == len(r.buf) && n < readBytes {
+		r.buf = make([]byte, readBytes) // of the next piece
 	}
 }
 

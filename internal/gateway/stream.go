@@ -240,12 +240,20 @@ func (a *attempt) read(res *http.Response, whole func(*attempt, []byte) (Respons
 	}
 }
 
-// holdStep is how exact it is what an attempt says that it holds.
-const holdStep = 64 << 10
+// How exact it is what an attempt says that it holds. Most answers are short, and as many of
+// them as there is memory for are to be under way at once.
+const (
+	holdStep      = 64 << 10
+	shortHoldStep = 8 << 10 // of less than a holdStep
+)
 
 // hold says that the attempt holds bytes beside its draft.
 func (a *attempt) hold(bytes int) error {
-	n := (bytes + a.size() + holdStep - 1) / holdStep * holdStep
+	n, step := bytes+a.size(), holdStep
+	if n < holdStep {
+		step = shortHoldStep
+	}
+	n = (n + step - 1) / step * step
 	if a.holds == nil || n == a.held {
 		return nil
 	}

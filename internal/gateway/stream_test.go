@@ -293,3 +293,19 @@ func TestCancelBeforeTheAnswer(t *testing.T) {
 	close(release)
 	require.Equal(t, context.Canceled, a.err)
 }
+
+// TestShortAnswersHoldLittle: what is held counts several times in the budget, and many
+// answers are short.
+func TestShortAnswersHoldLittle(t *testing.T) {
+	for length, most := range map[int]int{1: 8 << 10, 20_000: 48 << 10, 200_000: 512 << 10} {
+		s, held := gatewaytest.New(t), 0
+		s.Default(gatewaytest.Text(strings.Repeat("x", length)))
+		_, err := at(t, s).Stream(t.Context(), gateway.Request{Provider: "test", Body: []byte(body), Hold: func(_ context.Context, n int) error {
+			held = max(held, n)
+			return nil
+		}}, func(string) {}, func(gateway.Event) {})
+		require.NoError(t, err)
+		require.LessOrEqual(t, held, most, length)
+		require.GreaterOrEqual(t, held, length)
+	}
+}

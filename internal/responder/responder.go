@@ -213,8 +213,7 @@ func (j *job) run() (json.RawMessage, error) {
 		defer j.Tools.Leave(j.caller())
 	}
 	for {
-		j.state.Now = j.Now()
-		next := answer.Next(j.state)
+		next := j.next()
 		switch {
 		case context.Cause(j.ctx) == errLeft && !j.writer.Over():
 			return nil, errLeft
@@ -321,7 +320,7 @@ func (j *job) shorten(err error) bool {
 func (j *job) listen(n *responses.Normalizer, provider, model string, q answer.Question) (ending *gateway.Event, resp gateway.Response, err error) {
 	before := j.memory.Held()
 	resp, err = j.Gateway.Stream(j.ctx, gateway.Request{
-		Provider: provider, Owner: j.work.Owner, Body: answer.Body(j.work, j.past, model, q, j.state), IdempotencyKey: q.Key, NoStore: !j.work.Kept,
+		Provider: provider, Owner: j.work.Owner, Body: j.body(model, &q), IdempotencyKey: q.Key, NoStore: !j.work.Kept,
 		Hold: func(ctx context.Context, bytes int) error { return j.memory.Hold(ctx, before+answerCost*int64(bytes)) },
 	}, func(string) {}, func(e gateway.Event) {
 		if terminal(e.Type) {
@@ -334,6 +333,22 @@ func (j *job) listen(n *responses.Normalizer, provider, model string, q answer.Q
 		j.state.Shown = j.state.Shown || strings.HasPrefix(e.Type, "response.output_item.") || e.Speaks()
 	})
 	return ending, resp, err
+}
+
+// body returns what a model is asked.
+//
+// Neither it nor next may be inlined: what they pass by value would be on the stack while the
+// model is waited for, and make the stack of each response twice as large.
+//
+//go:noinline
+func (j *job) body(model string, q *answer.Question) []byte {
+	return answer.Body(j.work, j.past, model, *q, j.state)
+}
+
+//go:noinline
+func (j *job) next() answer.Action {
+	j.state.Now = j.Now()
+	return answer.Next(j.state)
 }
 
 // terminal reports whether an event of a provider ends a response.
