@@ -42,7 +42,7 @@ func (a *attempt) stream(b *body) (Response, error) {
 		if e.cut {
 			cut = events.err
 		}
-		if r, ended, err := a.all(e.kind, separate(data), cut); ended {
+		if r, ended, err := a.whole(e.kind, data, cut); ended {
 			b.drain(a.end)
 			return r, err
 		}
@@ -50,6 +50,14 @@ func (a *attempt) stream(b *body) (Response, error) {
 			return a.cutOff(errTooLarge)
 		}
 	}
+}
+
+// whole takes what an event of the stream has as its data.
+func (a *attempt) whole(framing string, data []byte, cut error) (r Response, ended bool, err error) {
+	if len(data) > len("{}") && isObject(data) {
+		return a.take(unwrapped(framing, data))
+	}
+	return a.all(framing, separate(data), cut)
 }
 
 // all takes events in order, the last of which may be cut off, by err. It reports
@@ -99,8 +107,11 @@ func (a *attempt) data(framing string, data []byte, cut error) (r Response, ende
 // unwrapped returns an event that its server has put into another object, as
 // {"event":…,"data":…}, or whose name has the name event.
 func unwrapped(framing string, data []byte) (string, []byte) {
+	if member(data, "type") != nil {
+		return framing, data
+	}
 	name := text(member(data, "event"))
-	if name == "" || member(data, "type") != nil {
+	if name == "" {
 		return framing, data
 	}
 	if inner := unquoted(member(data, "data")); isObject(inner) {
@@ -178,13 +189,18 @@ func (a *attempt) take(framing string, data []byte) (r Response, ended bool, err
 
 // event passes an event on and reports whether it ended the response.
 func (a *attempt) event(framing string, data []byte) (r Response, ended bool, err error) {
-	data = wrapped(framing, data)
 	e := Event{Type: text(member(data, "type")), Data: data}
-	if e.Type == "" {
-		e.Type = framing
+	piece := strings.HasPrefix(e.Type, responseEvent) && strings.HasSuffix(e.Type, ".delta") // as nearly all are: no more to find out
+	if !piece {
+		data = wrapped(framing, data)
+		e = Event{Type: cmp.Or(text(member(data, "type")), framing), Data: data}
 	}
 	if a.id == "" {
 		a.begin(responseID(data))
+	}
+	if piece {
+		a.pass(e)
+		return Response{}, false, nil
 	}
 	status := endedBy(e.Type, data)
 	switch {
@@ -198,13 +214,18 @@ func (a *attempt) event(framing string, data []byte) (r Response, ended bool, er
 		a.fail(failureOf(data))
 		a.draft.addUsage(member(data, "usage"))
 	default:
-		a.draft.add(e.Type, data)
-		a.on(e)
-		if a.failed {
-			a.fail(failure{})
-		}
+		a.pass(e)
 	}
 	return Response{}, false, nil
+}
+
+// pass passes on an event after which the response goes on.
+func (a *attempt) pass(e Event) {
+	a.draft.add(e.Type, e.Data)
+	a.on(e)
+	if a.failed {
+		a.fail(failure{})
+	}
 }
 
 // wrapped returns the event of data that is a response without one around it.
