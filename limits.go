@@ -12,7 +12,7 @@ import (
 type Limits struct {
 	// Workers is how many of its runs are worked on at the same time. The default of
 	// an end user is three quarters, rounded up, of the workers that the others leave.
-	Workers *int `json:"workers" yaml:"workers" endUser:"three quarters" account:"0" help:"Runs that are worked on at once. Three quarters, rounded up, of the workers that the others leave free: of --max-concurrent-runs, and of the provider's max_concurrent. A number is a fixed bound in place of that share." doc:"Runs that are worked on at once; 0 is no limit. Null: of an end user, three quarters of the workers that the others leave free; of an account, no limit."`
+	Workers *int `json:"workers" yaml:"workers" endUser:"three quarters" account:"0" help:"Runs and background responses that are worked on at once. Three quarters, rounded up, of the workers that the others leave free: of --max-concurrent-runs, or of those for responses, and of the provider's max_concurrent. A number is a fixed bound in place of that share." doc:"Runs and background responses that are worked on at once; 0 is no limit. Null: of an end user, three quarters of the workers that the others leave free; of an account, no limit."`
 
 	// OpenRuns is how many of its runs may wait or be worked on.
 	OpenRuns *int `json:"open_runs" yaml:"open_runs" endUser:"100000" account:"0" help:"Runs that have not ended, and responses that are kept. A call that would start one more is refused with 429; an occurrence that falls due is on record as blocked, with the reason limit_reached." doc:"Runs that have not ended, and responses that are kept; 0 is no limit."`

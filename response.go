@@ -152,8 +152,25 @@ type Lease struct {
 // An OpenResponse is a response that waits for a process.
 type OpenResponse struct {
 	ID         ResponseID
+	Owner      Owner
+	Model      string
 	Background bool
 	Orphan     bool // a process has worked on it and is gone
+}
+
+// ResponseTurns is how owners take turns for workers that work on background responses.
+type ResponseTurns struct {
+	Limit int   // how many are taken at most
+	After Owner // who had the last turn
+
+	// Load is told what all workers have, but for what this process has in the
+	// background.
+	Load func(map[OwnerAt]int)
+
+	// May reports whether an owner may have another worker at some provider, and Take
+	// whether a response may have one: then it is taken, at the provider.
+	May  func(Owner) bool
+	Take func(OpenResponse) (provider string, ok bool)
 }
 
 // ResponseWork is a response that is to be worked on.

@@ -65,6 +65,7 @@ type parts struct {
 	peers      peers
 	limits     *limits.Keeper
 	tools      *toolbox.Toolbox
+	responses  *responder.Busy
 }
 
 func assemble(p parts) (server, error) {
@@ -78,7 +79,7 @@ func assemble(p parts) (server, error) {
 		return server{}, err
 	}
 	p.tools = toolbox.New(tokens.Secret, p.settings.Networks(), &vault.Vault{Store: ports.Vault(p.store), Secret: tokens.Secret, Now: time.Now}, time.Now)
-	p.operations = new(operations)
+	p.operations, p.responses = new(operations), new(responder.Busy)
 	eng, err := p.engine()
 	if err != nil {
 		return server{}, err
@@ -86,7 +87,7 @@ func assemble(p parts) (server, error) {
 	answers := &responder.Responder{
 		Store: ports.Responder(p.store), Gateway: p.gateway, Now: time.Now, Log: p.log, Memory: p.memory.runs,
 		Worker: rota.NewWorkerName(time.Now()), Wake: make(chan struct{}, 1), Alone: !p.shared(),
-		Freed: eng.Changed, Tools: p.tools,
+		Freed: eng.Changed, Tools: p.tools, Busy: p.responses, Shares: engine.Shares{Providers: bounds(p.gateway), Limits: p.limits},
 	}
 	s := server{
 		responder: answers,
@@ -205,7 +206,7 @@ func (p parts) embedded(run *runner.Runner) *embedded.Engine {
 
 // step returns how an engine of either kind takes what is due.
 func (p parts) step() engine.Step {
-	return engine.Step{Provider: p.provider, Providers: bounds(p.gateway), MaxConcurrentRuns: p.settings.MaxConcurrentRuns, Limits: p.limits}
+	return engine.Step{Provider: p.provider, Providers: bounds(p.gateway), MaxConcurrentRuns: p.settings.MaxConcurrentRuns, Limits: p.limits, Responses: p.responses.Load}
 }
 
 // shared reports whether other processes may have the same database.

@@ -44,7 +44,7 @@ var may = map[string][]string{
 	"internal/mcpserver":       {}, // it knows of the API what its document says
 	"internal/gateway":         {"internal/rawjson", "internal/responses"},
 	"internal/answer":          {"internal/rawjson", "internal/responses"},
-	"internal/responder":       {"internal/answer", "internal/budget", "internal/events", "internal/gateway", "internal/rawjson", "internal/responses"},
+	"internal/responder":       {"internal/answer", "internal/budget", "internal/engine", "internal/events", "internal/gateway", "internal/rawjson", "internal/responses"},
 	"internal/control":         {"internal/answer", "internal/rawjson", "internal/responses", "internal/auth", "internal/seal", "internal/events", "internal/policy", "internal/calendar", "internal/prompt"},
 	"internal/prompt":          {"internal/zoneinfo"},
 	"internal/toolbox":         {"internal/answer", "internal/build", "internal/rawjson", "internal/seal"},

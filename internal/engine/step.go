@@ -23,6 +23,7 @@ type Step struct {
 	Providers         []Provider                // at least one
 	MaxConcurrentRuns int
 	Limits            Limits
+	Responses         func() map[rota.OwnerAt]int // counts background responses that are worked on; may be nil
 
 	next    int                   // the provider whose runs are claimed first
 	after   map[string]rota.Owner // who had the last turn, by provider
@@ -67,7 +68,7 @@ type Batch struct {
 	Fired       int               // timers that were decided
 	Wake        time.Time         // when the next timer or run is due; zero if there is none
 
-	load load
+	load Load
 }
 
 // An Ended is a run that the engine ended, not a worker: because it must not
@@ -99,7 +100,7 @@ func (s *Step) Run(ctx context.Context, q Queue, m Moment) (Batch, error) {
 		return batch, err
 	}
 	s.next++
-	if err := batch.count(ctx, m.Busy); err != nil {
+	if err := s.count(ctx, &batch, m.Busy); err != nil {
 		return batch, err
 	}
 	if err := s.claim(ctx, q, &batch, m.Now); err != nil {
@@ -137,16 +138,22 @@ func (batch Batch) Announce(decided func(rota.Occurrence), ended func(Ended), pa
 }
 
 // count notes how many workers are busy.
-func (batch *Batch) count(ctx context.Context, busy Busy) error {
+func (s *Step) count(ctx context.Context, batch *Batch, busy Busy) error {
 	at, err := busy(ctx)
-	batch.load = newLoad(at)
+	var others map[rota.OwnerAt]int
+	if s.Responses != nil {
+		others = s.Responses()
+	}
+	batch.load = NewLoad(at, others)
 	return err
 }
+
+func (s *Step) shares() Shares { return Shares{s.MaxConcurrentRuns, s.Providers, s.Limits} }
 
 // add adds a claimed run.
 func (batch *Batch) add(w rota.Work) {
 	batch.Work = append(batch.Work, w)
-	batch.load.add(rota.OwnerAt{Owner: w.Owner, Provider: w.Provider}, 1)
+	batch.load.Add(rota.OwnerAt{Owner: w.Owner, Provider: w.Provider}, 1)
 }
 
 // claim claims waiting runs, as far as workers are free. Only when more wait do
@@ -174,15 +181,15 @@ func (s *Step) claim(ctx context.Context, q Queue, batch *Batch, now time.Time) 
 
 // claimInTurns claims runs that wait under a provider.
 func (s *Step) claimInTurns(ctx context.Context, q Queue, batch *Batch, p Provider, now time.Time) error {
-	room, refused, load := s.room(p, batch), false, batch.load.clone()
+	room, refused, load, shares := s.room(p, batch), false, batch.load.clone(), s.shares()
 	claimed, err := q.ClaimRuns(ctx, now, rota.Claim{
 		Provider: p.Name, Limit: room, After: s.after[p.Name], MayStart: policy.MayStart,
 		May: func(o rota.Owner) bool {
-			may := s.may(load, p, o)
+			may := shares.May(load, rota.OwnerAt{Owner: o, Provider: p.Name})
 			refused = refused || !may
 			return may
 		},
-		Took: func(o rota.Owner) { load.add(rota.OwnerAt{Owner: o, Provider: p.Name}, 1) },
+		Took: func(o rota.Owner) { load.Add(rota.OwnerAt{Owner: o, Provider: p.Name}, 1) },
 	})
 	if err != nil {
 		return err
@@ -273,7 +280,7 @@ func (s *Step) rotate() []Provider {
 
 // room returns how many more runs may start at the provider.
 func (s *Step) room(p Provider, batch *Batch) int {
-	n := s.MaxConcurrentRuns - batch.load.all
+	n := s.MaxConcurrentRuns - batch.load.busy
 	if p.Max > 0 {
 		n = min(n, p.Max-batch.load.provider[p.Name])
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/auth"
 	"github.com/rota-run/rota/internal/control"
+	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/httpapi"
 	"github.com/rota-run/rota/internal/limits"
@@ -84,7 +85,7 @@ func newAPI(t *testing.T, ofKeys ...rota.RateLimit) *server {
 		s.models = newModels(t)
 		s.responder = &responder.Responder{
 			Store: ports.Responder(store), Gateway: s.models, Now: s.clock.Now, Log: slog.New(slog.DiscardHandler),
-			Worker: "wrk_1", Wake: make(chan struct{}, 1), Alone: true,
+			Worker: "wrk_1", Wake: make(chan struct{}, 1), Alone: true, Busy: new(responder.Busy), Shares: engine.Shares{Limits: s.keeper},
 		}
 		s.control = &control.Control{
 			Store: ports.Control(store), Engine: idle{}, Hub: s.hub, Feed: feed, Models: oneProvider{}, Responder: s.responder, MCP: oneTool{},

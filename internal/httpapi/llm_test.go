@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rota-run/rota"
+	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/gateway"
 	"github.com/rota-run/rota/internal/gateway/gatewaytest"
 	"github.com/rota-run/rota/internal/rawjson"
@@ -300,6 +302,55 @@ func TestAResponseInTheBackground(t *testing.T) {
 	path := responsesPath + "/" + queued["id"].(string)
 	require.Equal(t, "cancelled", c.send(http.MethodPost, path+"/cancel", "").is(http.StatusOK).object()["status"])
 	c.send(http.MethodPost, responsesPath, `{"model":"echo","input":"x","previous_response_id":"`+queued["id"].(string)+`"}`).is(http.StatusBadRequest)
+}
+
+// Whoever has many responses in the background leaves workers to others, and no more are
+// worked on than its limits and the provider allow.
+func TestResponsesInTheBackgroundTakeTurns(t *testing.T) {
+	s := newLLM(t)
+	c := s.acme()
+	entered, release := make(chan gatewaytest.Call, 20), make(chan struct{})
+	s.models.server.Default(gatewaytest.Gate(entered, release, gatewaytest.Text("well")))
+	s.keeper.Set("acme", rota.AllLimits{EndUser: rota.Limits{Workers: new(2)}})
+	s.responder.Shares.Providers = []engine.Provider{{Name: "test", Max: 3}}
+	for range 4 {
+		c.as("ana").create(`{"model":"test/m","input":"of ana","background":true}`)
+	}
+	for range 2 {
+		c.as("ben").create(`{"model":"test/m","input":"of ben","background":true}`)
+	}
+	working, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.responder.Run(working)
+	}()
+	of := func(n int) map[string]int {
+		count := map[string]int{}
+		for range n {
+			call := <-entered
+			count[regexp.MustCompile("of (ana|ben)").FindStringSubmatch(string(call.Body))[1]]++
+		}
+		return count
+	}
+	first := of(3)
+	require.Equal(t, map[string]int{"ana": 2, "ben": 1}, first)
+	require.Equal(t, 3, total(s.responder.Busy.Load()))
+	require.Empty(t, entered)
+	release <- struct{}{}
+	require.Len(t, of(1), 1)
+	close(release)
+	of(2)
+	stop()
+	<-done
+	require.Zero(t, total(s.responder.Busy.Load()))
+}
+
+func total(load map[rota.OwnerAt]int) (n int) {
+	for _, each := range load {
+		n += each
+	}
+	return n
 }
 
 // What a response goes on from may be deleted while it waits. Then it fails, and is not

@@ -15,9 +15,9 @@ import (
 const (
 	leaseFor = 30 * time.Second // how long a process that is gone keeps its responses
 	renew    = 5 * time.Second  // how often it says that it is not
-	look     = time.Second      // how often responses of others are looked for
+	looks    = time.Second      // how often responses of others are looked for
 	atOnce   = 16               // background responses that are taken in one transaction
-	most     = 256              // background responses that a process works on
+	workers  = 256              // background responses that a process works on
 	wait     = 250 * time.Millisecond
 )
 
@@ -59,10 +59,11 @@ func (r *Responder) Run(ctx context.Context) {
 			renewed = now
 			r.renew(ctx)
 		}
+		r.look(ctx)
 		r.take(ctx, working)
 		select {
 		case <-r.Wake:
-		case <-time.After(look):
+		case <-time.After(looks):
 		case <-ctx.Done():
 		}
 	}
@@ -120,24 +121,27 @@ func (r *Responder) opened() map[rota.ResponseID]*running {
 
 // take takes responses that no process has, and begins to work on them.
 func (r *Responder) take(ctx, working context.Context) {
-	for ctx.Err() == nil && r.busy.Load() < most {
+	for ctx.Err() == nil && r.Busy.here() < workers {
 		waits, err := r.Store.ResponsesWait(ctx, r.Now())
 		if err != nil || !waits {
 			return
 		}
 		var taken []rota.OpenResponse
+		var t *turns
 		err = r.Store.Update(ctx, func(ctx context.Context, tx Tx) error {
+			t = &turns{r: r, offered: map[rota.Owner]bool{}}
 			var err error
-			taken, err = tx.TakeResponses(ctx, r.Lease(), r.Now(), atOnce)
+			taken, err = tx.TakeResponses(ctx, r.Lease(), r.Now(), t.all())
 			return err
 		})
 		if err != nil || len(taken) == 0 {
 			return
 		}
-		for _, o := range taken {
-			r.busy.Add(1)
+		r.after = t.last
+		for i, o := range taken {
+			r.Busy.add(t.at[i], 1)
 			r.background.Go(func() {
-				defer r.busy.Add(-1)
+				defer r.left(t.at[i])
 				r.goOn(working, o)
 			})
 		}

@@ -12,12 +12,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rota-run/rota"
 	"github.com/rota-run/rota/internal/answer"
 	"github.com/rota-run/rota/internal/budget"
+	"github.com/rota-run/rota/internal/engine"
 	"github.com/rota-run/rota/internal/events"
 	"github.com/rota-run/rota/internal/gateway"
 	"github.com/rota-run/rota/internal/rawjson"
@@ -37,9 +37,11 @@ type Responder struct {
 	Alone   bool          // no other process has the database
 	Freed   func()        // a conversation is free, for which runs may wait
 	Tools   Toolbox       // makes the calls of tools that have a webhook
+	Busy    *Busy
+	Shares  engine.Shares // who may have background responses worked on; the workers are this package's
 
 	background sync.WaitGroup
-	busy       atomic.Int64 // background responses that are worked on
+	after      rota.Owner // who had the last turn
 
 	mu   sync.Mutex
 	open map[rota.ResponseID]*running // that are worked on here

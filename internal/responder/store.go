@@ -21,6 +21,9 @@ type Reader interface {
 	// ResponsesWait reports whether TakeResponses may have something to give.
 	ResponsesWait(ctx context.Context, now time.Time) (bool, error)
 
+	// BusyResponses counts the background responses that other processes have at now.
+	BusyResponses(ctx context.Context, worker string, now time.Time) (map[rota.OwnerAt]int, error)
+
 	// ResponseWork returns a response that is to be worked on, and its input.
 	ResponseWork(ctx context.Context, id rota.ResponseID) (rota.ResponseRecord, []rota.ItemRecord, error)
 
@@ -53,8 +56,8 @@ type Tx interface {
 	// BeginResponse says that a response is worked on.
 	BeginResponse(ctx context.Context, id rota.ResponseID, provider string) error
 
-	// TakeResponses gives a process up to limit responses that none has at now.
-	TakeResponses(ctx context.Context, l rota.Lease, now time.Time, limit int) ([]rota.OpenResponse, error)
+	// TakeResponses gives a process responses that none has at now, in turns.
+	TakeResponses(ctx context.Context, l rota.Lease, now time.Time, t rota.ResponseTurns) ([]rota.OpenResponse, error)
 
 	// RenewLeases gives a process its responses for longer, and returns which they are.
 	RenewLeases(ctx context.Context, l rota.Lease) ([]rota.ResponseID, error)

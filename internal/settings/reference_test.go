@@ -88,7 +88,8 @@ under ` + "`limits`" + `: ` + "`end_user`" + ` and ` + "`account`" + ` have the 
 
 When more runs wait than workers are free, end users take turns: one run of each, then the next of each, however many one of them has in the queue
 ([decision 40](decisions/0040-end-users-take-turns.md)).
-Background responses take no turns, and do not count in ` + "`workers`" + `: the oldest begins first, up to 256 in a process, and ` + "`open_runs`" + ` bounds how many an owner has.
+Background responses take turns in the same way, for 256 workers of each process. A number of ` + "`workers`" + ` and a provider's ` + "`max_concurrent`" + ` bound runs and background responses together,
+over all processes: what other processes have begun is known after a second. A response that a caller waits for is begun at once, and counts in ` + "`open_runs`" + ` alone.
 
 | name | end user | account | meaning |
 |---|---|---|---|

@@ -135,7 +135,7 @@ type Provider struct {
 	AnyPrefix      bool     `yaml:"any_prefix" default:"false" help:"With several providers: names with an unknown prefix, such as meta-llama/…, go to this one, whole. For one provider at most; a single provider takes them anyway."`
 	ConnectTimeout Duration `yaml:"connect_timeout" default:"10s" help:"Longest time to connect."`
 	IdleTimeout    Duration `yaml:"idle_timeout" default:"2m" help:"Longest silence of a model."`
-	MaxConcurrent  int      `yaml:"max_concurrent" default:"0" help:"Calls at once; 0 means no limit of its own."`
+	MaxConcurrent  int      `yaml:"max_concurrent" default:"0" help:"Runs and background responses that ask it at once; 0 means no limit of its own."`
 	Background     bool     `yaml:"background" default:"false" help:"Ask for background responses, so that a run can re-attach after a crash."`
 	SafetyID       string   `yaml:"safety_identifier" default:"none" help:"end_user names the end user to the provider as safety_identifier: SHA-256 of account and end user. Not over chat completions. none sends only what a request has."`
 	Metadata       *bool    `yaml:"metadata" default:"on" help:"Send metadata: the run's own and what Rota adds (rota_run_id, rota_schedule_id, …). off leaves it out; it is left out too, until the next start, once the provider refuses it."`

@@ -295,12 +295,14 @@ CREATE TABLE open_responses (
   owner text COLLATE "C" NOT NULL,
   background boolean NOT NULL,
   worker text COLLATE "C",
+  provider text COLLATE "C",
   lease_until bigint NOT NULL,
   sleep text,
   PRIMARY KEY (response_id)
 );
 CREATE INDEX open_responses_by_lease ON open_responses USING btree (lease_until, response_id);
-CREATE INDEX open_responses_by_owner ON open_responses USING btree (owner);
+CREATE INDEX open_responses_queue ON open_responses USING btree (owner, lease_until, response_id);
+CREATE INDEX open_responses_working ON open_responses USING btree (worker, owner, provider) WHERE (worker IS NOT NULL);
 
 CREATE TABLE open_runs (
   run_id text COLLATE "C" NOT NULL,

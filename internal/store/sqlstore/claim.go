@@ -63,23 +63,34 @@ func (q Queries) ClaimRuns(ctx context.Context, now time.Time, c rota.Claim) ([]
 const ownersLook = 1000
 
 // waitingOwners returns the owners that have runs ready under the provider, in the
-// order of their turns. It looks for the next owner in the index as often as there
-// are owners that wait, however many runs these have.
+// order of their turns.
 func (q Queries) waitingOwners(ctx context.Context, now time.Time, c rota.Claim) ([]rota.Owner, error) {
-	after := ownerText(c.After)
+	return q.inTurn(ctx, c.After, c.May, `open_runs o WHERE o.phase <> 'running' AND`, `o.ready_at`, ` AND o.provider = ?`, c.Provider, now.UnixMilli())
+}
+
+// inTurn returns the owners of what is ready in a queue, in the order of their turns: the
+// first is the one behind after. It looks for the next owner in the index as often as
+// there are owners in the queue, however much these have there. If may is not nil, it
+// says who may have a turn.
+//
+// The queue is a table, named o, with the beginning of a condition; ready its column of
+// when a row is ready, and also a further condition on rows that may be. Its arguments
+// are given, and now.
+func (q Queries) inTurn(ctx context.Context, after rota.Owner, may func(rota.Owner) bool, queue, ready, also string, args ...any) ([]rota.Owner, error) {
+	last := ownerText(after)
 	found, err := all(ctx, q.db, scanRanked, `WITH RECURSIVE ring (owner, lap, place) AS (
 		SELECT CAST(? AS TEXT)`+q.ifShared(` COLLATE "C"`)+`, 0, 0
 		UNION ALL
-		SELECT COALESCE((SELECT MIN(o.owner) FROM open_runs o WHERE o.owner > r.owner AND o.phase <> 'running'), ''),
+		SELECT COALESCE((SELECT MIN(o.owner) FROM `+queue+` o.owner > r.owner), ''),
 			CASE r.owner WHEN '' THEN 1 ELSE r.lap END, r.place + 1
 		FROM ring r WHERE r.place < ? AND (r.lap = 0 OR r.owner <> '' AND r.owner <= ?)
 	) SELECT r.place, r.owner FROM ring r WHERE r.place > 0 AND r.owner <> '' AND (r.lap = 0 OR r.owner <= ?)
-		AND (SELECT MIN(o.ready_at) FROM open_runs o WHERE o.owner = r.owner AND o.provider = ? AND o.phase <> 'running') <= ?`,
-		after, ownersLook, after, after, c.Provider, now.UnixMilli())
+		AND (SELECT MIN(`+ready+`) FROM `+queue+` o.owner = r.owner`+also+`) <= ?`,
+		append([]any{last, ownersLook, last, last}, args...)...)
 	slices.SortFunc(found, func(a, b ranked) int { return a.place - b.place })
 	owners := make([]rota.Owner, 0, len(found))
 	for _, r := range found {
-		if c.May == nil || c.May(r.owner) {
+		if may == nil || may(r.owner) {
 			owners = append(owners, r.owner)
 		}
 	}
@@ -100,18 +111,9 @@ func scanRanked(row Scanner) (ranked, error) {
 
 // oldest returns the longest waiting runs of each owner under a provider.
 func (q Queries) oldest(ctx context.Context, now time.Time, provider string, owners []rota.Owner, each int) (map[rota.Owner][]rota.Work, error) {
-	texts := make([]string, len(owners))
-	for i, o := range owners {
-		texts[i] = ownerText(o)
-	}
-	ofOne := `(SELECT y.run_id FROM open_runs y WHERE y.owner = given.value AND y.provider = ? AND y.phase <> 'running' AND y.ready_at <= ?
-		ORDER BY y.ready_at, y.run_id LIMIT ?` + q.lockAny("y") + `)`
-	ofAll := q.list("given") + ` JOIN open_runs x ON x.run_id IN ` + ofOne
-	if q.shared {
-		ofAll = q.list("given") + ` CROSS JOIN LATERAL ` + ofOne + ` x`
-	}
-	work, err := all(ctx, q.db, scanWork, selectWork+` WHERE o.run_id IN (SELECT x.run_id FROM `+ofAll+`)
-		AND o.phase <> 'running'`+q.lockAny("o, r"), js(texts), provider, now.UnixMilli(), each)
+	work, err := all(ctx, q.db, scanWork, selectWork+` WHERE o.run_id IN `+q.ofEach("open_runs", "run_id", `(SELECT y.run_id FROM open_runs y
+		WHERE y.owner = given.value AND y.provider = ? AND y.phase <> 'running' AND y.ready_at <= ? ORDER BY y.ready_at, y.run_id LIMIT ?`+q.lockAny("y")+`)`)+`
+		AND o.phase <> 'running'`+q.lockAny("o, r"), ownerTexts(owners), provider, now.UnixMilli(), each)
 	slices.SortFunc(work, func(a, b rota.Work) int {
 		return cmp.Or(a.ReadyAt.Compare(b.ReadyAt), strings.Compare(string(a.Run.ID), string(b.Run.ID)))
 	})
@@ -120,6 +122,15 @@ func (q Queries) oldest(ctx context.Context, now time.Time, provider string, own
 		waiting[w.Owner] = append(waiting[w.Owner], w)
 	}
 	return waiting, err
+}
+
+// ofEach returns a subquery for the ids that another one finds in a table for each
+// element of a JSON array, the first argument, which it knows as given.value.
+func (q Queries) ofEach(table, id, ofOne string) string {
+	if q.shared {
+		return `(SELECT x.` + id + ` FROM ` + q.list("given") + ` CROSS JOIN LATERAL ` + ofOne + ` x)`
+	}
+	return `(SELECT x.` + id + ` FROM ` + q.list("given") + ` JOIN ` + table + ` x ON x.` + id + ` IN ` + ofOne + `)`
 }
 
 // list returns a relation with a row for each element of a JSON array, an
@@ -158,6 +169,15 @@ func (t *turns) take(waiting map[rota.Owner][]rota.Work, owners []rota.Owner, ea
 
 // ownerText returns an owner as open_runs has it. No account has a slash.
 func ownerText(o rota.Owner) string { return o.Account + "/" + o.EndUser }
+
+// ownerTexts returns them as a JSON array.
+func ownerTexts(owners []rota.Owner) string {
+	texts := make([]string, len(owners))
+	for i, o := range owners {
+		texts[i] = ownerText(o)
+	}
+	return js(texts)
+}
 
 // An ownerColumn scans that.
 type ownerColumn struct{ dst *rota.Owner }

@@ -76,12 +76,18 @@ func (q Queries) Busy(ctx context.Context) (map[rota.OwnerAt]int, error) {
 		return nil, err
 	}
 	busy := make(map[rota.OwnerAt]int)
-	err := q.db.Query(ctx, func(row Scanner) error {
+	return busy, q.countBusy(ctx, busy, runsAtWork)
+}
+
+const runsAtWork = `SELECT o.owner, o.provider, COUNT(*) FROM open_runs o WHERE o.phase = 'running' GROUP BY o.owner, o.provider`
+
+// countBusy adds what a query counts by owner and provider.
+func (q Queries) countBusy(ctx context.Context, busy map[rota.OwnerAt]int, query string, args ...any) error {
+	return q.db.Query(ctx, func(row Scanner) error {
 		var at rota.OwnerAt
 		var n int
 		err := row.Scan(ownerColumn{&at.Owner}, &at.Provider, &n)
-		busy[at] = n
+		busy[at] += n
 		return err
-	}, `SELECT o.owner, o.provider, COUNT(*) FROM open_runs o WHERE o.phase = 'running' GROUP BY o.owner, o.provider`)
-	return busy, err
+	}, query, args...)
 }

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"encoding/json"
-	"time"
 
 	"github.com/rota-run/rota"
 )
@@ -173,42 +172,6 @@ func (q Queries) DeleteResponse(ctx context.Context, o rota.Owner, id rota.Respo
 		OR EXISTS (SELECT 1 FROM conversations c WHERE c.id = items.log AND c.deleted_at IS NOT NULL))`, id, id)
 }
 
-// RenewLeases gives a worker its responses for longer, and returns which they are.
-func (q Queries) RenewLeases(ctx context.Context, l rota.Lease) ([]rota.ResponseID, error) {
-	return all(ctx, q.db, scanID[rota.ResponseID], `UPDATE open_responses SET lease_until = ? WHERE worker = ? RETURNING response_id`,
-		l.Until.UnixMilli(), l.Worker)
-}
-
-// An open response is one that nobody works on.
-func scanOpenResponse(row Scanner) (rota.OpenResponse, error) {
-	var o rota.OpenResponse
-	var worker *string
-	err := row.Scan(&o.ID, &o.Background, &worker)
-	o.Orphan = worker != nil
-	return o, err
-}
-
-// TakeResponses gives a worker up to limit responses that no process has at now, the
-// oldest first: those that wait, and those whose worker is gone.
-func (q Queries) TakeResponses(ctx context.Context, l rota.Lease, now time.Time, limit int) ([]rota.OpenResponse, error) {
-	free, err := all(ctx, q.db, scanOpenResponse, `SELECT o.response_id, o.background, o.worker FROM open_responses o
-		WHERE o.lease_until <= ? ORDER BY o.lease_until, o.response_id LIMIT ?`+q.lockAny("o"), now.UnixMilli(), limit)
-	if err != nil {
-		return nil, err
-	}
-	leased := make([][]any, len(free))
-	for i, o := range free {
-		leased[i] = []any{l.Worker, l.Until.UnixMilli(), o.ID}
-	}
-	return free, q.db.Write(ctx, Step{`UPDATE open_responses SET worker = ?, lease_until = ?, sleep = NULL` + fromEach + `WHERE response_id = ?`, leased})
-}
-
-// ResponsesWait reports whether TakeResponses may have something to give.
-func (q Queries) ResponsesWait(ctx context.Context, now time.Time) (bool, error) {
-	first, err := all(ctx, q.db, scanID[rota.ResponseID], `SELECT o.response_id FROM open_responses o WHERE o.lease_until <= ? LIMIT 1`, now.UnixMilli())
-	return len(first) > 0, err
-}
-
 // ResponseWork returns a response that is to be worked on, whosever it is, and its input.
 func (q Queries) ResponseWork(ctx context.Context, id rota.ResponseID) (rota.ResponseRecord, []rota.ItemRecord, error) {
 	r, err := one(ctx, q.db, "response", scanResponse, `SELECT `+storedResponseColumns+` FROM responses r WHERE r.id = ?`, id)
@@ -227,14 +190,4 @@ func scanID[ID ~string](row Scanner) (ID, error) {
 // BeginResponse says that a response is worked on.
 func (q Queries) BeginResponse(ctx context.Context, id rota.ResponseID, provider string) error {
 	return q.write(ctx, `UPDATE responses SET status = 'in_progress', provider = ? WHERE id = ? AND ended_at IS NULL`, provider, id)
-}
-
-// LeaveResponses lets others take what a worker has.
-func (q Queries) LeaveResponses(ctx context.Context, worker string) error {
-	return q.write(ctx, `UPDATE open_responses SET lease_until = 0 WHERE worker = ?`, worker)
-}
-
-// FreeResponses lets a worker take what all others have.
-func (q Queries) FreeResponses(ctx context.Context, worker string) error {
-	return q.write(ctx, `UPDATE open_responses SET lease_until = 0 WHERE worker <> ?`, worker)
 }

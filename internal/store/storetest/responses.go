@@ -17,6 +17,7 @@ var responses = []testCase{
 	{"a conversation is held by one response, and gets its items", responseInConversation},
 	{"a response goes on from another", chain},
 	{"a response belongs to one worker at a time", responseLeases},
+	{"owners of responses take turns", responsesTakeTurns},
 	{"a response and a conversation are deleted", deleteResponses},
 	{"conversations are listed for one owner, or for all of an account", conversationsOfOwners},
 }
@@ -46,6 +47,79 @@ func (w *world) addResponse(c *rota.ConversationID, previous *rota.ResponseID) r
 		return tx.AddResponse(ctx, r, []rota.ItemRecord{in}, rota.Lease{Worker: "w1", Until: start.Add(time.Hour)})
 	})
 	return r.ID
+}
+
+// takeResponses takes responses at a provider, in turns; all may be taken if t says nothing else.
+func (w *world) takeResponses(worker string, now time.Time, t rota.ResponseTurns) (taken []rota.OpenResponse) {
+	if t.Load == nil {
+		t.Load = func(map[rota.OwnerAt]int) {}
+	}
+	if t.Take == nil {
+		t.Take = func(rota.OpenResponse) (string, bool) { return provider, true }
+	}
+	w.update(func(ctx context.Context, tx sqlstore.Queries) (err error) {
+		taken, err = tx.TakeResponses(ctx, rota.Lease{Worker: worker, Until: now.Add(time.Minute)}, now, t)
+		return err
+	})
+	return taken
+}
+
+// waitingResponse adds a response in the background.
+func (w *world) waitingResponse(endUser string) rota.ResponseID {
+	w.Helper()
+	at := rota.InstantOf(w.next())
+	r := rota.ResponseRecord{
+		ID: rota.NewResponseID(at.Time), Owner: rota.Owner{Account: w.owner.Account, EndUser: endUser}, Status: rota.ResponseQueued, Background: true, Model: "m",
+		CreatedAt: at, Request: json.RawMessage(`{"model":"m"}`), Object: json.RawMessage(`{"id":"x"}`),
+	}
+	w.update(func(ctx context.Context, tx sqlstore.Queries) error { return tx.AddResponse(ctx, r, nil, rota.Lease{}) })
+	return r.ID
+}
+
+func responsesTakeTurns(w *world) {
+	for range 5 {
+		w.waitingResponse("flood")
+	}
+	quiet := w.waitingResponse("quiet")
+	now := w.next()
+	users := func(taken []rota.OpenResponse) (names []string) {
+		for _, o := range taken {
+			names = append(names, o.Owner.EndUser)
+		}
+		return names
+	}
+	var told map[rota.OwnerAt]int
+	load := func(busy map[rota.OwnerAt]int) { told = busy }
+
+	first := w.takeResponses("w1", now, rota.ResponseTurns{Limit: 3, Load: load})
+	require.Empty(w, told)
+	require.Equal(w, []string{"flood", "quiet", "flood"}, users(first))
+	require.Equal(w, rota.OpenResponse{ID: quiet, Owner: first[1].Owner, Model: "m", Background: true}, first[1])
+	w.waitingResponse("quiet")
+	w.waitingResponse("third")
+	next := w.takeResponses("w2", now, rota.ResponseTurns{Limit: 2, After: first[2].Owner, Load: load})
+	require.Equal(w, []string{"quiet", "third"}, users(next), "behind the one who had the last turn")
+	of := func(endUser string) rota.OwnerAt {
+		return rota.OwnerAt{Owner: rota.Owner{Account: w.owner.Account, EndUser: endUser}, Provider: provider}
+	}
+	require.Equal(w, map[rota.OwnerAt]int{of("flood"): 2, of("quiet"): 1}, told, "another process has them")
+
+	floods := func(o rota.Owner) bool { return o.EndUser == "flood" }
+	require.Empty(w, w.takeResponses("w2", now, rota.ResponseTurns{Limit: 9, May: func(o rota.Owner) bool { return !floods(o) }}))
+	one := true
+	take := func(rota.OpenResponse) (string, bool) {
+		defer func() { one = false }()
+		return provider, one
+	}
+	require.Len(w, w.takeResponses("w2", now, rota.ResponseTurns{Limit: 9, Take: take}), 1)
+	busy, err := w.store.BusyResponses(w.Context(), "w1", now)
+	require.NoError(w, err)
+	require.Equal(w, map[rota.OwnerAt]int{of("flood"): 1, of("quiet"): 1, of("third"): 1}, busy)
+	busy, err = w.store.BusyResponses(w.Context(), "w1", now.Add(time.Hour))
+	require.NoError(w, err)
+	require.Empty(w, busy, "that process is gone")
+	require.Len(w, w.takeResponses("w3", now.Add(time.Hour), rota.ResponseTurns{Limit: 20, Load: load}), 8)
+	require.Empty(w, told)
 }
 
 // end says that a response was answered with one item.
@@ -148,12 +222,8 @@ func chain(w *world) {
 
 func responseLeases(w *world) {
 	id := w.addResponse(nil, nil)
-	take := func(worker string, now time.Time) (taken []rota.OpenResponse) {
-		w.update(func(ctx context.Context, tx sqlstore.Queries) (err error) {
-			taken, err = tx.TakeResponses(ctx, rota.Lease{Worker: worker, Until: now.Add(time.Minute)}, now, 10)
-			return err
-		})
-		return taken
+	take := func(worker string, now time.Time) []rota.OpenResponse {
+		return w.takeResponses(worker, now, rota.ResponseTurns{Limit: 10})
 	}
 	require.Empty(w, take("w2", start), "another has it")
 	w.update(func(ctx context.Context, tx sqlstore.Queries) error {
@@ -165,7 +235,7 @@ func responseLeases(w *world) {
 	waits, err := w.store.ResponsesWait(w.Context(), start.Add(2*time.Hour))
 	require.NoError(w, err)
 	require.True(w, waits)
-	require.Equal(w, []rota.OpenResponse{{ID: id, Orphan: true}}, take("w2", start.Add(2*time.Hour)))
+	require.Equal(w, []rota.OpenResponse{{ID: id, Owner: w.owner, Model: "m", Orphan: true}}, take("w2", start.Add(2*time.Hour)))
 	require.False(w, w.endResponse(id), "it is not the first one's any more")
 	work, input, err := w.store.ResponseWork(w.Context(), id)
 	require.NoError(w, err)

@@ -134,12 +134,8 @@ func responseSleeps(w *world) {
 		})
 		return woken
 	}
-	take := func(at time.Time) (taken []rota.OpenResponse) {
-		w.update(func(ctx context.Context, tx sqlstore.Queries) (err error) {
-			taken, err = tx.TakeResponses(ctx, rota.Lease{Worker: "w2", Until: at.Add(time.Minute)}, at, 10)
-			return err
-		})
-		return taken
+	take := func(at time.Time) []rota.OpenResponse {
+		return w.takeResponses("w2", at, rota.ResponseTurns{Limit: 10})
 	}
 	require.False(w, wake())
 	require.False(w, sleep("w3"), "which has it not")
@@ -151,7 +147,7 @@ func responseSleeps(w *world) {
 	require.Empty(w, take(w.asleep().Until.Add(-time.Millisecond)), "nobody takes it over")
 	require.True(w, wake())
 	require.False(w, wake())
-	require.Equal(w, []rota.OpenResponse{{ID: id}}, take(w.now))
+	require.Equal(w, []rota.OpenResponse{{ID: id, Owner: w.owner, Model: "m"}}, take(w.now))
 	steps, err := w.store.ResponseSteps(w.Context(), id)
 	require.NoError(w, err)
 	require.Len(w, steps, 2)

@@ -594,11 +594,13 @@ CREATE TABLE open_responses (
   owner       TEXT COLLATE "C" NOT NULL,  -- account/end_user
   background  BOOLEAN NOT NULL,
   worker      TEXT COLLATE "C",
+  provider    TEXT COLLATE "C",  -- of what is worked on in the background
   lease_until BIGINT NOT NULL,  -- 0 without a worker, or until when it sleeps
   sleep       TEXT              -- since and until when it sleeps, and why; NULL if it does not
 );
 CREATE INDEX open_responses_by_lease ON open_responses (lease_until, response_id);
-CREATE INDEX open_responses_by_owner ON open_responses (owner);
+CREATE INDEX open_responses_queue ON open_responses (owner, lease_until, response_id);
+CREATE INDEX open_responses_working ON open_responses (worker, owner, provider) WHERE worker IS NOT NULL;
 
 -- What happened on the way to the end of a response.
 CREATE TABLE response_steps (
